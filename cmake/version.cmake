@@ -1,0 +1,18 @@
+# Writes the commit (and whether the tree differs from it) and the compiler into OUTPUT, if they changed.
+execute_process(COMMAND git -C ${SOURCE_DIR} rev-parse --short=12 HEAD OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE code)
+if(code)
+  set(commit "unknown")
+else()
+  execute_process(COMMAND git -C ${SOURCE_DIR} status --porcelain --untracked-files=no OUTPUT_VARIABLE changes ERROR_QUIET)
+  if(changes)
+    string(APPEND commit "+dirty")
+  endif()
+endif()
+file(CONFIGURE OUTPUT ${OUTPUT} @ONLY CONTENT [[
+#include "lcr/experiment/version.h"
+
+namespace lcr {
+const char* const kCommit = "@commit@";
+const char* const kCompiler = "@COMPILER@";
+}  // namespace lcr
+]])

@@ -1,0 +1,15 @@
+// Table C1: MoCo v2 against LCR on CIFAR-100, with two controls that the paper does not have. On easy data raw pixels and an
+// untrained network retrieve well, so a number without them beside it would mislead.
+#include "lcr/experiment/experiment.h"
+
+int main(int argc, char** argv) {
+  return lcr::run_experiment(argc, argv,
+                             {.id = "c1",
+                              .program = "cifar100_baseline",
+                              .title = "Table C1: MoCo v2 and LCR on a non-fine-grained data set",
+                              .paper_dataset = "cifar100",
+                              .rows = {{"Raw pixels", {{"method", "raw_pixels"}}},
+                                       {"Untrained network", {{"method", "untrained"}}},
+                                       {"MoCo v2", {{"method", "moco_v2"}}},
+                                       {"Ours", {{"method", "lcr"}}}}});
+}

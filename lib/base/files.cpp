@@ -1,0 +1,107 @@
+#include "lcr/base/files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <memory>
+
+#include "lcr/base/error.h"
+
+namespace lcr {
+namespace fs = std::filesystem;
+
+std::vector<std::uint8_t> read_file(const fs::path& path, std::uint64_t max_bytes) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) fail("{}: no such file", path.string());
+  const std::uint64_t size = fs::file_size(path, error);
+  if (error) fail("{}: cannot read its size: {}", path.string(), error.message());
+  if (size > max_bytes) fail("{}: has {} bytes, more than the {} this format can have", path.string(), size, max_bytes);
+  std::ifstream in(path, std::ios::binary);
+  std::vector<std::uint8_t> bytes(size);
+  if (!in || (size > 0 && !in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size))))
+    fail("{}: cannot be read", path.string());
+  return bytes;
+}
+
+std::string read_text(const fs::path& path, std::uint64_t max_bytes) {
+  const auto bytes = read_file(path, max_bytes);
+  return {bytes.begin(), bytes.end()};
+}
+
+std::vector<std::uint8_t> read_gzip(const fs::path& path, std::uint64_t max_bytes) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) fail("{}: no such file", path.string());
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
+  if (!file) fail("{}: cannot be read: {}", path.string(), std::strerror(errno));
+  std::vector<std::uint8_t> bytes;
+  constexpr std::size_t kBlock = 1 << 20;
+  for (;;) {
+    const std::size_t old_size = bytes.size();
+    bytes.resize(old_size + kBlock);
+    const int got = gzread(file.get(), bytes.data() + old_size, kBlock);
+    int code = Z_OK;
+    if (got < 0) fail("{}: damaged gzip data: {}", path.string(), gzerror(file.get(), &code));
+    bytes.resize(old_size + static_cast<std::size_t>(got));
+    if (bytes.size() > max_bytes) fail("{}: decompresses to more than {} bytes", path.string(), max_bytes);
+    if (static_cast<std::size_t>(got) < kBlock) {
+      gzerror(file.get(), &code);
+      if (code == Z_BUF_ERROR) fail("{}: truncated gzip data", path.string());
+      return bytes;
+    }
+  }
+}
+
+void write_atomic(const fs::path& path, std::string_view content) {
+  const fs::path temporary = path.string() + ".tmp" + std::to_string(::getpid());
+  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (descriptor < 0) fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
+  const char* cursor = content.data();
+  std::size_t left = content.size();
+  bool good = true;
+  while (good && left > 0) {
+    const ssize_t written = ::write(descriptor, cursor, left);
+    if (written < 0 && errno == EINTR) continue;
+    good = written > 0;
+    if (good) {
+      cursor += written;
+      left -= static_cast<std::size_t>(written);
+    }
+  }
+  good = good && ::fsync(descriptor) == 0;
+  int error = errno;
+  good = ::close(descriptor) == 0 && good;
+  if (good && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    error = errno;
+    good = false;
+  }
+  if (!good) {
+    ::unlink(temporary.c_str());
+    fail("{}: cannot be written: {}", path.string(), std::strerror(error));
+  }
+}
+
+void require_writable_directory(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (!fs::is_directory(directory)) fail("{}: cannot be made a directory{}{}", directory.string(), error ? ": " : "", error.message());
+  std::string probe = (directory / ".write-probe-XXXXXX").string();
+  const int descriptor = ::mkstemp(probe.data());
+  if (descriptor < 0) fail("{}: directory cannot be written: {}", directory.string(), std::strerror(errno));
+  ::close(descriptor);
+  ::unlink(probe.c_str());
+}
+
+FileLock::FileLock(const fs::path& path) : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+  if (descriptor_ < 0) fail("{}: cannot be opened for locking: {}", path.string(), std::strerror(errno));
+  while (::flock(descriptor_, LOCK_EX) != 0)
+    if (errno != EINTR) fail("{}: cannot be locked: {}", path.string(), std::strerror(errno));
+}
+
+FileLock::~FileLock() { ::close(descriptor_); }
+
+}  // namespace lcr

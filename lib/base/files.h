@@ -1,0 +1,42 @@
+// Reading with size limits and writing that leaves either the old file or the whole new one.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lcr {
+
+/// Reads a whole file. Throws UserError if it is missing, unreadable or larger than `max_bytes`.
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint64_t max_bytes);
+
+/// Reads a whole text file, with the limits of read_file.
+std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes = 64ull << 20);
+
+/// Reads a file and decompresses it where it is in gzip form. `max_bytes` bounds the decompressed size, so that a
+/// hostile file cannot fill the memory. Throws UserError on a missing, damaged or truncated file.
+std::vector<std::uint8_t> read_gzip(const std::filesystem::path& path, std::uint64_t max_bytes);
+
+/// Writes `content` to a temporary file beside `path`, fsyncs it and renames it into place.
+/// Throws UserError if the directory cannot be written.
+void write_atomic(const std::filesystem::path& path, std::string_view content);
+
+/// Creates a directory with its parents and proves that files can be written there. Throws UserError if not.
+void require_writable_directory(const std::filesystem::path& directory);
+
+/// An exclusive advisory lock (flock) on a file, held for the object's lifetime. The kernel frees it if the process dies.
+class FileLock {
+ public:
+  /// Waits for the lock.
+  explicit FileLock(const std::filesystem::path& path);
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+}  // namespace lcr

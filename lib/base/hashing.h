@@ -1,0 +1,34 @@
+// SHA-256 of bytes: identities of runs, fingerprints of data, checksums of downloads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace lcr {
+
+/// Incremental SHA-256 (OpenSSL).
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void update(const void* data, std::size_t bytes);
+  /// The digest in 64 lower-case hexadecimal digits. Call once, last.
+  std::string hex();
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+std::string sha256_hex(std::string_view text);
+
+/// SHA-256 of a file's bytes. Throws UserError if it cannot be read.
+std::string sha256_file(const std::filesystem::path& path);
+
+}  // namespace lcr

@@ -1,0 +1,39 @@
+// Progress of long work: a bar with rate and ETA on a terminal, plain lines elsewhere.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace lcr {
+
+/// Shows how far a task of `total` units has come. On a terminal one line is redrawn at most ten times a second; elsewhere a
+/// plain line is printed at most every 15 seconds. Writes to standard error, so that standard output stays for results.
+class Progress {
+ public:
+  /// `unit` names what is counted ("samples", "images"); `total` >= 0.
+  Progress(std::string title, std::int64_t total, std::string unit);
+  /// Ends the line.
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// `done` units are finished; `note` says more ("loss 5.21").
+  void update(std::int64_t done, const std::string& note = {});
+  /// The same where the total becomes known on the way; 0: still unknown.
+  void update(std::int64_t done, std::int64_t total);
+  /// Prints a line of its own above the bar.
+  void line(const std::string& text);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void draw(Clock::time_point now);
+  void erase();
+
+  std::string title_, unit_, note_;
+  std::int64_t total_, done_ = 0;
+  Clock::time_point start_ = Clock::now(), shown_;
+  bool terminal_, drawn_ = false;
+};
+
+}  // namespace lcr

@@ -1,0 +1,27 @@
+// Small text helpers: strict number parsing, splitting, canonical number formatting.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lcr {
+
+/// Strict parsing with std::from_chars: the whole text must be the number (no blanks, no locale). Empty if it is not.
+std::optional<std::int64_t> parse_integer(std::string_view text);
+std::optional<double> parse_number(std::string_view text);
+
+/// The shortest text that parses back to the same double: the canonical form in identities and CSVs.
+std::string format_number(double value);
+
+/// Splits at every `separator`; an empty text gives no parts.
+std::vector<std::string> split(std::string_view text, char separator);
+
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+
+/// Seconds as "45 s", "3 min 20 s" or "2 h 05 min".
+std::string format_duration(double seconds);
+
+}  // namespace lcr

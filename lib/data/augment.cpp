@@ -1,0 +1,79 @@
+#include "lcr/data/augment.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace lcr {
+namespace {
+
+Box draw_crop(CounterRng& rng, std::int64_t height, std::int64_t width, double area_min) {
+  constexpr double kAspectMin = 3.0 / 4.0, kAspectMax = 4.0 / 3.0;
+  const double area = static_cast<double>(height * width);
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    const double target = area * rng.uniform(area_min, 1.0);
+    const double aspect = std::exp(rng.uniform(std::log(kAspectMin), std::log(kAspectMax)));
+    const auto w = static_cast<std::int64_t>(std::nearbyint(std::sqrt(target * aspect)));
+    const auto h = static_cast<std::int64_t>(std::nearbyint(std::sqrt(target / aspect)));
+    if (w < 1 || h < 1 || w > width || h > height) continue;
+    const auto y = static_cast<std::int64_t>(rng.below(static_cast<std::uint32_t>(height - h + 1)));
+    const auto x = static_cast<std::int64_t>(rng.below(static_cast<std::uint32_t>(width - w + 1)));
+    return {x, y, w, h};
+  }
+  const double ratio = static_cast<double>(width) / static_cast<double>(height);
+  std::int64_t w = width, h = height;
+  if (ratio < kAspectMin)
+    h = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(w) / kAspectMin));
+  else if (ratio > kAspectMax)
+    w = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(h) * kAspectMax));
+  return {(width - w) / 2, (height - h) / 2, w, h};
+}
+
+}  // namespace
+
+ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width, const Options& o) {
+  ViewParameters view;
+  view.crop = draw_crop(rng, height, width, o.crop_area_min);
+  view.jitter = rng.chance(o.jitter_probability);
+  if (view.jitter) {
+    for (std::size_t i = 4; i > 1; --i) std::swap(view.jitter_order[i - 1], view.jitter_order[rng.below(static_cast<std::uint32_t>(i))]);
+    view.brightness = static_cast<float>(rng.uniform(1 - o.jitter_brightness, 1 + o.jitter_brightness));
+    view.contrast = static_cast<float>(rng.uniform(1 - o.jitter_contrast, 1 + o.jitter_contrast));
+    view.saturation = static_cast<float>(rng.uniform(1 - o.jitter_saturation, 1 + o.jitter_saturation));
+    view.hue = rng.uniform(-o.jitter_hue, o.jitter_hue);
+  }
+  view.gray = rng.chance(o.gray_probability);
+  if (rng.chance(o.blur_probability)) view.blur_sigma = rng.uniform(o.blur_sigma_min, o.blur_sigma_max);
+  view.flip = rng.chance(o.flip_probability);
+  return view;
+}
+
+void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, const ViewParameters& view, std::int64_t size,
+                 std::span<std::uint8_t> out) {
+  crop_resize(image, height, width, view.crop, size, size, out);
+  if (view.flip) flip_horizontal(out, size);
+  if (view.jitter)
+    for (const auto operation : view.jitter_order) switch (operation) {
+        case 0: adjust_brightness(out, view.brightness); break;
+        case 1: adjust_contrast(out, view.contrast); break;
+        case 2: adjust_saturation(out, view.saturation); break;
+        default: adjust_hue(out, view.hue);
+      }
+  if (view.gray) to_gray(out);
+  if (view.blur_sigma > 0) gaussian_blur(out, size, size, view.blur_sigma);
+}
+
+void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size,
+                      std::span<std::uint8_t> out) {
+  const std::int64_t side = resize > 0 ? resize : size, low = std::min(height, width);
+  // The long side is truncated, the centre crop's offset rounded half to even, as torchvision does.
+  const std::int64_t resized_height = height == low ? side : side * height / low, resized_width = width == low ? side : side * width / low;
+  std::vector<std::uint8_t> resized(static_cast<std::size_t>(resized_height * resized_width * 3));
+  crop_resize(image, height, width, {0, 0, width, height}, resized_height, resized_width, resized);
+  const auto top = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(resized_height - size) / 2.0));
+  const auto left = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(resized_width - size) / 2.0));
+  for (std::int64_t y = 0; y < size; ++y)
+    std::copy_n(resized.begin() + ((top + y) * resized_width + left) * 3, size * 3, out.begin() + y * size * 3);
+}
+
+}  // namespace lcr

@@ -1,0 +1,53 @@
+#include "lcr/evaluate/features.h"
+
+#include <torch/nn/functional/normalization.h>
+
+#include "lcr/base/parallel.h"
+#include "lcr/data/augment.h"
+#include "lcr/model/input.h"
+
+namespace lcr {
+namespace {
+
+constexpr std::int64_t kBatch = 128;
+
+torch::Tensor unit_length(const torch::Tensor& features) {
+  return torch::nn::functional::normalize(features, torch::nn::functional::NormalizeFuncOptions().dim(1));
+}
+
+/// The test views of images [start, start + count), on the host.
+std::vector<std::uint8_t> test_views(const ImageSet& images, std::int64_t start, std::int64_t count, const Options& options, int threads) {
+  const std::int64_t bytes = options.image_size * options.image_size * 3;
+  std::vector<std::uint8_t> views(static_cast<std::size_t>(count * bytes));
+  parallel_for(count, threads, [&](std::int64_t i) {
+    render_test_view(images.image(start + i), images.height, images.width, options.test_resize, options.image_size,
+                     std::span(views).subspan(static_cast<std::size_t>(i * bytes), static_cast<std::size_t>(bytes)));
+  });
+  return views;
+}
+
+}  // namespace
+
+PooledFeatures extract_features(Encoder& encoder, GradCamFittingBranch gfb, const ImageSet& images, const Options& options, const torch::Device& device, int threads) {
+  const torch::NoGradGuard no_grad;
+  const bool training = encoder->is_training();
+  encoder->eval();
+  if (gfb) gfb->eval();
+  std::vector<torch::Tensor> average, attention;
+  for (std::int64_t start = 0; start < images.count(); start += kBatch) {
+    const std::int64_t count = std::min(kBatch, images.count() - start);
+    const torch::Tensor map = encoder->feature_map(to_input(test_views(images, start, count, options, threads), count, options.image_size, device));
+    average.push_back(unit_length(map.mean({2, 3})));
+    if (gfb) attention.push_back(unit_length((map * normalise_mask(gfb(map), options.eval_mask_norm).unsqueeze(1)).mean({2, 3})));
+  }
+  encoder->train(training);
+  if (gfb) gfb->train(training);
+  return {torch::cat(average), gfb ? torch::cat(attention) : torch::Tensor()};
+}
+
+torch::Tensor raw_pixel_features(const ImageSet& images, const Options& options, const torch::Device& device, int threads) {
+  const std::int64_t size = options.image_size;
+  return unit_length(to_input(test_views(images, 0, images.count(), options, threads), images.count(), size, device).contiguous().flatten(1));
+}
+
+}  // namespace lcr

@@ -1,0 +1,27 @@
+// Features of a data set for evaluation: test views through a network, pooled.
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+
+#include "lcr/data/image_set.h"
+#include "lcr/model/encoder.h"
+#include "lcr/model/gfb.h"
+#include "lcr/record/options.h"
+
+namespace lcr {
+
+/// Unit-length features of one image set, M x C float32 on the device.
+struct PooledFeatures {
+  torch::Tensor average;    ///< mean over positions
+  torch::Tensor attention;  ///< mean of map x mask (Weight Average Pooling); undefined without a GFB
+};
+
+/// One pass over the images by the test transform, network in evaluation mode (its mode is restored). gfb may be null.
+PooledFeatures extract_features(Encoder& encoder, GradCamFittingBranch gfb, const ImageSet& images, const Options& options, const torch::Device& device, int threads);
+
+/// The test views' pixels themselves as unit-length features, M x (3 size size): a control.
+torch::Tensor raw_pixel_features(const ImageSet& images, const Options& options, const torch::Device& device, int threads);
+
+}  // namespace lcr

@@ -1,0 +1,85 @@
+#include "lcr/experiment/device.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <torch/cuda.h>
+#include <torch/version.h>
+
+#include <fstream>
+
+#ifdef LCR_WITH_CUDA
+#include <ATen/cuda/CUDAContext.h>
+#endif
+
+#include "lcr/base/error.h"
+#include "lcr/base/text.h"
+#include "lcr/experiment/version.h"
+
+namespace lcr {
+
+torch::Device resolve_device(const std::string& name) {
+  if (name == "cpu") return torch::kCPU;
+  const auto devices = static_cast<std::int64_t>(torch::cuda::is_available() ? torch::cuda::device_count() : 0);
+  if (name == "auto") return devices > 0 ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  std::int64_t index = 0;
+  if (name != "cuda") {
+    const auto number = name.starts_with("cuda:") ? parse_integer(name.substr(5)) : std::nullopt;
+    if (!number || *number < 0 || *number > 127) fail("device = '{}': choose auto, cpu, cuda or cuda:N", name);
+    index = *number;
+  }
+  if (devices == 0) {
+#ifdef LCR_WITH_CUDA
+    fail("device = '{}': LibTorch finds no CUDA device on this machine; use --device cpu", name);
+#else
+    fail("device = '{}': this build's LibTorch {} has no CUDA; build against one that has (README, 'GPU') or use --device cpu", name, TORCH_VERSION);
+#endif
+  }
+  if (index >= devices) fail("device = '{}': there are only {} CUDA devices", name, devices);
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>(index)};
+}
+
+int resolve_threads(const Options& options) {
+  if (options.threads > 0) return static_cast<int>(options.threads);
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
+std::string device_name(const torch::Device& device) {
+#ifdef LCR_WITH_CUDA
+  if (device.is_cuda()) return at::cuda::getDeviceProperties(device.index())->name;
+#else
+  (void)device;
+#endif
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with("model name")) return line.substr(std::min(line.size(), line.find(':') + 2));
+  return "CPU";
+}
+
+double peak_memory_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+Provenance describe_provenance(const Options& options, const torch::Device& device, int threads) {
+  Provenance provenance;
+  provenance.commit = kCommit;
+  provenance.device = device_name(device);
+  provenance.libtorch = TORCH_VERSION;
+  const std::string config = at::show_config();
+  const auto find_line = [&](const std::string& key) {
+    const auto at = config.find(key);
+    return at == std::string::npos ? std::string("unknown") : config.substr(at + key.size(), config.find_first_of(",\n", at + key.size()) - at - key.size());
+  };
+  provenance.blas = find_line("BLAS_INFO=");
+  provenance.isa = find_line("CPU capability usage: ");
+  provenance.compiler = kCompiler;
+  provenance.precision = uses_network(options) ? options.precision : "float32";
+  provenance.threads = threads;
+  return provenance;
+}
+
+}  // namespace lcr

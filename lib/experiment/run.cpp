@@ -1,0 +1,162 @@
+#include "lcr/experiment/run.h"
+
+#include <ATen/Parallel.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "lcr/base/csv.h"
+#include "lcr/base/error.h"
+#include "lcr/base/files.h"
+#include "lcr/base/hashing.h"
+#include "lcr/base/text.h"
+#include "lcr/evaluate/features.h"
+#include "lcr/evaluate/retrieval.h"
+#include "lcr/experiment/device.h"
+#include "lcr/method/method.h"
+#include "lcr/train/trainer.h"
+
+namespace lcr {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// The scores of every pooling at one moment.
+using Evaluation = std::map<std::string, RetrievalScores>;
+
+/// The protocol in words, hashed into every row: two numbers with different evaluation hashes were not measured alike.
+std::string protocol_text(const Options& o) {
+  std::string text = fmt::format("retrieval: leave-one-out on the test split, dot product of unit-length features, ties to the lower index\nimage_size={}\ntest_resize={}\n",
+                                 o.image_size, o.test_resize);
+  if (uses_gfb(o)) text += "mask_norm=" + o.eval_mask_norm + "\n";
+  return text;
+}
+
+Evaluation evaluate(Encoder& encoder, GradCamFittingBranch gfb, const Dataset& data, const torch::Tensor& labels, const Options& options,
+                    const torch::Device& device, int threads) {
+  const PooledFeatures features = extract_features(encoder, gfb, data.test, options, device, threads);
+  Evaluation scores;
+  scores["average"] = leave_one_out_retrieval(features.average, labels);
+  if (gfb) scores["attention"] = leave_one_out_retrieval(features.attention, labels);
+  return scores;
+}
+
+constexpr std::pair<const char*, double RetrievalScores::*> kMetrics[] = {
+    {"rank1", &RetrievalScores::rank1}, {"rank5", &RetrievalScores::rank5}, {"mean_average_precision", &RetrievalScores::mean_average_precision}};
+
+/// From the evaluations of all epochs to the measurements of the three selections.
+std::vector<Measurement> select(const std::map<std::int64_t, Evaluation>& history, const std::string& own_pooling) {
+  std::vector<Measurement> out;
+  const auto add = [&](const char* selection, const std::string& pooling, const char* metric, double value, std::int64_t epoch) {
+    out.push_back({selection, pooling, metric, value, epoch});
+  };
+  const auto& [last_epoch, last] = *history.rbegin();
+  const auto best = std::max_element(history.begin(), history.end(), [&](const auto& a, const auto& b) { return a.second.at(own_pooling).rank1 < b.second.at(own_pooling).rank1; });
+  for (const auto& [pooling, scores] : last)
+    for (const auto& [metric, member] : kMetrics) {
+      add("last", pooling, metric, scores.*member, last_epoch);
+      if (history.size() == 1) continue;  // nothing to select from
+      add("best_rank1", pooling, metric, best->second.at(pooling).*member, best->first);
+      const auto each = std::max_element(history.begin(), history.end(), [&](const auto& a, const auto& b) { return a.second.at(pooling).*member < b.second.at(pooling).*member; });
+      add("best_each", pooling, metric, each->second.at(pooling).*member, each->first);
+    }
+  return out;
+}
+
+std::string epochs_header(bool attention) {
+  std::vector<std::string> columns = {"epoch", "steps", "lr", "loss", "contrastive", "kl"};
+  for (const char* pooling : {"average", "attention"})
+    for (const auto& [metric, member] : kMetrics)
+      if (attention || std::string_view(pooling) == "average") columns.push_back(fmt::format("{}_{}", metric, pooling));
+  columns.insert(columns.end(), {"seconds", "samples_per_second"});
+  return csv_line(columns);
+}
+
+std::string epochs_row(const EpochLog& log, const Evaluation* scores, bool attention, std::int64_t batch_size) {
+  std::vector<std::string> cells = {std::to_string(log.epoch), std::to_string(log.steps), format_number(log.lr), format_number(log.loss), format_number(log.contrastive), format_number(log.kl)};
+  for (const char* pooling : {"average", "attention"})
+    for (const auto& [metric, member] : kMetrics)
+      if (attention || std::string_view(pooling) == "average") cells.push_back(scores ? format_number(scores->at(pooling).*member) : "");
+  cells.push_back(format_number(log.seconds));
+  cells.push_back(format_number(static_cast<double>(log.steps * batch_size) / log.seconds));
+  return csv_line(cells);
+}
+
+}  // namespace
+
+std::string own_pooling(const Options& options) { return options.method == "lcr" ? "attention" : options.method == "raw_pixels" ? "none" : "average"; }
+
+std::int64_t count_steps(const Options& options, const Dataset& data) {
+  if (!trains(options)) return 0;
+  const std::int64_t steps = options.epochs * (data.train.count() / options.batch_size);
+  return options.max_steps > 0 ? std::min(steps, options.max_steps) : steps;
+}
+
+void execute_run(const Options& options, const RunIdentity& identity, std::uint64_t seed, const Dataset& data, const RunStore& store, int threads,
+                 const RunObserver& observer) {
+  const torch::Device device = resolve_device(options.device);
+  at::set_num_threads(threads);  // LibTorch's own default can be one thread
+  const auto start = Clock::now();
+  const bool records = options.max_steps == 0;
+  if (records) store.begin(identity, options);
+  const auto directory = store.directory(identity);
+
+  RunResult result;
+  result.provenance = describe_provenance(options, device, threads);
+  result.evaluation_hash = sha256_hex(protocol_text(options));
+  if (records) {
+    nlohmann::json provenance = result.provenance;
+    provenance["preset"] = options.preset;
+    write_atomic(directory / "provenance.json", provenance.dump(1) + "\n");
+  }
+  const torch::Tensor labels = torch::tensor(std::vector<std::int64_t>(data.test.labels.begin(), data.test.labels.end()), torch::kLong).to(device);
+
+  std::map<std::int64_t, Evaluation> history;
+  const std::int64_t total_steps = count_steps(options, data);
+  double train_seconds = 0;
+  std::int64_t trained_steps = 0;
+  if (options.method == "raw_pixels") {
+    history[0]["none"] = leave_one_out_retrieval(raw_pixel_features(data.test, options, device, threads), labels);
+  } else if (options.method == "untrained") {
+    Encoder encoder = make_encoder(options, seed);
+    encoder->to(device);
+    history[0] = evaluate(encoder, nullptr, data, labels, options, device, threads);
+  } else {
+    Trainer trainer(make_method(options, seed), options, data.train, seed, device, threads);
+    Method& method = trainer.method();
+    const bool attention = !method.gfb().is_empty();
+    std::string epochs_csv = epochs_header(attention);
+    for (std::int64_t epoch = 0; epoch < options.epochs && trained_steps < total_steps; ++epoch) {
+      const EpochLog log = trainer.run_epoch(
+          epoch,
+          [&](std::int64_t done, double loss) { observer(done, total_steps, fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options.epochs, loss)); },
+          total_steps - trained_steps);
+      trained_steps += log.steps;
+      train_seconds += log.seconds;
+      if (!records) {
+        fmt::print(stderr, "{}: {} steps in {}: loss {:.4f}, contrastive {:.4f}, KL {:.4f}, {:.2f} samples/s, peak memory {:.0f} MiB\n", identity.directory, log.steps,
+                   format_duration(log.seconds), log.loss, log.contrastive, log.kl, static_cast<double>(log.steps * options.batch_size) / log.seconds, peak_memory_mib());
+        continue;
+      }
+      const bool evaluates = log.epoch % options.eval_every == 0 || log.epoch == options.epochs;
+      if (evaluates) history[log.epoch] = evaluate(method.encoder(), method.gfb(), data, labels, options, device, threads);
+      epochs_csv += epochs_row(log, evaluates ? &history.at(log.epoch) : nullptr, attention, options.batch_size);
+      write_atomic(directory / "epochs.csv", epochs_csv);
+    }
+  }
+  if (!records) return;
+  result.measurements = select(history, own_pooling(options));
+  result.wall_seconds = seconds_since(start);
+  result.samples_per_second = trained_steps > 0 ? static_cast<double>(trained_steps * options.batch_size) / train_seconds : 0;
+  result.peak_memory_mib = peak_memory_mib();
+  store.finish(identity, result);
+}
+
+}  // namespace lcr

@@ -1,0 +1,28 @@
+// One run from its options to its record.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "lcr/data/image_set.h"
+#include "lcr/record/run_identity.h"
+#include "lcr/record/run_store.h"
+
+namespace lcr {
+
+/// Told how far a run is: steps done, steps in all, a note ("epoch 3/8 loss 5.21").
+using RunObserver = std::function<void(std::int64_t done, std::int64_t total, const std::string& note)>;
+
+/// The pooling that a method is judged by: "attention" for LCR (Weight Average Pooling), "average" for other networks, "none"
+/// for raw pixels.
+std::string own_pooling(const Options& options);
+
+/// Optimisation steps of a run; 0 for the controls.
+std::int64_t count_steps(const Options& options, const Dataset& data);
+
+/// Trains and evaluates a run and records it in the store. With options.max_steps it stops there and records nothing.
+/// options: resolved (variant, precision). Throws UserError or Interrupted; the store then has no result.
+void execute_run(const Options& options, const RunIdentity& identity, std::uint64_t seed, const Dataset& data, const RunStore& store, int threads,
+                 const RunObserver& observer);
+
+}  // namespace lcr

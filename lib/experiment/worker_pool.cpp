@@ -1,0 +1,139 @@
+#include "lcr/experiment/worker_pool.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <list>
+
+#include "lcr/base/error.h"
+#include "lcr/base/progress.h"
+#include "lcr/base/signals.h"
+#include "lcr/base/text.h"
+
+extern char** environ;
+
+namespace lcr {
+namespace {
+
+struct Worker {
+  const WorkerTask* task;
+  pid_t process;
+  int pipe;
+  std::string buffer, note;
+  double fraction = 0;
+};
+
+Worker start(const WorkerTask& task) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
+  std::string program = "/proc/self/exe";
+  std::vector<char*> arguments = {program.data()};
+  for (const auto& argument : task.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  pid_t process = 0;
+  const int error = ::posix_spawn(&process, program.c_str(), &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  ::close(ends[1]);
+  if (error != 0) {
+    ::close(ends[0]);
+    throw std::runtime_error(std::string("cannot start a worker: ") + std::strerror(error));
+  }
+  return {&task, process, ends[0], {}, {}, 0};
+}
+
+/// Takes in what the worker has written. False once it has closed its end.
+bool read_reports(Worker& worker) {
+  char block[4096];
+  const ssize_t got = ::read(worker.pipe, block, sizeof block);
+  if (got < 0) return errno == EINTR || errno == EAGAIN;
+  if (got == 0) return false;
+  worker.buffer.append(block, static_cast<std::size_t>(got));
+  for (std::size_t end; (end = worker.buffer.find('\n')) != std::string::npos; worker.buffer.erase(0, end + 1)) {
+    const auto parts = split(std::string_view(worker.buffer).substr(0, end), '\t');
+    if (parts.size() != 4 || parts[0] != "progress") continue;
+    const auto done = parse_integer(parts[1]), total = parse_integer(parts[2]);
+    if (done && total && *total > 0) worker.fraction = static_cast<double>(*done) / static_cast<double>(*total);
+    worker.note = parts[3];
+  }
+  return true;
+}
+
+int exit_code_of(pid_t process) {
+  int status = 0;
+  while (::waitpid(process, &status, 0) < 0)
+    if (errno != EINTR) return kInternalError;
+  if (WIFEXITED(status)) return WEXITSTATUS(status);
+  return WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM) ? kStopped : kInternalError;
+}
+
+}  // namespace
+
+int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title, const std::string& unit) {
+  std::int64_t total = 0, finished_units = 0;
+  for (const auto& task : tasks) total += task.units;
+  Progress progress(title, total, unit);
+  std::list<Worker> workers;
+  std::size_t next = 0, finished = 0;
+  int result = kDone;
+  bool told = false;
+  while (next < tasks.size() || !workers.empty()) {
+    while (result == kDone && !stop_requested() && next < tasks.size() && workers.size() < static_cast<std::size_t>(jobs)) workers.push_back(start(tasks[next++]));
+    if (workers.empty()) break;
+    if (stop_requested() && !told) {
+      for (const auto& worker : workers) ::kill(worker.process, SIGTERM);
+      told = true;
+    }
+    std::vector<pollfd> polls;
+    for (const auto& worker : workers) polls.push_back({worker.pipe, POLLIN, 0});
+    ::poll(polls.data(), polls.size(), 500);
+    std::size_t index = 0;
+    for (auto worker = workers.begin(); worker != workers.end(); ++index) {
+      if (polls[index].revents == 0 || read_reports(*worker)) {
+        ++worker;
+        continue;
+      }
+      ::close(worker->pipe);
+      const int code = exit_code_of(worker->process);
+      ++finished;
+      finished_units += worker->task->units;
+      if (code == kDone) {
+        progress.line(fmt::format("[{}/{}] {} done", finished, tasks.size(), worker->task->label));
+      } else {
+        progress.line(fmt::format("[{}/{}] {} {}", finished, tasks.size(), worker->task->label, code == kStopped ? "stopped" : "failed"));
+        if (result == kDone) result = code;
+      }
+      worker = workers.erase(worker);
+    }
+    double done = static_cast<double>(finished_units);
+    std::vector<std::string> notes;
+    for (const auto& worker : workers) {
+      done += worker.fraction * static_cast<double>(worker.task->units);
+      notes.push_back(worker.task->label + (worker.note.empty() ? "" : " " + worker.note));
+    }
+    progress.update(static_cast<std::int64_t>(done), join(notes, " | "));
+  }
+  return stop_requested() && result == kDone && next < tasks.size() ? static_cast<int>(kStopped) : result;
+}
+
+void report_progress(std::int64_t done, std::int64_t total, const std::string& note) {
+  using Clock = std::chrono::steady_clock;
+  static Clock::time_point shown{};
+  const auto now = Clock::now();
+  if (now - shown < std::chrono::milliseconds(250) && done < total) return;
+  shown = now;
+  fmt::print("progress\t{}\t{}\t{}\n", done, total, note);
+  std::fflush(stdout);
+}
+
+}  // namespace lcr

@@ -1,0 +1,25 @@
+// Runs of a grid side by side, each in a process of its own: a crash costs one run, and GPU contexts stay apart.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace lcr {
+
+struct WorkerTask {
+  std::string label;                   ///< for the display
+  std::vector<std::string> arguments;  ///< of this same program
+  std::int64_t units = 1;              ///< of work, for the overall progress
+};
+
+/// Starts this program once a task, at most `jobs` at a time, and shows their overall progress. A worker reports by
+/// report_progress(). When one fails, no further ones are started and its exit code is returned once the others have ended;
+/// otherwise 0. A SIGINT or SIGTERM is passed on to the workers.
+int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title, const std::string& unit);
+
+/// Called in a worker: tells the parent, at most four times a second (and at the end).
+void report_progress(std::int64_t done, std::int64_t total, const std::string& note);
+
+}  // namespace lcr

@@ -1,0 +1,19 @@
+// GradCAM of the contrastive objective on the last feature map: the target that the GFB fits.
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+
+namespace lcr {
+
+/// ReLU(sum over channels of feature_map * d scalar / d feature_map), N x h x w: elementwise, without the channel averaging of
+/// the original Grad-CAM (paper-facts 3, authors' code). `scalar` must depend on `feature_map` (N x C x h x w). The graph is kept for
+/// the backward pass that follows. The gradient itself is a constant (first-order method); with `detach` the feature map is one
+/// too, otherwise the result carries gradient through it.
+torch::Tensor grad_cam(const torch::Tensor& scalar, const torch::Tensor& feature_map, bool detach);
+
+/// Scales each image's CAM (N x h x w): "none"; "max": by its maximum; "minmax": to [0, 1].
+torch::Tensor scale_cam(const torch::Tensor& cam, const std::string& scale);
+
+}  // namespace lcr

@@ -1,0 +1,46 @@
+// What the trainer sees of a self-supervised method.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lcr/model/encoder.h"
+#include "lcr/model/gfb.h"
+#include "lcr/record/options.h"
+
+namespace lcr {
+
+/// The parts of one step's loss; `total` carries the graph.
+struct StepLoss {
+  torch::Tensor total;
+  torch::Tensor contrastive;  ///< L_CL, detached
+  torch::Tensor kl;           ///< L_KL before its weight nu, detached; zero for methods without it
+};
+
+/// A method owns its networks as submodules, so that moving, saving and listing parameters work on it as a whole.
+class Method : public torch::nn::Module {
+ public:
+  /// The loss of a batch of two views, each N x 3 x H x W, normalised. Moves the key encoder forward: call once a step, then
+  /// back-propagate `total`, update trained_parameters(), and call finish_step(). `step` counts from 0 over the whole training.
+  virtual StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) = 0;
+  /// Enqueues the step's keys: after the backward pass, which still needs the queue as it was.
+  virtual void finish_step() = 0;
+  /// What SGD updates, in a fixed order.
+  virtual std::vector<torch::Tensor> trained_parameters() = 0;
+  /// The network that is evaluated.
+  virtual Encoder& encoder() = 0;
+  /// The branch that makes the attention mask; null for methods without one.
+  virtual GradCamFittingBranch gfb() { return nullptr; }
+};
+
+/// Makes the method that the options name, its weights drawn from the seed.
+std::shared_ptr<Method> make_method(const Options& options, std::uint64_t seed);
+
+/// Makes the encoder that the options name, its weights drawn from the seed.
+Encoder make_encoder(const Options& options, std::uint64_t seed);
+
+}  // namespace lcr

@@ -1,0 +1,53 @@
+#include "lcr/method/moco_v2.h"
+
+#include "lcr/base/rng.h"
+#include "lcr/model/initialise.h"
+
+namespace lcr {
+
+MoCoV2::MoCoV2(const Options& options, std::uint64_t seed)
+    : options_(options),
+      seed_(seed),
+      query_(register_module("query", make_encoder(options, seed))),
+      key_(register_module("key", make_encoder(options, seed))),  // the same seed: psi_k starts as a copy of psi_q
+      queue_(register_module("queue", KeyQueue(options.embedding_dim, options.queue_size, seed))) {
+  for (auto& parameter : key_->parameters()) parameter.requires_grad_(false);
+  set_batch_norm_groups(*query_, options.key_bn_groups);
+  set_batch_norm_groups(*key_, options.key_bn_groups);
+}
+
+StepLoss MoCoV2::step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) {
+  momentum_update(*key_, *query_, options_.key_momentum);
+  new_keys_.clear();
+  StepLoss loss = contrast(query_view, key_view, step, 0);
+  if (options_.symmetric) {
+    const StepLoss other = contrast(key_view, query_view, step, 1);
+    loss = {loss.total + other.total, loss.contrastive + other.contrastive, loss.kl + other.kl};
+  }
+  return loss;
+}
+
+void MoCoV2::finish_step() {
+  for (const auto& keys : new_keys_) queue_->enqueue(keys);
+  new_keys_.clear();
+}
+
+StepLoss MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction) {
+  const torch::Tensor q = query_(query_view).embedding;
+  const torch::Tensor k = encode_keys(key_view, step, direction).embedding;
+  const torch::Tensor loss = contrastive_loss(queue_->logits(q, k), options_.temperature);
+  new_keys_.push_back(k);
+  return {loss, loss.detach(), torch::zeros_like(loss.detach())};
+}
+
+Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction) {
+  const torch::NoGradGuard no_grad;
+  if (options_.key_bn_groups == 1) return key_(key_view);
+  const auto order = random_permutation(CounterRng(RngKey(seed_, "shuffling BN"), static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(direction)), key_view.size(0));
+  const torch::Tensor shuffle = torch::tensor(order, torch::TensorOptions().dtype(torch::kLong).device(key_view.device()));
+  const torch::Tensor restore = shuffle.argsort();
+  const Encoded shuffled = key_(key_view.index_select(0, shuffle));
+  return {shuffled.feature_map.index_select(0, restore), shuffled.embedding.index_select(0, restore)};
+}
+
+}  // namespace lcr

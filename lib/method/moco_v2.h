@@ -1,0 +1,33 @@
+// MoCo v2 (Chen et al. 2020): the baseline, and the host of LCR.
+#pragma once
+
+#include "lcr/method/method.h"
+#include "lcr/method/momentum_contrast.h"
+
+namespace lcr {
+
+class MoCoV2 : public Method {
+ public:
+  MoCoV2(const Options& options, std::uint64_t seed);
+  StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) override;
+  void finish_step() override;
+  std::vector<torch::Tensor> trained_parameters() override { return query_->parameters(); }
+  Encoder& encoder() override { return query_; }
+  Encoder& key_encoder() { return key_; }
+  KeyQueue& queue() { return queue_; }
+
+ protected:
+  /// The key view through the key encoder, without gradient. With key_bn_groups > 1 the batch is shuffled among the groups first
+  /// and put back after, so that a key's BN statistics are not those of its query (shuffling BN).
+  Encoded encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction);
+  /// One direction's loss; the keys it used are appended to new_keys_.
+  virtual StepLoss contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction);
+
+  const Options options_;
+  const std::uint64_t seed_;
+  Encoder query_, key_;
+  KeyQueue queue_;
+  std::vector<torch::Tensor> new_keys_;  ///< of the step under way
+};
+
+}  // namespace lcr

@@ -1,0 +1,37 @@
+// Momentum contrast (He et al. 2020): the queue of keys, its logits, and the momentum update of the key encoder.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+
+namespace lcr {
+
+/// Logits before division by the temperature t.
+struct ContrastiveLogits {
+  torch::Tensor positive;  ///< N x 1, q . k
+  torch::Tensor negative;  ///< N x Q, q . queue
+};
+
+/// The dictionary: a ring buffer of Q unit-length keys, as a module so that it moves and is saved with the rest.
+class KeyQueueImpl : public torch::nn::Module {
+ public:
+  /// Starts with random unit vectors drawn from the counter RNG.
+  KeyQueueImpl(std::int64_t embedding_dim, std::int64_t size, std::uint64_t seed);
+  ContrastiveLogits logits(const torch::Tensor& q, const torch::Tensor& k) const;
+  /// Replaces the oldest N keys. keys: N x D; Q must be a multiple of N.
+  void enqueue(const torch::Tensor& keys);
+  std::int64_t size() const { return keys.size(1); }
+
+  torch::Tensor keys;      ///< D x Q, buffer "keys"
+  torch::Tensor position;  ///< where the next keys go, int64 scalar on the CPU's side of the training state, buffer "position"
+};
+TORCH_MODULE(KeyQueue);
+
+/// InfoNCE: mean cross-entropy of [positive, negative] / t, the positive being class 0.
+torch::Tensor contrastive_loss(const ContrastiveLogits& logits, double temperature);
+
+/// key = m * key + (1 - m) * query for every parameter, in order. Buffers (BN statistics) stay each encoder's own, as in MoCo.
+void momentum_update(torch::nn::Module& key, torch::nn::Module& query, double momentum);
+
+}  // namespace lcr

@@ -1,0 +1,45 @@
+#include "lcr/model/batch_norm.h"
+
+#include <ATen/Context.h>
+
+namespace lcr {
+namespace {
+
+constexpr double kMomentum = 0.1;  // PyTorch's default
+
+}  // namespace
+
+SplitBatchNormImpl::SplitBatchNormImpl(std::int64_t channels, double eps)
+    : eps_(eps),
+      weight_(register_parameter("weight", torch::ones({channels}))),
+      bias_(register_parameter("bias", torch::zeros({channels}))),
+      running_mean_(register_buffer("running_mean", torch::zeros({channels}))),
+      running_var_(register_buffer("running_var", torch::ones({channels}))),
+      num_batches_tracked_(register_buffer("num_batches_tracked", torch::zeros({}, torch::kLong))) {}
+
+torch::Tensor SplitBatchNormImpl::forward(const torch::Tensor& x) {
+  const auto normalise = [&](const torch::Tensor& part, const torch::Tensor& mean, const torch::Tensor& var) {
+    return torch::batch_norm(part, weight_, bias_, mean, var, is_training(), kMomentum, eps_, at::globalContext().userEnabledCuDNN());
+  };
+  if (is_training()) num_batches_tracked_.add_(1);
+  if (!is_training() || groups == 1) return normalise(x, running_mean_, running_var_);
+  torch::Tensor mean_sum = torch::zeros_like(running_mean_), var_sum = torch::zeros_like(running_var_);
+  std::vector<torch::Tensor> parts;
+  for (const auto& part : x.chunk(groups)) {
+    const torch::Tensor mean = running_mean_.clone(), var = running_var_.clone();
+    parts.push_back(normalise(part, mean, var));
+    mean_sum += mean;
+    var_sum += var;
+  }
+  const torch::NoGradGuard no_grad;
+  running_mean_.copy_(mean_sum / groups);
+  running_var_.copy_(var_sum / groups);
+  return torch::cat(parts);
+}
+
+void set_batch_norm_groups(torch::nn::Module& module, std::int64_t groups) {
+  for (const auto& child : module.modules())
+    if (auto* norm = child->as<SplitBatchNormImpl>()) norm->groups = groups;
+}
+
+}  // namespace lcr

@@ -1,0 +1,27 @@
+// Batch normalisation that can compute its statistics over several groups of a batch ("SplitBN"): n virtual devices on one.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+
+namespace lcr {
+
+/// BatchNorm2d (momentum 0.1) with the parameter and buffer names of torch's. With groups > 1, training normalises each of
+/// `groups` consecutive equal parts of the batch by its own statistics; the running statistics move by the mean of the groups'.
+/// Evaluation is plain. Input: N x C x H x W, N a multiple of `groups` in training.
+class SplitBatchNormImpl : public torch::nn::Module {
+ public:
+  explicit SplitBatchNormImpl(std::int64_t channels, double eps = 1e-5);
+  torch::Tensor forward(const torch::Tensor& x);
+  std::int64_t groups = 1;
+
+ private:
+  double eps_;
+  torch::Tensor weight_, bias_, running_mean_, running_var_, num_batches_tracked_;
+};
+TORCH_MODULE(SplitBatchNorm);
+
+/// Sets the number of groups of every SplitBatchNorm below `module`.
+void set_batch_norm_groups(torch::nn::Module& module, std::int64_t groups);
+
+}  // namespace lcr

@@ -1,0 +1,49 @@
+// The GradCAM Fitting Branch (GFB): K linear projections of the feature map and their maximum. Its output fits the GradCAM in
+// training and weights the pooling at test.
+#pragma once
+
+#include <torch/nn/modules/conv.h>
+
+#include <string>
+#include <vector>
+
+#include "lcr/model/batch_norm.h"
+
+namespace lcr {
+
+struct GfbOptions {
+  /// max_projections: 1x1 convolution C-K without bias, BN, ReLU, max over K (the authors' code; Algorithm A1's
+  /// projections_max). mlp: 1x1 convolution C-C/4, BN, ReLU, 1x1 convolution C/4-1, BN, ReLU, in place of Table E1's MLP, whose
+  /// layers the paper does not give. random: max_projections with untrained, frozen weights.
+  std::string structure = "max_projections";
+  std::int64_t projections = 32;  ///< K
+};
+
+class GradCamFittingBranchImpl : public torch::nn::Module {
+ public:
+  GradCamFittingBranchImpl(std::int64_t channels, const GfbOptions& options);
+  /// The K rectified projections, N x K x h x w (K = 1 for the MLP). feature_map: N x C x h x w.
+  torch::Tensor projections(const torch::Tensor& feature_map);
+  /// The attention mask before normalisation, N x h x w, >= 0: the maximum over the projections in use.
+  torch::Tensor forward(const torch::Tensor& feature_map);
+  /// Uses only these projections from now on (Figure B2); empty: all. Throws UserError on an index out of range or repeated.
+  void select(const std::vector<std::int64_t>& subset);
+  const std::vector<std::int64_t>& selected() const { return subset_; }
+  /// False for the random structure, whose weights stay as they were drawn.
+  bool trainable() const { return trainable_; }
+
+ private:
+  bool trainable_;
+  torch::nn::Conv2d hidden_{nullptr};
+  SplitBatchNorm hidden_bn_{nullptr};
+  torch::nn::Conv2d conv_{nullptr};
+  SplitBatchNorm bn_{nullptr};
+  std::vector<std::int64_t> subset_;
+};
+TORCH_MODULE(GradCamFittingBranch);
+
+/// Min-max normalisation of a mask (N x h x w) to [0, 1]: over the whole "batch" (the authors' code: it depends on batch mates),
+/// over each "image", or "none". Differentiable, the extremes included.
+torch::Tensor normalise_mask(const torch::Tensor& mask, const std::string& norm);
+
+}  // namespace lcr

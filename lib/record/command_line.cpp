@@ -1,0 +1,126 @@
+#include "lcr/record/command_line.h"
+
+#include <boost/program_options.hpp>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "lcr/base/error.h"
+#include "lcr/base/files.h"
+#include "lcr/base/text.h"
+
+namespace lcr {
+namespace {
+
+namespace po = boost::program_options;
+
+const std::vector<std::string> kExperimentIds = {"main", "b1", "b2", "c1", "d1", "e1", "f1", "g1", "x1"};
+
+bool is_flag(const OptionSpec& spec) { return std::holds_alternative<bool Options::*>(spec.member); }
+
+po::options_description describe() {
+  po::options_description description;
+  for (const auto& spec : option_table()) {
+    auto* value = po::value<std::string>();
+    if (is_flag(spec)) value->implicit_value("yes");
+    description.add_options()(spec.name, value);
+  }
+  return description;
+}
+
+/// boost says "the option '--epoch' is ambiguous ..." and the like: good lines as they are.
+[[noreturn]] void fail_parsing(const std::string& source, const po::error& e) {
+  std::string what = e.what();
+  std::replace(what.begin(), what.end(), '\n', ' ');
+  fail("{}: {}; --help lists the options", source, what);
+}
+
+void apply_file(Options& options, const std::filesystem::path& path, const std::string& experiment_id) {
+  const std::string source = path.string();
+  std::istringstream text(read_text(path, 1 << 20));
+  try {
+    const auto parsed = po::parse_config_file(text, describe(), /*allow_unregistered=*/true);
+    // Sections after the common part, whatever their order in the file.
+    for (const bool section_pass : {false, true})
+      for (const auto& entry : parsed.options) {
+        const auto dot = entry.string_key.find('.');
+        const bool in_section = dot != std::string::npos;
+        if (in_section != section_pass) continue;
+        const std::string section = in_section ? entry.string_key.substr(0, dot) : "";
+        const std::string name = in_section ? entry.string_key.substr(dot + 1) : entry.string_key;
+        if (in_section && std::find(kExperimentIds.begin(), kExperimentIds.end(), section) == kExperimentIds.end())
+          fail("{}: section [{}] is no experiment; there are {}", source, section, join(kExperimentIds, ", "));
+        Options scratch;  // settings of other experiments are checked too
+        set_option(in_section && section != experiment_id ? scratch : options, name, entry.value.empty() ? "" : entry.value.front(), source);
+      }
+  } catch (const po::error& e) {
+    fail_parsing(source, e);
+  }
+}
+
+}  // namespace
+
+CommandLine parse_command_line(const std::vector<std::string>& arguments, const std::string& experiment_id, const std::filesystem::path& home) {
+  CommandLine result;
+  std::vector<std::pair<std::string, std::string>> settings;
+  const std::string source = "command line";
+  try {
+    const auto description = describe();
+    namespace style = po::command_line_style;
+    const auto parsed = po::command_line_parser(arguments).options(description).style(style::default_style & ~style::allow_guessing).run();
+    for (const auto& entry : parsed.options) {
+      if (entry.position_key >= 0) fail("{}: '{}' is no option; --help lists the options", source, entry.value.front());
+      if (!result.given.insert(entry.string_key).second) fail("{}: --{} is given twice", source, entry.string_key);
+      settings.emplace_back(entry.string_key, entry.value.empty() ? "yes" : entry.value.front());
+    }
+  } catch (const po::error& e) {
+    fail_parsing(source, e);
+  }
+  Options command;  // for the two options that say which files come first
+  for (const auto& [name, value] : settings) set_option(command, name, value, source);
+
+  const bool is_path = command.preset.find('/') != std::string::npos || command.preset.ends_with(".ini");
+  const auto preset_path = is_path ? std::filesystem::path(command.preset) : home / "presets" / (command.preset + ".ini");
+  if (!std::filesystem::exists(preset_path)) {
+    std::vector<std::string> known;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(home / "presets", error))
+      if (entry.path().extension() == ".ini") known.push_back(entry.path().stem().string());
+    std::sort(known.begin(), known.end());
+    fail("preset '{}': no file {}; there are {}", command.preset, preset_path.string(), join(known, ", "));
+  }
+  apply_file(result.options, preset_path, experiment_id);
+  if (!command.config.empty()) apply_file(result.options, command.config, experiment_id);
+  for (const auto& [name, value] : settings) set_option(result.options, name, value, source);
+  result.options.preset = preset_path.stem().string();
+  if (result.options.results.empty()) result.options.results = "results/" + result.options.preset;
+  return result;
+}
+
+std::string help_text(const std::string& program, const std::string& title) {
+  std::string text = fmt::format(
+      "{}: {}\n\nUsage: {} [--option value]...\n\n"
+      "Options come from, each over the one before: the defaults below, presets/<preset>.ini, --config FILE, the command line.\n"
+      "Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped by a signal.\n",
+      program, title, program);
+  const Options defaults;
+  std::string group;
+  for (const auto& spec : option_table()) {
+    if (std::string_view(spec.name) == "worker-run") continue;  // internal
+    if (group != spec.group) {
+      group = spec.group;
+      text += "\n" + group + ":\n";
+    }
+    std::string value = get_option(defaults, spec);
+    if (value.empty() || (std::string_view(spec.name) == "tau" && value == "0")) value = spec.choices.empty() && std::string_view(spec.name) != "tau" ? "none" : "from variant";
+    std::string details = fmt::format("default {}", value);
+    if (*spec.unit && std::holds_alternative<std::string Options::*>(spec.member) == false) details += fmt::format(" {}", spec.unit);
+    if (!spec.active_when.empty()) details += fmt::format("; when {}", spec.active_when);
+    text += fmt::format("  --{:<20} {} [{}]\n", spec.name, spec.meaning, details);
+    if (!spec.choices.empty()) text += fmt::format("    {:<20} one of: {}\n", "", join(spec.choices, ", "));
+  }
+  return text;
+}
+
+}  // namespace lcr

@@ -1,0 +1,236 @@
+#include "lcr/record/options.h"
+
+#include <cmath>
+#include <set>
+
+#include "lcr/base/error.h"
+#include "lcr/base/text.h"
+
+namespace lcr {
+
+bool trains(const Options& o) { return o.method == "moco_v2" || o.method == "lcr"; }
+bool uses_gfb(const Options& o) { return o.method == "lcr"; }
+bool uses_network(const Options& o) { return o.method != "raw_pixels"; }
+
+namespace {
+
+constexpr double kMany = 1e9;
+constexpr double kSmall = 1e-9;  // stands for "positive"
+
+bool always(const Options&) { return true; }
+bool synthbirds(const Options& o) { return o.dataset == "synthbirds"; }
+bool jitters(const Options& o) { return trains(o) && o.jitter_probability > 0; }
+bool blurs(const Options& o) { return trains(o) && o.blur_probability > 0; }
+bool narrow(const Options& o) { return uses_network(o) && o.arch == "narrow"; }
+bool resnet(const Options& o) { return uses_network(o) && o.arch != "narrow"; }
+bool fits_cam(const Options& o) { return uses_gfb(o) && o.nu > 0; }
+bool has_target(const Options& o) { return fits_cam(o) && o.cam_source != "uniform"; }
+bool has_projections(const Options& o) { return uses_gfb(o) && o.gfb == "max_projections"; }
+
+OptionSpec row(const char* group, const char* name, OptionSpec::Member member, const char* unit, const char* meaning, double low, double high,
+               std::vector<std::string> choices = {}, std::function<bool(const Options&)> active = always, std::string active_when = "",
+               bool identity = true) {
+  return {group, name, member, unit, meaning, low, high, std::move(choices), identity, std::move(active), std::move(active_when)};
+}
+
+OptionSpec control(const char* name, OptionSpec::Member member, const char* unit, const char* meaning, double low = 0, double high = kMany) {
+  return row("Control", name, member, unit, meaning, low, high, {}, always, "", false);
+}
+
+std::vector<OptionSpec> make_table() {
+  using O = Options;
+  const std::string trained = "the method trains", lcr = "method = lcr", fitted = "method = lcr and nu > 0";
+  std::vector<OptionSpec> t;
+  const char* g = "Data";
+  t.push_back(row(g, "dataset", &O::dataset, "", "data set", 0, 0, {"fashion-mnist", "cifar10", "cifar100", "synthbirds"}));
+  t.push_back(row(g, "limit-train", &O::limit_train, "images", "use this many training images, balanced over classes (0: all)", 0, kMany, {}, trains, trained));
+  t.push_back(row(g, "limit-test", &O::limit_test, "images", "use this many test images, balanced over classes (0: all)", 0, kMany));
+  t.push_back(row(g, "image-size", &O::image_size, "pixels", "side of the square network input", 8, 1024));
+  t.push_back(row(g, "test-resize", &O::test_resize, "pixels", "test images: resize the short side to this, then centre crop (0: to image-size)", 0, 2048));
+  t.push_back(row(g, "synthbirds-classes", &O::synthbirds_classes, "classes", "number of SynthBirds classes", 2, 1000, {}, synthbirds, "dataset = synthbirds"));
+  t.push_back(row(g, "synthbirds-train", &O::synthbirds_train, "images", "training images a class", 1, 10000, {}, synthbirds, "dataset = synthbirds"));
+  t.push_back(row(g, "synthbirds-test", &O::synthbirds_test, "images", "test images a class", 2, 10000, {}, synthbirds, "dataset = synthbirds"));
+  g = "Augmentation";
+  t.push_back(row(g, "crop-area-min", &O::crop_area_min, "of the area", "smallest random resized crop; the largest is 1, the aspect 3/4 to 4/3", 0.01, 1, {}, trains, trained));
+  t.push_back(row(g, "jitter-probability", &O::jitter_probability, "", "probability of colour jitter", 0, 1, {}, trains, trained));
+  t.push_back(row(g, "jitter-brightness", &O::jitter_brightness, "", "factor from 1-x to 1+x", 0, 1, {}, jitters, "jitter-probability > 0"));
+  t.push_back(row(g, "jitter-contrast", &O::jitter_contrast, "", "factor from 1-x to 1+x", 0, 1, {}, jitters, "jitter-probability > 0"));
+  t.push_back(row(g, "jitter-saturation", &O::jitter_saturation, "", "factor from 1-x to 1+x", 0, 1, {}, jitters, "jitter-probability > 0"));
+  t.push_back(row(g, "jitter-hue", &O::jitter_hue, "of the colour circle", "shift from -x to x", 0, 0.5, {}, jitters, "jitter-probability > 0"));
+  t.push_back(row(g, "gray-probability", &O::gray_probability, "", "probability of turning grey", 0, 1, {}, trains, trained));
+  t.push_back(row(g, "blur-probability", &O::blur_probability, "", "probability of Gaussian blur", 0, 1, {}, trains, trained));
+  t.push_back(row(g, "blur-sigma-min", &O::blur_sigma_min, "pixels", "smallest blur", 0, 100, {}, blurs, "blur-probability > 0"));
+  t.push_back(row(g, "blur-sigma-max", &O::blur_sigma_max, "pixels", "largest blur", 0, 100, {}, blurs, "blur-probability > 0"));
+  t.push_back(row(g, "flip-probability", &O::flip_probability, "", "probability of a horizontal flip", 0, 1, {}, trains, trained));
+  g = "Model";
+  t.push_back(row(g, "arch", &O::arch, "", "backbone; narrow: one basic block a stage, stage strides 1 2 2 1, for quick runs", 0, 0,
+                  {"narrow", "resnet18", "resnet34", "resnet50", "resnet101", "resnet50_c4"}, uses_network, "the method has a network"));
+  t.push_back(row(g, "stem", &O::stem, "", "imagenet: 7x7 stride 2 and max-pooling; cifar: 3x3 stride 1", 0, 0, {"imagenet", "cifar"}, resnet, "arch is a ResNet"));
+  t.push_back(row(g, "width", &O::width, "channels", "of the narrow network's first stage; the last has 8 times as many", 1, 1024, {}, narrow, "arch = narrow"));
+  t.push_back(row(g, "embedding-dim", &O::embedding_dim, "", "dimension of the contrastive embedding (Table G1)", 1, 65536, {}, trains, trained));
+  t.push_back(row(g, "init", &O::init, "", "backbone weights to start from (.safetensors); empty: random", 0, 0, {}, uses_network, "the method has a network", false));
+  g = "Method";
+  t.push_back(row(g, "method", &O::method, "", "moco_v2, lcr, or a control without training: untrained network, raw_pixels", 0, 0,
+                  {"moco_v2", "lcr", "untrained", "raw_pixels"}));
+  t.push_back(row(g, "queue-size", &O::queue_size, "keys", "Q, a multiple of the batch size", 1, kMany, {}, trains, trained));
+  t.push_back(row(g, "key-momentum", &O::key_momentum, "", "m of the key encoder", 0, 1, {}, trains, trained));
+  t.push_back(row(g, "temperature", &O::temperature, "", "t of the contrastive loss", kSmall, 1000, {}, trains, trained));
+  t.push_back(row(g, "key-bn-groups", &O::key_bn_groups, "groups", "SplitBN: batch norm over this many virtual devices, keys shuffled among them (1: plain)", 1, 1024, {}, trains, trained));
+  t.push_back(row(g, "symmetric", &O::symmetric, "", "also contrast the key view as query (MoCo v2 and the paper do not)", 0, 0, {}, trains, trained));
+  t.push_back(row(g, "lambda", &O::lambda, "", "weight of the contrastive loss (Table F1)", 0, 1e6, {}, uses_gfb, lcr));
+  t.push_back(row(g, "nu", &O::nu, "", "weight of the KL loss (Table F1)", 0, 1e6, {}, uses_gfb, lcr));
+  t.push_back(row(g, "gfb", &O::gfb, "", "GFB structure: max_projections; mlp (Table E1); random: untrained max_projections", 0, 0, {"max_projections", "mlp", "random"}, uses_gfb, lcr));
+  t.push_back(row(g, "projections", &O::projections, "", "K, linear projections of the GFB (Figure D1)", 1, 65536, {}, has_projections, "gfb = max_projections"));
+  t.push_back(row(g, "variant", &O::variant, "", "sets the switches below that are not set themselves", 0, 0, {"authors_code", "algorithm_a1", "algorithm_a1_rescaled"}, uses_gfb, lcr, false));
+  t.push_back(row(g, "cam-source", &O::cam_source, "", "scalar whose gradient makes the GradCAM target; uniform, shuffled: controls", 0, 0, {"loss", "positive_logit", "uniform", "shuffled"}, fits_cam, fitted));
+  t.push_back(row(g, "kl-axis", &O::kl_axis, "", "softmax over all positions, or over each row alone", 0, 0, {"rows", "positions"}, fits_cam, fitted));
+  t.push_back(row(g, "tau", &O::tau, "", "temperature of both softmaxes in the KL loss", kSmall, 1000, {}, fits_cam, fitted));
+  t.push_back(row(g, "cam-scale", &O::cam_scale, "", "scaling of each image's GradCAM before its softmax", 0, 0, {"none", "max", "minmax"}, has_target, fitted));
+  t.push_back(row(g, "mask-norm", &O::mask_norm, "", "min-max normalisation of the mask in training: per batch, per image, none", 0, 0, {"batch", "image", "none"}, uses_gfb, lcr));
+  t.push_back(row(g, "detach-target", &O::detach_target, "", "stop the KL's gradient at the GradCAM target", 0, 0, {"yes", "no"}, has_target, fitted));
+  t.push_back(row(g, "kl-reduction", &O::kl_reduction, "", "sum over all, sum / batch, or mean over all elements", 0, 0, {"sum", "batchmean", "mean"}, fits_cam, fitted));
+  t.push_back(row(g, "gfb-bn-updates", &O::gfb_bn_updates, "", "updates of the GFB's BN statistics a step: q, k and q features (as_authors) or q once", 0, 0, {"as_authors", "once"}, uses_gfb, lcr));
+  g = "Training";
+  t.push_back(row(g, "epochs", &O::epochs, "epochs", "length of the training and of its cosine schedule", 1, 100000, {}, trains, trained));
+  t.push_back(row(g, "batch-size", &O::batch_size, "images", "N; the last, smaller batch of an epoch is dropped", 1, 65536, {}, trains, trained));
+  t.push_back(row(g, "lr", &O::lr, "", "initial learning rate, cosine to 0 by epoch", 0, 1000, {}, trains, trained));
+  t.push_back(row(g, "sgd-momentum", &O::sgd_momentum, "", "momentum of SGD", 0, 0.9999, {}, trains, trained));
+  t.push_back(row(g, "weight-decay", &O::weight_decay, "", "of all parameters", 0, 1, {}, trains, trained));
+  t.push_back(row(g, "precision", &O::precision, "", "of the backbone; auto: bfloat16 on CUDA and on CPUs with AVX512_BF16 or AMX", 0, 0, {"auto", "float32", "bfloat16"}, uses_network, "the method has a network"));
+  g = "Evaluation";
+  t.push_back(row(g, "eval-every", &O::eval_every, "epochs", "evaluate the test split after every so many epochs, and after the last", 1, 100000, {}, trains, trained));
+  t.push_back(row(g, "eval-mask-norm", &O::eval_mask_norm, "", "min-max normalisation of the mask at test (batch: depends on batch mates, as the authors' code)", 0, 0, {"batch", "image", "none"}, uses_gfb, lcr));
+
+  t.push_back(control("preset", &O::preset, "", "presets/NAME.ini, or the path of an INI file"));
+  t.push_back(control("config", &O::config, "FILE", "a further INI file, over the preset"));
+  t.push_back(control("seeds", &O::seeds, "", "comma-separated seeds, one run each"));
+  t.push_back(control("device", &O::device, "", "auto, cpu, cuda or cuda:N"));
+  t.push_back(control("threads", &O::threads, "threads", "in all (0: all cores)", 0, 4096));
+  t.push_back(control("jobs", &O::jobs, "runs", "trained side by side, sharing the threads", 1, 256));
+  t.push_back(control("max-steps", &O::max_steps, "steps", "stop after so many optimisation steps, record nothing (0: no limit)"));
+  t.push_back(control("dry-run", &O::dry_run, "", "print the grid, which runs exist and their options; do nothing"));
+  t.push_back(control("results", &O::results, "DIR", "where the CSV goes (default: results/<preset>)"));
+  t.push_back(control("runs", &O::runs, "DIR", "the run store"));
+  t.push_back(control("data-dir", &O::data_dir, "DIR", "where the data sets are (default: $LCR_DATA, else ./data)"));
+  t.push_back(control("worker-run", &O::worker_run, "ID", "train only the run of this directory name (used by --jobs)"));
+  t.push_back(control("help", &O::help, "", "print this help"));
+  return t;
+}
+
+std::string range_text(const OptionSpec& spec) {
+  if (!spec.choices.empty()) return "one of " + join(spec.choices, ", ");
+  if (std::holds_alternative<bool Options::*>(spec.member)) return "yes or no";
+  const bool whole = std::holds_alternative<std::int64_t Options::*>(spec.member);
+  const std::string low = spec.low == kSmall ? "above 0" : "at least " + format_number(spec.low);
+  const std::string high = spec.high >= kMany ? "" : " and at most " + format_number(spec.high);
+  return std::string(whole ? "a whole number " : "a number ") + low + high;
+}
+
+}  // namespace
+
+const std::vector<OptionSpec>& option_table() {
+  static const std::vector<OptionSpec> table = make_table();
+  return table;
+}
+
+const OptionSpec& find_option(std::string_view name, std::string_view source) {
+  for (const auto& spec : option_table())
+    if (name == spec.name) return spec;
+  fail("{}: unknown option '{}'; --help lists the options", source, name);
+}
+
+void set_option(Options& options, std::string_view name, std::string_view text, std::string_view source) {
+  const OptionSpec& spec = find_option(name, source);
+  const auto reject = [&] { fail("{}: {} = '{}' is not {}", source, name, text, range_text(spec)); };
+  std::visit(
+      [&](auto member) {
+        using Value = std::remove_reference_t<decltype(options.*member)>;
+        if constexpr (std::is_same_v<Value, std::string>) {
+          bool good = spec.choices.empty();
+          for (const auto& choice : spec.choices) good = good || choice == text;
+          if (!good) reject();
+          options.*member = std::string(text);
+        } else if constexpr (std::is_same_v<Value, bool>) {
+          if (text != "yes" && text != "no") reject();
+          options.*member = text == "yes";
+        } else if constexpr (std::is_same_v<Value, std::int64_t>) {
+          const auto value = parse_integer(text);
+          if (!value || static_cast<double>(*value) < spec.low || static_cast<double>(*value) > spec.high) reject();
+          options.*member = *value;
+        } else {
+          const auto value = parse_number(text);
+          if (!value || !(*value >= spec.low && *value <= spec.high)) reject();
+          options.*member = *value;
+        }
+      },
+      spec.member);
+}
+
+std::string get_option(const Options& options, const OptionSpec& spec) {
+  return std::visit(
+      [&](auto member) -> std::string {
+        using Value = std::remove_cvref_t<decltype(options.*member)>;
+        if constexpr (std::is_same_v<Value, std::string>)
+          return options.*member;
+        else if constexpr (std::is_same_v<Value, bool>)
+          return options.*member ? "yes" : "no";
+        else if constexpr (std::is_same_v<Value, double>)
+          return format_number(options.*member);
+        else
+          return std::to_string(options.*member);
+      },
+      spec.member);
+}
+
+void resolve_variant(Options& o) {
+  struct Switches {
+    const char *cam_source, *kl_axis;
+    double tau;
+    const char *cam_scale, *mask_norm, *detach_target, *kl_reduction, *gfb_bn_updates;
+  };
+  // Where Algorithm A1 and the authors' code disagree. A1 names tau without a value: 0.4 is that of the authors' BYOL code.
+  static constexpr Switches kAuthorsCode{"loss", "rows", 1.0, "none", "batch", "no", "sum", "as_authors"};
+  static constexpr Switches kAlgorithmA1{"positive_logit", "positions", 0.4, "none", "none", "yes", "sum", "once"};
+  static constexpr Switches kRescaled{"positive_logit", "positions", 0.4, "max", "image", "yes", "sum", "once"};
+  const Switches& s = o.variant == "authors_code" ? kAuthorsCode : o.variant == "algorithm_a1" ? kAlgorithmA1 : kRescaled;
+  const auto fill = [](std::string& value, const char* fallback) {
+    if (value.empty()) value = fallback;
+  };
+  fill(o.cam_source, s.cam_source);
+  fill(o.kl_axis, s.kl_axis);
+  if (o.tau == 0) o.tau = s.tau;
+  fill(o.cam_scale, s.cam_scale);
+  fill(o.mask_norm, s.mask_norm);
+  fill(o.detach_target, s.detach_target);
+  fill(o.kl_reduction, s.kl_reduction);
+  fill(o.gfb_bn_updates, s.gfb_bn_updates);
+}
+
+void check_consistency(const Options& o) {
+  if (trains(o)) {
+    if (o.queue_size % o.batch_size != 0)
+      fail("queue-size = {} is not a multiple of batch-size = {}; choose, for example, {}", o.queue_size, o.batch_size,
+           (o.queue_size / o.batch_size + 1) * o.batch_size);
+    if (o.batch_size % o.key_bn_groups != 0)
+      fail("batch-size = {} is not a multiple of key-bn-groups = {}", o.batch_size, o.key_bn_groups);
+    if (o.batch_size / o.key_bn_groups < 2) fail("batch norm needs at least 2 images a group: raise batch-size = {} or lower key-bn-groups = {}", o.batch_size, o.key_bn_groups);
+    if (o.blur_sigma_min > o.blur_sigma_max) fail("blur-sigma-min = {} is above blur-sigma-max = {}", o.blur_sigma_min, o.blur_sigma_max);
+  }
+  if (o.test_resize != 0 && o.test_resize < o.image_size)
+    fail("test-resize = {} is below image-size = {}: there would be nothing to crop from", o.test_resize, o.image_size);
+}
+
+std::vector<std::uint64_t> parse_seeds(const std::string& text) {
+  std::vector<std::uint64_t> seeds;
+  std::set<std::uint64_t> seen;
+  for (const auto& part : split(text, ',')) {
+    const auto seed = parse_integer(part);
+    if (!seed || *seed < 0) fail("seeds = '{}': '{}' is not a whole number at least 0", text, part);
+    if (!seen.insert(static_cast<std::uint64_t>(*seed)).second) fail("seeds = '{}': {} is named twice", text, part);
+    seeds.push_back(static_cast<std::uint64_t>(*seed));
+  }
+  if (seeds.empty()) fail("seeds: name at least one, for example --seeds 0,1,2");
+  return seeds;
+}
+
+}  // namespace lcr

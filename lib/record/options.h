@@ -1,0 +1,103 @@
+// Every option of the suite, declared once. From the table here come the command line, the INI presets, --help, the canonical
+// text of a run and its hash.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace lcr {
+
+/// The resolved settings of one run. Member initialisers are the defaults; the meaning, unit and range of each stands in
+/// option_table(). Enumerations are strings out of the choices listed there.
+struct Options {
+  // Data.
+  std::string dataset = "fashion-mnist";
+  std::int64_t limit_train = 0, limit_test = 0;
+  std::int64_t image_size = 28, test_resize = 0;
+  std::int64_t synthbirds_classes = 20, synthbirds_train = 60, synthbirds_test = 40;
+  double crop_area_min = 0.2;
+  double jitter_probability = 0.8, jitter_brightness = 0.4, jitter_contrast = 0.4, jitter_saturation = 0.4, jitter_hue = 0.1;
+  double gray_probability = 0.2, blur_probability = 0.5, blur_sigma_min = 0.1, blur_sigma_max = 2.0, flip_probability = 0.5;
+
+  // Model.
+  std::string arch = "narrow", stem = "imagenet";
+  std::int64_t width = 32;
+  std::int64_t embedding_dim = 256;
+  std::string init;
+
+  // Method.
+  std::string method = "lcr";
+  std::int64_t queue_size = 65536;
+  double key_momentum = 0.999, temperature = 0.2;
+  std::int64_t key_bn_groups = 1;
+  bool symmetric = false;
+  double lambda = 1.0, nu = 0.01;
+  std::string gfb = "max_projections";
+  std::int64_t projections = 32;
+  std::string variant = "algorithm_a1_rescaled";
+  // Switches of the method; empty (or tau 0) until resolve_variant() sets them from `variant`.
+  std::string cam_source, kl_axis;
+  double tau = 0;
+  std::string cam_scale, mask_norm, detach_target, kl_reduction, gfb_bn_updates;
+
+  // Training.
+  std::int64_t epochs = 100, batch_size = 128;
+  double lr = 0.03, sgd_momentum = 0.9, weight_decay = 1e-4;
+  std::string precision = "auto";
+  std::int64_t eval_every = 1;
+  std::string eval_mask_norm = "image";
+
+  // Control: none of these is part of a run's identity.
+  std::string preset = "quick", config, seeds = "0", device = "auto";
+  std::int64_t threads = 0, jobs = 1, max_steps = 0;
+  bool dry_run = false, help = false;
+  std::string results, runs = "runs", data_dir;
+  std::string worker_run;
+};
+
+/// One row of the option table.
+struct OptionSpec {
+  using Member = std::variant<std::int64_t Options::*, double Options::*, bool Options::*, std::string Options::*>;
+  const char* group;      ///< heading in --help
+  const char* name;       ///< on the command line (--name) and in INI files (name = value)
+  Member member;
+  const char* unit;       ///< "" where it has none
+  const char* meaning;
+  double low, high;       ///< inclusive range of a number
+  std::vector<std::string> choices;  ///< of a string; empty: any text
+  bool identity;          ///< whether it is part of a run's identity
+  std::function<bool(const Options&)> active;  ///< whether it has any effect under these settings
+  std::string active_when;                     ///< the same in words, for --help
+};
+
+const std::vector<OptionSpec>& option_table();
+
+/// The table's row of that name. Throws UserError naming `source` if there is none.
+const OptionSpec& find_option(std::string_view name, std::string_view source);
+
+/// Parses `text` into the option. Throws UserError naming the option and `source` (a file, "command line") if the text is no
+/// value of the option's type or range.
+void set_option(Options& options, std::string_view name, std::string_view text, std::string_view source);
+
+/// The option's value in canonical form: numbers shortest, booleans "yes" or "no".
+std::string get_option(const Options& options, const OptionSpec& spec);
+
+/// Fills the method switches that were not set from `variant`: `authors_code`, `algorithm_a1` or `algorithm_a1_rescaled`
+/// (the paper's Algorithm A1 leaves several open, see docs in presets/README.md).
+void resolve_variant(Options& options);
+
+/// Checks what concerns several options together (the queue is a multiple of the batch, ...). Throws UserError.
+void check_consistency(const Options& options);
+
+/// "0,1,2" as numbers; each seed is >= 0 and named once. Throws UserError.
+std::vector<std::uint64_t> parse_seeds(const std::string& text);
+
+bool trains(const Options& options);    ///< the method updates weights
+bool uses_gfb(const Options& options);  ///< the method has a GradCAM Fitting Branch
+bool uses_network(const Options& options);
+
+}  // namespace lcr

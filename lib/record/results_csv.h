@@ -1,0 +1,32 @@
+// The results CSV: one line a measured number, every line self-describing.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace lcr {
+
+/// Version of the schema below, in each row.
+inline constexpr int kResultsSchema = 1;
+
+/// The columns, in file order. `row` is the row of the paper's table; `config_hash` is the run's identity without its seed.
+inline constexpr std::array<const char*, 22> kResultColumns = {
+    "schema",    "experiment", "row",        "dataset",         "method",       "options",         "seed",         "selection",
+    "pooling",   "metric",     "value",      "epoch",           "run_hash",     "config_hash",     "evaluation_hash", "wall_seconds",
+    "samples_per_second", "peak_memory_mib", "commit", "device", "precision", "libtorch"};
+
+using ResultRow = std::array<std::string, kResultColumns.size()>;
+
+/// Position of a column. Throws std::logic_error if there is none.
+std::size_t result_column(const char* name);
+
+/// Writes the whole file atomically: it is always regenerated from the run store.
+void write_results(const std::filesystem::path& path, const std::vector<ResultRow>& rows);
+
+/// Reads a results file. Throws UserError if it is missing, malformed or of a newer schema.
+std::vector<ResultRow> read_results(const std::filesystem::path& path);
+
+}  // namespace lcr

@@ -1,0 +1,39 @@
+#include "lcr/record/run_identity.h"
+
+#include <fmt/core.h>
+
+#include <set>
+
+#include "lcr/base/hashing.h"
+
+namespace lcr {
+
+std::string canonical_text(const Options& options, const RunInputs& inputs, bool with_seed) {
+  // An option at its default is left out, so that adding an option changes no hash. Whoever changes a default must keep the
+  // old one here.
+  Options defaults;
+  std::set<std::string> lines;
+  for (const auto& spec : option_table()) {
+    if (!spec.identity || !spec.active(options)) continue;
+    const std::string value = get_option(options, spec);
+    if (value != get_option(defaults, spec)) lines.insert(std::string(spec.name) + "=" + value);
+  }
+  lines.insert(fmt::format("numerics_revision={}", kNumericsRevision));
+  lines.insert("data=" + inputs.data_fingerprint);
+  if (!inputs.init_sha256.empty()) lines.insert("init=" + inputs.init_sha256);
+  if (with_seed) lines.insert(fmt::format("seed={}", inputs.seed));
+  std::string text;
+  for (const auto& line : lines) text += line + "\n";
+  return text;
+}
+
+RunIdentity identify_run(const Options& options, const RunInputs& inputs) {
+  RunIdentity identity;
+  identity.text = canonical_text(options, inputs);
+  identity.hash = sha256_hex(identity.text);
+  identity.config_hash = sha256_hex(canonical_text(options, inputs, false));
+  identity.directory = fmt::format("{}-{}-{}-s{}", options.dataset, options.method, identity.hash.substr(0, 12), inputs.seed);
+  return identity;
+}
+
+}  // namespace lcr

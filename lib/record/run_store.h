@@ -1,0 +1,71 @@
+// The store of runs on disk: runs/<identity>/ holds what one training left behind. A run is done once its result.json exists,
+// which is written last and atomically.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "lcr/record/run_identity.h"
+
+namespace lcr {
+
+/// One measured number of a run.
+struct Measurement {
+  std::string selection;  ///< "last", or test-selected: "best_rank1" (one epoch for all metrics), "best_each"
+  std::string pooling;    ///< "average", "attention", "none"
+  std::string metric;     ///< "rank1", "rank5", "mean_average_precision", in percent
+  double value = 0;
+  std::int64_t epoch = 0;  ///< epochs trained when it was measured
+};
+
+/// What ran where: for the record, never part of an identity.
+struct Provenance {
+  std::string commit;    ///< of this project, "+dirty" where the tree had changes
+  std::string device;    ///< name of the CPU or GPU
+  std::string libtorch;  ///< version
+  std::string blas, isa, compiler, precision;
+  int threads = 0;
+};
+
+struct RunResult {
+  std::vector<Measurement> measurements;
+  std::string evaluation_hash;  ///< SHA-256 of the evaluation protocol's text
+  double wall_seconds = 0;      ///< whole run, evaluation included
+  double samples_per_second = 0;  ///< training images a second, evaluation excluded; 0 for controls
+  double peak_memory_mib = 0;     ///< resident set of the process
+  Provenance provenance;
+};
+
+void to_json(nlohmann::json& json, const Measurement& value);
+void from_json(const nlohmann::json& json, Measurement& value);
+void to_json(nlohmann::json& json, const Provenance& value);
+void from_json(const nlohmann::json& json, Provenance& value);
+void to_json(nlohmann::json& json, const RunResult& value);
+void from_json(const nlohmann::json& json, RunResult& value);
+
+class RunStore {
+ public:
+  explicit RunStore(std::filesystem::path root) : root_(std::move(root)) {}
+
+  std::filesystem::path directory(const RunIdentity& run) const { return root_ / run.directory; }
+
+  /// The result of a finished run, or nothing if it is absent. Throws UserError if the record is damaged or belongs to
+  /// another identity.
+  std::optional<RunResult> find(const RunIdentity& run) const;
+
+  /// Makes the run's directory and writes identity.txt and config.ini (all options, resolved).
+  void begin(const RunIdentity& run, const Options& options) const;
+
+  /// Writes result.json: from now on the run is done.
+  void finish(const RunIdentity& run, const RunResult& result) const;
+
+ private:
+  std::filesystem::path root_;
+};
+
+}  // namespace lcr

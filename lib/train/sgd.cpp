@@ -1,0 +1,39 @@
+#include "lcr/train/sgd.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <numbers>
+
+namespace lcr {
+
+Sgd::Sgd(std::vector<torch::Tensor> parameters, double momentum, double weight_decay)
+    : parameters_(std::move(parameters)), momentum_(momentum), weight_decay_(weight_decay) {
+  for (const auto& parameter : parameters_) velocities_.push_back(torch::zeros_like(parameter));
+}
+
+void Sgd::zero_grad() {
+  for (auto& parameter : parameters_) parameter.mutable_grad().reset();
+}
+
+void Sgd::step(double lr) {
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> parameters, gradients, velocities;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!parameters_[i].grad().defined()) continue;
+    parameters.push_back(parameters_[i]);
+    gradients.push_back(parameters_[i].grad());
+    velocities.push_back(velocities_[i]);
+  }
+  if (parameters.empty()) return;
+  at::_foreach_mul_(velocities, momentum_);
+  at::_foreach_add_(velocities, gradients, 1.0);
+  at::_foreach_add_(velocities, parameters, weight_decay_);
+  at::_foreach_add_(parameters, velocities, -lr);
+}
+
+double cosine_lr(double lr, std::int64_t epoch, std::int64_t epochs) {
+  return lr / 2 * (1 + std::cos(std::numbers::pi * static_cast<double>(epoch) / static_cast<double>(epochs)));
+}
+
+}  // namespace lcr

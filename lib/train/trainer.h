@@ -1,0 +1,50 @@
+// The training loop of every method: one epoch at a time, so that evaluation and records stay outside.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "lcr/data/image_set.h"
+#include "lcr/method/method.h"
+#include "lcr/record/options.h"
+#include "lcr/train/sgd.h"
+
+namespace lcr {
+
+/// Means over the steps of one epoch.
+struct EpochLog {
+  std::int64_t epoch = 0;  ///< from 1
+  std::int64_t steps = 0;
+  double lr = 0;
+  double loss = 0, contrastive = 0, kl = 0;
+  double seconds = 0;  ///< wall time of the training part
+};
+
+/// Told after every step: steps done in this training, its loss.
+using StepObserver = std::function<void(std::int64_t steps_done, double loss)>;
+
+class Trainer {
+ public:
+  /// `options` and `train_set` must outlive the trainer. threads: host threads for this run.
+  Trainer(std::shared_ptr<Method> method, const Options& options, const ImageSet& train_set, std::uint64_t seed, const torch::Device& device, int threads);
+
+  std::int64_t steps_per_epoch() const { return train_set_.count() / options_.batch_size; }
+
+  /// Trains epoch `epoch` (from 0), at most `max_steps` steps of it. Throws Interrupted when a signal asked to stop, UserError
+  /// when the loss is no longer finite.
+  EpochLog run_epoch(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps);
+
+  Method& method() { return *method_; }
+
+ private:
+  std::shared_ptr<Method> method_;
+  const Options& options_;
+  const ImageSet& train_set_;
+  std::uint64_t seed_;
+  torch::Device device_;
+  int workers_;
+  Sgd sgd_;
+};
+
+}  // namespace lcr
