@@ -31,7 +31,6 @@ torch::Tensor SplitBatchNormImpl::forward(const torch::Tensor& x) {
     mean_sum += mean;
     var_sum += var;
   }
-  const torch::NoGradGuard no_grad;
   running_mean_.copy_(mean_sum / groups);
   running_var_.copy_(var_sum / groups);
   return torch::cat(parts);

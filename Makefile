@@ -1,0 +1,38 @@
+# Thin front end: each target says what it does in `make help`. Everything else lives in CMake and the programs.
+PRESET  ?= quick
+SEEDS   ?=
+DEVICE  ?=
+DATA    ?=
+BUILD   ?= build
+JOBS    ?= $(shell nproc)
+
+# Threads that wait give the core to others; must be set before the OpenMP library loads.
+export OMP_WAIT_POLICY = passive
+
+OPTIONS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir $(DATA))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build test reproduce table-c1 clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  Variables: PRESET=quick|cifar100|paper (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR"
+
+setup: ## install the Debian packages that are missing
+	@ci/setup.sh
+
+build: setup ## compile everything into build/bin
+	@cmake -S . -B $(BUILD) > $(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 2; }
+	@cmake --build $(BUILD) -j $(JOBS)
+
+test: build ## set up, build, run all tests
+	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+reproduce: table-c1 ## set up, build, reproduce every table that is in the suite (PRESET=quick: minutes on a CPU)
+
+table-c1: build ## Table C1: MoCo v2 and LCR on CIFAR-100
+	@$(BUILD)/bin/cifar100_baseline $(OPTIONS)
+	@$(BUILD)/bin/lcr-plot table c1 --results results/$(PRESET)
+
+clean: ## remove the build (runs/ and results/ stay)
+	rm -rf $(BUILD) $(BUILD)-configure.log

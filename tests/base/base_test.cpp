@@ -1,0 +1,168 @@
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <set>
+
+#include "lcr/base/csv.h"
+#include "lcr/base/files.h"
+#include "lcr/base/hashing.h"
+#include "lcr/base/parallel.h"
+#include "lcr/base/rng.h"
+#include "lcr/base/statistics.h"
+#include "lcr/base/text.h"
+#include "support/files.h"
+
+namespace lcr {
+namespace {
+
+using testing::expect_user_error;
+using testing::TemporaryFolder;
+using testing::write_bytes;
+
+TEST(Files, AtomicWriteReplacesAndLeavesNothingBehind) {
+  const TemporaryFolder folder;
+  write_atomic(folder / "a.txt", "one");
+  write_atomic(folder / "a.txt", "two, longer");
+  EXPECT_EQ(read_text(folder / "a.txt"), "two, longer");
+  int entries = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder.path())) ++entries;
+  EXPECT_EQ(entries, 1);
+}
+
+TEST(Files, BadPlacesAreUserErrors) {
+  const TemporaryFolder folder;
+  expect_user_error([&] { write_atomic(folder / "none/a.txt", "x"); }, "none/a.txt");
+  expect_user_error([&] { read_text(folder / "missing"); }, "missing", "no such file");
+  write_atomic(folder / "big", std::string(100, 'x'));
+  expect_user_error([&] { read_text(folder / "big", 99); }, "big", "100");
+  expect_user_error([&] { require_writable_directory(folder / "big"); }, "big");
+}
+
+TEST(Files, GzipIsBoundedAndChecked) {
+  const TemporaryFolder folder;
+  const std::string content(5000, 'z');
+  const auto path = folder / "z.gz";
+  const gzFile out = gzopen(path.c_str(), "wb");
+  gzwrite(out, content.data(), static_cast<unsigned>(content.size()));
+  gzclose(out);
+  EXPECT_EQ(read_gzip(path, 5000).size(), 5000U);
+  expect_user_error([&] { read_gzip(path, 4999); }, "4999");
+  auto bytes = read_file(path, 1 << 20);
+  bytes.resize(bytes.size() / 2);
+  write_bytes(folder / "half.gz", bytes);
+  expect_user_error([&] { read_gzip(folder / "half.gz", 5000); }, "half.gz");
+  write_bytes(folder / "plain", content);
+  EXPECT_EQ(read_gzip(folder / "plain", 5000).size(), 5000U);
+}
+
+TEST(Hashing, KnownDigests) {
+  EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  const TemporaryFolder folder;
+  write_bytes(folder / "f", std::string("abc"));
+  EXPECT_EQ(sha256_file(folder / "f"), sha256_hex("abc"));
+}
+
+TEST(Rng, IsPhiloxWithKnownAnswer) {
+  // Known-answer vector of Random123 for Philox 4x32-10, counter and key zero.
+  const auto block = r123::Philox4x32()(r123::Philox4x32::ctr_type{}, r123::Philox4x32::key_type{});
+  EXPECT_EQ(block[0], 0x6627e8d5U);
+  EXPECT_EQ(block[3], 0x9b00dbd8U);
+}
+
+TEST(Rng, StreamsAreFixedByTheirCoordinates) {
+  // Frozen: a change here changes every run's numbers and needs a new numerics_revision.
+  CounterRng rng(RngKey(0, "test"), 1, 2, 3);
+  const std::array<std::uint32_t, 3> first = {rng.next(), rng.next(), rng.next()};
+  CounterRng again(RngKey(0, "test"), 1, 2, 3);
+  for (const auto value : first) EXPECT_EQ(again.next(), value);
+  EXPECT_EQ(first[0], 378854235U);
+  std::set<std::uint32_t> others;
+  for (const std::uint64_t seed : {0, 1})
+    for (const char* purpose : {"test", "other"})
+      for (const std::uint32_t a : {1U, 2U})
+        for (const std::uint32_t c : {3U, 4U}) others.insert(CounterRng(RngKey(seed, purpose), a, 2, c).next());
+  EXPECT_EQ(others.size(), 16U);
+}
+
+TEST(Rng, MomentsAndBounds) {
+  CounterRng rng(RngKey(3, "moments"));
+  constexpr int kCount = 200000;
+  double sum = 0, squares = 0, uniform_sum = 0;
+  std::array<int, 7> counts{};
+  for (int i = 0; i < kCount; ++i) {
+    const double normal = rng.normal(), uniform = rng.uniform();
+    sum += normal;
+    squares += normal * normal;
+    uniform_sum += uniform;
+    ASSERT_GE(uniform, 0);
+    ASSERT_LT(uniform, 1);
+    ++counts[rng.below(7)];
+  }
+  EXPECT_NEAR(sum / kCount, 0, 0.012);
+  EXPECT_NEAR(squares / kCount, 1, 0.02);
+  EXPECT_NEAR(uniform_sum / kCount, 0.5, 0.004);
+  for (const int count : counts) EXPECT_NEAR(count, kCount / 7.0, 800);
+}
+
+TEST(Rng, PermutationHoldsEachOnceAndIsUniformEnough) {
+  std::array<int, 5> first{};
+  for (std::uint32_t i = 0; i < 5000; ++i) {
+    const auto order = random_permutation(CounterRng(RngKey(1, "permutation"), i), 5);
+    EXPECT_EQ(std::set<std::int64_t>(order.begin(), order.end()).size(), 5U);
+    ++first[static_cast<std::size_t>(order[0])];
+  }
+  for (const int count : first) EXPECT_NEAR(count, 1000, 130);
+}
+
+TEST(Text, StrictNumbers) {
+  EXPECT_EQ(parse_integer("42"), 42);
+  for (const char* bad : {"", " 1", "1 ", "1x", "1.5", "+1", "99999999999999999999"}) EXPECT_FALSE(parse_integer(bad)) << bad;
+  EXPECT_EQ(parse_number("-2.5e-1"), -0.25);
+  for (const char* bad : {"", "1,5", "abc", "1 "}) EXPECT_FALSE(parse_number(bad)) << bad;
+  for (const double value : {0.1, 1e-4, 12.01, 1.0 / 3.0}) EXPECT_EQ(parse_number(format_number(value)), value);
+  EXPECT_EQ(split("a,b,,c,", ','), (std::vector<std::string>{"a", "b", "", "c", ""}));
+  EXPECT_TRUE(split("", ',').empty());
+  EXPECT_EQ(format_duration(59.6), "1 min 00 s");
+}
+
+TEST(Csv, RoundTripsQuotesCommasAndEmptyCells) {
+  const TemporaryFolder folder;
+  const std::array<std::string, 3> row = {"a, \"quoted\"", "", "3.5"};
+  write_atomic(folder / "t.csv", csv_line({"x", "y", "z"}) + csv_line({row.begin(), row.end()}));
+  const auto rows = read_csv<3>(folder / "t.csv", {"x", "y", "z"});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0], row);
+  const auto swapped = read_csv<2>(folder / "t.csv", {"z", "x"});
+  EXPECT_EQ(swapped[0][0], "3.5");
+}
+
+TEST(Csv, MalformedFilesAreUserErrors) {
+  const TemporaryFolder folder;
+  write_atomic(folder / "t.csv", "x,y\n1,2\n3\n");
+  expect_user_error([&] { read_csv<2>(folder / "t.csv", {"x", "y"}); }, "t.csv");
+  expect_user_error([&] { read_csv<2>(folder / "t.csv", {"x", "absent"}); }, "absent");
+  write_atomic(folder / "empty.csv", "");
+  expect_user_error([&] { read_csv<1>(folder / "empty.csv", {"x"}); }, "empty.csv");
+}
+
+TEST(Statistics, MeanAndSampleDeviation) {
+  const std::array values = {1.0, 2.0, 4.0};
+  EXPECT_DOUBLE_EQ(mean(values), 7.0 / 3);
+  EXPECT_NEAR(standard_deviation(values), 1.5275252, 1e-6);
+  EXPECT_TRUE(std::isnan(standard_deviation(std::span(values).first(1))));
+}
+
+TEST(Parallel, VisitsEachOnceAndRethrows) {
+  for (const int threads : {1, 3}) {
+    std::vector<std::atomic<int>> visits(100);
+    parallel_for(100, threads, [&](std::int64_t i) { ++visits[static_cast<std::size_t>(i)]; });
+    for (const auto& count : visits) EXPECT_EQ(count, 1);
+    EXPECT_THROW(parallel_for(100, threads, [](std::int64_t i) { if (i == 50) throw UserError("x"); }), UserError);
+  }
+}
+
+}  // namespace
+}  // namespace lcr

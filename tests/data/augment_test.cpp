@@ -1,0 +1,163 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "lcr/data/augment.h"
+#include "lcr/data/loader.h"
+#include "lcr/data/pixel_ops.h"
+#include "lcr/data/synth_birds.h"
+
+namespace lcr {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+TEST(PixelOps, AgreeWithPillow) {
+  std::ifstream in(std::string(LCR_SOURCE_DIR) + "/tests/golden/pixel_ops.json");
+  const auto golden = nlohmann::json::parse(in);
+  const std::int64_t height = golden["height"], width = golden["width"];
+  const Bytes image = golden["pixels"].get<Bytes>();
+  int cases = 0;
+  for (const auto& item : golden["cases"]) {
+    const std::string op = item["op"];
+    const auto& p = item["parameters"];
+    const Bytes expected = item["pixels"].get<Bytes>();
+    const std::int64_t out_height = item["height"], out_width = item["width"];
+    Bytes actual = image;
+    const double factor = p.value("factor", 0.0);
+    if (op == "crop_resize") {
+      actual.resize(expected.size());
+      crop_resize(image, height, width, {p["x"], p["y"], p["w"], p["h"]}, out_height, out_width, actual);
+    } else if (op == "test_view") {
+      actual.resize(expected.size());
+      render_test_view(image, height, width, p["resize"], p["size"], actual);
+    } else if (op == "brightness") {
+      adjust_brightness(actual, static_cast<float>(factor));
+    } else if (op == "contrast") {
+      adjust_contrast(actual, static_cast<float>(factor));
+    } else if (op == "saturation") {
+      adjust_saturation(actual, static_cast<float>(factor));
+    } else if (op == "hue") {
+      adjust_hue(actual, factor);
+    } else if (op == "gray") {
+      to_gray(actual);
+    } else if (op == "blur") {
+      gaussian_blur(actual, height, width, factor);
+    } else {
+      ASSERT_EQ(op, "flip");
+      flip_horizontal(actual, width);
+    }
+    ASSERT_EQ(actual.size(), expected.size());
+    int worst = 0;
+    for (std::size_t i = 0; i < actual.size(); ++i) worst = std::max(worst, std::abs(actual[i] - expected[i]));
+    EXPECT_EQ(worst, 0) << op << " " << p.dump();
+    ++cases;
+  }
+  EXPECT_GE(cases, 30);
+}
+
+TEST(Augment, ViewsDependOnTheirCoordinatesAlone) {
+  const Options options;
+  const RngKey key(0, "augmentation");
+  const auto a = draw_view(CounterRng(key, 1, 2, 0), 32, 32, options), b = draw_view(CounterRng(key, 1, 2, 0), 32, 32, options);
+  EXPECT_EQ(a.crop.x, b.crop.x);
+  EXPECT_EQ(a.hue, b.hue);
+  const auto other = draw_view(CounterRng(key, 1, 2, 1), 32, 32, options);
+  EXPECT_TRUE(a.crop.x != other.crop.x || a.crop.width != other.crop.width || a.brightness != other.brightness);
+}
+
+TEST(Augment, ParametersHaveTheirDistributions) {
+  Options options;
+  const RngKey key(11, "distribution");
+  constexpr int kCount = 20000;
+  int jitter = 0, gray = 0, blur = 0, flip = 0;
+  double area = 0;
+  for (std::uint32_t i = 0; i < kCount; ++i) {
+    const auto view = draw_view(CounterRng(key, i), 100, 100, options);
+    jitter += view.jitter;
+    gray += view.gray;
+    blur += view.blur_sigma > 0;
+    flip += view.flip;
+    area += static_cast<double>(view.crop.width * view.crop.height) / 10000;
+    ASSERT_TRUE(view.crop.x >= 0 && view.crop.x + view.crop.width <= 100 && view.crop.y >= 0 && view.crop.y + view.crop.height <= 100);
+    ASSERT_TRUE(view.brightness >= 0.6F && view.brightness <= 1.4F && std::abs(view.hue) <= 0.1);
+    ASSERT_TRUE(view.blur_sigma == 0 || (view.blur_sigma >= 0.1 && view.blur_sigma <= 2));
+  }
+  // Five standard deviations of the counts.
+  EXPECT_NEAR(jitter, 0.8 * kCount, 5 * std::sqrt(kCount * .16));
+  EXPECT_NEAR(gray, 0.2 * kCount, 5 * std::sqrt(kCount * .16));
+  EXPECT_NEAR(blur, 0.5 * kCount, 5 * std::sqrt(kCount * .25));
+  EXPECT_NEAR(flip, 0.5 * kCount, 5 * std::sqrt(kCount * .25));
+  EXPECT_NEAR(area / kCount, 0.5445, 0.01);  // measured with torchvision: below the mean of U(.2, 1), large crops of extreme aspect are redrawn
+}
+
+TEST(Augment, NoOperationIsTheResizedImage) {
+  Options options;
+  options.jitter_probability = options.gray_probability = options.blur_probability = options.flip_probability = 0;
+  options.crop_area_min = 1;
+  const Bytes image = [] {
+    Bytes bytes(16 * 16 * 3);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 7);
+    return bytes;
+  }();
+  ViewParameters view = draw_view(CounterRng(RngKey(0, "x")), 16, 16, options);
+  view.crop = {0, 0, 16, 16};
+  Bytes out(image.size());
+  render_view(image, 16, 16, view, 16, out);
+  EXPECT_EQ(out, image);
+}
+
+Dataset birds(int threads = 1) { return make_synth_birds({.classes = 4, .train_per_class = 6, .test_per_class = 3, .size = 48, .first_class = 0, .threads = threads}); }
+
+TEST(Loader, SameBatchesWhateverTheWorkers) {
+  const Dataset data = birds();
+  Options options;
+  options.batch_size = 5;
+  options.image_size = 24;
+  std::vector<TwoViewBatch> reference;
+  for (const int workers : {1, 3}) {
+    TwoViewLoader loader(data.train, options, 3, 2, workers);
+    ASSERT_EQ(loader.batch_count(), 4);  // 24 images: the last 4 are dropped
+    std::set<std::int64_t> seen;
+    for (std::int64_t b = 0; b < loader.batch_count(); ++b) {
+      const TwoViewBatch batch = loader.next();
+      EXPECT_EQ(batch.query.size(), 5U * 24 * 24 * 3);
+      EXPECT_NE(batch.query, batch.key);
+      seen.insert(batch.samples.begin(), batch.samples.end());
+      if (workers == 1) {
+        reference.push_back(batch);
+      } else {
+        EXPECT_EQ(batch.samples, reference[static_cast<std::size_t>(b)].samples);
+        EXPECT_EQ(batch.query, reference[static_cast<std::size_t>(b)].query);
+        EXPECT_EQ(batch.key, reference[static_cast<std::size_t>(b)].key);
+      }
+    }
+    EXPECT_EQ(seen.size(), 20U);
+    EXPECT_THROW(loader.next(), std::logic_error);
+  }
+  TwoViewLoader next_epoch(data.train, options, 3, 3, 1);
+  EXPECT_NE(next_epoch.next().samples, reference[0].samples);
+  // Destroying it here, with batches under way, must not hang.
+}
+
+TEST(SynthBirds, IsOneFixedSetWithExactMasks) {
+  const Dataset one = birds(1), three = birds(3);
+  EXPECT_EQ(fingerprint(one.train), fingerprint(three.train));
+  EXPECT_NE(fingerprint(one.train), fingerprint(one.test));
+  EXPECT_EQ(one.train.count(), 24);
+  EXPECT_EQ(one.train.masks.size(), 24U * 48 * 48);
+  for (std::int64_t i = 0; i < one.train.count(); ++i) {
+    double covered = 0;
+    for (std::int64_t p = 0; p < 48 * 48; ++p) covered += one.train.masks[static_cast<std::size_t>(i * 48 * 48 + p)] / 255.0;
+    EXPECT_GT(covered / (48 * 48), 0.03) << "image " << i;
+    EXPECT_LT(covered / (48 * 48), 0.40) << "image " << i;
+  }
+  const Dataset others = make_synth_birds({.classes = 4, .train_per_class = 6, .test_per_class = 3, .size = 48, .first_class = 500, .threads = 1});
+  EXPECT_NE(fingerprint(one.train), fingerprint(others.train));
+}
+
+}  // namespace
+}  // namespace lcr

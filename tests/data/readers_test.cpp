@@ -1,0 +1,183 @@
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <numeric>
+
+#include "lcr/data/cifar.h"
+#include "lcr/data/datasets.h"
+#include "lcr/data/fetch.h"
+#include "lcr/data/idx.h"
+#include "lcr/base/files.h"
+#include "lcr/base/hashing.h"
+#include "support/files.h"
+
+namespace lcr {
+namespace {
+
+using testing::expect_user_error;
+using testing::TemporaryFolder;
+using testing::write_bytes;
+
+std::vector<std::uint8_t> idx_images(std::uint8_t count, std::size_t payload, std::uint8_t magic = 3) {
+  std::vector<std::uint8_t> bytes = {0, 0, 8, magic, 0, 0, 0, count, 0, 0, 0, 2, 0, 0, 0, 3};
+  for (std::size_t i = 0; i < payload; ++i) bytes.push_back(static_cast<std::uint8_t>(i));
+  return bytes;
+}
+
+std::vector<std::uint8_t> idx_labels(std::vector<std::uint8_t> labels) {
+  std::vector<std::uint8_t> bytes = {0, 0, 8, 1, 0, 0, 0, static_cast<std::uint8_t>(labels.size())};
+  bytes.insert(bytes.end(), labels.begin(), labels.end());
+  return bytes;
+}
+
+TEST(Idx, ReadsGreyAsRgb) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "i", idx_images(2, 12));
+  write_bytes(folder / "l", idx_labels({4, 9}));
+  const ImageSet set = read_idx(folder / "i", folder / "l", 10);
+  EXPECT_EQ(set.count(), 2);
+  EXPECT_EQ(set.height, 2);
+  EXPECT_EQ(set.width, 3);
+  EXPECT_EQ(set.labels, (std::vector<std::int32_t>{4, 9}));
+  for (std::size_t i = 0; i < 36; ++i) EXPECT_EQ(set.pixels[i], i / 3);
+}
+
+TEST(Idx, BadFilesAreRefused) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "good", idx_images(2, 12));
+  write_bytes(folder / "labels", idx_labels({4, 9}));
+  const auto read = [&](const char* images, const char* labels, std::int64_t classes = 10) { return [=, &folder] { read_idx(folder / images, folder / labels, classes); }; };
+  expect_user_error(read("absent", "labels"), "absent", "no such file");
+  write_bytes(folder / "short", idx_images(2, 11));
+  expect_user_error(read("short", "labels"), "short", "truncated");
+  write_bytes(folder / "magic", idx_images(2, 12, 1));
+  expect_user_error(read("magic", "labels"), "magic number");
+  write_bytes(folder / "header", std::vector<std::uint8_t>{0, 0, 8});
+  expect_user_error(read("header", "labels"), "header");
+  auto huge = idx_images(2, 12);
+  for (std::size_t i = 4; i < 16; ++i) huge[i] = 0xFF;
+  write_bytes(folder / "huge", huge);
+  expect_user_error(read("huge", "labels"), "huge", "claims");
+  expect_user_error(read("good", "labels", 9), "label 9");
+  write_bytes(folder / "few", idx_labels({4}));
+  expect_user_error(read("good", "few"), "1 labels");
+}
+
+TEST(Cifar, ReadsRecordsOfBothForms) {
+  const TemporaryFolder folder;
+  std::vector<std::uint8_t> record = {3, 77};  // coarse, fine
+  for (int channel = 0; channel < 3; ++channel)
+    for (int i = 0; i < 1024; ++i) record.push_back(static_cast<std::uint8_t>(channel * 80 + i % 80));
+  write_bytes(folder / "c100", record);
+  const ImageSet hundred = read_cifar({folder / "c100", folder / "c100"}, CifarForm::kCifar100);
+  EXPECT_EQ(hundred.labels, (std::vector<std::int32_t>{77, 77}));
+  EXPECT_EQ(hundred.class_count, 100);
+  EXPECT_EQ(hundred.image(1)[3 * 5 + 0], 5);
+  EXPECT_EQ(hundred.image(1)[3 * 5 + 2], 165);
+  record.erase(record.begin());
+  record[0] = 7;
+  write_bytes(folder / "c10", record);
+  EXPECT_EQ(read_cifar({folder / "c10"}, CifarForm::kCifar10).labels, std::vector<std::int32_t>{7});
+
+  expect_user_error([&] { read_cifar({folder / "absent"}, CifarForm::kCifar10); }, "absent");
+  expect_user_error([&] { read_cifar({folder / "c10"}, CifarForm::kCifar100); }, "c10", "3074-byte records");
+  record[0] = 10;
+  write_bytes(folder / "c10", record);
+  expect_user_error([&] { read_cifar({folder / "c10"}, CifarForm::kCifar10); }, "label 10");
+  record.insert(record.begin(), 20);
+  write_bytes(folder / "c100", record);
+  expect_user_error([&] { read_cifar({folder / "c100"}, CifarForm::kCifar100); }, "coarse label 20");
+  write_bytes(folder / "empty", std::vector<std::uint8_t>{});
+  expect_user_error([&] { read_cifar({folder / "empty"}, CifarForm::kCifar10); }, "empty");
+}
+
+TEST(Cifar, RealCifar100) {
+  const char* root = std::getenv("LCR_DATA");
+  if (!root || !std::filesystem::exists(std::filesystem::path(root) / "cifar-100-binary/train.bin"))
+    GTEST_SKIP() << "needs real CIFAR-100: set LCR_DATA to the folder that holds cifar-100-binary/";
+  Options options;
+  options.dataset = "cifar100";
+  const Dataset data = load_dataset(options, 1);
+  ASSERT_EQ(data.train.count(), 50000);
+  ASSERT_EQ(data.test.count(), 10000);
+  for (const auto& [set, each] : {std::pair(&data.train, 500), std::pair(&data.test, 100)}) {
+    std::vector<int> counts(100);
+    for (const auto label : set->labels) ++counts[static_cast<std::size_t>(label)];
+    for (const int count : counts) EXPECT_EQ(count, each);
+  }
+  // The published channel means: a wrong plane order or a shifted record would miss them.
+  std::array<double, 3> sums{};
+  for (std::size_t i = 0; i < data.train.pixels.size(); ++i) sums[i % 3] += data.train.pixels[i];
+  const std::array published = {0.5071, 0.4865, 0.4409};
+  for (std::size_t c = 0; c < 3; ++c) EXPECT_NEAR(sums[c] / (50000.0 * 1024 * 255), published[c], 1e-4);
+}
+
+TEST(FashionMnist, RealFilesWhereDebianPutsThem) {
+  if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist")) GTEST_SKIP() << "needs Debian's package dataset-fashion-mnist";
+  const Dataset data = load_dataset(Options{}, 1);
+  EXPECT_EQ(data.train.count(), 60000);
+  EXPECT_EQ(data.test.count(), 10000);
+  std::vector<int> counts(10);
+  for (const auto label : data.test.labels) ++counts[static_cast<std::size_t>(label)];
+  for (const int count : counts) EXPECT_EQ(count, 1000);
+}
+
+TEST(ImageSet, BalancedLimitTakesClassesInTurn) {
+  ImageSet set;
+  set.height = set.width = 1;
+  set.class_count = 3;
+  for (int i = 0; i < 12; ++i) {
+    set.labels.push_back(i / 4);
+    set.pixels.insert(set.pixels.end(), 3, static_cast<std::uint8_t>(i));
+    set.masks.push_back(static_cast<std::uint8_t>(i));
+  }
+  const ImageSet few = limit_balanced(set, 7);
+  EXPECT_EQ(few.labels, (std::vector<std::int32_t>{0, 1, 2, 0, 1, 2, 0}));
+  EXPECT_EQ(few.masks, (std::vector<std::uint8_t>{0, 4, 8, 1, 5, 9, 2}));
+  EXPECT_EQ(few.image(4)[0], 5);
+  EXPECT_EQ(limit_balanced(set, 0).labels, set.labels);
+  EXPECT_EQ(limit_balanced(set, 99).labels, set.labels);
+  EXPECT_NE(fingerprint(few), fingerprint(set));
+  ImageSet swapped = set;
+  std::swap(swapped.labels[0], swapped.labels[11]);
+  EXPECT_NE(fingerprint(swapped), fingerprint(set));
+}
+
+TEST(Datasets, MissingFoldersSayWhatBelongsThere) {
+  const TemporaryFolder folder;
+  Options options;
+  options.data_dir = folder.path();
+  options.dataset = "cifar100";
+  expect_user_error([&] { load_dataset(options, 1); }, "cifar-100-binary", "--data-dir");
+  options.dataset = "cifar10";
+  expect_user_error([&] { load_dataset(options, 1); }, "cifar-10-batches-bin");
+}
+
+TEST(Fetch, ChecksTheSumAndLeavesNothingOnFailure) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "source", std::string("content"));
+  const std::string url = "file://" + (folder / "source").string(), sum = sha256_hex("content");
+  fetch_file({url, "f", sum}, folder / "sub/target");
+  EXPECT_EQ(read_text(folder / "sub/target"), "content");
+  expect_user_error([&] { fetch_file({url, "f", std::string(64, '0')}, folder / "bad"); }, "SHA-256");
+  expect_user_error([&] { fetch_file({url + "-absent", "f", sum}, folder / "bad"); }, "cannot fetch");
+  EXPECT_FALSE(std::filesystem::exists(folder / "bad"));
+  EXPECT_FALSE(std::filesystem::exists((folder / "bad").string() + ".part"));
+}
+
+TEST(Fetch, FashionMnistDescriptorMatchesDebiansFiles) {
+  const auto descriptor = read_descriptor(std::filesystem::path(LCR_SOURCE_DIR) / "datasets/fashion-mnist.json");
+  ASSERT_EQ(descriptor.files.size(), 4U);
+  const std::filesystem::path debian = "/usr/share/datasets/fashion-mnist";
+  if (!std::filesystem::exists(debian)) GTEST_SKIP() << "needs Debian's package dataset-fashion-mnist";
+  const TemporaryFolder folder;
+  for (auto file : descriptor.files) {
+    file.url = "file://" + (debian / file.name).string();
+    EXPECT_NO_THROW(fetch_file(file, folder / file.name)) << file.name;
+  }
+}
+
+}  // namespace
+}  // namespace lcr

@@ -1,0 +1,94 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "lcr/data/synth_birds.h"
+#include "lcr/evaluate/features.h"
+#include "lcr/evaluate/retrieval.h"
+#include "lcr/method/method.h"
+#include "support/networks.h"
+
+namespace lcr {
+namespace {
+
+/// The definition, one query at a time.
+RetrievalScores brute_force(const torch::Tensor& features, const torch::Tensor& labels) {
+  const std::int64_t count = features.size(0);
+  RetrievalScores scores;
+  for (std::int64_t query = 0; query < count; ++query) {
+    std::vector<std::int64_t> others;
+    for (std::int64_t i = 0; i < count; ++i)
+      if (i != query) others.push_back(i);
+    std::vector<float> similarity;
+    for (std::int64_t i = 0; i < count; ++i) similarity.push_back(features[query].dot(features[i]).item<float>());
+    std::stable_sort(others.begin(), others.end(), [&](auto a, auto b) { return similarity[static_cast<std::size_t>(a)] > similarity[static_cast<std::size_t>(b)]; });
+    double hits = 0, precision_sum = 0;
+    bool in_five = false;
+    for (std::size_t rank = 0; rank < others.size(); ++rank) {
+      if (labels[others[rank]].item<std::int64_t>() != labels[query].item<std::int64_t>()) continue;
+      hits += 1;
+      precision_sum += hits / static_cast<double>(rank + 1);
+      in_five = in_five || rank < 5;
+      if (rank == 0) scores.rank1 += 1;
+    }
+    scores.rank5 += in_five;
+    if (hits > 0) scores.mean_average_precision += precision_sum / hits;
+  }
+  const double scale = 100.0 / static_cast<double>(count);
+  return {scores.rank1 * scale, scores.rank5 * scale, scores.mean_average_precision * scale};
+}
+
+TEST(Retrieval, AgreesWithBruteForceForEveryChunk) {
+  // Whole numbers: exact in float32, and full of ties.
+  const auto features = (random_normal({41, 6}, 0, "features") * 1.5).round();
+  const auto labels = (random_normal({41}, 0, "labels") * 2).round().to(torch::kLong);  // some classes have one member
+  const auto expected = brute_force(features, labels);
+  EXPECT_GT(expected.rank5, expected.rank1);
+  for (const std::int64_t chunk : {1, 7, 41, 256}) {
+    const auto actual = leave_one_out_retrieval(features, labels, chunk);
+    EXPECT_DOUBLE_EQ(actual.rank1, expected.rank1) << chunk;
+    EXPECT_DOUBLE_EQ(actual.rank5, expected.rank5) << chunk;
+    EXPECT_NEAR(actual.mean_average_precision, expected.mean_average_precision, 1e-10) << chunk;
+  }
+}
+
+TEST(Retrieval, PerfectAndHopelessFeatures) {
+  const auto labels = torch::tensor({0, 0, 1, 1, 2, 2}, torch::kLong);
+  const auto perfect = torch::one_hot(labels, 3).to(torch::kFloat32);
+  EXPECT_DOUBLE_EQ(leave_one_out_retrieval(perfect, labels).rank1, 100);
+  EXPECT_DOUBLE_EQ(leave_one_out_retrieval(perfect, labels).mean_average_precision, 100);
+  EXPECT_DOUBLE_EQ(leave_one_out_retrieval(perfect, torch::arange(6)).rank5, 0);
+  // Fewer than five others.
+  EXPECT_DOUBLE_EQ(leave_one_out_retrieval(perfect.narrow(0, 0, 2), labels.narrow(0, 0, 2)).rank5, 100);
+}
+
+TEST(Features, PoolingsFollowTheirDefinitions) {
+  const Dataset data = make_synth_birds({.classes = 2, .train_per_class = 1, .test_per_class = 4, .size = 24, .first_class = 0, .threads = 1});
+  const Options options = testing::tiny_options();
+  const auto method = make_method(options, 0);
+  method->train();
+  method->step(testing::tiny_batch("q"), testing::tiny_batch("k"), 0);  // so that BN statistics are not the initial ones
+  const auto features = extract_features(method->encoder(), method->gfb(), data.test, options, torch::kCPU, 1);
+  ASSERT_EQ(features.average.sizes(), (std::vector<std::int64_t>{8, 32}));
+  EXPECT_TRUE(torch::allclose(features.average.norm(2, 1), torch::ones(8)));
+  EXPECT_TRUE(torch::allclose(features.attention.norm(2, 1), torch::ones(8)));
+  EXPECT_FALSE(torch::allclose(features.average, features.attention));
+  EXPECT_TRUE(method->is_training()) << "evaluation must give the mode back";
+  EXPECT_TRUE(method->encoder()->is_training());
+
+  // With the mask per image, no image depends on its batch mates: the first half alone gives the same.
+  ImageSet half = data.test;
+  half.labels.resize(4);
+  half.pixels.resize(half.pixels.size() / 2);
+  half.masks.resize(half.masks.size() / 2);
+  const auto alone = extract_features(method->encoder(), method->gfb(), half, options, torch::kCPU, 1);
+  EXPECT_TRUE(torch::allclose(alone.attention, features.attention.narrow(0, 0, 4), 1e-4, 1e-5));
+
+  const auto pixels = raw_pixel_features(data.test, options, torch::kCPU, 1);
+  EXPECT_EQ(pixels.sizes(), (std::vector<std::int64_t>{8, 3 * 24 * 24}));
+}
+
+}  // namespace
+}  // namespace lcr

@@ -1,0 +1,164 @@
+// The programs as a user runs them: exit codes, one-line errors, reuse of runs, nothing half-written.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
+#include "lcr/base/files.h"
+#include "lcr/base/text.h"
+#include "lcr/record/results_csv.h"
+#include "support/files.h"
+
+namespace lcr {
+namespace {
+
+using testing::TemporaryFolder;
+using testing::write_bytes;
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+class Programs : public ::testing::Test {
+ protected:
+  Outcome run(const std::string& command) {
+    const std::string line = "cd '" + folder.path().string() + "' && OMP_WAIT_POLICY=passive " + std::string(LCR_BIN) + "/" + command + " >out.txt 2>err.txt </dev/null";
+    const int status = std::system(line.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder / "out.txt"), read_text(folder / "err.txt")};
+  }
+  /// Exit code 2, one line on standard error that holds `part`, and no results.
+  void expect_refused(const std::string& command, const std::string& part) {
+    SCOPED_TRACE(command);
+    const Outcome outcome = run(command);
+    EXPECT_EQ(outcome.code, 2) << outcome.err;
+    EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_FALSE(std::filesystem::exists(folder / "results/quick/c1.csv"));
+  }
+  /// A small Fashion-MNIST in the given folder of the temporary one.
+  void write_fashion(const std::string& name, std::uint8_t magic = 3, std::uint8_t label = 9, std::size_t missing = 0) {
+    constexpr std::size_t kCount = 40, kSide = 28;
+    std::filesystem::create_directories(folder / name / "fashion-mnist");
+    for (const std::string split : {"train", "t10k"}) {
+      std::vector<std::uint8_t> images = {0, 0, 8, magic, 0, 0, 0, kCount, 0, 0, 0, kSide, 0, 0, 0, kSide}, labels = {0, 0, 8, 1, 0, 0, 0, kCount};
+      for (std::size_t i = 0; i < kCount * kSide * kSide - missing; ++i) images.push_back(static_cast<std::uint8_t>(i * (i / 7 + 3)));
+      for (std::size_t i = 0; i < kCount; ++i) labels.push_back(static_cast<std::uint8_t>(i + 1 == kCount ? label : i % 10));
+      write_bytes(folder / name / "fashion-mnist" / (split + "-images-idx3-ubyte"), images);
+      write_bytes(folder / name / "fashion-mnist" / (split + "-labels-idx1-ubyte"), labels);
+    }
+  }
+  TemporaryFolder folder;
+  const std::string tiny = "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --jobs 1 --threads 1 --seeds 0,1 ";
+};
+
+TEST_F(Programs, BadCommandLines) {
+  const std::string c1 = "cifar100_baseline ";
+  expect_refused(c1 + "--no-such-option 3", "no-such-option");
+  expect_refused(c1 + "--preset nope", "nope");
+  expect_refused(c1 + "--projections 0", "projections = '0'");
+  expect_refused(c1 + "--projections=-4", "projections = '-4'");
+  expect_refused(c1 + "--batch-size 0", "batch-size = '0'");
+  expect_refused(c1 + "--batch-size 48", "multiple of batch-size = 48");
+  expect_refused(c1 + "--seeds x", "seeds = 'x'");
+  expect_refused(c1 + "--device tpu", "device = 'tpu'");
+  expect_refused(c1 + "--method lcr", "--method is what the rows");
+  expect_refused(c1 + "--variant mine", "variant = 'mine'");
+  expect_refused(c1 + "--temperature 0", "temperature = '0'");
+  expect_refused("lcr-plot", "table");
+  expect_refused("lcr-plot table z9", "z9");
+  expect_refused("lcr-plot table c1 --results nowhere", "nowhere/c1.csv");
+}
+
+TEST_F(Programs, BadData) {
+  const std::string c1 = "cifar100_baseline --data-dir data ";
+  write_fashion("data", 1);
+  expect_refused(c1, "magic number");
+  write_fashion("data", 3, 9, 5);
+  expect_refused(c1, "truncated or damaged");
+  write_fashion("data", 3, 10);
+  expect_refused(c1, "label 10");
+  expect_refused("cifar100_baseline --data-dir data --dataset cifar100", "cifar-100-binary");
+  std::filesystem::create_directories(folder / "data/cifar-100-binary");
+  write_bytes(folder / "data/cifar-100-binary/train.bin", std::string(3000, 'x'));
+  expect_refused("cifar100_baseline --data-dir data --dataset cifar100", "3074-byte records");
+}
+
+TEST_F(Programs, UnwritableResults) {
+  write_fashion("data");
+  write_atomic(folder / "file", "in the way");
+  expect_refused(tiny + "--results file", "file");
+  expect_refused(tiny + "--runs file/below", "file");
+}
+
+TEST_F(Programs, HelpAndDryRunDoNothing) {
+  const Outcome help = run("cifar100_baseline --help");
+  EXPECT_EQ(help.code, 0);
+  for (const char* option : {"--seeds", "--device", "--threads", "--dry-run", "--preset"}) EXPECT_NE(help.out.find(option), std::string::npos);
+  write_fashion("data");
+  const Outcome dry = run(tiny + "--dry-run");
+  EXPECT_EQ(dry.code, 0) << dry.err;
+  EXPECT_NE(dry.out.find("absent"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder / "runs"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "results"));
+}
+
+TEST_F(Programs, TrainsOnceReusesAndReproduces) {
+  write_fashion("data");
+  const Outcome first = run(tiny);
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_NE(first.err.find("7 to do"), std::string::npos) << first.err;  // raw pixels once, three rows at two seeds
+  EXPECT_NE(first.out.find("standing in for cifar100"), std::string::npos);
+  const auto rows = read_results(folder / "results/quick/c1.csv");
+  std::map<std::string, int> last_rank1;
+  for (const auto& row : rows)
+    if (row[result_column("selection")] == "last" && row[result_column("metric")] == "rank1") ++last_rank1[row[result_column("row")] + "/" + row[result_column("pooling")]];
+  EXPECT_EQ(last_rank1, (std::map<std::string, int>{{"Raw pixels/none", 1}, {"Untrained network/average", 2}, {"MoCo v2/average", 2}, {"Ours/average", 2}, {"Ours/attention", 2}}));
+
+  // Again: nothing to train, the same file.
+  const std::string csv = read_text(folder / "results/quick/c1.csv");
+  const Outcome again = run(tiny);
+  EXPECT_EQ(again.code, 0);
+  EXPECT_NE(again.err.find("0 to do"), std::string::npos);
+  EXPECT_EQ(read_text(folder / "results/quick/c1.csv"), csv);
+
+  // From nothing, side by side in worker processes: the same numbers.
+  const Outcome parallel = run(tiny + "--runs other-runs --results other --threads 2 --jobs 2");
+  EXPECT_NE(parallel.code, 0) << "--jobs is given twice";
+  const std::string without_jobs = "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --seeds 0,1 ";
+  const Outcome side_by_side = run(without_jobs + "--runs other-runs --results other --threads 2 --jobs 2");
+  ASSERT_EQ(side_by_side.code, 0) << side_by_side.err;
+  const auto others = read_results(folder / "other/c1.csv");
+  ASSERT_EQ(others.size(), rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    for (const char* column : {"row", "seed", "selection", "pooling", "metric", "value", "epoch", "run_hash", "config_hash"})
+      EXPECT_EQ(others[i][result_column(column)], rows[i][result_column(column)]) << column;
+
+  // A damaged record is not taken for a good one.
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "other-runs"))
+    if (entry.path().filename().string().find("lcr") != std::string::npos) write_atomic(entry.path() / "result.json", "{");
+  const Outcome damaged = run(without_jobs + "--runs other-runs --results other");
+  EXPECT_EQ(damaged.code, 2);
+  EXPECT_NE(damaged.err.find("result.json"), std::string::npos);
+
+  const Outcome plot = run("lcr-plot table c1 --results results/quick");
+  ASSERT_EQ(plot.code, 0) << plot.err;
+  EXPECT_NE(plot.out.find("27.14"), std::string::npos);
+  EXPECT_NE(plot.out.find("STANDING IN"), std::string::npos);
+  for (const char* extension : {"md", "tex", "csv"}) EXPECT_TRUE(std::filesystem::exists(folder / ("results/quick/tables/c1." + std::string(extension))));
+}
+
+TEST_F(Programs, MaxStepsRecordsNothing) {
+  write_fashion("data");
+  const Outcome outcome = run(tiny + "--max-steps 2");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("2 steps in"), std::string::npos) << outcome.err;
+  EXPECT_FALSE(std::filesystem::exists(folder / "results/quick/c1.csv"));
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "runs")) EXPECT_NE(entry.path().filename(), "result.json");
+}
+
+}  // namespace
+}  // namespace lcr

@@ -1,0 +1,240 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "lcr/base/csv.h"
+#include "lcr/base/files.h"
+#include "lcr/record/command_line.h"
+#include "lcr/record/options.h"
+#include "lcr/record/results_csv.h"
+#include "lcr/record/run_identity.h"
+#include "lcr/record/run_store.h"
+#include "support/files.h"
+
+namespace lcr {
+namespace {
+
+using testing::expect_user_error;
+using testing::TemporaryFolder;
+
+Options resolved(std::initializer_list<std::pair<const char*, const char*>> settings = {}) {
+  Options options;
+  for (const auto& [name, value] : settings) set_option(options, name, value, "test");
+  resolve_variant(options);
+  return options;
+}
+
+TEST(Options, TableIsSound) {
+  std::set<std::string> names;
+  const Options defaults;
+  for (const auto& spec : option_table()) {
+    EXPECT_TRUE(names.insert(spec.name).second) << spec.name << " stands twice";
+    EXPECT_GT(std::string(spec.meaning).size(), 5U) << spec.name;
+    const std::string value = get_option(defaults, spec);
+    const bool from_variant = !spec.choices.empty() && value.empty();
+    if (from_variant || std::string(spec.name) == "tau") continue;
+    Options copy;
+    EXPECT_NO_THROW(set_option(copy, spec.name, value, "default")) << spec.name;
+    EXPECT_EQ(get_option(copy, spec), value);
+  }
+}
+
+TEST(Options, BadValuesAreRefusedWithNameAndSource) {
+  Options o;
+  const std::pair<const char*, const char*> bad[] = {{"projections", "0"}, {"projections", "-1"}, {"projections", "8.5"}, {"projections", ""}, {"batch-size", "0"}, {"temperature", "0"},
+                                                     {"tau", "0"}, {"key-momentum", "1.1"}, {"nu", "-1"}, {"nu", "nan"}, {"lr", "abc"}, {"method", "simclr"}, {"variant", "mine"},
+                                                     {"symmetric", "maybe"}, {"embedding-dim", "0"}, {"dataset", "mnist"}, {"epochs", "1e2"}};
+  for (const auto& [name, value] : bad) expect_user_error([&] { set_option(o, name, value, "somewhere.ini"); }, name, "somewhere.ini");
+  expect_user_error([&] { set_option(o, "no-such", "1", "x.ini"); }, "no-such", "x.ini");
+}
+
+TEST(Options, ConsistencyIsChecked) {
+  expect_user_error([] { check_consistency(resolved({{"queue-size", "1000"}, {"batch-size", "128"}})); }, "queue-size = 1000", "1024");
+  expect_user_error([] { check_consistency(resolved({{"batch-size", "128"}, {"key-bn-groups", "3"}})); }, "key-bn-groups");
+  expect_user_error([] { check_consistency(resolved({{"batch-size", "1"}, {"queue-size", "4"}})); }, "at least 2");
+  expect_user_error([] { check_consistency(resolved({{"image-size", "224"}, {"test-resize", "100"}})); }, "test-resize");
+  expect_user_error([] { check_consistency(resolved({{"blur-sigma-min", "3"}})); }, "blur-sigma-min");
+  EXPECT_NO_THROW(check_consistency(resolved()));
+}
+
+TEST(Options, SeedsAreParsedStrictly) {
+  EXPECT_EQ(parse_seeds("0,7,3"), (std::vector<std::uint64_t>{0, 7, 3}));
+  for (const char* bad : {"", "a", "1,", "1,1", "-1", "1;2"}) expect_user_error([&] { parse_seeds(bad); }, "seeds");
+}
+
+TEST(Options, VariantsSetWhatIsNotSet) {
+  const Options authors = resolved({{"variant", "authors_code"}});
+  EXPECT_EQ(authors.cam_source, "loss");
+  EXPECT_EQ(authors.kl_axis, "rows");
+  EXPECT_EQ(authors.tau, 1);
+  EXPECT_EQ(authors.cam_scale, "none");
+  EXPECT_EQ(authors.mask_norm, "batch");
+  EXPECT_EQ(authors.detach_target, "no");
+  EXPECT_EQ(authors.kl_reduction, "sum");
+  EXPECT_EQ(authors.gfb_bn_updates, "as_authors");
+  const Options a1 = resolved({{"variant", "algorithm_a1"}});
+  EXPECT_EQ(a1.cam_source, "positive_logit");
+  EXPECT_EQ(a1.kl_axis, "positions");
+  EXPECT_EQ(a1.tau, 0.4);
+  EXPECT_EQ(a1.mask_norm, "none");
+  EXPECT_EQ(a1.detach_target, "yes");
+  const Options rescaled = resolved({{"variant", "algorithm_a1_rescaled"}, {"tau", "1"}});
+  EXPECT_EQ(rescaled.cam_scale, "max");
+  EXPECT_EQ(rescaled.mask_norm, "image");
+  EXPECT_EQ(rescaled.tau, 1);
+}
+
+TEST(Identity, OnlyActiveOptionsCount) {
+  const RunInputs inputs{0, "data", ""};
+  const auto hash = [&](std::initializer_list<std::pair<const char*, const char*>> settings) { return identify_run(resolved(settings), inputs).hash; };
+  // A K sweep must not retrain its baseline.
+  EXPECT_EQ(hash({{"method", "moco_v2"}}), hash({{"method", "moco_v2"}, {"projections", "8"}, {"tau", "0.7"}, {"nu", "1"}, {"variant", "authors_code"}}));
+  EXPECT_NE(hash({{"method", "lcr"}}), hash({{"method", "lcr"}, {"projections", "8"}}));
+  // The same switches by another name are the same run.
+  EXPECT_EQ(hash({{"variant", "algorithm_a1_rescaled"}}),
+            hash({{"variant", "algorithm_a1"}, {"cam-scale", "max"}, {"mask-norm", "image"}}));
+  EXPECT_EQ(hash({{"nu", "0"}, {"tau", "0.9"}}), hash({{"nu", "0"}}));
+  EXPECT_EQ(hash({{"method", "untrained"}}), hash({{"method", "untrained"}, {"epochs", "3"}, {"lr", "1"}}));
+  // Control options never count.
+  EXPECT_EQ(hash({}), hash({{"threads", "7"}, {"device", "cuda"}, {"jobs", "3"}, {"results", "elsewhere"}}));
+}
+
+TEST(Identity, SeedDataAndInitialWeightsCount) {
+  const Options options = resolved();
+  const auto run = identify_run(options, {0, "data", ""});
+  EXPECT_NE(run.hash, identify_run(options, {1, "data", ""}).hash);
+  EXPECT_EQ(run.config_hash, identify_run(options, {1, "data", ""}).config_hash);
+  EXPECT_NE(run.config_hash, identify_run(options, {0, "other", ""}).config_hash);
+  EXPECT_NE(run.hash, identify_run(options, {0, "data", "weights"}).hash);
+  EXPECT_EQ(run.directory, "fashion-mnist-lcr-" + run.hash.substr(0, 12) + "-s0");
+}
+
+TEST(Identity, DefaultsAreLeftOutSoThatNewOptionsChangeNoHash) {
+  // Frozen: all defaults leave only the method's resolved switches.
+  EXPECT_EQ(canonical_text(resolved({{"method", "moco_v2"}}), {5, "d", ""}), "data=d\nmethod=moco_v2\nnumerics_revision=1\nseed=5\n");
+}
+
+class CommandLineTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(home.path() / "presets");
+    write_atomic(home / "presets/quick.ini", "lr = 0.5\nepochs = 7\n[c1]\nepochs = 9\n[d1]\nepochs = 11\n");
+  }
+  CommandLine parse(const std::vector<std::string>& arguments, const std::string& id = "c1") { return parse_command_line(arguments, id, home.path()); }
+  TemporaryFolder home;
+};
+
+TEST_F(CommandLineTest, LayersOverrideEachOther) {
+  EXPECT_EQ(parse({}).options.lr, 0.5);
+  EXPECT_EQ(parse({}).options.epochs, 9);
+  EXPECT_EQ(parse({}, "d1").options.epochs, 11);
+  EXPECT_EQ(parse({}, "e1").options.epochs, 7);
+  write_atomic(home / "own.ini", "epochs = 13\n");
+  EXPECT_EQ(parse({"--config", (home / "own.ini").string()}).options.epochs, 13);
+  const auto command = parse({"--config", (home / "own.ini").string(), "--epochs", "15", "--dry-run"});
+  EXPECT_EQ(command.options.epochs, 15);
+  EXPECT_TRUE(command.options.dry_run);
+  EXPECT_TRUE(command.given.contains("epochs"));
+  EXPECT_EQ(command.options.results, "results/quick");
+}
+
+TEST_F(CommandLineTest, BadInputIsOneLine) {
+  expect_user_error([&] { parse({"--no-such", "1"}); }, "no-such");
+  expect_user_error([&] { parse({"--epoch", "1"}); }, "epoch");
+  expect_user_error([&] { parse({"stray"}); }, "stray");
+  expect_user_error([&] { parse({"--lr"}); }, "lr");
+  expect_user_error([&] { parse({"--lr", "1", "--lr", "2"}); }, "lr", "twice");
+  expect_user_error([&] { parse({"--preset", "nope"}); }, "nope", "quick");
+  expect_user_error([&] { parse({"--config", "/no/such.ini"}); }, "/no/such.ini");
+  write_atomic(home / "presets/bad.ini", "[c1]\nlr = 0.1\nlearning-rate = 1\n");
+  expect_user_error([&] { parse({"--preset", "bad"}); }, "bad.ini", "learning-rate");
+  write_atomic(home / "presets/bad.ini", "[z9]\nlr = 0.1\n");
+  expect_user_error([&] { parse({"--preset", "bad"}); }, "bad.ini", "z9");
+  write_atomic(home / "presets/bad.ini", "[d1]\nlr = fast\n");  // another experiment's section is checked too
+  expect_user_error([&] { parse({"--preset", "bad"}); }, "bad.ini", "fast");
+  write_atomic(home / "presets/bad.ini", "no equals sign\n");
+  expect_user_error([&] { parse({"--preset", "bad"}); }, "bad.ini");
+}
+
+TEST_F(CommandLineTest, ShippedPresetsParseAndHelpNamesEveryOption) {
+  const std::string help = help_text("program", "title");
+  for (const auto& spec : option_table())
+    if (std::string(spec.name) != "worker-run") EXPECT_NE(help.find("--" + std::string(spec.name) + " "), std::string::npos) << spec.name;
+  int presets = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(LCR_SOURCE_DIR) / "presets")) {
+    if (entry.path().extension() != ".ini") continue;
+    ++presets;
+    Options options = parse_command_line({"--preset", entry.path().string()}, "c1", LCR_SOURCE_DIR).options;
+    resolve_variant(options);
+    EXPECT_NO_THROW(check_consistency(options)) << entry.path();
+  }
+  EXPECT_GE(presets, 3);
+}
+
+RunResult sample_result() {
+  RunResult result;
+  result.measurements = {{"last", "average", "rank1", 12.5, 3}};
+  result.evaluation_hash = "e";
+  result.provenance.commit = "c";
+  return result;
+}
+
+TEST(RunStore, AbsentUntilFinished) {
+  const TemporaryFolder folder;
+  const RunStore store(folder.path());
+  const Options options = resolved();
+  const auto run = identify_run(options, {0, "d", ""});
+  EXPECT_FALSE(store.find(run));
+  store.begin(run, options);
+  EXPECT_FALSE(store.find(run));
+  EXPECT_EQ(read_text(store.directory(run) / "identity.txt"), run.text);
+  store.finish(run, sample_result());
+  const auto found = store.find(run);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->measurements[0].value, 12.5);
+  EXPECT_EQ(found->measurements[0].epoch, 3);
+}
+
+TEST(RunStore, DamagedOrForeignRecordsAreRefused) {
+  const TemporaryFolder folder;
+  const RunStore store(folder.path());
+  const Options options = resolved();
+  auto run = identify_run(options, {0, "d", ""});
+  store.begin(run, options);
+  write_atomic(store.directory(run) / "result.json", "{\"identity\": ");
+  expect_user_error([&] { store.find(run); }, "result.json", "damaged");
+  write_atomic(store.directory(run) / "result.json", "{\"identity\": \"" + run.hash + "\"}");
+  expect_user_error([&] { store.find(run); }, "result.json");
+  store.finish(run, sample_result());
+  run.hash[0] = run.hash[0] == '0' ? '1' : '0';
+  expect_user_error([&] { store.find(run); }, "another run");
+}
+
+TEST(RunStore, ConfigIniReadsBack) {
+  const TemporaryFolder folder;
+  const RunStore store(folder.path());
+  const Options options = resolved({{"variant", "authors_code"}, {"epochs", "3"}});
+  const auto run = identify_run(options, {0, "d", ""});
+  store.begin(run, options);
+  const auto again = parse_command_line({"--preset", (store.directory(run) / "config.ini").string()}, "c1", LCR_SOURCE_DIR);
+  Options reread = again.options;
+  resolve_variant(reread);
+  EXPECT_EQ(identify_run(reread, {0, "d", ""}).hash, run.hash);
+}
+
+TEST(ResultsCsv, RoundTripAndNewerSchema) {
+  const TemporaryFolder folder;
+  ResultRow row;
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] = std::string(kResultColumns[i]) + ", \"x\"";
+  row[result_column("schema")] = "1";
+  row[result_column("value")] = "";
+  write_results(folder / "r.csv", {row, row});
+  EXPECT_EQ(read_results(folder / "r.csv"), (std::vector<ResultRow>{row, row}));
+  row[result_column("schema")] = "2";
+  write_results(folder / "r.csv", {row});
+  expect_user_error([&] { read_results(folder / "r.csv"); }, "schema '2'");
+  EXPECT_THROW(result_column("no such"), std::logic_error);
+}
+
+}  // namespace
+}  // namespace lcr

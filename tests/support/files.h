@@ -1,0 +1,51 @@
+// Temporary folders and the checks that many tests share.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "lcr/base/error.h"
+
+namespace lcr::testing {
+
+/// A folder that goes away with the object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "lcr-test-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+template <typename Bytes>
+void write_bytes(const std::filesystem::path& path, const Bytes& bytes) {
+  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+/// Expects a UserError whose message contains every one of `parts`.
+template <typename Call, typename... Parts>
+void expect_user_error(Call&& call, const Parts&... parts) {
+  try {
+    call();
+    ADD_FAILURE() << "no UserError was thrown";
+  } catch (const UserError& e) {
+    const std::string what = e.what();
+    for (const std::string& part : {std::string(parts)...}) EXPECT_NE(what.find(part), std::string::npos) << "'" << part << "' is not in: " << what;
+    EXPECT_EQ(what.find('\n'), std::string::npos) << "more than one line: " << what;
+  }
+}
+
+}  // namespace lcr::testing

@@ -1,0 +1,30 @@
+// Tiny options and inputs for tests with networks.
+#pragma once
+
+#include <torch/types.h>
+
+#include "lcr/model/initialise.h"
+#include "lcr/record/options.h"
+
+namespace lcr::testing {
+
+/// A narrow network of width 4 on 24-pixel images (3x3 map), batch 6, queue 12, dimension 5.
+inline Options tiny_options(std::initializer_list<std::pair<const char*, const char*>> settings = {}) {
+  Options options;
+  options.width = 4;
+  options.image_size = 24;
+  options.batch_size = 6;
+  options.queue_size = 12;
+  options.embedding_dim = 5;
+  options.projections = 3;
+  options.precision = "float32";
+  options.lr = 0.1;
+  for (const auto& [name, value] : settings) set_option(options, name, value, "test");
+  resolve_variant(options);
+  return options;
+}
+
+/// A batch of the tiny size; `which` tells batches apart.
+inline torch::Tensor tiny_batch(const std::string& which, std::int64_t count = 6) { return random_normal({count, 3, 24, 24}, 9, which); }
+
+}  // namespace lcr::testing
