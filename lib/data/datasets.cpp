@@ -6,6 +6,7 @@
 
 #include "lcr/base/error.h"
 #include "lcr/data/cifar.h"
+#include "lcr/data/cub200.h"
 #include "lcr/data/fetch.h"
 #include "lcr/data/idx.h"
 #include "lcr/data/synth_birds.h"
@@ -75,6 +76,7 @@ Dataset load_all(const Options& options, int threads) {
     const fs::path root = need_directory(options, "cifar-100-binary", "the official cifar-100-binary.tar.gz");
     return {"cifar100", "CIFAR-100", read_cifar({root / "train.bin"}, CifarForm::kCifar100), read_cifar({root / "test.bin"}, CifarForm::kCifar100)};
   }
+  if (options.dataset == "cub200") return read_cub200(need_directory(options, "CUB_200_2011", "the official CUB_200_2011.tgz"), options.limit_train, options.limit_test, threads);
   check_internal(options.dataset == "synthbirds", "a data set without a reader");
   return make_synth_birds({.classes = options.synthbirds_classes,
                            .train_per_class = options.synthbirds_train,

@@ -8,18 +8,29 @@
 
 namespace lcr {
 
-/// RGB images of one size with a class label each.
+/// One image of a set: height x width x 3 bytes, RGB.
+struct ImageView {
+  std::span<const std::uint8_t> pixels;
+  std::int64_t height, width;
+};
+
+/// RGB images with a class label each.
 struct ImageSet {
-  std::int64_t height = 0, width = 0;
+  std::int64_t height = 0, width = 0;  ///< of every image, where they are alike
   std::int64_t class_count = 0;
-  std::vector<std::uint8_t> pixels;  ///< count x height x width x 3, RGB
+  std::vector<std::uint8_t> pixels;  ///< one image after the other
   std::vector<std::int32_t> labels;  ///< count, in [0, class_count)
   std::vector<std::uint8_t> masks;   ///< count x height x width, 255 on the object; empty where there is no ground truth
+  /// Where images differ in size: of each its height, width and first byte in `pixels`. Empty where they are alike.
+  struct Place {
+    std::int64_t height, width, offset;
+  };
+  std::vector<Place> places;
 
   std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
-  std::int64_t image_bytes() const { return height * width * 3; }
-  std::span<const std::uint8_t> image(std::int64_t i) const {
-    return {pixels.data() + i * image_bytes(), static_cast<std::size_t>(image_bytes())};
+  ImageView image(std::int64_t i) const {
+    const Place place = places.empty() ? Place{height, width, i * height * width * 3} : places[static_cast<std::size_t>(i)];
+    return {{pixels.data() + place.offset, static_cast<std::size_t>(place.height * place.width * 3)}, place.height, place.width};
   }
 };
 
@@ -33,11 +44,14 @@ struct Dataset {
 /// The images at `indices`, in that order.
 ImageSet subset(const ImageSet& set, std::span<const std::int64_t> indices);
 
-/// The first `limit` images in a class-balanced order: the first image of every class, then the second of every class, and so
-/// on. `limit` 0 or above the count keeps all, in their own order.
+/// The indices of the first `limit` images in a class-balanced order: the first image of every class, then the second of every
+/// class, and so on. `limit` 0 or above the count gives all, in their own order.
+std::vector<std::int64_t> balanced_indices(std::span<const std::int32_t> labels, std::int64_t class_count, std::int64_t limit);
+
+/// The images of balanced_indices().
 ImageSet limit_balanced(const ImageSet& set, std::int64_t limit);
 
-/// SHA-256 of size, labels, pixels and masks: content and record order.
+/// SHA-256 of sizes, labels, pixels and masks: content and record order.
 std::string fingerprint(const ImageSet& set);
 
 }  // namespace lcr

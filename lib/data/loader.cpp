@@ -69,8 +69,9 @@ TwoViewBatch TwoViewLoader::make(std::int64_t batch) const {
     for (std::int64_t i = 0; i < n; ++i) {
       const std::int64_t sample = out.samples[static_cast<std::size_t>(i)];
       const CounterRng rng(key, static_cast<std::uint32_t>(epoch_), static_cast<std::uint32_t>(sample), view_index);
-      const auto view = draw_view(rng, set_.height, set_.width, options_);
-      render_view(set_.image(sample), set_.height, set_.width, view, size, std::span(*views).subspan(static_cast<std::size_t>(i * bytes), static_cast<std::size_t>(bytes)));
+      const ImageView image = set_.image(sample);
+      const auto view = draw_view(rng, image.height, image.width, options_);
+      render_view(image.pixels, image.height, image.width, view, size, std::span(*views).subspan(static_cast<std::size_t>(i * bytes), static_cast<std::size_t>(bytes)));
     }
     ++view_index;
   }

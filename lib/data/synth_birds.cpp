@@ -301,15 +301,15 @@ ImageSet draw_split(const SynthBirdsSettings& settings, std::int64_t per_class, 
   ImageSet set;
   set.height = set.width = settings.size;
   set.class_count = settings.classes;
-  const std::int64_t count = settings.classes * per_class;
-  set.pixels.resize(static_cast<std::size_t>(count * set.image_bytes()));
-  set.masks.resize(static_cast<std::size_t>(count * settings.size * settings.size));
+  const std::int64_t count = settings.classes * per_class, area = settings.size * settings.size;
+  set.pixels.resize(static_cast<std::size_t>(count * area * 3));
+  set.masks.resize(static_cast<std::size_t>(count * area));
   for (std::int64_t i = 0; i < count; ++i) set.labels.push_back(static_cast<std::int32_t>(i / per_class));
   const RngKey key(kDataSeed, split);
   parallel_for(count, settings.threads, [&](std::int64_t i) {
     const auto species = static_cast<std::uint32_t>(settings.first_class + i / per_class);
     draw_scene(make_species(species), static_cast<int>(settings.size), CounterRng(key, species, static_cast<std::uint32_t>(i % per_class)),
-               set.pixels.data() + i * set.image_bytes(), set.masks.data() + i * settings.size * settings.size);
+               set.pixels.data() + i * area * 3, set.masks.data() + i * area);
   });
   return set;
 }

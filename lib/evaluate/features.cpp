@@ -20,7 +20,8 @@ std::vector<std::uint8_t> test_views(const ImageSet& images, std::int64_t start,
   const std::int64_t bytes = options.image_size * options.image_size * 3;
   std::vector<std::uint8_t> views(static_cast<std::size_t>(count * bytes));
   parallel_for(count, threads, [&](std::int64_t i) {
-    render_test_view(images.image(start + i), images.height, images.width, options.test_resize, options.image_size,
+    const ImageView image = images.image(start + i);
+    render_test_view(image.pixels, image.height, image.width, options.test_resize, options.image_size,
                      std::span(views).subspan(static_cast<std::size_t>(i * bytes), static_cast<std::size_t>(bytes)));
   });
   return views;
@@ -33,16 +34,19 @@ PooledFeatures extract_features(Encoder& encoder, GradCamFittingBranch gfb, cons
   const bool training = encoder->is_training();
   encoder->eval();
   if (gfb) gfb->eval();
-  std::vector<torch::Tensor> average, attention;
+  std::map<std::string, std::vector<torch::Tensor>> parts;
   for (std::int64_t start = 0; start < images.count(); start += kBatch) {
     const std::int64_t count = std::min(kBatch, images.count() - start);
     const torch::Tensor map = encoder->feature_map(to_input(test_views(images, start, count, options, threads), count, options.image_size, device));
-    average.push_back(unit_length(map.mean({2, 3})));
-    if (gfb) attention.push_back(unit_length((map * normalise_mask(gfb(map), options.eval_mask_norm).unsqueeze(1)).mean({2, 3})));
+    parts["average"].push_back(unit_length(map.mean({2, 3})));
+    if (encoder->bilinear()) parts["bilinear"].push_back(unit_length(encoder->pool(map)));
+    if (gfb) parts["attention"].push_back(unit_length((map * normalise_mask(gfb(map), options.eval_mask_norm).unsqueeze(1)).mean({2, 3})));
   }
   encoder->train(training);
   if (gfb) gfb->train(training);
-  return {torch::cat(average), gfb ? torch::cat(attention) : torch::Tensor()};
+  PooledFeatures features;
+  for (const auto& [pooling, batches] : parts) features[pooling] = torch::cat(batches);
+  return features;
 }
 
 torch::Tensor raw_pixel_features(const ImageSet& images, const Options& options, const torch::Device& device, int threads) {

@@ -3,6 +3,7 @@
 
 #include <torch/types.h>
 
+#include <map>
 #include <string>
 
 #include "lcr/data/image_set.h"
@@ -12,11 +13,9 @@
 
 namespace lcr {
 
-/// Unit-length features of one image set, M x C float32 on the device.
-struct PooledFeatures {
-  torch::Tensor average;    ///< mean over positions
-  torch::Tensor attention;  ///< mean of map x mask (Weight Average Pooling); undefined without a GFB
-};
+/// Unit-length features of one image set by pooling, M x F float32 on the device: "average" over positions; "attention", the mean
+/// of map x mask (Weight Average Pooling), with a GFB; "bilinear" for MoCo-Bilinear.
+using PooledFeatures = std::map<std::string, torch::Tensor>;
 
 /// One pass over the images by the test transform, network in evaluation mode (its mode is restored). gfb may be null.
 PooledFeatures extract_features(Encoder& encoder, GradCamFittingBranch gfb, const ImageSet& images, const Options& options, const torch::Device& device, int threads);

@@ -18,6 +18,7 @@
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/run.h"
 #include "lcr/experiment/worker_pool.h"
+#include "lcr/method/method.h"
 #include "lcr/model/precision.h"
 #include "lcr/record/command_line.h"
 #include "lcr/record/results_csv.h"
@@ -38,6 +39,7 @@ struct Cell {
 /// All rows and seeds, resolved, checked and identified. Nothing is trained before the whole grid is known to be valid.
 std::vector<Cell> make_grid(const Experiment& experiment, const CommandLine& command, const Dataset& data, const torch::Device& device) {
   const std::string test_fingerprint = fingerprint(data.test), train_fingerprint = fingerprint(data.train);
+  const std::string init_sha256 = command.options.init.empty() ? "" : sha256_file(command.options.init);
   std::vector<Cell> grid;
   for (const auto& row : experiment.rows) {
     Options options = command.options;
@@ -53,11 +55,30 @@ std::vector<Cell> make_grid(const Experiment& experiment, const CommandLine& com
     auto seeds = parse_seeds(options.seeds);
     if (options.method == "raw_pixels") seeds = {0};  // nothing random about it
     for (const auto seed : seeds) {
-      const RunInputs inputs{seed, sha256_hex((trains(options) ? train_fingerprint : "") + "/" + test_fingerprint), {}};
+      const RunInputs inputs{seed, sha256_hex((trains(options) ? train_fingerprint : "") + "/" + test_fingerprint), uses_network(options) ? init_sha256 : ""};
       grid.push_back({&row, options, seed, identify_run(options, inputs), join(varied, ";")});
     }
   }
   return grid;
+}
+
+/// Reads the initial weights once before anything is trained, and says what they fill.
+void check_initial_weights(const std::vector<Cell>& grid) {
+  for (const auto& cell : grid) {
+    if (!uses_network(cell.options) || cell.options.init.empty()) continue;
+    Options options = cell.options;
+    options.init.clear();
+    Encoder encoder = make_encoder(options, cell.seed);
+    const LoadReport report = load_initial_weights(encoder, cell.options);
+    const auto list = [](std::vector<std::string> names) {
+      std::erase_if(names, [](const std::string& name) { return name.ends_with("num_batches_tracked"); });  // counters: files of other origin lack them
+      const std::size_t count = names.size();
+      if (count > 3) names.resize(3);
+      return count == 0 ? std::string("none") : fmt::format("{} ({}{})", count, join(names, ", "), count > 3 ? ", ..." : "");
+    };
+    fmt::print(stderr, "{}: {} tensors loaded into the backbone; missing: {}; unexpected: {}\n", cell.options.init, report.loaded, list(report.missing), list(report.unexpected));
+    return;
+  }
 }
 
 void print_dry_run(const std::vector<Cell>& grid, const RunStore& store, const Dataset& data, const torch::Device& device) {
@@ -103,7 +124,7 @@ std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector
 }
 
 void print_summary(const Experiment& experiment, const std::vector<Cell>& grid, const RunStore& store, const Dataset& data) {
-  fmt::print("\n{} on {}{}\n", experiment.title, data.title, data.name == experiment.paper_dataset ? "" : " (standing in for " + experiment.paper_dataset + ")");
+  fmt::print("\n{}\nData: {}{}\n", experiment.title, data.title, data.name == experiment.paper_dataset ? "" : " (standing in for " + experiment.paper_dataset + ")");
   fmt::print("{} training images, {} test images; retrieval after the last epoch, each method with its own pooling, mean +- sd\n\n", data.train.count(), data.test.count());
   fmt::print("{:<20} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", "", "n", "rank-1 %", "rank-5 %", "mAP %", "pooling", "samples/s");
   for (const auto& row : experiment.rows) {
@@ -147,6 +168,7 @@ int run(int argc, char** argv, const Experiment& experiment) {
   const Dataset data = load_dataset(options, threads);
   const std::vector<Cell> grid = make_grid(experiment, command, data, device);
   const RunStore store(options.runs);
+  if (!worker) check_initial_weights(grid);
 
   if (options.dry_run) {
     print_dry_run(grid, store, data, device);

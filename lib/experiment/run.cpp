@@ -41,10 +41,8 @@ std::string protocol_text(const Options& o) {
 
 Evaluation evaluate(Encoder& encoder, GradCamFittingBranch gfb, const Dataset& data, const torch::Tensor& labels, const Options& options,
                     const torch::Device& device, int threads) {
-  const PooledFeatures features = extract_features(encoder, gfb, data.test, options, device, threads);
   Evaluation scores;
-  scores["average"] = leave_one_out_retrieval(features.average, labels);
-  if (gfb) scores["attention"] = leave_one_out_retrieval(features.attention, labels);
+  for (const auto& [pooling, features] : extract_features(encoder, gfb, data.test, options, device, threads)) scores[pooling] = leave_one_out_retrieval(features, labels);
   return scores;
 }
 
@@ -70,20 +68,19 @@ std::vector<Measurement> select(const std::map<std::int64_t, Evaluation>& histor
   return out;
 }
 
-std::string epochs_header(bool attention) {
+/// One line of epochs.csv, or its header; the scores are empty where an epoch was not evaluated.
+std::string epochs_header(const std::vector<std::string>& poolings) {
   std::vector<std::string> columns = {"epoch", "steps", "lr", "loss", "contrastive", "kl"};
-  for (const char* pooling : {"average", "attention"})
-    for (const auto& [metric, member] : kMetrics)
-      if (attention || std::string_view(pooling) == "average") columns.push_back(fmt::format("{}_{}", metric, pooling));
+  for (const auto& pooling : poolings)
+    for (const auto& [metric, member] : kMetrics) columns.push_back(fmt::format("{}_{}", metric, pooling));
   columns.insert(columns.end(), {"seconds", "samples_per_second"});
   return csv_line(columns);
 }
 
-std::string epochs_row(const EpochLog& log, const Evaluation* scores, bool attention, std::int64_t batch_size) {
+std::string epochs_row(const EpochLog& log, const Evaluation* scores, const std::vector<std::string>& poolings, std::int64_t batch_size) {
   std::vector<std::string> cells = {std::to_string(log.epoch), std::to_string(log.steps), format_number(log.lr), format_number(log.loss), format_number(log.contrastive), format_number(log.kl)};
-  for (const char* pooling : {"average", "attention"})
-    for (const auto& [metric, member] : kMetrics)
-      if (attention || std::string_view(pooling) == "average") cells.push_back(scores ? format_number(scores->at(pooling).*member) : "");
+  for (const auto& pooling : poolings)
+    for (const auto& [metric, member] : kMetrics) cells.push_back(scores ? format_number(scores->at(pooling).*member) : "");
   cells.push_back(format_number(log.seconds));
   cells.push_back(format_number(static_cast<double>(log.steps * batch_size) / log.seconds));
   return csv_line(cells);
@@ -91,7 +88,11 @@ std::string epochs_row(const EpochLog& log, const Evaluation* scores, bool atten
 
 }  // namespace
 
-std::string own_pooling(const Options& options) { return options.method == "lcr" ? "attention" : options.method == "raw_pixels" ? "none" : "average"; }
+std::string own_pooling(const Options& options) {
+  if (options.method == "lcr") return "attention";
+  if (options.method == "moco_bilinear") return "bilinear";
+  return options.method == "raw_pixels" ? "none" : "average";
+}
 
 std::int64_t count_steps(const Options& options, const Dataset& data) {
   if (!trains(options)) return 0;
@@ -131,8 +132,9 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
   } else {
     Trainer trainer(make_method(options, seed), options, data.train, seed, device, threads);
     Method& method = trainer.method();
-    const bool attention = !method.gfb().is_empty();
-    std::string epochs_csv = epochs_header(attention);
+    std::vector<std::string> poolings = {"average"};
+    if (own_pooling(options) != "average") poolings.push_back(own_pooling(options));
+    std::string epochs_csv = epochs_header(poolings);
     for (std::int64_t epoch = 0; epoch < options.epochs && trained_steps < total_steps; ++epoch) {
       const EpochLog log = trainer.run_epoch(
           epoch,
@@ -147,7 +149,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
       }
       const bool evaluates = log.epoch % options.eval_every == 0 || log.epoch == options.epochs;
       if (evaluates) history[log.epoch] = evaluate(method.encoder(), method.gfb(), data, labels, options, device, threads);
-      epochs_csv += epochs_row(log, evaluates ? &history.at(log.epoch) : nullptr, attention, options.batch_size);
+      epochs_csv += epochs_row(log, evaluates ? &history.at(log.epoch) : nullptr, poolings, options.batch_size);
       write_atomic(directory / "epochs.csv", epochs_csv);
     }
   }

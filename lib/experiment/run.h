@@ -13,7 +13,7 @@ namespace lcr {
 /// Told how far a run is: steps done, steps in all, a note ("epoch 3/8 loss 5.21").
 using RunObserver = std::function<void(std::int64_t done, std::int64_t total, const std::string& note)>;
 
-/// The pooling that a method is judged by: "attention" for LCR (Weight Average Pooling), "average" for other networks, "none"
+/// The pooling that a method is judged by: "attention" for LCR (Weight Average Pooling), "bilinear" for MoCo-Bilinear, "average" for other networks, "none"
 /// for raw pixels.
 std::string own_pooling(const Options& options);
 

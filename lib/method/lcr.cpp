@@ -12,6 +12,7 @@ Lcr::Lcr(const Options& options, std::uint64_t seed)
     : MoCoV2(options, seed),
       gfb_(register_module("gfb", GradCamFittingBranch(query_->backbone()->channels(), GfbOptions{options.gfb, options.projections}))) {
   initialise(*gfb_, InitScheme::kDefault, seed, "gfb");
+  set_batch_norm_groups(*gfb_, options.key_bn_groups);
 }
 
 std::vector<torch::Tensor> Lcr::trained_parameters() {
@@ -41,10 +42,10 @@ StepLoss Lcr::contrast(const torch::Tensor& x_q, const torch::Tensor& x_k, std::
   const torch::Tensor attention_mask = normalise_mask(gfb_(feature_map), options_.mask_norm);  // projections_max: N x 7 x 7
 
   const torch::Tensor loss = options_.lambda * contrastive;
-  if (options_.nu == 0 || !gfb_->trainable()) return {loss, contrastive.detach(), torch::zeros_like(contrastive.detach())};
+  if (options_.nu == 0 || !gfb_->trainable()) return {loss, contrastive.detach(), torch::zeros_like(contrastive.detach()), attention_mask.detach(), {}};
   const torch::Tensor gradcam_map = target_map(logits, contrastive, feature_map, step, direction);  // N x 7 x 7
   const torch::Tensor kl = rationale_loss(attention_mask, gradcam_map, {options_.kl_axis, options_.tau, options_.kl_reduction});
-  return {loss + options_.nu * kl, contrastive.detach(), kl.detach()};
+  return {loss + options_.nu * kl, contrastive.detach(), kl.detach(), attention_mask.detach(), gradcam_map.detach()};
 }
 
 torch::Tensor Lcr::target_map(const ContrastiveLogits& logits, const torch::Tensor& contrastive, const torch::Tensor& feature_map, std::int64_t step, int direction) {

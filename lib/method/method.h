@@ -10,6 +10,7 @@
 
 #include "lcr/model/encoder.h"
 #include "lcr/model/gfb.h"
+#include "lcr/model/weights.h"
 #include "lcr/record/options.h"
 
 namespace lcr {
@@ -19,6 +20,8 @@ struct StepLoss {
   torch::Tensor total;
   torch::Tensor contrastive;  ///< L_CL, detached
   torch::Tensor kl;           ///< L_KL before its weight nu, detached; zero for methods without it
+  torch::Tensor mask;         ///< attention mask of the query views, N x h x w, detached; undefined without a GFB
+  torch::Tensor target;       ///< the map that it fits, detached; undefined without a KL loss
 };
 
 /// A method owns its networks as submodules, so that moving, saving and listing parameters work on it as a whole.
@@ -40,7 +43,11 @@ class Method : public torch::nn::Module {
 /// Makes the method that the options name, its weights drawn from the seed.
 std::shared_ptr<Method> make_method(const Options& options, std::uint64_t seed);
 
-/// Makes the encoder that the options name, its weights drawn from the seed.
+/// Makes the encoder that the options name, its weights drawn from the seed and, for the backbone, read from --init.
 Encoder make_encoder(const Options& options, std::uint64_t seed);
+
+/// Reads the file --init into the backbone. What the file lacks keeps its drawn values. Throws UserError if the file is damaged or
+/// belongs to another architecture.
+LoadReport load_initial_weights(Encoder& encoder, const Options& options);
 
 }  // namespace lcr

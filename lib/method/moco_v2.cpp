@@ -22,7 +22,7 @@ StepLoss MoCoV2::step(const torch::Tensor& query_view, const torch::Tensor& key_
   StepLoss loss = contrast(query_view, key_view, step, 0);
   if (options_.symmetric) {
     const StepLoss other = contrast(key_view, query_view, step, 1);
-    loss = {loss.total + other.total, loss.contrastive + other.contrastive, loss.kl + other.kl};
+    loss = {loss.total + other.total, loss.contrastive + other.contrastive, loss.kl + other.kl, loss.mask, loss.target};
   }
   return loss;
 }
@@ -37,7 +37,7 @@ StepLoss MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor& 
   const torch::Tensor k = encode_keys(key_view, step, direction).embedding;
   const torch::Tensor loss = contrastive_loss(queue_->logits(q, k), options_.temperature);
   new_keys_.push_back(k);
-  return {loss, loss.detach(), torch::zeros_like(loss.detach())};
+  return {loss, loss.detach(), torch::zeros_like(loss.detach()), {}, {}};
 }
 
 Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction) {

@@ -1,16 +1,17 @@
 // An encoder of momentum contrast: backbone, average pooling and projection head.
 #pragma once
 
+#include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
 #include "lcr/model/resnet.h"
 
 namespace lcr {
 
-/// MoCo v2's projection head: Linear C-C, ReLU, Linear C-D, named "0" and "2" as in the official checkpoints. No batch norm.
+/// MoCo v2's projection head: Linear in-hidden, ReLU, Linear hidden-D (in = hidden = C for MoCo v2), named "0" and "2" as in the official checkpoints. No batch norm.
 class ProjectionHeadImpl : public torch::nn::Module {
  public:
-  ProjectionHeadImpl(std::int64_t channels, std::int64_t embedding_dim);
+  ProjectionHeadImpl(std::int64_t in, std::int64_t hidden, std::int64_t embedding_dim);
   torch::Tensor forward(const torch::Tensor& pooled) { return second_(torch::relu(first_(pooled))); }
 
  private:
@@ -23,20 +24,46 @@ struct Encoded {
   torch::Tensor embedding;    ///< N x D, unit length, float32
 };
 
+/// MoCo-Bilinear's pooling, a baseline of the paper known from the authors' compiled code: a 1x1 convolution to `maps` maps, BN,
+/// ReLU; each map weights the average pooling of the feature map; the results are concatenated.
+class BilinearPoolingImpl : public torch::nn::Module {
+ public:
+  BilinearPoolingImpl(std::int64_t channels, std::int64_t maps);
+  /// N x C x h x w -> N x (maps C).
+  torch::Tensor forward(const torch::Tensor& feature_map);
+
+ private:
+  torch::nn::Conv2d conv_;
+  SplitBatchNorm bn_;
+};
+TORCH_MODULE(BilinearPooling);
+
+struct EncoderOptions {
+  BackboneOptions backbone;
+  std::int64_t embedding_dim = 256;
+  std::int64_t bilinear_maps = 0;  ///< 0: average pooling
+  bool bfloat16 = false;           ///< backbone under autocast
+};
+
 /// psi of Algorithm A1. The backbone runs in bfloat16 where asked; what it returns is float32 (or the weights' own type).
 class EncoderImpl : public torch::nn::Module {
  public:
-  EncoderImpl(const BackboneOptions& backbone, std::int64_t embedding_dim, bool bfloat16);
+  explicit EncoderImpl(const EncoderOptions& options);
   /// x: N x 3 x H x W.
   torch::Tensor feature_map(const torch::Tensor& x);
+  /// What the head (and, without a mask, the evaluation) sees of a feature map: N x F.
+  torch::Tensor pool(const torch::Tensor& feature_map);
   Encoded forward(const torch::Tensor& x);
   ResNet& backbone() { return backbone_; }
   ProjectionHead& head() { return head_; }
+  /// Null unless the pooling is bilinear.
+  BilinearPooling& bilinear() { return bilinear_; }
 
  private:
   bool bfloat16_;
   ResNet backbone_;
-  ProjectionHead head_;
+  BilinearPooling bilinear_{nullptr};
+  ProjectionHead head_{nullptr};
 };
 TORCH_MODULE(Encoder);
 

@@ -8,7 +8,7 @@
 
 namespace lcr {
 
-bool trains(const Options& o) { return o.method == "moco_v2" || o.method == "lcr"; }
+bool trains(const Options& o) { return o.method == "moco_v2" || o.method == "moco_bilinear" || o.method == "lcr"; }
 bool uses_gfb(const Options& o) { return o.method == "lcr"; }
 bool uses_network(const Options& o) { return o.method != "raw_pixels"; }
 
@@ -23,6 +23,8 @@ bool jitters(const Options& o) { return trains(o) && o.jitter_probability > 0; }
 bool blurs(const Options& o) { return trains(o) && o.blur_probability > 0; }
 bool narrow(const Options& o) { return uses_network(o) && o.arch == "narrow"; }
 bool resnet(const Options& o) { return uses_network(o) && o.arch != "narrow"; }
+bool bottleneck(const Options& o) { return uses_network(o) && (o.arch.starts_with("resnet50") || o.arch == "resnet101"); }
+bool bilinear(const Options& o) { return o.method == "moco_bilinear"; }
 bool fits_cam(const Options& o) { return uses_gfb(o) && o.nu > 0; }
 bool has_target(const Options& o) { return fits_cam(o) && o.cam_source != "uniform"; }
 bool has_projections(const Options& o) { return uses_gfb(o) && o.gfb == "max_projections"; }
@@ -42,7 +44,7 @@ std::vector<OptionSpec> make_table() {
   const std::string trained = "the method trains", lcr = "method = lcr", fitted = "method = lcr and nu > 0";
   std::vector<OptionSpec> t;
   const char* g = "Data";
-  t.push_back(row(g, "dataset", &O::dataset, "", "data set", 0, 0, {"fashion-mnist", "cifar10", "cifar100", "synthbirds"}));
+  t.push_back(row(g, "dataset", &O::dataset, "", "data set", 0, 0, {"fashion-mnist", "cifar10", "cifar100", "synthbirds", "cub200"}));
   t.push_back(row(g, "limit-train", &O::limit_train, "images", "use this many training images, balanced over classes (0: all)", 0, kMany, {}, trains, trained));
   t.push_back(row(g, "limit-test", &O::limit_test, "images", "use this many test images, balanced over classes (0: all)", 0, kMany));
   t.push_back(row(g, "image-size", &O::image_size, "pixels", "side of the square network input", 8, 1024));
@@ -68,10 +70,13 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "stem", &O::stem, "", "imagenet: 7x7 stride 2 and max-pooling; cifar: 3x3 stride 1", 0, 0, {"imagenet", "cifar"}, resnet, "arch is a ResNet"));
   t.push_back(row(g, "width", &O::width, "channels", "of the narrow network's first stage; the last has 8 times as many", 1, 1024, {}, narrow, "arch = narrow"));
   t.push_back(row(g, "embedding-dim", &O::embedding_dim, "", "dimension of the contrastive embedding (Table G1)", 1, 65536, {}, trains, trained));
+  t.push_back(row(g, "bilinear-maps", &O::bilinear_maps, "maps", "attention maps of MoCo-Bilinear", 1, 1024, {}, bilinear, "method = moco_bilinear"));
+  t.push_back(row(g, "stride-in-1x1", &O::stride_in_1x1, "", "bottlenecks: stride on the first 1x1 convolution (original Caffe models), not on the 3x3", 0, 0, {}, bottleneck, "arch has bottlenecks"));
+  t.push_back(row(g, "bn-eps", &O::bn_eps, "", "batch norm's epsilon in the backbone", 1e-12, 1, {}, uses_network, "the method has a network"));
   t.push_back(row(g, "init", &O::init, "", "backbone weights to start from (.safetensors); empty: random", 0, 0, {}, uses_network, "the method has a network", false));
   g = "Method";
-  t.push_back(row(g, "method", &O::method, "", "moco_v2, lcr, or a control without training: untrained network, raw_pixels", 0, 0,
-                  {"moco_v2", "lcr", "untrained", "raw_pixels"}));
+  t.push_back(row(g, "method", &O::method, "", "moco_v2, moco_bilinear, lcr, or a control without training: untrained network, raw_pixels", 0, 0,
+                  {"moco_v2", "moco_bilinear", "lcr", "untrained", "raw_pixels"}));
   t.push_back(row(g, "queue-size", &O::queue_size, "keys", "Q, a multiple of the batch size", 1, kMany, {}, trains, trained));
   t.push_back(row(g, "key-momentum", &O::key_momentum, "", "m of the key encoder", 0, 1, {}, trains, trained));
   t.push_back(row(g, "temperature", &O::temperature, "", "t of the contrastive loss", kSmall, 1000, {}, trains, trained));

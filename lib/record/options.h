@@ -27,6 +27,9 @@ struct Options {
   std::string arch = "narrow", stem = "imagenet";
   std::int64_t width = 32;
   std::int64_t embedding_dim = 256;
+  std::int64_t bilinear_maps = 8;
+  bool stride_in_1x1 = false;
+  double bn_eps = 1e-5;
   std::string init;
 
   // Method.

@@ -74,8 +74,8 @@ TEST(Cifar, ReadsRecordsOfBothForms) {
   const ImageSet hundred = read_cifar({folder / "c100", folder / "c100"}, CifarForm::kCifar100);
   EXPECT_EQ(hundred.labels, (std::vector<std::int32_t>{77, 77}));
   EXPECT_EQ(hundred.class_count, 100);
-  EXPECT_EQ(hundred.image(1)[3 * 5 + 0], 5);
-  EXPECT_EQ(hundred.image(1)[3 * 5 + 2], 165);
+  EXPECT_EQ(hundred.image(1).pixels[3 * 5 + 0], 5);
+  EXPECT_EQ(hundred.image(1).pixels[3 * 5 + 2], 165);
   record.erase(record.begin());
   record[0] = 7;
   write_bytes(folder / "c10", record);
@@ -136,7 +136,7 @@ TEST(ImageSet, BalancedLimitTakesClassesInTurn) {
   const ImageSet few = limit_balanced(set, 7);
   EXPECT_EQ(few.labels, (std::vector<std::int32_t>{0, 1, 2, 0, 1, 2, 0}));
   EXPECT_EQ(few.masks, (std::vector<std::uint8_t>{0, 4, 8, 1, 5, 9, 2}));
-  EXPECT_EQ(few.image(4)[0], 5);
+  EXPECT_EQ(few.image(4).pixels[0], 5);
   EXPECT_EQ(limit_balanced(set, 0).labels, set.labels);
   EXPECT_EQ(limit_balanced(set, 99).labels, set.labels);
   EXPECT_NE(fingerprint(few), fingerprint(set));

@@ -70,11 +70,11 @@ TEST(Features, PoolingsFollowTheirDefinitions) {
   const auto method = make_method(options, 0);
   method->train();
   method->step(testing::tiny_batch("q"), testing::tiny_batch("k"), 0);  // so that BN statistics are not the initial ones
-  const auto features = extract_features(method->encoder(), method->gfb(), data.test, options, torch::kCPU, 1);
-  ASSERT_EQ(features.average.sizes(), (std::vector<std::int64_t>{8, 32}));
-  EXPECT_TRUE(torch::allclose(features.average.norm(2, 1), torch::ones(8)));
-  EXPECT_TRUE(torch::allclose(features.attention.norm(2, 1), torch::ones(8)));
-  EXPECT_FALSE(torch::allclose(features.average, features.attention));
+  auto features = extract_features(method->encoder(), method->gfb(), data.test, options, torch::kCPU, 1);
+  ASSERT_EQ(features["average"].sizes(), (std::vector<std::int64_t>{8, 32}));
+  EXPECT_TRUE(torch::allclose(features["average"].norm(2, 1), torch::ones(8)));
+  EXPECT_TRUE(torch::allclose(features["attention"].norm(2, 1), torch::ones(8)));
+  EXPECT_FALSE(torch::allclose(features["average"], features["attention"]));
   EXPECT_TRUE(method->is_training()) << "evaluation must give the mode back";
   EXPECT_TRUE(method->encoder()->is_training());
 
@@ -83,8 +83,8 @@ TEST(Features, PoolingsFollowTheirDefinitions) {
   half.labels.resize(4);
   half.pixels.resize(half.pixels.size() / 2);
   half.masks.resize(half.masks.size() / 2);
-  const auto alone = extract_features(method->encoder(), method->gfb(), half, options, torch::kCPU, 1);
-  EXPECT_TRUE(torch::allclose(alone.attention, features.attention.narrow(0, 0, 4), 1e-4, 1e-5));
+  auto alone = extract_features(method->encoder(), method->gfb(), half, options, torch::kCPU, 1);
+  EXPECT_TRUE(torch::allclose(alone["attention"], features["attention"].narrow(0, 0, 4), 1e-4, 1e-5));
 
   const auto pixels = raw_pixel_features(data.test, options, torch::kCPU, 1);
   EXPECT_EQ(pixels.sizes(), (std::vector<std::int64_t>{8, 3 * 24 * 24}));

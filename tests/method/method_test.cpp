@@ -44,7 +44,7 @@ TEST(ContrastiveLoss, IsCrossEntropyOfThePositive) {
 }
 
 TEST(MomentumUpdate, MovesParametersButNotBuffers) {
-  Encoder a(BackboneOptions{.arch = "narrow", .width = 4}, 5, false), b(BackboneOptions{.arch = "narrow", .width = 4}, 5, false);
+  Encoder a(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}}), b(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}});
   initialise(*a, InitScheme::kResNet, 0, "a");
   initialise(*b, InitScheme::kResNet, 1, "a");
   b(tiny_batch("x"));  // moves b's BN statistics
@@ -120,7 +120,7 @@ TEST(RationaleLoss, IsTorchsKlDivergence) {
 
 TEST(GradCam, LossAndLogitsObeyTheirIdentity) {
   // CAM(loss) = [(p0 - 1) CAM(l_pos) + sum_j p_j CAM(l_neg, j)] / (N t), before rectification.
-  Encoder encoder(BackboneOptions{.arch = "narrow", .width = 4}, 5, false);
+  Encoder encoder(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}, .embedding_dim = 5});
   initialise(*encoder, InitScheme::kResNet, 0, "x");
   KeyQueue queue(5, 12, 0);
   encoder->to(torch::kDouble);

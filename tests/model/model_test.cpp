@@ -141,7 +141,7 @@ TEST(NormaliseMask, PerImageAndPerBatch) {
 
 TEST(Encoder, EmbeddingsHaveUnitLengthAndBfloat16StaysInside) {
   for (const bool bfloat16 : {false, true}) {
-    Encoder encoder(BackboneOptions{.arch = "narrow", .width = 4}, 5, bfloat16);
+    Encoder encoder(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}, .embedding_dim = 5, .bfloat16 = bfloat16});
     const auto out = encoder(testing::tiny_batch("x"));
     EXPECT_EQ(out.feature_map.scalar_type(), torch::kFloat32);
     EXPECT_EQ(out.embedding.scalar_type(), torch::kFloat32);
@@ -150,7 +150,7 @@ TEST(Encoder, EmbeddingsHaveUnitLengthAndBfloat16StaysInside) {
 }
 
 TEST(Encoder, Bfloat16IsCloseToFloat32) {
-  Encoder full(BackboneOptions{.arch = "narrow", .width = 8}, 5, false), half(BackboneOptions{.arch = "narrow", .width = 8}, 5, true);
+  Encoder full(EncoderOptions{.backbone = {.arch = "narrow", .width = 8}}), half(EncoderOptions{.backbone = {.arch = "narrow", .width = 8}, .bfloat16 = true});
   for (auto* encoder : {&full, &half}) initialise(**encoder, InitScheme::kResNet, 0, "net");
   const auto x = testing::tiny_batch("x");
   const auto a = full(x).feature_map, b = half(x).feature_map;

@@ -1,0 +1,323 @@
+#!/usr/bin/python3
+"""Writes method.safetensors: an independent PyTorch twin of MoCo v2 and LCR, for tests/method/golden_test.cpp.
+
+Written from the paper's Algorithm A1 and from the facts known of the authors' code. Needs Debian's python3-torch. Everything
+is float64. A tiny network (narrow, width 2) on 24-pixel inputs, batch 4, queue 8, embedding dimension 5.
+
+Tensors in the file:
+  input/q, input/k                      steps x N x 3 x 24 x 24 (float32)
+  init/<parameter>                      initial weights; the key encoder starts as the query encoder
+  <case>/target, mask                   N x 3 x 3, step 0: the map that the branch fits, and the normalised mask
+  <case>/loss                           5 x 3: total, contrastive, KL of every step
+  <case>/grad/<parameter>               gradients of step 0
+  <case>/after/<name>                   key encoder, queue and branch statistics after 5 steps
+The settings of each case stand in the file's metadata as "name=value ..." in the suite's own option names.
+"""
+import hashlib
+import json
+import pathlib
+import struct
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+torch.set_num_threads(1)
+torch.set_default_dtype(torch.float64)
+N, QUEUE, DIM, WIDTH, STEPS, LR, M, T, MOMENTUM, DECAY = 4, 8, 5, 2, 5, 0.05, 0.9, 0.2, 0.9, 1e-4
+SEED = 0
+
+
+class CounterRng:
+    """The suite's counter RNG (Philox 4x32-10 keyed by SHA-256 of seed and purpose), for the permutations it draws."""
+
+    def __init__(self, seed, purpose, a=0, b=0, c=0):
+        digest = hashlib.sha256(f"{seed}/{purpose}".encode()).hexdigest()
+        self.key = [int(digest[0:8], 16), int(digest[8:16], 16)]
+        self.counter, self.block = [0, a, b, c], []
+
+    def next(self):
+        if not self.block:
+            x, k = list(self.counter), list(self.key)
+            for _ in range(10):
+                p0, p1 = 0xD2511F53 * x[0], 0xCD9E8D57 * x[2]
+                x = [(p1 >> 32) ^ x[1] ^ k[0], p1 & 0xFFFFFFFF, (p0 >> 32) ^ x[3] ^ k[1], p0 & 0xFFFFFFFF]
+                k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
+            self.block = x
+            self.counter[0] += 1
+        return self.block.pop(0)
+
+    def below(self, bound):
+        threshold = (2**32 - bound) % bound
+        while True:
+            product = self.next() * bound
+            if product & 0xFFFFFFFF >= threshold:
+                return product >> 32
+
+    def permutation(self, count):
+        order = list(range(count))
+        for i in range(count, 1, -1):
+            j = self.below(i)
+            order[i - 1], order[j] = order[j], order[i - 1]
+        return order
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Statistics over `groups` consecutive parts of the batch; running statistics move by the groups' mean."""
+
+    groups = 1
+
+    def forward(self, x):
+        if self.groups == 1 or not self.training:
+            return super().forward(x)
+        means, variances, parts = [], [], []
+        for part in x.chunk(self.groups):
+            mean, var = self.running_mean.clone(), self.running_var.clone()
+            parts.append(F.batch_norm(part, mean, var, self.weight, self.bias, True, self.momentum, self.eps))
+            means.append(mean)
+            variances.append(var)
+        self.running_mean.copy_(sum(means) / self.groups)
+        self.running_var.copy_(sum(variances) / self.groups)
+        return torch.cat(parts)
+
+
+class Block(nn.Module):
+    def __init__(self, cin, cout, stride):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False), BatchNorm(cout)
+        self.conv2, self.bn2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False), BatchNorm(cout)
+        self.downsample = None
+        if cin != cout or stride != 1:
+            self.downsample = nn.Sequential(nn.Conv2d(cin, cout, 1, stride, bias=False), BatchNorm(cout))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class Backbone(nn.Module):
+    def __init__(self):
+        super().__init__()
+        w = WIDTH
+        self.conv1, self.bn1 = nn.Conv2d(3, w, 3, 2, 1, bias=False), BatchNorm(w)
+        self.layer1 = nn.Sequential(Block(w, w, 1))
+        self.layer2 = nn.Sequential(Block(w, 2 * w, 2))
+        self.layer3 = nn.Sequential(Block(2 * w, 4 * w, 2))
+        self.layer4 = nn.Sequential(Block(4 * w, 8 * w, 1))
+
+    def forward(self, x):
+        return self.layer4(self.layer3(self.layer2(self.layer1(F.relu(self.bn1(self.conv1(x)))))))
+
+
+class Encoder(nn.Module):
+    def __init__(self, maps):
+        super().__init__()
+        c = 8 * WIDTH
+        self.backbone = Backbone()
+        if maps:
+            self.bilinear = nn.Module()
+            self.bilinear.conv, self.bilinear.bn = nn.Conv2d(c, maps, 1, bias=False), BatchNorm(maps)
+        self.maps = maps
+        self.head = nn.Sequential(nn.Linear(c * max(1, maps), c), nn.ReLU(), nn.Linear(c, DIM))
+
+    def forward(self, x):
+        f = self.backbone(x)
+        if self.maps:
+            weight = F.relu(self.bilinear.bn(self.bilinear.conv(f)))
+            pooled = torch.cat([(f * weight[:, j:j + 1]).mean((2, 3)) for j in range(self.maps)], 1)
+        else:
+            pooled = f.mean((2, 3))
+        return f, F.normalize(self.head(pooled), dim=1)
+
+
+class Gfb(nn.Module):
+    def __init__(self, k, mlp):
+        super().__init__()
+        c = 8 * WIDTH
+        if mlp:
+            self.hidden, self.hidden_bn = nn.Conv2d(c, c // 4, 1, bias=False), BatchNorm(c // 4)
+            c, k = c // 4, 1
+        self.mlp = mlp
+        self.conv, self.bn = nn.Conv2d(c, k, 1, bias=False), BatchNorm(k)
+
+    def forward(self, f):
+        if self.mlp:
+            f = F.relu(self.hidden_bn(self.hidden(f)))
+        return F.relu(self.bn(self.conv(f))).max(1)[0]
+
+
+class Model(nn.Module):
+    def __init__(self, s):
+        super().__init__()
+        maps = 8 if s["method"] == "moco_bilinear" else 0
+        self.query, self.key = Encoder(maps), Encoder(maps)
+        if s["method"] == "lcr":
+            self.gfb = Gfb(3, s["gfb"] == "mlp")
+        self.queue = nn.Module()
+        self.queue.register_buffer("keys", torch.zeros(DIM, QUEUE))
+
+
+def normalise(x, how):
+    if how == "none":
+        return x
+    if how == "batch":
+        x = x - x.min()
+        return x / (x.max() + 1e-7)
+    x = x - x.amin((1, 2), keepdim=True)
+    return x / (x.amax((1, 2), keepdim=True) + 1e-7)
+
+
+def direction(model, s, xq, xk, step, which):
+    f, q = model.query(xq)
+    with torch.no_grad():
+        groups = int(s["key-bn-groups"])
+        if groups > 1:
+            order = torch.tensor(CounterRng(SEED, "shuffling BN", step, which).permutation(N))
+            fk, k = model.key(xk[order])
+            back = order.argsort()
+            fk, k = fk[back], k[back]
+        else:
+            fk, k = model.key(xk)
+    pos, neg = (q * k).sum(1, keepdim=True), q @ model.queue.keys
+    ce = F.cross_entropy(torch.cat([pos, neg], 1) / T, torch.zeros(N, dtype=torch.long))
+    if s["method"] != "lcr":
+        return ce, ce, torch.zeros(()), None, None, k
+    if s["gfb-bn-updates"] == "as_authors":
+        with torch.no_grad():
+            model.gfb(f)
+            model.gfb(fk)
+    mask = normalise(model.gfb(f), s["mask-norm"])
+    if s["cam-source"] == "uniform":
+        cam = torch.zeros(N, 3, 3)
+    else:
+        scalar = ce if s["cam-source"] == "loss" else pos.sum()
+        g = torch.autograd.grad(scalar, f, retain_graph=True)[0]
+        cam = F.relu(((f.detach() if s["detach-target"] == "yes" else f) * g).sum(1))
+        if s["cam-scale"] == "max":
+            cam = cam / (cam.amax((1, 2), keepdim=True) + 1e-7)
+        elif s["cam-scale"] == "minmax":
+            cam = normalise(cam, "image")
+        if s["cam-source"] == "shuffled":
+            cam = cam[torch.tensor(CounterRng(SEED, "shuffled target", step, which).permutation(N))]
+    tau = float(s["tau"])
+    a, b = (mask / tau, cam / tau) if s["kl-axis"] == "rows" else (mask.flatten(1) / tau, cam.flatten(1) / tau)
+    kl = F.kl_div(a.log_softmax(-1), b.softmax(-1), reduction=s["kl-reduction"])
+    return float(s["lambda"]) * ce + float(s["nu"]) * kl, ce, kl, mask, cam, k
+
+
+VARIANTS = {
+    "authors_code": ("loss", "rows", "1", "none", "batch", "no", "sum", "as_authors"),
+    "algorithm_a1": ("positive_logit", "positions", "0.4", "none", "none", "yes", "sum", "once"),
+    "algorithm_a1_rescaled": ("positive_logit", "positions", "0.4", "max", "image", "yes", "sum", "once"),
+}
+SWITCHES = ("cam-source", "kl-axis", "tau", "cam-scale", "mask-norm", "detach-target", "kl-reduction", "gfb-bn-updates")
+
+
+def settings(variant="algorithm_a1_rescaled", **changes):
+    s = dict(zip(SWITCHES, VARIANTS[variant]))
+    s.update({"method": "lcr", "gfb": "max_projections", "lambda": "1", "nu": "0.1", "key-bn-groups": "1", "symmetric": "no"})
+    s.update({k.replace("_", "-"): v for k, v in changes.items()})
+    return s
+
+
+CASES = {
+    "moco": settings(method="moco_v2"),
+    "moco_split": settings(method="moco_v2", key_bn_groups="2"),
+    "moco_symmetric": settings(method="moco_v2", symmetric="yes"),
+    "moco_bilinear": settings(method="moco_bilinear"),
+    "authors_code": settings("authors_code"),
+    "algorithm_a1": settings("algorithm_a1"),
+    "rescaled": settings(),
+    "cam_loss": settings(cam_source="loss"),
+    "cam_uniform": settings(cam_source="uniform"),
+    "cam_shuffled": settings(cam_source="shuffled"),
+    "kl_rows": settings(kl_axis="rows"),
+    "tau_1": settings(tau="1"),
+    "scale_none": settings(cam_scale="none"),
+    "scale_minmax": settings(cam_scale="minmax"),
+    "mask_batch": settings(mask_norm="batch"),
+    "mask_none": settings(mask_norm="none"),
+    "undetached": settings(detach_target="no"),
+    "undetached_authors_detached": settings("authors_code", detach_target="yes"),
+    "kl_batchmean": settings(kl_reduction="batchmean"),
+    "kl_mean": settings(kl_reduction="mean"),
+    "bn_as_authors": settings(gfb_bn_updates="as_authors"),
+    "lambda_half_nu_1": settings(**{"lambda": "0.5", "nu": "1"}),
+    "lcr_symmetric": settings(symmetric="yes"),
+    "lcr_split": settings(key_bn_groups="2"),
+    "mlp": settings(gfb="mlp"),
+}
+
+
+def save(path, tensors, metadata):
+    header, blobs, at = {"__metadata__": metadata}, [], 0
+    for name, tensor in tensors.items():
+        array = tensor.detach().contiguous().numpy()
+        kind = {np.dtype("float64"): "F64", np.dtype("float32"): "F32"}[array.dtype]
+        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [at, at + array.nbytes]}
+        at += array.nbytes
+        blobs.append(array.tobytes())
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
+
+
+generator = torch.Generator().manual_seed(1)
+inputs = {n: torch.randn(STEPS, N, 3, 24, 24, generator=generator).float() for n in ("q", "k")}
+init = {}
+for case in (settings(), settings(gfb="mlp"), settings(method="moco_bilinear")):
+    for name, p in Model(case).named_parameters():
+        # Structures whose parameters share a name but not a shape get a place of their own.
+        slot = {"moco_bilinear": "bilinear/", "lcr": "mlp/" if case["gfb"] == "mlp" else ""}[case["method"]]
+        if not name.startswith("key.") and (not slot or tuple(init.get(name, p[None]).shape) != tuple(p.shape)):
+            scale = 1.0 if p.dim() < 2 else (2.0 / p[0].numel()) ** 0.5
+            init[slot + name] = 1 + 0.1 * torch.randn(p.shape, generator=generator) if p.dim() == 1 else scale * torch.randn(p.shape, generator=generator)
+init["queue.keys"] = F.normalize(torch.randn(DIM, QUEUE, generator=generator), dim=0)
+
+out = {"input/q": inputs["q"], "input/k": inputs["k"]}
+out.update({"init/" + n: v for n, v in init.items()})
+for case, s in CASES.items():
+    model = Model(s)
+    slot = "bilinear/" if s["method"] == "moco_bilinear" else "mlp/" if s["gfb"] == "mlp" else ""
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            source = name.replace("key.", "query.", 1) if name.startswith("key.") else name
+            p.copy_(init.get(slot + source, init.get(source)))
+        model.queue.keys.copy_(init["queue.keys"])
+    for module in model.modules():
+        if isinstance(module, BatchNorm):
+            module.groups = int(s["key-bn-groups"])
+    trained = {n: p for n, p in model.named_parameters() if not n.startswith("key.")}
+    optimiser = torch.optim.SGD(trained.values(), LR, momentum=MOMENTUM, weight_decay=DECAY)
+    losses, position = [], 0
+    for step in range(STEPS):
+        xq, xk = inputs["q"][step].double(), inputs["k"][step].double()
+        with torch.no_grad():
+            for p, k in zip(model.query.parameters(), model.key.parameters()):
+                k.mul_(M).add_(p, alpha=1 - M)
+        total, ce, kl, mask, cam, keys = direction(model, s, xq, xk, step, 0)
+        new_keys = [keys]
+        if s["symmetric"] == "yes":
+            t2, ce2, kl2, _, _, keys = direction(model, s, xk, xq, step, 1)
+            total, ce, kl = total + t2, ce + ce2, kl + kl2
+            new_keys.append(keys)
+        optimiser.zero_grad()
+        total.backward()
+        if step == 0:
+            if mask is not None:
+                out[f"{case}/mask"], out[f"{case}/target"] = mask, cam
+            out.update({f"{case}/grad/{n}": p.grad.clone() for n, p in trained.items()})
+        optimiser.step()
+        for keys in new_keys:
+            model.queue.keys[:, position:position + N] = keys.t()
+            position = (position + N) % QUEUE
+        losses.append(torch.stack([total, ce, kl]).detach())
+    out[f"{case}/loss"] = torch.stack(losses)
+    for name, value in list(model.named_parameters()) + list(model.named_buffers()):
+        if name.startswith(("key.", "queue.", "gfb.bn")) and "num_batches" not in name:
+            out[f"{case}/after/{name}"] = value.clone()
+
+path = pathlib.Path(__file__).with_name("method.safetensors")
+save(path, out, {c: " ".join(f"{k}={v}" for k, v in s.items()) for c, s in CASES.items()})
+print(path, len(out), "tensors", path.stat().st_size, "bytes")
