@@ -6,6 +6,8 @@ DATA    ?=
 BUILD   ?= build
 JOBS    ?= $(shell nproc)
 
+MAKEFLAGS += --no-print-directory
+
 # Threads that wait give the core to others; must be set before the OpenMP library loads.
 export OMP_WAIT_POLICY = passive
 

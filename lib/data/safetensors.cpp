@@ -53,7 +53,7 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
       for (const auto& size : value.at("shape")) {
         if (!size.is_number_unsigned()) fail("{}: tensor {}: bad shape", path.string(), key);
         const std::uint64_t n = size;
-        if (n != 0 && bytes > data_size / n && bytes * n > data_size) fail("{}: tensor {}: its shape is larger than the file", path.string(), key);
+        if (n != 0 && bytes > data_size / n) fail("{}: tensor {}: its shape is larger than the file", path.string(), key);
         bytes *= n;
         tensor.shape.push_back(static_cast<std::int64_t>(n));
       }

@@ -29,21 +29,27 @@ std::vector<std::uint8_t> test_views(const ImageSet& images, std::int64_t start,
 
 }  // namespace
 
-PooledFeatures extract_features(Encoder& encoder, GradCamFittingBranch gfb, const ImageSet& images, const Options& options, const torch::Device& device, int threads) {
+void for_each_feature_map(Encoder& encoder, GradCamFittingBranch gfb, const ImageSet& images, const Options& options, const torch::Device& device, int threads,
+                          const std::function<void(const torch::Tensor&)>& body) {
   const torch::NoGradGuard no_grad;
   const bool training = encoder->is_training();
   encoder->eval();
   if (gfb) gfb->eval();
-  std::map<std::string, std::vector<torch::Tensor>> parts;
   for (std::int64_t start = 0; start < images.count(); start += kBatch) {
     const std::int64_t count = std::min(kBatch, images.count() - start);
-    const torch::Tensor map = encoder->feature_map(to_input(test_views(images, start, count, options, threads), count, options.image_size, device));
-    parts["average"].push_back(unit_length(map.mean({2, 3})));
-    if (encoder->bilinear()) parts["bilinear"].push_back(unit_length(encoder->pool(map)));
-    if (gfb) parts["attention"].push_back(unit_length((map * normalise_mask(gfb(map), options.eval_mask_norm).unsqueeze(1)).mean({2, 3})));
+    body(encoder->feature_map(to_input(test_views(images, start, count, options, threads), count, options.image_size, device)));
   }
   encoder->train(training);
   if (gfb) gfb->train(training);
+}
+
+PooledFeatures extract_features(Encoder& encoder, GradCamFittingBranch gfb, const ImageSet& images, const Options& options, const torch::Device& device, int threads) {
+  std::map<std::string, std::vector<torch::Tensor>> parts;
+  for_each_feature_map(encoder, gfb, images, options, device, threads, [&](const torch::Tensor& map) {
+    parts["average"].push_back(unit_length(map.mean({2, 3})));
+    if (encoder->bilinear()) parts["bilinear"].push_back(unit_length(encoder->pool(map)));
+    if (gfb) parts["attention"].push_back(unit_length((map * normalise_mask(gfb(map), options.eval_mask_norm).unsqueeze(1)).mean({2, 3})));
+  });
   PooledFeatures features;
   for (const auto& [pooling, batches] : parts) features[pooling] = torch::cat(batches);
   return features;

@@ -3,6 +3,7 @@
 
 #include <torch/types.h>
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -16,6 +17,10 @@ namespace lcr {
 /// Unit-length features of one image set by pooling, M x F float32 on the device: "average" over positions; "attention", the mean
 /// of map x mask (Weight Average Pooling), with a GFB; "bilinear" for MoCo-Bilinear.
 using PooledFeatures = std::map<std::string, torch::Tensor>;
+
+/// Calls body with the feature map of each batch of test views, without gradients, in evaluation mode (restored at the end). gfb may be null.
+void for_each_feature_map(Encoder& encoder, GradCamFittingBranch gfb, const ImageSet& images, const Options& options, const torch::Device& device, int threads,
+                          const std::function<void(const torch::Tensor&)>& body);
 
 /// One pass over the images by the test transform, network in evaluation mode (its mode is restored). gfb may be null.
 PooledFeatures extract_features(Encoder& encoder, GradCamFittingBranch gfb, const ImageSet& images, const Options& options, const torch::Device& device, int threads);

@@ -157,6 +157,7 @@ int run(int argc, char** argv, const Experiment& experiment) {
     return kDone;
   }
   parse_seeds(options.seeds);
+  parse_epochs(options.pin_epochs);
   const torch::Device device = resolve_device(options.device);
   const int threads = resolve_threads(options);
   const bool worker = !options.worker_run.empty();
@@ -198,7 +199,16 @@ int run(int argc, char** argv, const Experiment& experiment) {
     task.arguments.insert(task.arguments.end(), {"--threads", std::to_string(share), "--worker-run", cell.identity.directory});
     tasks.push_back(std::move(task));
   }
-  fmt::print(stderr, "{}: {} of {} runs are in the store, {} to do\n", experiment.id, grid.size() - tasks.size(), grid.size(), tasks.size());
+  if (options.max_steps > 0)
+    fmt::print(stderr, "{}: {} runs, at most {} steps each\n", experiment.id, tasks.size(), options.max_steps);
+  else
+    fmt::print(stderr, "{}: {} of {} runs are in the store, {} to do\n", experiment.id, grid.size() - tasks.size(), grid.size(), tasks.size());
+  for (const auto& cell : grid)
+    if (trains(cell.options) && cell.options.queue_size > data.train.count()) {
+      fmt::print(stderr, "warning: queue-size = {} is larger than the training set of {} images: it holds {:.1f} epochs of keys, the sample's own older ones among the negatives\n",
+                 cell.options.queue_size, data.train.count(), static_cast<double>(cell.options.queue_size) / static_cast<double>(data.train.count()));
+      break;
+    }
   if (const int code = run_workers(tasks, static_cast<int>(options.jobs), experiment.id, "samples"); code != kDone) return code;
   if (options.max_steps > 0) {
     fmt::print("Stopped after --max-steps {}: nothing is recorded.\n", options.max_steps);

@@ -16,6 +16,7 @@
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
 #include "lcr/evaluate/features.h"
+#include "lcr/evaluate/projections.h"
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/experiment/device.h"
 #include "lcr/method/method.h"
@@ -86,6 +87,26 @@ std::string epochs_row(const EpochLog& log, const Evaluation* scores, const std:
   return csv_line(cells);
 }
 
+std::filesystem::path checkpoint(const std::filesystem::path& run, const std::string& name) {
+  std::filesystem::create_directories(run / "checkpoints");
+  return run / "checkpoints" / (name + ".safetensors");
+}
+
+/// A run that switches to a subset of projections is the run without the switch up to that epoch. Where that one (its trunk) has a
+/// checkpoint of the epoch, goes on from there and returns the epoch; otherwise returns 0. The numbers are the same either way.
+std::int64_t branch_from_trunk(Trainer& trainer, const Options& options, const RunIdentity& identity, const RunStore& store) {
+  Options trunk_options = options;
+  trunk_options.subset = "all";
+  const RunIdentity trunk = identify_run(trunk_options, identity.inputs);
+  const auto path = store.directory(trunk) / "checkpoints" / fmt::format("epoch-{}.safetensors", options.subset_epoch);
+  return std::filesystem::exists(path) ? trainer.load(path, trunk.hash) : 0;
+}
+
+void write_selection(const std::filesystem::path& path, const torch::Tensor& variance, const std::vector<std::int64_t>& chosen) {
+  const std::vector<double> values(variance.data_ptr<double>(), variance.data_ptr<double>() + variance.numel());
+  write_atomic(path, nlohmann::json{{"variance", values}, {"chosen", chosen}}.dump(1) + "\n");
+}
+
 }  // namespace
 
 std::string own_pooling(const Options& options) {
@@ -135,7 +156,17 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
     std::vector<std::string> poolings = {"average"};
     if (own_pooling(options) != "average") poolings.push_back(own_pooling(options));
     std::string epochs_csv = epochs_header(poolings);
-    for (std::int64_t epoch = 0; epoch < options.epochs && trained_steps < total_steps; ++epoch) {
+    const auto pinned = parse_epochs(options.pin_epochs);
+    const bool switches = uses_gfb(options) && options.subset != "all";
+    std::vector<std::int64_t> chosen;  // projections kept after subset_epoch
+    double best_rank1 = -1;
+    for (std::int64_t epoch = switches ? branch_from_trunk(trainer, options, identity, store) : 0; epoch < options.epochs && trained_steps < total_steps; ++epoch) {
+      if (switches && records && epoch == options.subset_epoch) {
+        const torch::Tensor variance = projection_variance(method.encoder(), method.gfb(), options.subset_images == "test" ? data.test : data.train, options, device, threads);
+        chosen = choose_projections(variance, options, seed);
+        write_selection(directory / "selection.json", variance, chosen);
+        if (options.subset_scope == "train_and_test") method.gfb()->select(chosen);
+      }
       const EpochLog log = trainer.run_epoch(
           epoch,
           [&](std::int64_t done, double loss) { observer(done, total_steps, fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options.epochs, loss)); },
@@ -148,10 +179,22 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
         continue;
       }
       const bool evaluates = log.epoch % options.eval_every == 0 || log.epoch == options.epochs;
-      if (evaluates) history[log.epoch] = evaluate(method.encoder(), method.gfb(), data, labels, options, device, threads);
-      epochs_csv += epochs_row(log, evaluates ? &history.at(log.epoch) : nullptr, poolings, options.batch_size);
+      // The scores of a run that switches begin after the switch: those before belong to the trunk.
+      const bool counts = evaluates && (!switches || log.epoch > options.subset_epoch);
+      if (counts) {
+        if (switches && options.subset_scope == "test_only") method.gfb()->select(chosen);
+        const Evaluation& scores = history[log.epoch] = evaluate(method.encoder(), method.gfb(), data, labels, options, device, threads);
+        if (switches && options.subset_scope == "test_only") method.gfb()->select({});
+        if (const double rank1 = scores.at(own_pooling(options)).rank1; rank1 > best_rank1) {
+          best_rank1 = rank1;
+          trainer.save(checkpoint(directory, "best_rank1"), identity.hash, log.epoch);
+        }
+      }
+      if (std::find(pinned.begin(), pinned.end(), log.epoch) != pinned.end()) trainer.save(checkpoint(directory, fmt::format("epoch-{}", log.epoch)), identity.hash, log.epoch);
+      epochs_csv += epochs_row(log, counts ? &history.at(log.epoch) : nullptr, poolings, options.batch_size);
       write_atomic(directory / "epochs.csv", epochs_csv);
     }
+    if (records) trainer.save(checkpoint(directory, "last"), identity.hash, options.epochs);
   }
   if (!records) return;
   result.measurements = select(history, own_pooling(options));

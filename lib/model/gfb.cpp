@@ -1,7 +1,5 @@
 #include "lcr/model/gfb.h"
 
-#include <set>
-
 #include "lcr/base/error.h"
 
 namespace lcr {
@@ -22,6 +20,7 @@ GradCamFittingBranchImpl::GradCamFittingBranchImpl(std::int64_t channels, const 
   const std::int64_t count = mlp ? 1 : options.projections;
   conv_ = register_module("conv", projection(channels, count));
   bn_ = register_module("bn", SplitBatchNorm(count));
+  selection_ = register_buffer("selection", torch::ones({count}));
   if (!trainable_)
     for (auto& parameter : parameters()) parameter.requires_grad_(false);
 }
@@ -32,17 +31,19 @@ torch::Tensor GradCamFittingBranchImpl::projections(const torch::Tensor& feature
 }
 
 torch::Tensor GradCamFittingBranchImpl::forward(const torch::Tensor& feature_map) {
-  torch::Tensor maps = projections(feature_map);
-  if (!subset_.empty()) maps = maps.index_select(1, torch::tensor(subset_, torch::TensorOptions().dtype(torch::kLong).device(maps.device())));
-  return std::get<0>(maps.max(1));
+  // All are >= 0 after the ReLU, so a projection set to 0 never decides the maximum.
+  return std::get<0>((projections(feature_map) * selection_.view({1, -1, 1, 1})).max(1));
 }
 
 void GradCamFittingBranchImpl::select(const std::vector<std::int64_t>& subset) {
-  const std::int64_t count = conv_->options.out_channels();
-  std::set<std::int64_t> seen;
-  for (const auto index : subset)
-    if (index < 0 || index >= count || !seen.insert(index).second) fail("projection subset: {} is out of range 0..{} or named twice", index, count - 1);
-  subset_ = subset;
+  torch::Tensor chosen = subset.empty() ? torch::ones({count()}) : torch::zeros({count()});
+  for (const auto index : subset) {
+    if (index < 0 || index >= count()) fail("projection subset: {} is not in 0..{}", index, count() - 1);
+    if (chosen[index].item<float>() != 0) fail("projection subset: {} is named twice", index);
+    chosen[index] = 1;
+  }
+  const torch::NoGradGuard no_grad;
+  selection_.copy_(chosen);
 }
 
 torch::Tensor normalise_mask(const torch::Tensor& mask, const std::string& norm) {

@@ -26,9 +26,10 @@ class GradCamFittingBranchImpl : public torch::nn::Module {
   torch::Tensor projections(const torch::Tensor& feature_map);
   /// The attention mask before normalisation, N x h x w, >= 0: the maximum over the projections in use.
   torch::Tensor forward(const torch::Tensor& feature_map);
-  /// Uses only these projections from now on (Figure B2); empty: all. Throws UserError on an index out of range or repeated.
+  /// Uses only these projections from now on (Figure B2); empty: all. Throws UserError on an index out of range or repeated. The
+  /// selection is part of the saved state (buffer "selection": 1 or 0 for each projection).
   void select(const std::vector<std::int64_t>& subset);
-  const std::vector<std::int64_t>& selected() const { return subset_; }
+  std::int64_t count() const { return conv_->options.out_channels(); }
   /// False for the random structure, whose weights stay as they were drawn.
   bool trainable() const { return trainable_; }
 
@@ -38,7 +39,7 @@ class GradCamFittingBranchImpl : public torch::nn::Module {
   SplitBatchNorm hidden_bn_{nullptr};
   torch::nn::Conv2d conv_{nullptr};
   SplitBatchNorm bn_{nullptr};
-  std::vector<std::int64_t> subset_;
+  torch::Tensor selection_;
 };
 TORCH_MODULE(GradCamFittingBranch);
 

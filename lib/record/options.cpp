@@ -29,6 +29,8 @@ bool fits_cam(const Options& o) { return uses_gfb(o) && o.nu > 0; }
 bool has_target(const Options& o) { return fits_cam(o) && o.cam_source != "uniform"; }
 bool has_projections(const Options& o) { return uses_gfb(o) && o.gfb == "max_projections"; }
 
+bool has_subset(const Options& o) { return has_projections(o) && o.subset != "all"; }
+
 OptionSpec row(const char* group, const char* name, OptionSpec::Member member, const char* unit, const char* meaning, double low, double high,
                std::vector<std::string> choices = {}, std::function<bool(const Options&)> active = always, std::string active_when = "",
                bool identity = true) {
@@ -86,6 +88,12 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "nu", &O::nu, "", "weight of the KL loss (Table F1)", 0, 1e6, {}, uses_gfb, lcr));
   t.push_back(row(g, "gfb", &O::gfb, "", "GFB structure: max_projections; mlp (Table E1); random: untrained max_projections", 0, 0, {"max_projections", "mlp", "random"}, uses_gfb, lcr));
   t.push_back(row(g, "projections", &O::projections, "", "K, linear projections of the GFB (Figure D1)", 1, 65536, {}, has_projections, "gfb = max_projections"));
+  const std::string switched = "subset is not all";
+  t.push_back(row(g, "subset", &O::subset, "", "projections in use after subset-epoch (Figure B2): those of highest variance, or random others", 0, 0, {"all", "top_variance", "random"}, has_projections, "gfb = max_projections"));
+  t.push_back(row(g, "subset-size", &O::subset_size, "projections", "how many are kept", 1, 65536, {}, has_subset, switched));
+  t.push_back(row(g, "subset-epoch", &O::subset_epoch, "epochs", "after which the choice is made", 1, 100000, {}, has_subset, switched));
+  t.push_back(row(g, "subset-images", &O::subset_images, "", "images whose projections' variance ranks them (test: as the authors' code)", 0, 0, {"train", "test"}, has_subset, switched));
+  t.push_back(row(g, "subset-scope", &O::subset_scope, "", "where only the kept ones are used", 0, 0, {"train_and_test", "test_only"}, has_subset, switched));
   t.push_back(row(g, "variant", &O::variant, "", "sets the switches below that are not set themselves", 0, 0, {"authors_code", "algorithm_a1", "algorithm_a1_rescaled"}, uses_gfb, lcr, false));
   t.push_back(row(g, "cam-source", &O::cam_source, "", "scalar whose gradient makes the GradCAM target; uniform, shuffled: controls", 0, 0, {"loss", "positive_logit", "uniform", "shuffled"}, fits_cam, fitted));
   t.push_back(row(g, "kl-axis", &O::kl_axis, "", "softmax over all positions, or over each row alone", 0, 0, {"rows", "positions"}, fits_cam, fitted));
@@ -114,6 +122,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(control("jobs", &O::jobs, "runs", "trained side by side, sharing the threads", 1, 256));
   t.push_back(control("max-steps", &O::max_steps, "steps", "stop after so many optimisation steps, record nothing (0: no limit)"));
   t.push_back(control("dry-run", &O::dry_run, "", "print the grid, which runs exist and their options; do nothing"));
+  t.push_back(control("pin-epochs", &O::pin_epochs, "", "comma-separated epochs after which a checkpoint is kept, besides best and last"));
   t.push_back(control("results", &O::results, "DIR", "where the CSV goes (default: results/<preset>)"));
   t.push_back(control("runs", &O::runs, "DIR", "the run store"));
   t.push_back(control("data-dir", &O::data_dir, "DIR", "where the data sets are (default: $LCR_DATA, else ./data)"));
@@ -219,6 +228,9 @@ void check_consistency(const Options& o) {
     if (o.batch_size % o.key_bn_groups != 0)
       fail("batch-size = {} is not a multiple of key-bn-groups = {}", o.batch_size, o.key_bn_groups);
     if (o.batch_size / o.key_bn_groups < 2) fail("batch norm needs at least 2 images a group: raise batch-size = {} or lower key-bn-groups = {}", o.batch_size, o.key_bn_groups);
+    if (has_subset(o) && o.subset_size * (o.subset == "random" ? 2 : 1) > o.projections)
+      fail("subset-size = {} does not fit: projections = {}{}", o.subset_size, o.projections, o.subset == "random" ? ", of which as many of highest variance are left out" : "");
+    if (has_subset(o) && o.subset_epoch >= o.epochs) fail("subset-epoch = {} is not before the last of epochs = {}", o.subset_epoch, o.epochs);
     if (o.blur_sigma_min > o.blur_sigma_max) fail("blur-sigma-min = {} is above blur-sigma-max = {}", o.blur_sigma_min, o.blur_sigma_max);
   }
   if (o.test_resize != 0 && o.test_resize < o.image_size)
@@ -236,6 +248,16 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text) {
   }
   if (seeds.empty()) fail("seeds: name at least one, for example --seeds 0,1,2");
   return seeds;
+}
+
+std::vector<std::int64_t> parse_epochs(const std::string& text) {
+  std::vector<std::int64_t> epochs;
+  for (const auto& part : split(text, ',')) {
+    const auto epoch = parse_integer(part);
+    if (!epoch || *epoch < 1) fail("pin-epochs = '{}': '{}' is not a whole number at least 1", text, part);
+    epochs.push_back(*epoch);
+  }
+  return epochs;
 }
 
 }  // namespace lcr

@@ -41,6 +41,8 @@ struct Options {
   double lambda = 1.0, nu = 0.01;
   std::string gfb = "max_projections";
   std::int64_t projections = 32;
+  std::string subset = "all", subset_images = "train", subset_scope = "train_and_test";
+  std::int64_t subset_size = 8, subset_epoch = 60;
   std::string variant = "algorithm_a1_rescaled";
   // Switches of the method; empty (or tau 0) until resolve_variant() sets them from `variant`.
   std::string cam_source, kl_axis;
@@ -58,6 +60,7 @@ struct Options {
   std::string preset = "quick", config, seeds = "0", device = "auto";
   std::int64_t threads = 0, jobs = 1, max_steps = 0;
   bool dry_run = false, help = false;
+  std::string pin_epochs;
   std::string results, runs = "runs", data_dir;
   std::string worker_run;
 };
@@ -98,6 +101,9 @@ void check_consistency(const Options& options);
 
 /// "0,1,2" as numbers; each seed is >= 0 and named once. Throws UserError.
 std::vector<std::uint64_t> parse_seeds(const std::string& text);
+
+/// "30,60" as numbers, each at least 1; empty: none. Throws UserError.
+std::vector<std::int64_t> parse_epochs(const std::string& text);
 
 bool trains(const Options& options);    ///< the method updates weights
 bool uses_gfb(const Options& options);  ///< the method has a GradCAM Fitting Branch

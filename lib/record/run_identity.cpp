@@ -29,6 +29,7 @@ std::string canonical_text(const Options& options, const RunInputs& inputs, bool
 
 RunIdentity identify_run(const Options& options, const RunInputs& inputs) {
   RunIdentity identity;
+  identity.inputs = inputs;
   identity.text = canonical_text(options, inputs);
   identity.hash = sha256_hex(identity.text);
   identity.config_hash = sha256_hex(canonical_text(options, inputs, false));

@@ -28,6 +28,7 @@ struct RunIdentity {
   std::string text;         ///< canonical text
   std::string hash;         ///< SHA-256 of it, 64 digits
   std::string config_hash;  ///< SHA-256 of the text without the seed
+  RunInputs inputs;         ///< what it was made from, besides the options
   std::string directory;    ///< "<dataset>-<method>-<first 12 digits>-s<seed>"
 };
 

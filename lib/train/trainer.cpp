@@ -6,11 +6,15 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/signals.h"
+#include "lcr/base/text.h"
 #include "lcr/data/loader.h"
 #include "lcr/model/input.h"
+#include "lcr/model/weights.h"
 
 namespace lcr {
 namespace {
+
+constexpr const char* kCheckpointFormat = "lcr-checkpoint 1";
 
 /// Puts 4-D weights in channels_last layout, the faster one for convolutions on CPU and GPU alike.
 void use_channels_last(torch::nn::Module& module) {
@@ -73,6 +77,40 @@ EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer, st
   log.kl /= n;
   log.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return log;
+}
+
+std::map<std::string, torch::Tensor> Trainer::state() {
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& item : method_->named_parameters()) tensors["method." + item.key()] = item.value();
+  for (const auto& item : method_->named_buffers()) tensors["method." + item.key()] = item.value();
+  for (std::size_t i = 0; i < sgd_.velocities().size(); ++i) tensors[fmt::format("velocity.{:04}", i)] = sgd_.velocities()[i];
+  return tensors;
+}
+
+void Trainer::save(const std::filesystem::path& path, const std::string& identity, std::int64_t epochs_done) {
+  write_tensors(path, state(), {{"format", kCheckpointFormat}, {"identity", identity}, {"epochs_done", std::to_string(epochs_done)}});
+}
+
+std::int64_t Trainer::load(const std::filesystem::path& path, const std::string& identity) {
+  const SafetensorsFile file = read_safetensors(path);
+  const auto entry = [&](const char* name) {
+    const auto found = file.metadata.find(name);
+    if (found == file.metadata.end()) fail("{}: is no checkpoint: its header has no '{}'", path.string(), name);
+    return found->second;
+  };
+  if (entry("format") != kCheckpointFormat) fail("{}: has checkpoint format '{}'; this program reads '{}'", path.string(), entry("format"), kCheckpointFormat);
+  if (entry("identity") != identity) fail("{}: belongs to run {}, not to {}", path.string(), entry("identity").substr(0, 12), identity.substr(0, 12));
+  const auto epochs_done = parse_integer(entry("epochs_done"));
+  if (!epochs_done || *epochs_done < 0) fail("{}: bad epochs_done '{}'", path.string(), entry("epochs_done"));
+  auto own = state();
+  for (const auto& [name, tensor] : own) {
+    const auto found = file.tensors.find(name);
+    if (found == file.tensors.end() || found->second.shape != tensor.sizes().vec()) fail("{}: tensor {} is missing or has another shape", path.string(), name);
+  }
+  if (own.size() != file.tensors.size()) fail("{}: holds {} tensors where the run has {}", path.string(), file.tensors.size(), own.size());
+  const torch::NoGradGuard no_grad;
+  for (auto& [name, tensor] : own) tensor.copy_(read_tensor(file, name));
+  return *epochs_done;
 }
 
 }  // namespace lcr

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "lcr/data/image_set.h"
 #include "lcr/method/method.h"
@@ -37,7 +40,18 @@ class Trainer {
 
   Method& method() { return *method_; }
 
+  /// Writes the full training state: networks, key encoder, queue, branch with its selection, SGD velocities, epochs done. The
+  /// learning rate and all random numbers follow from the epoch and the seed. `identity` is the run's hash.
+  void save(const std::filesystem::path& path, const std::string& identity, std::int64_t epochs_done);
+
+  /// Restores what save() wrote and returns the epochs done. Throws UserError if the file is damaged, from another run than
+  /// `identity`, or of another format.
+  std::int64_t load(const std::filesystem::path& path, const std::string& identity);
+
  private:
+  /// Every tensor of the training state by the name it has in a checkpoint.
+  std::map<std::string, torch::Tensor> state();
+
   std::shared_ptr<Method> method_;
   const Options& options_;
   const ImageSet& train_set_;

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "lcr/data/cifar.h"
+#include "lcr/data/cub200.h"
 #include "lcr/data/datasets.h"
 #include "lcr/data/fetch.h"
 #include "lcr/data/idx.h"
@@ -112,6 +113,51 @@ TEST(Cifar, RealCifar100) {
   for (std::size_t i = 0; i < data.train.pixels.size(); ++i) sums[i % 3] += data.train.pixels[i];
   const std::array published = {0.5071, 0.4865, 0.4409};
   for (std::size_t c = 0; c < 3; ++c) EXPECT_NEAR(sums[c] / (50000.0 * 1024 * 255), published[c], 1e-4);
+}
+
+TEST(Cub200, RealImages) {
+  const char* root = std::getenv("LCR_DATA");
+  if (!root || !std::filesystem::exists(std::filesystem::path(root) / "CUB_200_2011/images.txt"))
+    GTEST_SKIP() << "needs real CUB-200-2011: set LCR_DATA to the folder that holds CUB_200_2011/";
+  Options options;
+  options.dataset = "cub200";
+  options.limit_train = 400;
+  options.limit_test = 200;
+  const Dataset data = load_dataset(options, 2);
+  ASSERT_EQ(data.train.count(), 400);
+  ASSERT_EQ(data.test.count(), 200);
+  EXPECT_EQ(data.train.labels[199], 199);
+  EXPECT_EQ(data.train.labels[200], 0);
+  for (std::int64_t i = 0; i < data.train.count(); ++i) {
+    const ImageView image = data.train.image(i);
+    ASSERT_EQ(image.pixels.size(), static_cast<std::size_t>(image.height * image.width * 3));
+    ASSERT_GE(std::min(image.height, image.width), 100);
+  }
+}
+
+TEST(Cub200, BadListsAndImagesAreRefused) {
+  const TemporaryFolder folder;
+  const auto write = [&](const char* name, const std::string& text) { write_bytes(folder / name, text); };
+  const auto refuse = [&](const std::string& part) { expect_user_error([&] { read_cub200(folder.path(), 0, 0, 1); }, part); };
+  write("images.txt", "1 a.jpg\n2 b.jpg\n");
+  write("image_class_labels.txt", "1 1\n2 200\n");
+  refuse("train_test_split.txt");
+  write("train_test_split.txt", "1 1\n");
+  refuse("names 2 images");
+  write("train_test_split.txt", "1 1\n2 5\n");
+  refuse("'5', not 0 or 1");
+  write("train_test_split.txt", "1 1\n2 0\n");
+  refuse("a.jpg");  // no such image
+  std::filesystem::create_directories(folder / "images");
+  write("images/a.jpg", "no JPEG");
+  refuse("no JPEG image");
+  write("image_class_labels.txt", "1 0\n2 200\n");
+  refuse("class '0'");
+  write("image_class_labels.txt", "1 1\n1 2\n");
+  refuse("line 2");
+  write("image_class_labels.txt", "1 1\n2 200\n");
+  write("images.txt", "1 ../a.jpg\n2 b.jpg\n");
+  refuse("leaves the folder");
 }
 
 TEST(FashionMnist, RealFilesWhereDebianPutsThem) {

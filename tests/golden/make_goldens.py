@@ -318,6 +318,39 @@ for case, s in CASES.items():
         if name.startswith(("key.", "queue.", "gfb.bn")) and "num_batches" not in name:
             out[f"{case}/after/{name}"] = value.clone()
 
-path = pathlib.Path(__file__).with_name("method.safetensors")
+folder = pathlib.Path(__file__).parent
+path = folder / "method.safetensors"
 save(path, out, {c: " ".join(f"{k}={v}" for k, v in s.items()) for c, s in CASES.items()})
 print(path, len(out), "tensors", path.stat().st_size, "bytes")
+
+
+# Backbones against torchvision, on weights that both sides compute from the parameter's name: element i is
+# sin(0.37 i + phase), scaled; no weights need to be stored.
+def formula(name, shape):
+    phase = sum((i + 1) * b for i, b in enumerate(name.encode())) % 1000
+    x = np.sin(0.37 * np.arange(int(np.prod(shape)), dtype=np.float64) + phase).reshape(shape)
+    if name.endswith("running_var"):
+        return 1 + 0.5 * x * x
+    if len(shape) == 1:
+        return (1 if name.endswith("weight") else 0) + 0.1 * x
+    return x * (2 / (shape[0] * shape[2] * shape[3])) ** 0.5
+
+
+import torchvision  # noqa: E402
+
+maps = {}
+for arch in ("resnet18", "resnet34", "resnet50", "resnet101"):
+    torch.set_default_dtype(torch.float32)
+    net = getattr(torchvision.models, arch)().eval()
+    state = {n: torch.from_numpy(formula(n, tuple(v.shape))).float() if v.dim() else v for n, v in net.state_dict().items() if not n.startswith("fc")}
+    net.load_state_dict(state, strict=False)
+    net.double()
+    x = torch.from_numpy(np.sin(0.01 * np.arange(2 * 3 * 64 * 64, dtype=np.float64)).reshape(2, 3, 64, 64))
+    with torch.no_grad():
+        for name, child in net.named_children():
+            if name in ("avgpool", "fc"):
+                break
+            x = child(x)
+    maps[arch] = x
+save(folder / "backbones.safetensors", maps, {"torchvision": torchvision.__version__})
+print(folder / "backbones.safetensors", (folder / "backbones.safetensors").stat().st_size, "bytes")

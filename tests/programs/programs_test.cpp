@@ -31,13 +31,14 @@ class Programs : public ::testing::Test {
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder / "out.txt"), read_text(folder / "err.txt")};
   }
   /// Exit code 2, one line on standard error that holds `part`, and no results.
-  void expect_refused(const std::string& command, const std::string& part) {
+  void expect_refused(const std::string& command, const std::string& part) { expect_refused_at("results/quick", command, part); }
+  void expect_refused_at(const std::string& results, const std::string& command, const std::string& part) {
     SCOPED_TRACE(command);
     const Outcome outcome = run(command);
     EXPECT_EQ(outcome.code, 2) << outcome.err;
     EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-    EXPECT_FALSE(std::filesystem::exists(folder / "results/quick/c1.csv"));
+    EXPECT_FALSE(std::filesystem::exists(folder / (results + "/c1.csv")));
   }
   /// A small Fashion-MNIST in the given folder of the temporary one.
   void write_fashion(const std::string& name, std::uint8_t magic = 3, std::uint8_t label = 9, std::size_t missing = 0) {
@@ -149,6 +150,55 @@ TEST_F(Programs, TrainsOnceReusesAndReproduces) {
   EXPECT_NE(plot.out.find("27.14"), std::string::npos);
   EXPECT_NE(plot.out.find("STANDING IN"), std::string::npos);
   for (const char* extension : {"md", "tex", "csv"}) EXPECT_TRUE(std::filesystem::exists(folder / ("results/quick/tables/c1." + std::string(extension))));
+}
+
+TEST_F(Programs, SubsetsBranchFromTheirTrunkWithTheSameResult) {
+  write_fashion("data");
+  const std::string options = "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 3 --jobs 2 --threads 2 --seeds 0 --projections 6 ";
+  const std::string switched = options + "--subset random --subset-size 2 --subset-epoch 1 ";
+  ASSERT_EQ(run(options + "--pin-epochs 1").code, 0);
+  ASSERT_EQ(run(switched + "--results branched").code, 0);
+  ASSERT_EQ(run(switched + "--results scratch --runs scratch-runs").code, 0);
+  const auto branched = read_results(folder / "branched/c1.csv"), scratch = read_results(folder / "scratch/c1.csv"), whole = read_results(folder / "results/quick/c1.csv");
+  ASSERT_EQ(branched.size(), scratch.size());
+  bool differs = false;
+  for (std::size_t i = 0; i < branched.size(); ++i) {
+    EXPECT_EQ(branched[i][result_column("value")], scratch[i][result_column("value")]);
+    EXPECT_EQ(branched[i][result_column("run_hash")], scratch[i][result_column("run_hash")]);
+    differs = differs || (branched[i][result_column("method")] == "lcr" && branched[i][result_column("run_hash")] != whole[i][result_column("run_hash")]);
+  }
+  EXPECT_TRUE(differs);
+  // One trained from epoch 1 on, the other from the start.
+  const auto lines = [&](const char* runs, const std::string& directory) {
+    const std::string csv = read_text(folder / (std::string(runs) + "/" + directory + "/epochs.csv"));
+    return std::count(csv.begin(), csv.end(), '\n');
+  };
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "scratch-runs"))
+    if (const std::string name = entry.path().filename(); std::filesystem::exists(entry.path() / "selection.json")) {
+      EXPECT_EQ(lines("scratch-runs", name), 4);
+      EXPECT_EQ(lines("runs", name), 3);
+      EXPECT_EQ(read_text(entry.path() / "selection.json"), read_text(folder / ("runs/" + name + "/selection.json")));
+      for (const char* checkpoint : {"last", "best_rank1"}) EXPECT_TRUE(std::filesystem::exists(entry.path() / "checkpoints" / (std::string(checkpoint) + ".safetensors")));
+      ++found;
+    }
+  EXPECT_EQ(found, 1);
+  expect_refused_at("results/none", options + "--subset random --subset-size 4 --subset-epoch 1", "subset-size = 4");
+  expect_refused_at("results/none", options + "--subset top_variance --subset-size 7 --subset-epoch 1", "subset-size = 7");
+  expect_refused_at("results/none", options + "--subset top_variance --subset-size 2 --subset-epoch 3", "subset-epoch = 3");
+  expect_refused_at("results/none", options + "--pin-epochs x", "pin-epochs");
+}
+
+TEST_F(Programs, InitialWeightsArePartOfTheIdentityAndChecked) {
+  write_fashion("data");
+  ASSERT_EQ(run(tiny).code, 0);
+  std::string checkpoint;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "runs"))
+    if (entry.path().filename() == "last.safetensors") checkpoint = entry.path();
+  expect_refused_at("results/none", tiny + "--init " + checkpoint, "none of its");  // a checkpoint's names are not a backbone's
+  write_bytes(folder / "cut.safetensors", read_text(checkpoint).substr(0, 1000));
+  expect_refused_at("results/none", tiny + "--init cut.safetensors", "cut.safetensors");
+  expect_refused_at("results/none", tiny + "--init absent.safetensors", "absent.safetensors");
 }
 
 TEST_F(Programs, MaxStepsRecordsNothing) {

@@ -1,0 +1,23 @@
+// Which of the GFB's projections matter: their variance (supplement B) and the choices of Figure B2.
+#pragma once
+
+#include <torch/types.h>
+
+#include <vector>
+
+#include "lcr/data/image_set.h"
+#include "lcr/model/encoder.h"
+#include "lcr/model/gfb.h"
+#include "lcr/record/options.h"
+
+namespace lcr {
+
+/// Variance of each rectified projection over the positions of an image, averaged over the images (test views, evaluation mode):
+/// K doubles on the CPU. All projections count, selected or not.
+torch::Tensor projection_variance(Encoder& encoder, GradCamFittingBranch gfb, const ImageSet& images, const Options& options, const torch::Device& device, int threads);
+
+/// The projections that options.subset keeps, given their variances: "top_variance", the subset_size highest; "random", subset_size
+/// drawn by the seed from those that are not among the subset_size highest. Sorted.
+std::vector<std::int64_t> choose_projections(const torch::Tensor& variance, const Options& options, std::uint64_t seed);
+
+}  // namespace lcr

@@ -1,0 +1,136 @@
+// Saving and restoring the training state, and the fingerprints that guard numerics_revision.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "lcr/base/files.h"
+#include "lcr/base/rng.h"
+#include "lcr/data/loader.h"
+#include "lcr/model/input.h"
+#include "lcr/record/run_identity.h"
+#include "lcr/train/trainer.h"
+#include "support/files.h"
+#include "support/networks.h"
+
+namespace lcr {
+namespace {
+
+using testing::expect_user_error;
+using testing::TemporaryFolder;
+using testing::tiny_options;
+
+/// Images drawn from the counter RNG alone: no drawing library takes part.
+ImageSet noise_images(std::int64_t count) {
+  ImageSet set;
+  set.height = set.width = 24;
+  set.class_count = 2;
+  CounterRng rng(RngKey(0, "noise images"));
+  for (std::int64_t i = 0; i < count; ++i) {
+    set.labels.push_back(static_cast<std::int32_t>(i % 2));
+    const double base = rng.uniform(0, 200);
+    for (int p = 0; p < 24 * 24 * 3; ++p) set.pixels.push_back(static_cast<std::uint8_t>(base + rng.below(56)));
+  }
+  return set;
+}
+
+std::vector<torch::Tensor> snapshot(Trainer& trainer) {
+  std::vector<torch::Tensor> tensors;
+  for (const auto& item : trainer.method().named_parameters()) tensors.push_back(item.value().detach().clone());
+  for (const auto& item : trainer.method().named_buffers()) tensors.push_back(item.value().clone());
+  return tensors;
+}
+
+TEST(TrainingState, ResumingIsBitExact) {
+  const ImageSet images = noise_images(20);
+  const TemporaryFolder folder;
+  const auto ignore = [](std::int64_t, double) {};
+  for (const auto& options : {tiny_options({{"method", "moco_v2"}, {"epochs", "3"}}), tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"variant", "authors_code"}}),
+                              tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"key-bn-groups", "2"}})}) {
+    Trainer whole(make_method(options, 4), options, images, 4, torch::kCPU, 1);
+    if (options.method == "lcr") whole.method().gfb()->select({0, 2});
+    whole.run_epoch(0, ignore, 100);
+    whole.save(folder / "state", "id", 1);
+    whole.run_epoch(1, ignore, 100);
+    const double last = whole.run_epoch(2, ignore, 100).loss;
+
+    Trainer resumed(make_method(options, 99), options, images, 4, torch::kCPU, 1);  // another seed's weights: all must be replaced
+    EXPECT_EQ(resumed.load(folder / "state", "id"), 1);
+    resumed.run_epoch(1, ignore, 100);
+    // The method's own draws depend on its seed, which shuffling BN uses.
+    if (options.key_bn_groups == 1) {
+      EXPECT_EQ(resumed.run_epoch(2, ignore, 100).loss, last);
+      const auto a = snapshot(whole), b = snapshot(resumed);
+      ASSERT_EQ(a.size(), b.size());
+      for (std::size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(a[i].equal(b[i])) << i;
+    }
+    Trainer same_seed(make_method(options, 4), options, images, 4, torch::kCPU, 1);
+    same_seed.load(folder / "state", "id");
+    same_seed.run_epoch(1, ignore, 100);
+    EXPECT_EQ(same_seed.run_epoch(2, ignore, 100).loss, last);
+  }
+}
+
+TEST(TrainingState, ForeignOrDamagedStatesAreRefused) {
+  const ImageSet images = noise_images(20);
+  const TemporaryFolder folder;
+  const Options options = tiny_options({{"method", "lcr"}}), other = tiny_options({{"method", "lcr"}, {"projections", "4"}});
+  Trainer trainer(make_method(options, 0), options, images, 0, torch::kCPU, 1), wider(make_method(other, 0), other, images, 0, torch::kCPU, 1);
+  trainer.save(folder / "state", "id", 1);
+  expect_user_error([&] { trainer.load(folder / "state", "another"); }, "belongs to run");
+  expect_user_error([&] { wider.load(folder / "state", "id"); }, "gfb");
+  expect_user_error([&] { trainer.load(folder / "absent", "id"); }, "absent");
+  const auto before = snapshot(trainer);
+  auto content = read_text(folder / "state");
+  testing::write_bytes(folder / "cut", content.substr(0, content.size() - 9));
+  expect_user_error([&] { trainer.load(folder / "cut", "id"); }, "cut");
+  const auto after = snapshot(trainer);
+  for (std::size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(before[i].equal(after[i]));
+}
+
+TEST(Fingerprint, TenStepsOfEveryMethodMatchTheRevision) {
+  // What a run computes from seed 0 in ten float64 steps. If these numbers change, older runs are not comparable: raise
+  // kNumericsRevision and write the numbers below anew (the test prints them).
+  const std::string path = std::string(LCR_SOURCE_DIR) + "/tests/golden/fingerprints.json";
+  const ImageSet images = noise_images(30);
+  nlohmann::json actual = {{"numerics_revision", kNumericsRevision}};
+  const std::pair<const char*, Options> cases[] = {{"moco_v2", tiny_options({{"method", "moco_v2"}})},
+                                                   {"moco_bilinear", tiny_options({{"method", "moco_bilinear"}})},
+                                                   {"authors_code", tiny_options({{"variant", "authors_code"}})},
+                                                   {"algorithm_a1", tiny_options({{"variant", "algorithm_a1"}})},
+                                                   {"algorithm_a1_rescaled", tiny_options({{"variant", "algorithm_a1_rescaled"}})},
+                                                   {"split_symmetric", tiny_options({{"key-bn-groups", "2"}, {"symmetric", "yes"}})}};
+  for (const auto& [name, options] : cases) {
+    const auto method = make_method(options, 0);
+    method->to(torch::kDouble);
+    method->train();
+    Sgd sgd(method->trained_parameters(), options.sgd_momentum, options.weight_decay);
+    std::vector<double> losses;
+    for (std::int64_t epoch = 0; epoch < 2; ++epoch) {
+      TwoViewLoader loader(images, options, 0, epoch, 1);
+      for (std::int64_t i = 0; i < 5; ++i) {
+        const auto batch = loader.next();
+        const auto input = [&](const auto& view) { return to_input(view, 6, 24, torch::kCPU).to(torch::kDouble); };
+        const auto loss = method->step(input(batch.query), input(batch.key), epoch * 5 + i);
+        sgd.zero_grad();
+        loss.total.backward();
+        sgd.step(0.02);
+        method->finish_step();
+        losses.push_back(loss.total.item<double>());
+      }
+    }
+    actual[name] = losses;
+  }
+  std::ifstream in(path);
+  ASSERT_TRUE(in) << path << " is missing; it should hold:\n" << actual.dump();
+  const auto expected = nlohmann::json::parse(in);
+  ASSERT_EQ(expected["numerics_revision"], kNumericsRevision) << "the fingerprints are of another revision; they should be:\n" << actual.dump();
+  for (const auto& [name, options] : cases)
+    for (std::size_t i = 0; i < 10; ++i)
+      EXPECT_NEAR(actual[name][i].get<double>(), expected[name][i].get<double>(), 1e-6 * std::abs(expected[name][i].get<double>()))
+          << name << " step " << i << ": numerics changed without a new numerics_revision. Now:\n" << actual.dump();
+}
+
+}  // namespace
+}  // namespace lcr
