@@ -3,7 +3,8 @@ PRESET  ?= quick
 SEEDS   ?=
 DEVICE  ?=
 DATA    ?=
-BUILD   ?= build
+TORCH   ?= debian
+BUILD   ?= $(if $(filter pip,$(TORCH)),build-pip,build)
 JOBS    ?= $(shell nproc)
 
 MAKEFLAGS += --no-print-directory
@@ -14,21 +15,28 @@ export OMP_WAIT_POLICY = passive
 OPTIONS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir $(DATA))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test reproduce table-c1 clean
+.PHONY: help setup setup-gpu build test bench reproduce table-c1 clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: PRESET=quick|cifar100|paper (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR"
+	@echo "  Variables: PRESET=quick|cifar100|paper (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR, TORCH=debian|pip"
 
 setup: ## install the Debian packages that are missing
 	@ci/setup.sh
 
-build: setup ## compile everything into build/bin
-	@cmake -S . -B $(BUILD) > $(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 2; }
+setup-gpu: ## put the official torch 2.11.0 (with CUDA) into .venv-torch, for TORCH=pip
+	@test -x .venv-torch/bin/python || python3 -m venv .venv-torch
+	@.venv-torch/bin/python -c 'import torch; assert torch.__version__.startswith("2.11.0")' 2>/dev/null || .venv-torch/bin/pip install torch==2.11.0 numpy
+
+build: setup $(if $(filter pip,$(TORCH)),setup-gpu) ## compile everything into build/bin (TORCH=pip: against setup-gpu's torch, into build-pip/)
+	@cmake -S . -B $(BUILD) $(if $(filter pip,$(TORCH)),-DCMAKE_PREFIX_PATH=$$(.venv-torch/bin/python -c 'import torch; print(torch.utils.cmake_prefix_path)')) > $(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 2; }
 	@cmake --build $(BUILD) -j $(JOBS)
 
 test: build ## set up, build, run all tests
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+bench: build ## speed of a training step and of the augmentation (benchmarks/README.md)
+	@$(BUILD)/bin/lcr-benchmark
 
 reproduce: table-c1 ## set up, build, reproduce every table that is in the suite (PRESET=quick: minutes on a CPU)
 

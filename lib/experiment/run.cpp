@@ -8,6 +8,7 @@
 #include <fstream>
 #include <limits>
 #include <map>
+#include <optional>
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/csv.h"
@@ -127,8 +128,13 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
   at::set_num_threads(threads);  // LibTorch's own default can be one thread
   const auto start = Clock::now();
   const bool records = options.max_steps == 0;
-  if (records) store.begin(identity, options);
   const auto directory = store.directory(identity);
+  std::optional<FileLock> lock;  // two programs that want the same run train it once
+  if (records) {
+    store.begin(identity, options);
+    lock.emplace(directory / "lock");
+    if (store.find(identity)) return;
+  }
 
   RunResult result;
   result.provenance = describe_provenance(options, device, threads);

@@ -93,7 +93,7 @@ void set_option(Options& options, std::string_view name, std::string_view text, 
 std::string get_option(const Options& options, const OptionSpec& spec);
 
 /// Fills the method switches that were not set from `variant`: `authors_code`, `algorithm_a1` or `algorithm_a1_rescaled`
-/// (the paper's Algorithm A1 leaves several open, see docs in presets/README.md).
+/// (README lists them side by side; the text of Algorithm A1 leaves some open).
 void resolve_variant(Options& options);
 
 /// Checks what concerns several options together (the queue is a multiple of the batch, ...). Throws UserError.

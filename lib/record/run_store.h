@@ -17,7 +17,7 @@ namespace lcr {
 /// One measured number of a run.
 struct Measurement {
   std::string selection;  ///< "last", or test-selected: "best_rank1" (one epoch for all metrics), "best_each"
-  std::string pooling;    ///< "average", "attention", "none"
+  std::string pooling;    ///< "average", "attention", "bilinear", "none"
   std::string metric;     ///< "rank1", "rank5", "mean_average_precision", in percent
   double value = 0;
   std::int64_t epoch = 0;  ///< epochs trained when it was measured

@@ -47,7 +47,7 @@ TEST(Retrieval, AgreesWithBruteForceForEveryChunk) {
   const auto expected = brute_force(features, labels);
   EXPECT_GT(expected.rank5, expected.rank1);
   for (const std::int64_t chunk : {1, 7, 41, 256}) {
-    const auto actual = leave_one_out_retrieval(features, labels, chunk);
+    const auto actual = leave_one_out_retrieval(features.to(testing::test_device()), labels.to(testing::test_device()), chunk);
     EXPECT_DOUBLE_EQ(actual.rank1, expected.rank1) << chunk;
     EXPECT_DOUBLE_EQ(actual.rank5, expected.rank5) << chunk;
     EXPECT_NEAR(actual.mean_average_precision, expected.mean_average_precision, 1e-10) << chunk;

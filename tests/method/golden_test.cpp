@@ -6,6 +6,7 @@
 #include "lcr/method/method.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/sgd.h"
+#include "support/networks.h"
 
 namespace lcr {
 namespace {
@@ -35,7 +36,7 @@ Options case_options(const std::string& name) {
 
 std::shared_ptr<Method> case_method(const Options& options) {
   auto method = make_method(options, 0);
-  method->to(torch::kDouble);
+  method->to(testing::test_device(), torch::kDouble);
   method->train();
   const torch::NoGradGuard no_grad;
   const std::string slot = options.method == "moco_bilinear" ? "bilinear/" : options.gfb == "mlp" ? "mlp/" : "";
@@ -53,7 +54,7 @@ void expect_close(const torch::Tensor& actual, const std::string& name, double t
   ASSERT_TRUE(golden().tensors.contains(name)) << name;
   const auto expected = read_tensor(golden(), name);
   ASSERT_EQ(actual.sizes(), expected.sizes()) << name;
-  const double scale = expected.norm().item<double>(), error = (actual - expected).norm().item<double>();
+  const double scale = expected.norm().item<double>(), error = (actual.cpu() - expected).norm().item<double>();
   EXPECT_LE(error, tolerance * scale + 1e-15) << name << ": relative " << error / scale;
 }
 
@@ -64,7 +65,7 @@ TEST_P(Goldens, FiveStepsAgreeInFloat64) {
   const Options options = case_options(name);
   const auto method = case_method(options);
   Sgd sgd(method->trained_parameters(), 0.9, 1e-4);
-  const auto inputs_q = read_tensor(golden(), "input/q").to(torch::kDouble), inputs_k = read_tensor(golden(), "input/k").to(torch::kDouble);
+  const auto inputs_q = read_tensor(golden(), "input/q").to(testing::test_device(), torch::kDouble), inputs_k = read_tensor(golden(), "input/k").to(testing::test_device(), torch::kDouble);
   std::vector<torch::Tensor> losses;
   for (std::int64_t step = 0; step < inputs_q.size(0); ++step) {
     const StepLoss loss = method->step(inputs_q[step], inputs_k[step], step);
@@ -105,7 +106,9 @@ TEST_P(Goldens, FirstStepAgreesInFloat32) {
   const std::string name = GetParam();
   const auto method = case_method(case_options(name));
   method->to(torch::kFloat32);
-  const StepLoss loss = method->step(read_tensor(golden(), "input/q")[0], read_tensor(golden(), "input/k")[0], 0);
+  at::globalContext().setAllowTF32CuBLAS(false);  // TF32 is not float32
+  at::globalContext().setAllowTF32CuDNN(false);
+  const StepLoss loss = method->step(read_tensor(golden(), "input/q")[0].to(testing::test_device()), read_tensor(golden(), "input/k")[0].to(testing::test_device()), 0);
   const auto expected = read_tensor(golden(), name + "/loss")[0];
   EXPECT_NEAR(loss.total.item<double>(), expected[0].item<double>(), 1e-5 * std::abs(expected[0].item<double>())) << name;
   EXPECT_NEAR(loss.contrastive.item<double>(), expected[1].item<double>(), 1e-5 * std::abs(expected[1].item<double>())) << name;

@@ -192,6 +192,26 @@ TEST(Lcr, EverySwitchChangesTraining) {
   }
 }
 
+TEST(Lcr, PermutingTheBatchPermutesMaskAndTarget) {
+  // In evaluation mode batch norm ties no images together. With the mask per image nothing else does; per batch, the extremes do:
+  // they are invariant to order, but not to the company that an image keeps.
+  const auto order = torch::tensor({3, 0, 5, 1, 4, 2}, torch::kLong);
+  for (const char* norm : {"image", "batch"}) {
+    const auto method = make_method(tiny_options({{"method", "lcr"}, {"mask-norm", norm}}), 0);
+    method->to(torch::kDouble);
+    method->eval();
+    const auto q = tiny_batch("q").to(torch::kDouble), k = tiny_batch("k").to(torch::kDouble);
+    const auto plain = method->step(q, k, 0), permuted = method->step(q.index_select(0, order), k.index_select(0, order), 0);
+    EXPECT_TRUE(torch::allclose(permuted.mask, plain.mask.index_select(0, order), 1e-9, 1e-12)) << norm;
+    EXPECT_TRUE(torch::allclose(permuted.target, plain.target.index_select(0, order), 1e-9, 1e-12)) << norm;
+    auto louder = q.clone();
+    louder[5] *= 20;
+    const auto company = method->step(louder, k, 0);
+    EXPECT_EQ(torch::allclose(company.mask.narrow(0, 0, 5), plain.mask.narrow(0, 0, 5), 1e-9, 1e-12), std::string(norm) == "image") << norm;
+    EXPECT_TRUE(torch::allclose(company.target.narrow(0, 0, 5), plain.target.narrow(0, 0, 5), 1e-9, 1e-12)) << norm;
+  }
+}
+
 TEST(Lcr, AuthorsUpdateTheBranchStatisticsThreeTimes) {
   for (const auto& [updates, expected] : {std::pair("once", 1), std::pair("as_authors", 3)}) {
     const auto method = make_method(tiny_options({{"method", "lcr"}, {"gfb-bn-updates", updates}}), 0);

@@ -41,9 +41,11 @@ TEST_P(Torchvision, SameWeightsGiveTheSameMap) {
   for (auto& item : net->named_buffers())
     if (item.value().dim() > 0) fill_by_formula(item.key(), item.value());
   net->eval();
-  const auto x = torch::sin(0.01 * torch::arange(2 * 3 * 64 * 64, torch::kDouble)).view({2, 3, 64, 64});
-  const auto expected = read_tensor(golden, GetParam());
+  net->to(testing::test_device());
+  const auto x = torch::sin(0.01 * torch::arange(2 * 3 * 64 * 64, torch::kDouble)).view({2, 3, 64, 64}).to(testing::test_device());
+  const auto expected = read_tensor(golden, GetParam()).to(testing::test_device());
   ASSERT_GT(expected.norm().item<double>(), 1e-3);
+  at::globalContext().setAllowTF32CuDNN(false);  // TF32 is not float32
   const auto single = net(x.to(torch::kFloat32));
   EXPECT_LT((single - expected).norm().item<double>(), 1e-4 * expected.norm().item<double>());
   net->to(torch::kDouble);

@@ -201,6 +201,32 @@ TEST_F(Programs, InitialWeightsArePartOfTheIdentityAndChecked) {
   expect_refused_at("results/none", tiny + "--init absent.safetensors", "absent.safetensors");
 }
 
+TEST_F(Programs, ASignalStopsWithCodeThreeAndWithoutAResult) {
+  write_fashion("data");
+  // 100,000 epochs do not end by themselves; timeout passes SIGINT to the program after three seconds.
+  const std::string program = std::string(LCR_BIN) + "/" + tiny;
+  const std::string line = "cd '" + folder.path().string() + "' && timeout --preserve-status --signal=INT 3 " + program.substr(0, program.find("--epochs")) + "--epochs 100000 --threads 2 --jobs 2 >out.txt 2>err.txt </dev/null; echo $? >code.txt";
+  ASSERT_EQ(std::system(line.c_str()), 0);
+  EXPECT_EQ(read_text(folder / "code.txt"), "3\n") << read_text(folder / "err.txt");
+  EXPECT_NE(read_text(folder / "err.txt").find("stopped"), std::string::npos) << read_text(folder / "err.txt");
+  EXPECT_FALSE(std::filesystem::exists(folder / "results/quick/c1.csv"));
+  int untrained = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "runs"))
+    if (entry.path().filename() == "result.json") {
+      EXPECT_EQ(entry.path().string().find("moco"), std::string::npos);
+      ++untrained;
+    }
+  EXPECT_GE(untrained, 1);  // what had finished is kept
+}
+
+TEST_F(Programs, TwoProgramsTrainARunOnce) {
+  write_fashion("data");
+  const std::string program = std::string(LCR_BIN) + "/" + tiny;
+  const std::string line = "cd '" + folder.path().string() + "' && (" + program + "--results a >a.txt 2>&1 & " + program + "--results b >b.txt 2>&1; code=$?; wait; exit $code)";
+  ASSERT_EQ(std::system(line.c_str()), 0) << read_text(folder / "b.txt");
+  EXPECT_EQ(read_text(folder / "a/c1.csv"), read_text(folder / "b/c1.csv"));  // wall times included: each run was trained by one of them
+}
+
 TEST_F(Programs, MaxStepsRecordsNothing) {
   write_fashion("data");
   const Outcome outcome = run(tiny + "--max-steps 2");

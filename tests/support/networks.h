@@ -3,10 +3,19 @@
 
 #include <torch/types.h>
 
+#include <cstdlib>
+#include <string>
+
 #include "lcr/model/initialise.h"
 #include "lcr/record/options.h"
 
 namespace lcr::testing {
+
+/// Where the tests of numerics run: LCR_TEST_DEVICE ("cuda"), else the CPU.
+inline torch::Device test_device() {
+  const char* name = std::getenv("LCR_TEST_DEVICE");
+  return name && *name ? torch::Device(name) : torch::Device(torch::kCPU);
+}
 
 /// A narrow network of width 4 on 24-pixel images (3x3 map), batch 6, queue 12, dimension 5.
 inline Options tiny_options(std::initializer_list<std::pair<const char*, const char*>> settings = {}) {

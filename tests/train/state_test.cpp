@@ -8,6 +8,7 @@
 #include "lcr/base/files.h"
 #include "lcr/base/rng.h"
 #include "lcr/data/loader.h"
+#include "lcr/evaluate/features.h"
 #include "lcr/model/input.h"
 #include "lcr/record/run_identity.h"
 #include "lcr/train/trainer.h"
@@ -70,6 +71,20 @@ TEST(TrainingState, ResumingIsBitExact) {
     same_seed.run_epoch(1, ignore, 100);
     EXPECT_EQ(same_seed.run_epoch(2, ignore, 100).loss, last);
   }
+}
+
+TEST(TrainingState, AStoredStateEvaluatesAsTheTrainedOne) {
+  const ImageSet images = noise_images(20);
+  const TemporaryFolder folder;
+  const Options options = tiny_options({{"method", "lcr"}});
+  Trainer trained(make_method(options, 0), options, images, 0, torch::kCPU, 1), stored(make_method(options, 1), options, images, 0, torch::kCPU, 1);
+  trained.run_epoch(0, [](std::int64_t, double) {}, 100);
+  trained.method().gfb()->select({1});
+  trained.save(folder / "state", "id", 1);
+  stored.load(folder / "state", "id");
+  auto a = extract_features(trained.method().encoder(), trained.method().gfb(), images, options, torch::kCPU, 1);
+  auto b = extract_features(stored.method().encoder(), stored.method().gfb(), images, options, torch::kCPU, 1);
+  for (const char* pooling : {"average", "attention"}) EXPECT_TRUE(a[pooling].equal(b[pooling])) << pooling;
 }
 
 TEST(TrainingState, ForeignOrDamagedStatesAreRefused) {

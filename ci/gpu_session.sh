@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# Spends a machine with a GPU and no network: builds or takes binaries, runs the tests with CUDA, then experiments; everything
+# worth keeping ends in one folder. Resumable: a finished part is not repeated, so it can be called several times.
+#
+#   ci/gpu_session.sh [--out DIR] [--work DIR] [--debs DIR] [--binaries DIR] [--torch PREFIX] [--jobs N] [--device NAME]
+#                     [--list FILE] [--deadline SECONDS] [--check]
+#
+#   --out DIR        CSVs and logs (default: gpu-out)
+#   --work DIR       build and run store, kept between calls (default: gpu-work)
+#   --debs DIR       unpacked Debian packages (a tree with usr/): libraries that the machine lacks. Made by: dpkg -x NAME.deb DIR
+#   --binaries DIR   take built programs from DIR (base_tests, lcr_tests, cifar100_baseline, ...) and build nothing
+#   --torch PREFIX   CMake prefix of a LibTorch with CUDA (default: that of the pip torch of python3)
+#   --device NAME    device of tests and experiments (default: cuda; cpu to try the script)
+#   --list FILE      experiment command lines, one a line ("cifar100_baseline --preset cifar100 --seeds 0"); blank and # lines skipped
+#   --deadline S     start no further part after S seconds (default: 540)
+#   --check          do everything but the GPU's part: arguments, tools, build or binaries, that each command line parses
+set -u
+here=$(cd "$(dirname "$0")/.." && pwd)
+out=gpu-out work=gpu-work debs= binaries= torch= device=cuda list= deadline=540 check=no
+jobs=$(nproc)
+die() { echo "gpu_session: error: $*" >&2; exit 2; }
+while [ $# -gt 0 ]; do
+  case $1 in
+    --check) check=yes; shift; continue ;;
+    --out|--work|--debs|--binaries|--torch|--jobs|--device|--list|--deadline) [ $# -ge 2 ] || die "$1 needs a value" ;;
+    *) die "unknown argument '$1'; the head of $0 lists them" ;;
+  esac
+  case $1 in
+    --out) out=$2 ;; --work) work=$2 ;; --debs) debs=$2 ;; --binaries) binaries=$2 ;; --torch) torch=$2 ;;
+    --jobs) jobs=$2 ;; --device) device=$2 ;; --list) list=$2 ;; --deadline) deadline=$2 ;;
+  esac
+  shift 2
+done
+case $deadline$jobs in *[!0-9]*) die "--deadline and --jobs are whole numbers" ;; esac
+[ -z "$list" ] || [ -r "$list" ] || die "$list: no such file"
+[ -z "$debs" ] || [ -d "$debs/usr" ] || die "$debs: holds no usr/ (unpack with dpkg -x NAME.deb $debs)"
+[ -z "$binaries" ] || [ -x "$binaries/lcr_tests" ] || die "$binaries: holds no lcr_tests"
+mkdir -p "$out" "$work" || die "cannot write $out or $work"
+out=$(cd "$out" && pwd) work=$(cd "$work" && pwd)
+export OMP_WAIT_POLICY=passive LCR_HOME=$here
+started=$SECONDS
+late() { [ $((SECONDS - started)) -ge "$deadline" ]; }
+say() { echo "gpu_session: $*" | tee -a "$out/session.log"; }
+
+if [ -n "$debs" ]; then
+  debs=$(cd "$debs" && pwd)
+  export CMAKE_PREFIX_PATH=$debs/usr LD_LIBRARY_PATH=$debs/usr/lib/x86_64-linux-gnu:$debs/lib/x86_64-linux-gnu:${LD_LIBRARY_PATH:-}
+  export CPATH=$debs/usr/include LIBRARY_PATH=$debs/usr/lib/x86_64-linux-gnu PKG_CONFIG_PATH=$debs/usr/lib/x86_64-linux-gnu/pkgconfig:$debs/usr/share/pkgconfig
+  export PATH=$debs/usr/bin:$PATH
+fi
+if [ -z "$torch" ]; then
+  torch=$(python3 -c 'import torch; print(torch.utils.cmake_prefix_path)' 2>/dev/null) || torch=
+fi
+# A LibTorch that is a Python package keeps its libraries (and those of CUDA) beside the prefix.
+for folder in "$torch/../../lib" "$torch/../../../nvidia"/*/lib; do
+  [ -d "$folder" ] && LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}:$(cd "$folder" && pwd)
+done
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}
+
+{ date; uname -a; nvidia-smi 2>/dev/null || echo "no nvidia-smi"; echo "torch prefix: ${torch:-none}"; } > "$out/machine.txt" 2>&1
+
+if [ -n "$binaries" ]; then
+  bin=$(cd "$binaries" && pwd)
+  say "binaries: $bin"
+else
+  bin=$work/build/bin
+  [ -n "$torch" ] || die "no LibTorch: name its CMake prefix with --torch"
+  if [ ! -e "$work/build.done" ]; then
+    say "building with $jobs jobs"
+    cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$torch;${debs:+$debs/usr}" > "$out/configure.log" 2>&1 || { tail -n 20 "$out/configure.log"; die "configure failed, see $out/configure.log"; }
+    cmake --build "$work/build" -j "$jobs" > "$out/build.log" 2>&1 || { tail -n 20 "$out/build.log"; die "build failed, see $out/build.log"; }
+    touch "$work/build.done"
+  fi
+  say "build: done after $((SECONDS - started)) s"
+fi
+
+# A part: name, command. Runs once to success; its output goes to NAME.log.
+failures=0
+part() {
+  local name=$1; shift
+  if [ -e "$work/$name.done" ]; then say "$name: done before"; return; fi
+  if late; then say "$name: no time left, call again"; failures=$((failures + 1)); return; fi
+  local began=$SECONDS
+  if "$@" > "$out/$name.log" 2>&1; then
+    touch "$work/$name.done"
+    say "$name: passed in $((SECONDS - began)) s"
+  else
+    say "$name: FAILED ($?) after $((SECONDS - began)) s, see $name.log"
+    failures=$((failures + 1))
+  fi
+}
+
+cd "$work" || die "cannot enter $work"
+if [ "$check" = yes ]; then
+  "$bin/cifar100_baseline" --help > /dev/null || die "the programs do not start"
+else
+  part base_tests "$bin/base_tests"
+  part lcr_tests env LCR_TEST_DEVICE="$device" OMP_NUM_THREADS=1 "$bin/lcr_tests"
+fi
+if [ -n "$list" ]; then
+  number=0
+  while IFS= read -r line; do
+    number=$((number + 1))
+    case $line in ''|'#'*) continue ;; esac
+    program=${line%% *} arguments=
+    [ "$program" = "$line" ] || arguments=${line#* }
+    if [ "$check" = yes ]; then
+      # shellcheck disable=SC2086  # the words of the line are its arguments
+      "$bin/$program" $arguments --device cpu --dry-run > "$out/check-$number.log" 2>&1 || { tail -n 2 "$out/check-$number.log"; die "line $number of $list: '$line'"; }
+      say "line $number: parses"
+    else
+      # shellcheck disable=SC2086
+      part "experiment-$number" "$bin/$program" $arguments --device "$device" --runs "$work/runs" --results "$out/results-$number"
+    fi
+  done < "$list"
+fi
+say "session ends after $((SECONDS - started)) s, $failures parts open or failed"
+[ "$failures" -eq 0 ]
