@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 # Threads that wait give the core to others; must be set before the OpenMP library loads.
 export OMP_WAIT_POLICY = passive
 
-OPTIONS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir $(DATA))
+OPTIONS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir "$(DATA)")
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu build test bench reproduce table-c1 clean
@@ -25,11 +25,11 @@ setup: ## install the Debian packages that are missing
 	@ci/setup.sh
 
 setup-gpu: ## put the official torch 2.11.0 (with CUDA) into .venv-torch, for TORCH=pip
-	@test -x .venv-torch/bin/python || python3 -m venv .venv-torch
+	@test -x .venv-torch/bin/pip || python3 -m venv .venv-torch || { rm -rf .venv-torch; echo "setup-gpu: needs python3 with venv (Debian: python3-venv)"; exit 2; }
 	@.venv-torch/bin/python -c 'import torch; assert torch.__version__.startswith("2.11.0")' 2>/dev/null || .venv-torch/bin/pip install torch==2.11.0 numpy
 
 build: setup $(if $(filter pip,$(TORCH)),setup-gpu) ## compile everything into build/bin (TORCH=pip: against setup-gpu's torch, into build-pip/)
-	@cmake -S . -B $(BUILD) $(if $(filter pip,$(TORCH)),-DCMAKE_PREFIX_PATH=$$(.venv-torch/bin/python -c 'import torch; print(torch.utils.cmake_prefix_path)')) > $(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 2; }
+	@cmake -S . -B $(BUILD) $(if $(filter pip,$(TORCH)),-DCMAKE_PREFIX_PATH="$$(.venv-torch/bin/python -c 'import torch; print(torch.utils.cmake_prefix_path)')") > $(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 2; }
 	@cmake --build $(BUILD) -j $(JOBS)
 
 test: build ## set up, build, run all tests

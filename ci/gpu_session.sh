@@ -33,6 +33,8 @@ while [ $# -gt 0 ]; do
 done
 case $deadline$jobs in *[!0-9]*) die "--deadline and --jobs are whole numbers" ;; esac
 [ -z "$list" ] || [ -r "$list" ] || die "$list: no such file"
+[ -z "$list" ] || list=$(realpath "$list")
+[ -z "$torch" ] || torch=$(realpath "$torch") || die "--torch: no such folder"
 [ -z "$debs" ] || [ -d "$debs/usr" ] || die "$debs: holds no usr/ (unpack with dpkg -x NAME.deb $debs)"
 [ -z "$binaries" ] || [ -x "$binaries/lcr_tests" ] || die "$binaries: holds no lcr_tests"
 mkdir -p "$out" "$work" || die "cannot write $out or $work"
@@ -99,7 +101,7 @@ else
 fi
 if [ -n "$list" ]; then
   number=0
-  while IFS= read -r line; do
+  while IFS= read -r line || [ -n "$line" ]; do
     number=$((number + 1))
     case $line in ''|'#'*) continue ;; esac
     program=${line%% *} arguments=
@@ -110,7 +112,7 @@ if [ -n "$list" ]; then
       say "line $number: parses"
     else
       # shellcheck disable=SC2086
-      part "experiment-$number" "$bin/$program" $arguments --device "$device" --runs "$work/runs" --results "$out/results-$number"
+      part "experiment-$number-$(printf %s "$line" | sha256sum | cut -c1-8)" "$bin/$program" $arguments --device "$device" --runs "$work/runs" --results "$out/results-$number"
     fi
   done < "$list"
 fi

@@ -3,13 +3,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "lcr/base/csv.h"
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
 #include "lcr/data/datasets.h"
+#include "lcr/record/options.h"
 #include "lcr/record/results_csv.h"
 #include "table.h"
 
@@ -29,21 +29,15 @@ constexpr std::pair<const char*, const char*> kMetrics[] = {{"rank1", "rank-1 %"
 constexpr std::pair<const char*, const char*> kSelections[] = {
     {"last", "After the last epoch"}, {"best_each", "Each metric at its own best epoch (selected on the test split, as the authors print)"}};
 
-/// A method is judged by its own pooling: attention where the run has one.
-std::string own_pooling(const std::vector<ResultRow>& rows, const std::string& name) {
-  std::string pooling;
-  for (const auto& row : rows)
-    if (row[result_column("row")] == name && (pooling.empty() || row[result_column("pooling")] == "attention")) pooling = row[result_column("pooling")];
-  return pooling;
-}
-
 Table make_table(const TableSpec& spec, const std::filesystem::path& results, const std::filesystem::path& paper) {
   const auto rows = read_results(results / (std::string(spec.id) + ".csv"));
   if (rows.empty()) fail("{}: has no rows", (results / (std::string(spec.id) + ".csv")).string());
   const auto paper_path = paper / ("table_" + std::string(spec.id) + ".csv");
   const auto published = read_csv<4>(paper_path, {"row", "metric", "value", "source"});
 
-  Table table{spec.title, {}, {}, false, {}};
+  Table table;
+  table.title = spec.title;
+  table.paper_dataset = spec.paper_dataset;
   for (const auto& [metric, heading] : kMetrics) table.metrics.emplace_back(heading);
   std::vector<std::string> names;
   std::set<std::string> datasets, devices, commits, versions;
@@ -55,6 +49,7 @@ Table make_table(const TableSpec& spec, const std::filesystem::path& results, co
     versions.insert(row[result_column("libtorch")]);
   }
   const std::vector<std::string> dataset_names(datasets.begin(), datasets.end());
+  table.dataset = join(dataset_names, ", ");
   table.comparable = dataset_names == std::vector<std::string>{spec.paper_dataset};
   table.notes.push_back(table.comparable ? fmt::format("Data: {}.", spec.paper_dataset)
                                          : fmt::format("Data: {}, STANDING IN for the paper's {}; the paper's values are of another data set and shown for orientation only.",
@@ -66,7 +61,9 @@ Table make_table(const TableSpec& spec, const std::filesystem::path& results, co
   for (const auto& [selection, block_title] : kSelections) {
     TableBlock block{block_title, {}};
     for (const auto& name : names) {
-      TableRow line{name, own_pooling(rows, name), {}};
+      TableRow line{name, "", {}};
+      for (const auto& row : rows)
+        if (row[result_column("row")] == name) line.pooling = own_pooling(row[result_column("method")]);
       for (const auto& [metric, heading] : kMetrics) {
         TableCell cell;
         for (const auto& row : rows) {

@@ -100,19 +100,21 @@ std::string to_latex(const Table& table) {
     }
     out += "\\hline\n";
   }
+  if (!table.comparable)
+    out += fmt::format("\\multicolumn{{{}}}{{l}}{{Ours: {}, standing in for the paper's {}.}} \\\\\n", 3 + table.metrics.size() * columns.size(), escape_latex(table.dataset), escape_latex(table.paper_dataset));
   out += "\\end{tabular}\n";
   for (const auto& note : table.notes) out += "% " + note + "\n";
   return out;
 }
 
 std::string to_csv(const Table& table) {
-  std::string out = csv_line({"block", "row", "pooling", "metric", "n", "ours_mean", "ours_sd", "paper", "difference"});
+  std::string out = csv_line({"dataset", "paper_dataset", "block", "row", "pooling", "metric", "n", "ours_mean", "ours_sd", "paper", "difference"});
   const auto number = [](double value) { return std::isnan(value) ? std::string() : format_number(value); };
   for (const auto& block : table.blocks)
     for (const auto& row : block.rows)
       for (std::size_t i = 0; i < row.cells.size(); ++i) {
         const auto& cell = row.cells[i];
-        out += csv_line({block.title, row.name, row.pooling, table.metrics[i], std::to_string(cell.ours.size()), number(mean(cell.ours)), number(standard_deviation(cell.ours)),
+        out += csv_line({table.dataset, table.paper_dataset, block.title, row.name, row.pooling, table.metrics[i], std::to_string(cell.ours.size()), number(mean(cell.ours)), number(standard_deviation(cell.ours)),
                          cell.paper ? format_number(*cell.paper) : "", table.comparable && cell.paper && !cell.ours.empty() ? number(mean(cell.ours) - *cell.paper) : ""});
       }
   return out;

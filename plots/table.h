@@ -28,6 +28,7 @@ struct Table {
   std::string title;
   std::vector<std::string> metrics;  ///< headings
   std::vector<std::string> notes;    ///< below the table: data set, device, what stands in for what
+  std::string dataset, paper_dataset;
   bool comparable = false;           ///< ours and the paper's were measured on the same data set: differences make sense
   std::vector<TableBlock> blocks;
 };

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -30,7 +31,7 @@ template <typename... Args>
 
 /// Throws std::logic_error (exit code 1) if a condition that only a programming error can break does not hold.
 inline void check_internal(bool holds, const char* what) {
-  if (!holds) throw std::logic_error(std::string("internal error: ") + what);
+  if (!holds) throw std::logic_error(what);
 }
 
 /// Exit codes of every program of the suite.
@@ -47,6 +48,9 @@ int run_main(const char* program, Body&& body) {
   } catch (const Interrupted& e) {
     fmt::print(stderr, "{}: {}\n", program, e.what());
     return kStopped;
+  } catch (const std::filesystem::filesystem_error& e) {  // a place that cannot be used: bad input too
+    fmt::print(stderr, "{}: error: {}\n", program, e.what());
+    return kBadInput;
   } catch (const std::exception& e) {
     const std::string what = e.what();  // LibTorch's errors carry a stack trace: the first line says it
     fmt::print(stderr, "{}: internal error: {}\n", program, what.substr(0, what.find('\n')));

@@ -6,11 +6,14 @@
 #include <zlib.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <thread>
 
 #include "lcr/base/error.h"
+#include "lcr/base/signals.h"
 
 namespace lcr {
 namespace fs = std::filesystem;
@@ -98,8 +101,19 @@ void require_writable_directory(const fs::path& directory) {
 
 FileLock::FileLock(const fs::path& path) : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
   if (descriptor_ < 0) fail("{}: cannot be opened for locking: {}", path.string(), std::strerror(errno));
-  while (::flock(descriptor_, LOCK_EX) != 0)
-    if (errno != EINTR) fail("{}: cannot be locked: {}", path.string(), std::strerror(errno));
+  while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    const int error = errno;
+    if (error == EWOULDBLOCK || error == EINTR) {
+      if (!stop_requested()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        continue;
+      }
+      ::close(descriptor_);
+      throw Interrupted("stopped by a signal while waiting for " + path.string());
+    }
+    ::close(descriptor_);
+    fail("{}: cannot be locked: {}", path.string(), std::strerror(error));
+  }
 }
 
 FileLock::~FileLock() { ::close(descriptor_); }

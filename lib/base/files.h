@@ -29,7 +29,7 @@ void require_writable_directory(const std::filesystem::path& directory);
 /// An exclusive advisory lock (flock) on a file, held for the object's lifetime. The kernel frees it if the process dies.
 class FileLock {
  public:
-  /// Waits for the lock.
+  /// Waits for the lock. Throws Interrupted when a signal asks to stop meanwhile.
   explicit FileLock(const std::filesystem::path& path);
   ~FileLock();
   FileLock(const FileLock&) = delete;

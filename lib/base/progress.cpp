@@ -1,6 +1,7 @@
 #include "lcr/base/progress.h"
 
 #include <fmt/core.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -51,10 +52,12 @@ void Progress::draw(Clock::time_point now) {
   if (!terminal_) {
     fmt::print(stderr, "{}: {}\n", title_, tail);
   } else {
-    constexpr int kWidth = 24;
-    const int filled = static_cast<int>(fraction * kWidth);
-    fmt::print(stderr, "\r\033[K{} [{}{}] {}", title_, std::string(static_cast<std::size_t>(filled), '#'),
-               std::string(static_cast<std::size_t>(kWidth - filled), '.'), tail);
+    constexpr std::size_t kWidth = 24;
+    const auto filled = static_cast<std::size_t>(fraction * kWidth);
+    std::string text = fmt::format("{} [{}{}] {}", title_, std::string(filled, '#'), std::string(kWidth - filled, '.'), tail);
+    winsize size{};
+    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1) text = text.substr(0, size.ws_col - 1U);  // a wrapped line could not be redrawn
+    fmt::print(stderr, "\r\033[K{}", text);
     drawn_ = true;
   }
   std::fflush(stderr);

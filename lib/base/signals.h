@@ -3,7 +3,7 @@
 
 namespace lcr {
 
-/// From now on the first SIGINT or SIGTERM only sets a flag; a second one ends the process at once.
+/// From now on the first SIGINT or SIGTERM only sets a flag; a second of the same kind ends the process at once.
 void watch_signals();
 
 /// Whether such a signal has arrived.

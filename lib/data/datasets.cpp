@@ -64,17 +64,24 @@ fs::path need_directory(const Options& options, const char* name, const char* wh
   return path;
 }
 
+/// A file cut at a record's end reads well: only the count tells.
+Dataset checked(Dataset data, std::int64_t train, std::int64_t test, const fs::path& root) {
+  if (data.train.count() != train || data.test.count() != test)
+    fail("{}: {} training and {} test images where {} has {} and {}: files are truncated or of another data set", root.string(), data.train.count(), data.test.count(), data.title, train, test);
+  return data;
+}
+
 Dataset load_all(const Options& options, int threads) {
   if (options.dataset == "fashion-mnist") return load_fashion_mnist(options);
   if (options.dataset == "cifar10") {
     const fs::path root = need_directory(options, "cifar-10-batches-bin", "the official cifar-10-binary.tar.gz");
     std::vector<fs::path> train;
     for (int batch = 1; batch <= 5; ++batch) train.push_back(root / fmt::format("data_batch_{}.bin", batch));
-    return {"cifar10", "CIFAR-10", read_cifar(train, CifarForm::kCifar10), read_cifar({root / "test_batch.bin"}, CifarForm::kCifar10)};
+    return checked({"cifar10", "CIFAR-10", read_cifar(train, CifarForm::kCifar10), read_cifar({root / "test_batch.bin"}, CifarForm::kCifar10)}, 50000, 10000, root);
   }
   if (options.dataset == "cifar100") {
     const fs::path root = need_directory(options, "cifar-100-binary", "the official cifar-100-binary.tar.gz");
-    return {"cifar100", "CIFAR-100", read_cifar({root / "train.bin"}, CifarForm::kCifar100), read_cifar({root / "test.bin"}, CifarForm::kCifar100)};
+    return checked({"cifar100", "CIFAR-100", read_cifar({root / "train.bin"}, CifarForm::kCifar100), read_cifar({root / "test.bin"}, CifarForm::kCifar100)}, 50000, 10000, root);
   }
   if (options.dataset == "cub200") return read_cub200(need_directory(options, "CUB_200_2011", "the official CUB_200_2011.tgz"), options.limit_train, options.limit_test, threads);
   check_internal(options.dataset == "synthbirds", "a data set without a reader");
@@ -90,8 +97,8 @@ Dataset load_all(const Options& options, int threads) {
 
 Dataset load_dataset(const Options& options, int threads) {
   Dataset data = load_all(options, threads);
-  data.train = limit_balanced(data.train, options.limit_train);
-  data.test = limit_balanced(data.test, options.limit_test);
+  data.train = limit_balanced(std::move(data.train), options.limit_train);
+  data.test = limit_balanced(std::move(data.test), options.limit_test);
   return data;
 }
 

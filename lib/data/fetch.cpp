@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
 #include "lcr/base/progress.h"
+#include "lcr/base/signals.h"
 
 namespace lcr {
 
@@ -31,7 +33,7 @@ void fetch_file(const RemoteFile& file, const std::filesystem::path& target) {
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   std::error_code error;
   std::filesystem::create_directories(target.parent_path(), error);
-  const std::filesystem::path partial = target.string() + ".part";
+  const std::filesystem::path partial = target.string() + ".part" + std::to_string(::getpid());
   const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
   check_internal(curl != nullptr, "libcurl cannot be set up");
   {
@@ -40,7 +42,7 @@ void fetch_file(const RemoteFile& file, const std::filesystem::path& target) {
     Progress progress("fetch " + file.name, 1, "bytes");
     const auto report = +[](void* user, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t) -> int {
       static_cast<Progress*>(user)->update(now, total);
-      return 0;
+      return stop_requested() ? 1 : 0;  // 1 ends the transfer
     };
     char reason[CURL_ERROR_SIZE] = "";
     curl_easy_setopt(curl.get(), CURLOPT_URL, file.url.c_str());
@@ -55,6 +57,10 @@ void fetch_file(const RemoteFile& file, const std::filesystem::path& target) {
     curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_LIMIT, 100L);
     curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_TIME, 60L);
     const CURLcode code = curl_easy_perform(curl.get());
+    if (code == CURLE_ABORTED_BY_CALLBACK) {
+      std::filesystem::remove(partial, error);
+      throw Interrupted("stopped by a signal while fetching " + file.name);
+    }
     if (code != CURLE_OK || std::fflush(out.get()) != 0) {
       std::filesystem::remove(partial, error);
       fail("cannot fetch {}: {}; put the file at {} by hand, or name its folder with --data-dir", file.url,

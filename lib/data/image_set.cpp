@@ -38,7 +38,7 @@ std::vector<std::int64_t> balanced_indices(std::span<const std::int32_t> labels,
   return order;
 }
 
-ImageSet limit_balanced(const ImageSet& set, std::int64_t limit) {
+ImageSet limit_balanced(ImageSet set, std::int64_t limit) {
   if (limit <= 0 || limit >= set.count()) return set;
   return subset(set, balanced_indices(set.labels, set.class_count, limit));
 }

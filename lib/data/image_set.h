@@ -49,7 +49,7 @@ ImageSet subset(const ImageSet& set, std::span<const std::int64_t> indices);
 std::vector<std::int64_t> balanced_indices(std::span<const std::int32_t> labels, std::int64_t class_count, std::int64_t limit);
 
 /// The images of balanced_indices().
-ImageSet limit_balanced(const ImageSet& set, std::int64_t limit);
+ImageSet limit_balanced(ImageSet set, std::int64_t limit);
 
 /// SHA-256 of sizes, labels, pixels and masks: content and record order.
 std::string fingerprint(const ImageSet& set);

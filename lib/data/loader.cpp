@@ -14,10 +14,17 @@ TwoViewLoader::TwoViewLoader(const ImageSet& set, const Options& options, std::u
       batch_count_(set.count() / options.batch_size),
       order_(random_permutation(CounterRng(RngKey(seed, "epoch order"), static_cast<std::uint32_t>(epoch)), set.count())),
       capacity_(workers + 1) {
-  for (int i = 0; i < workers; ++i) workers_.emplace_back([this] { work(); });
+  try {
+    for (int i = 0; i < workers; ++i) workers_.emplace_back([this] { work(); });
+  } catch (...) {
+    stop();
+    throw;
+  }
 }
 
-TwoViewLoader::~TwoViewLoader() {
+TwoViewLoader::~TwoViewLoader() { stop(); }
+
+void TwoViewLoader::stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;

@@ -36,6 +36,7 @@ class TwoViewLoader {
 
  private:
   void work();
+  void stop();
   TwoViewBatch make(std::int64_t batch) const;
 
   const ImageSet& set_;

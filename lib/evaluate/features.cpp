@@ -2,14 +2,14 @@
 
 #include <torch/nn/functional/normalization.h>
 
+#include "lcr/base/error.h"
 #include "lcr/base/parallel.h"
+#include "lcr/base/signals.h"
 #include "lcr/data/augment.h"
 #include "lcr/model/input.h"
 
 namespace lcr {
 namespace {
-
-constexpr std::int64_t kBatch = 128;
 
 torch::Tensor unit_length(const torch::Tensor& features) {
   return torch::nn::functional::normalize(features, torch::nn::functional::NormalizeFuncOptions().dim(1));
@@ -35,8 +35,9 @@ void for_each_feature_map(Encoder& encoder, GradCamFittingBranch gfb, const Imag
   const bool training = encoder->is_training();
   encoder->eval();
   if (gfb) gfb->eval();
-  for (std::int64_t start = 0; start < images.count(); start += kBatch) {
-    const std::int64_t count = std::min(kBatch, images.count() - start);
+  for (std::int64_t start = 0; start < images.count(); start += kEvaluationBatch) {
+    if (stop_requested()) throw Interrupted("stopped by a signal during evaluation; finished runs are kept, this one starts again when asked for");
+    const std::int64_t count = std::min(kEvaluationBatch, images.count() - start);
     body(encoder->feature_map(to_input(test_views(images, start, count, options, threads), count, options.image_size, device)));
   }
   encoder->train(training);
@@ -57,7 +58,12 @@ PooledFeatures extract_features(Encoder& encoder, GradCamFittingBranch gfb, cons
 
 torch::Tensor raw_pixel_features(const ImageSet& images, const Options& options, const torch::Device& device, int threads) {
   const std::int64_t size = options.image_size;
-  return unit_length(to_input(test_views(images, 0, images.count(), options, threads), images.count(), size, device).contiguous().flatten(1));
+  std::vector<torch::Tensor> parts;
+  for (std::int64_t start = 0; start < images.count(); start += kEvaluationBatch) {
+    const std::int64_t count = std::min(kEvaluationBatch, images.count() - start);
+    parts.push_back(unit_length(to_input(test_views(images, start, count, options, threads), count, size, device).contiguous().flatten(1)));
+  }
+  return torch::cat(parts);
 }
 
 }  // namespace lcr

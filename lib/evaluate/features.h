@@ -14,6 +14,9 @@
 
 namespace lcr {
 
+/// Images a batch of evaluation: only a mask normalised per "batch" depends on it.
+inline constexpr std::int64_t kEvaluationBatch = 128;
+
 /// Unit-length features of one image set by pooling, M x F float32 on the device: "average" over positions; "attention", the mean
 /// of map x mask (Weight Average Pooling), with a GFB; "bilinear" for MoCo-Bilinear.
 using PooledFeatures = std::map<std::string, torch::Tensor>;

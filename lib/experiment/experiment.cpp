@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -36,10 +35,8 @@ struct Cell {
   std::string varied;  ///< "method=lcr"
 };
 
-/// All rows and seeds, resolved, checked and identified. Nothing is trained before the whole grid is known to be valid.
-std::vector<Cell> make_grid(const Experiment& experiment, const CommandLine& command, const Dataset& data, const torch::Device& device) {
-  const std::string test_fingerprint = fingerprint(data.test), train_fingerprint = fingerprint(data.train);
-  const std::string init_sha256 = command.options.init.empty() ? "" : sha256_file(command.options.init);
+/// All rows and seeds, resolved and checked: before any data is read, fetched or decoded.
+std::vector<Cell> resolve_grid(const Experiment& experiment, const CommandLine& command, const torch::Device& device) {
   std::vector<Cell> grid;
   for (const auto& row : experiment.rows) {
     Options options = command.options;
@@ -54,12 +51,24 @@ std::vector<Cell> make_grid(const Experiment& experiment, const CommandLine& com
     check_consistency(options);
     auto seeds = parse_seeds(options.seeds);
     if (options.method == "raw_pixels") seeds = {0};  // nothing random about it
-    for (const auto seed : seeds) {
-      const RunInputs inputs{seed, sha256_hex((trains(options) ? train_fingerprint : "") + "/" + test_fingerprint), uses_network(options) ? init_sha256 : ""};
-      grid.push_back({&row, options, seed, identify_run(options, inputs), join(varied, ";")});
-    }
+    for (const auto seed : seeds) grid.push_back({&row, options, seed, {}, join(varied, ";")});
   }
   return grid;
+}
+
+/// Checks the runs against the data and identifies them.
+void identify_grid(std::vector<Cell>& grid, const Dataset& data) {
+  if (data.test.count() < 2) fail("the test set has {} images; retrieval needs at least 2: raise limit-test", data.test.count());
+  const std::string test_fingerprint = fingerprint(data.test), train_fingerprint = fingerprint(data.train);
+  std::map<std::string, std::string> init_sha256 = {{"", ""}};
+  for (auto& cell : grid) {
+    const Options& options = cell.options;
+    if (trains(options) && data.train.count() < options.batch_size)
+      fail("the training set has {} images, fewer than one batch of batch-size = {}", data.train.count(), options.batch_size);
+    const std::string init = uses_network(options) ? options.init : "";
+    if (!init_sha256.contains(init)) init_sha256[init] = sha256_file(init);
+    cell.identity = identify_run(options, {cell.seed, sha256_hex((trains(options) ? train_fingerprint : "") + "/" + test_fingerprint), init_sha256[init]});
+  }
 }
 
 /// Reads the initial weights once before anything is trained, and says what they fill.
@@ -133,7 +142,7 @@ void print_summary(const Experiment& experiment, const std::vector<Cell>& grid, 
     std::string pooling;
     for (const auto& cell : grid) {
       if (cell.row != &row) continue;
-      pooling = own_pooling(cell.options);
+      pooling = own_pooling(cell.options.method);
       const auto result = store.find(cell.identity);
       for (const auto& m : result->measurements)
         if (m.selection == "last" && m.pooling == pooling) values[m.metric].push_back(m.value);
@@ -156,8 +165,6 @@ int run(int argc, char** argv, const Experiment& experiment) {
     fmt::print("{}", help_text(experiment.program, experiment.title));
     return kDone;
   }
-  parse_seeds(options.seeds);
-  parse_epochs(options.pin_epochs);
   const torch::Device device = resolve_device(options.device);
   const int threads = resolve_threads(options);
   const bool worker = !options.worker_run.empty();
@@ -166,8 +173,9 @@ int run(int argc, char** argv, const Experiment& experiment) {
     require_writable_directory(options.runs);
   }
   watch_signals();
+  std::vector<Cell> grid = resolve_grid(experiment, command, device);
   const Dataset data = load_dataset(options, threads);
-  const std::vector<Cell> grid = make_grid(experiment, command, data, device);
+  identify_grid(grid, data);
   const RunStore store(options.runs);
   if (!worker) check_initial_weights(grid);
 
@@ -188,15 +196,23 @@ int run(int argc, char** argv, const Experiment& experiment) {
   std::set<std::string> planned;
   const int share = std::max(1, threads / static_cast<int>(options.jobs));
   for (const auto& cell : grid) {
-    if (options.max_steps == 0 && store.find(cell.identity)) continue;
+    if (options.max_steps == 0 && store.find(cell.identity)) {
+      for (const auto epoch : parse_epochs(options.pin_epochs))
+        if (trains(cell.options) && !std::filesystem::exists(store.directory(cell.identity) / "checkpoints" / fmt::format("epoch-{}.safetensors", epoch)))
+          fmt::print(stderr, "warning: {} is finished and keeps no checkpoint of epoch {}; remove its directory to train it again\n", cell.identity.directory, epoch);
+      continue;
+    }
     if (options.max_steps > 0 && !trains(cell.options)) continue;
     if (!planned.insert(cell.identity.directory).second) continue;
     WorkerTask task{fmt::format("{} s{}", cell.row->name, cell.seed), {}, std::max<std::int64_t>(1, count_steps(cell.options, data)) * (trains(cell.options) ? options.batch_size : 1)};
-    for (const auto& argument : arguments) task.arguments.push_back(argument);
-    // The worker parses the same command line; its share of the threads comes over what stood there.
-    std::erase_if(task.arguments, [](const std::string& a) { return a.starts_with("--threads="); });
-    if (const auto at = std::find(task.arguments.begin(), task.arguments.end(), "--threads"); at != task.arguments.end()) task.arguments.erase(at, at + 2);
-    task.arguments.insert(task.arguments.end(), {"--threads", std::to_string(share), "--worker-run", cell.identity.directory});
+    // The worker parses the same command line, with its share of the threads.
+    task.arguments = {"--threads", std::to_string(share), "--worker-run", cell.identity.directory};
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      if (arguments[i] == "--threads")
+        ++i;  // and its value
+      else if (!arguments[i].starts_with("--threads="))
+        task.arguments.push_back(arguments[i]);
+    }
     tasks.push_back(std::move(task));
   }
   if (options.max_steps > 0)

@@ -1,18 +1,16 @@
 #include "lcr/experiment/run.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <limits>
 #include <map>
 #include <optional>
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/csv.h"
-#include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
@@ -38,6 +36,7 @@ std::string protocol_text(const Options& o) {
   std::string text = fmt::format("retrieval: leave-one-out on the test split, dot product of unit-length features, ties to the lower index\nimage_size={}\ntest_resize={}\n",
                                  o.image_size, o.test_resize);
   if (uses_gfb(o)) text += "mask_norm=" + o.eval_mask_norm + "\n";
+  if (uses_gfb(o) && o.eval_mask_norm == "batch") text += fmt::format("batch={}\n", kEvaluationBatch);
   return text;
 }
 
@@ -110,12 +109,6 @@ void write_selection(const std::filesystem::path& path, const torch::Tensor& var
 
 }  // namespace
 
-std::string own_pooling(const Options& options) {
-  if (options.method == "lcr") return "attention";
-  if (options.method == "moco_bilinear") return "bilinear";
-  return options.method == "raw_pixels" ? "none" : "average";
-}
-
 std::int64_t count_steps(const Options& options, const Dataset& data) {
   if (!trains(options)) return 0;
   const std::int64_t steps = options.epochs * (data.train.count() / options.batch_size);
@@ -125,6 +118,10 @@ std::int64_t count_steps(const Options& options, const Dataset& data) {
 void execute_run(const Options& options, const RunIdentity& identity, std::uint64_t seed, const Dataset& data, const RunStore& store, int threads,
                  const RunObserver& observer) {
   const torch::Device device = resolve_device(options.device);
+  if (options.precision == "float32") {  // TF32 is not float32
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
+  }
   at::set_num_threads(threads);  // LibTorch's own default can be one thread
   const auto start = Clock::now();
   const bool records = options.max_steps == 0;
@@ -160,10 +157,10 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
     Trainer trainer(make_method(options, seed), options, data.train, seed, device, threads);
     Method& method = trainer.method();
     std::vector<std::string> poolings = {"average"};
-    if (own_pooling(options) != "average") poolings.push_back(own_pooling(options));
+    if (own_pooling(options.method) != "average") poolings.push_back(own_pooling(options.method));
     std::string epochs_csv = epochs_header(poolings);
     const auto pinned = parse_epochs(options.pin_epochs);
-    const bool switches = uses_gfb(options) && options.subset != "all";
+    const bool switches = has_subset(options);
     std::vector<std::int64_t> chosen;  // projections kept after subset_epoch
     double best_rank1 = -1;
     for (std::int64_t epoch = switches ? branch_from_trunk(trainer, options, identity, store) : 0; epoch < options.epochs && trained_steps < total_steps; ++epoch) {
@@ -191,7 +188,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
         if (switches && options.subset_scope == "test_only") method.gfb()->select(chosen);
         const Evaluation& scores = history[log.epoch] = evaluate(method.encoder(), method.gfb(), data, labels, options, device, threads);
         if (switches && options.subset_scope == "test_only") method.gfb()->select({});
-        if (const double rank1 = scores.at(own_pooling(options)).rank1; rank1 > best_rank1) {
+        if (const double rank1 = scores.at(own_pooling(options.method)).rank1; rank1 > best_rank1) {
           best_rank1 = rank1;
           trainer.save(checkpoint(directory, "best_rank1"), identity.hash, log.epoch);
         }
@@ -203,7 +200,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
     if (records) trainer.save(checkpoint(directory, "last"), identity.hash, options.epochs);
   }
   if (!records) return;
-  result.measurements = select(history, own_pooling(options));
+  result.measurements = select(history, own_pooling(options.method));
   result.wall_seconds = seconds_since(start);
   result.samples_per_second = trained_steps > 0 ? static_cast<double>(trained_steps * options.batch_size) / train_seconds : 0;
   result.peak_memory_mib = peak_memory_mib();

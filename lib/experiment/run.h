@@ -13,10 +13,6 @@ namespace lcr {
 /// Told how far a run is: steps done, steps in all, a note ("epoch 3/8 loss 5.21").
 using RunObserver = std::function<void(std::int64_t done, std::int64_t total, const std::string& note)>;
 
-/// The pooling that a method is judged by: "attention" for LCR (Weight Average Pooling), "bilinear" for MoCo-Bilinear, "average" for other networks, "none"
-/// for raw pixels.
-std::string own_pooling(const Options& options);
-
 /// Optimisation steps of a run; 0 for the controls.
 std::int64_t count_steps(const Options& options, const Dataset& data);
 

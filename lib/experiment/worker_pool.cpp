@@ -69,12 +69,15 @@ bool read_reports(Worker& worker) {
   return true;
 }
 
-int exit_code_of(pid_t process) {
+/// Waits for a process; `reason` says how it ended, where its own words cannot.
+int exit_code_of(pid_t process, std::string& reason) {
   int status = 0;
   while (::waitpid(process, &status, 0) < 0)
     if (errno != EINTR) return kInternalError;
   if (WIFEXITED(status)) return WEXITSTATUS(status);
-  return WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM) ? kStopped : kInternalError;
+  if (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM) return kStopped;
+  reason = fmt::format(" (killed by signal {}{})", WTERMSIG(status), WTERMSIG(status) == SIGKILL ? ", perhaps for want of memory" : "");
+  return kInternalError;
 }
 
 }  // namespace
@@ -87,8 +90,15 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
   std::size_t next = 0, finished = 0;
   int result = kDone;
   bool told = false;
+  ::setenv("OMP_WAIT_POLICY", "passive", 0);  // for the workers: threads that wait give the core to others
   while (next < tasks.size() || !workers.empty()) {
-    while (result == kDone && !stop_requested() && next < tasks.size() && workers.size() < static_cast<std::size_t>(jobs)) workers.push_back(start(tasks[next++]));
+    while (result == kDone && !stop_requested() && next < tasks.size() && workers.size() < static_cast<std::size_t>(jobs)) try {
+        workers.push_back(start(tasks[next]));
+        ++next;
+      } catch (const std::exception& e) {
+        progress.line(e.what());
+        result = kInternalError;
+      }
     if (workers.empty()) break;
     if (stop_requested() && !told) {
       for (const auto& worker : workers) ::kill(worker.process, SIGTERM);
@@ -104,13 +114,14 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
         continue;
       }
       ::close(worker->pipe);
-      const int code = exit_code_of(worker->process);
+      std::string reason;
+      const int code = exit_code_of(worker->process, reason);
       ++finished;
       finished_units += worker->task->units;
       if (code == kDone) {
         progress.line(fmt::format("[{}/{}] {} done", finished, tasks.size(), worker->task->label));
       } else {
-        progress.line(fmt::format("[{}/{}] {} {}", finished, tasks.size(), worker->task->label, code == kStopped ? "stopped" : "failed"));
+        progress.line(fmt::format("[{}/{}] {} {}{}", finished, tasks.size(), worker->task->label, code == kStopped ? "stopped" : "failed", reason));
         if (result == kDone) result = code;
       }
       worker = workers.erase(worker);
@@ -123,7 +134,9 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
     }
     progress.update(static_cast<std::int64_t>(done), join(notes, " | "));
   }
-  return stop_requested() && result == kDone && next < tasks.size() ? static_cast<int>(kStopped) : result;
+  if (result != kDone || next == tasks.size()) return result;
+  progress.line("stopped by a signal; finished runs are kept");
+  return kStopped;
 }
 
 void report_progress(std::int64_t done, std::int64_t total, const std::string& note) {

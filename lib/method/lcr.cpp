@@ -1,6 +1,5 @@
 #include "lcr/method/lcr.h"
 
-#include "lcr/base/error.h"
 #include "lcr/base/rng.h"
 #include "lcr/method/gradcam.h"
 #include "lcr/method/rationale_loss.h"

@@ -1,7 +1,6 @@
 #include "lcr/method/moco_v2.h"
 
 #include "lcr/base/rng.h"
-#include "lcr/model/initialise.h"
 
 namespace lcr {
 

@@ -24,7 +24,7 @@ class KeyQueueImpl : public torch::nn::Module {
   std::int64_t size() const { return keys.size(1); }
 
   torch::Tensor keys;      ///< D x Q, buffer "keys"
-  torch::Tensor position;  ///< where the next keys go, int64 scalar on the CPU's side of the training state, buffer "position"
+  torch::Tensor position;  ///< where the next keys go, int64 scalar, buffer "position"
 };
 TORCH_MODULE(KeyQueue);
 

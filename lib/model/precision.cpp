@@ -1,6 +1,8 @@
 #include "lcr/model/precision.h"
 
+#if defined(__x86_64__)
 #include <cpuid.h>
+#endif
 
 #include "lcr/model/torch_compat.h"
 

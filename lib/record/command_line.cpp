@@ -51,6 +51,7 @@ void apply_file(Options& options, const std::filesystem::path& path, const std::
         const std::string name = in_section ? entry.string_key.substr(dot + 1) : entry.string_key;
         if (in_section && std::find(kExperimentIds.begin(), kExperimentIds.end(), section) == kExperimentIds.end())
           fail("{}: section [{}] is no experiment; there are {}", source, section, join(kExperimentIds, ", "));
+        if (name == "preset" || name == "config" || name == "worker-run" || name == "help") fail("{}: '{}' belongs on the command line, not in a file", source, name);
         Options scratch;  // settings of other experiments are checked too
         set_option(in_section && section != experiment_id ? scratch : options, name, entry.value.empty() ? "" : entry.value.front(), source);
       }
@@ -82,9 +83,9 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, const 
 
   const bool is_path = command.preset.find('/') != std::string::npos || command.preset.ends_with(".ini");
   const auto preset_path = is_path ? std::filesystem::path(command.preset) : home / "presets" / (command.preset + ".ini");
-  if (!std::filesystem::exists(preset_path)) {
+  std::error_code error;
+  if (!std::filesystem::exists(preset_path, error)) {
     std::vector<std::string> known;
-    std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(home / "presets", error))
       if (entry.path().extension() == ".ini") known.push_back(entry.path().stem().string());
     std::sort(known.begin(), known.end());
@@ -115,7 +116,7 @@ std::string help_text(const std::string& program, const std::string& title) {
     std::string value = get_option(defaults, spec);
     if (value.empty() || (std::string_view(spec.name) == "tau" && value == "0")) value = spec.choices.empty() && std::string_view(spec.name) != "tau" ? "none" : "from variant";
     std::string details = fmt::format("default {}", value);
-    if (*spec.unit && std::holds_alternative<std::string Options::*>(spec.member) == false) details += fmt::format(" {}", spec.unit);
+    if (*spec.unit && value != "none") details += fmt::format(" {}", spec.unit);
     if (!spec.active_when.empty()) details += fmt::format("; when {}", spec.active_when);
     text += fmt::format("  --{:<20} {} [{}]\n", spec.name, spec.meaning, details);
     if (!spec.choices.empty()) text += fmt::format("    {:<20} one of: {}\n", "", join(spec.choices, ", "));

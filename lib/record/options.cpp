@@ -1,6 +1,5 @@
 #include "lcr/record/options.h"
 
-#include <cmath>
 #include <set>
 
 #include "lcr/base/error.h"
@@ -11,6 +10,18 @@ namespace lcr {
 bool trains(const Options& o) { return o.method == "moco_v2" || o.method == "moco_bilinear" || o.method == "lcr"; }
 bool uses_gfb(const Options& o) { return o.method == "lcr"; }
 bool uses_network(const Options& o) { return o.method != "raw_pixels"; }
+
+namespace {
+bool has_projections(const Options& o) { return uses_gfb(o) && o.gfb != "mlp"; }
+}  // namespace
+
+bool has_subset(const Options& o) { return has_projections(o) && o.subset != "all"; }
+
+std::string own_pooling(const std::string& method) {
+  if (method == "lcr") return "attention";
+  if (method == "moco_bilinear") return "bilinear";
+  return method == "raw_pixels" ? "none" : "average";
+}
 
 namespace {
 
@@ -25,11 +36,9 @@ bool narrow(const Options& o) { return uses_network(o) && o.arch == "narrow"; }
 bool resnet(const Options& o) { return uses_network(o) && o.arch != "narrow"; }
 bool bottleneck(const Options& o) { return uses_network(o) && (o.arch.starts_with("resnet50") || o.arch == "resnet101"); }
 bool bilinear(const Options& o) { return o.method == "moco_bilinear"; }
-bool fits_cam(const Options& o) { return uses_gfb(o) && o.nu > 0; }
+bool trains_gfb(const Options& o) { return uses_gfb(o) && o.gfb != "random"; }
+bool fits_cam(const Options& o) { return trains_gfb(o) && o.nu > 0; }
 bool has_target(const Options& o) { return fits_cam(o) && o.cam_source != "uniform"; }
-bool has_projections(const Options& o) { return uses_gfb(o) && o.gfb == "max_projections"; }
-
-bool has_subset(const Options& o) { return has_projections(o) && o.subset != "all"; }
 
 OptionSpec row(const char* group, const char* name, OptionSpec::Member member, const char* unit, const char* meaning, double low, double high,
                std::vector<std::string> choices = {}, std::function<bool(const Options&)> active = always, std::string active_when = "",
@@ -43,7 +52,7 @@ OptionSpec control(const char* name, OptionSpec::Member member, const char* unit
 
 std::vector<OptionSpec> make_table() {
   using O = Options;
-  const std::string trained = "the method trains", lcr = "method = lcr", fitted = "method = lcr and nu > 0";
+  const std::string trained = "the method trains", lcr = "method = lcr", fitted = "method = lcr, nu > 0, gfb is not random";
   std::vector<OptionSpec> t;
   const char* g = "Data";
   t.push_back(row(g, "dataset", &O::dataset, "", "data set", 0, 0, {"fashion-mnist", "cifar10", "cifar100", "synthbirds", "cub200"}));
@@ -75,7 +84,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "bilinear-maps", &O::bilinear_maps, "maps", "attention maps of MoCo-Bilinear", 1, 1024, {}, bilinear, "method = moco_bilinear"));
   t.push_back(row(g, "stride-in-1x1", &O::stride_in_1x1, "", "bottlenecks: stride on the first 1x1 convolution (original Caffe models), not on the 3x3", 0, 0, {}, bottleneck, "arch has bottlenecks"));
   t.push_back(row(g, "bn-eps", &O::bn_eps, "", "batch norm's epsilon in the backbone", 1e-12, 1, {}, uses_network, "the method has a network"));
-  t.push_back(row(g, "init", &O::init, "", "backbone weights to start from (.safetensors); empty: random", 0, 0, {}, uses_network, "the method has a network", false));
+  t.push_back(row(g, "init", &O::init, "", "backbone weights to start from (.safetensors); empty: random; the row 'Untrained network' is then the network as read", 0, 0, {}, uses_network, "the method has a network", false));
   g = "Method";
   t.push_back(row(g, "method", &O::method, "", "moco_v2, moco_bilinear, lcr, or a control without training: untrained network, raw_pixels", 0, 0,
                   {"moco_v2", "moco_bilinear", "lcr", "untrained", "raw_pixels"}));
@@ -85,11 +94,11 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "key-bn-groups", &O::key_bn_groups, "groups", "SplitBN: batch norm over this many virtual devices, keys shuffled among them (1: plain)", 1, 1024, {}, trains, trained));
   t.push_back(row(g, "symmetric", &O::symmetric, "", "also contrast the key view as query (MoCo v2 and the paper do not)", 0, 0, {}, trains, trained));
   t.push_back(row(g, "lambda", &O::lambda, "", "weight of the contrastive loss (Table F1)", 0, 1e6, {}, uses_gfb, lcr));
-  t.push_back(row(g, "nu", &O::nu, "", "weight of the KL loss (Table F1)", 0, 1e6, {}, uses_gfb, lcr));
+  t.push_back(row(g, "nu", &O::nu, "", "weight of the KL loss (Table F1)", 0, 1e6, {}, trains_gfb, "method = lcr and gfb is not random"));
   t.push_back(row(g, "gfb", &O::gfb, "", "GFB structure: max_projections; mlp (Table E1); random: untrained max_projections", 0, 0, {"max_projections", "mlp", "random"}, uses_gfb, lcr));
-  t.push_back(row(g, "projections", &O::projections, "", "K, linear projections of the GFB (Figure D1)", 1, 65536, {}, has_projections, "gfb = max_projections"));
+  t.push_back(row(g, "projections", &O::projections, "", "K, linear projections of the GFB (Figure D1)", 1, 65536, {}, has_projections, "the gfb has projections"));
   const std::string switched = "subset is not all";
-  t.push_back(row(g, "subset", &O::subset, "", "projections in use after subset-epoch (Figure B2): those of highest variance, or random others", 0, 0, {"all", "top_variance", "random"}, has_projections, "gfb = max_projections"));
+  t.push_back(row(g, "subset", &O::subset, "", "projections in use after subset-epoch (Figure B2): those of highest variance, or random others", 0, 0, {"all", "top_variance", "random"}, has_projections, "the gfb has projections"));
   t.push_back(row(g, "subset-size", &O::subset_size, "projections", "how many are kept", 1, 65536, {}, has_subset, switched));
   t.push_back(row(g, "subset-epoch", &O::subset_epoch, "epochs", "after which the choice is made", 1, 100000, {}, has_subset, switched));
   t.push_back(row(g, "subset-images", &O::subset_images, "", "images whose projections' variance ranks them (test: as the authors' code)", 0, 0, {"train", "test"}, has_subset, switched));
@@ -99,7 +108,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "kl-axis", &O::kl_axis, "", "softmax over all positions, or over each row alone", 0, 0, {"rows", "positions"}, fits_cam, fitted));
   t.push_back(row(g, "tau", &O::tau, "", "temperature of both softmaxes in the KL loss", kSmall, 1000, {}, fits_cam, fitted));
   t.push_back(row(g, "cam-scale", &O::cam_scale, "", "scaling of each image's GradCAM before its softmax", 0, 0, {"none", "max", "minmax"}, has_target, fitted));
-  t.push_back(row(g, "mask-norm", &O::mask_norm, "", "min-max normalisation of the mask in training: per batch, per image, none", 0, 0, {"batch", "image", "none"}, uses_gfb, lcr));
+  t.push_back(row(g, "mask-norm", &O::mask_norm, "", "min-max normalisation of the mask in training: per batch, per image, none", 0, 0, {"batch", "image", "none"}, fits_cam, fitted));
   t.push_back(row(g, "detach-target", &O::detach_target, "", "stop the KL's gradient at the GradCAM target", 0, 0, {"yes", "no"}, has_target, fitted));
   t.push_back(row(g, "kl-reduction", &O::kl_reduction, "", "sum over all, sum / batch, or mean over all elements", 0, 0, {"sum", "batchmean", "mean"}, fits_cam, fitted));
   t.push_back(row(g, "gfb-bn-updates", &O::gfb_bn_updates, "", "updates of the GFB's BN statistics a step: q, k and q features (as_authors) or q once", 0, 0, {"as_authors", "once"}, uses_gfb, lcr));
@@ -231,6 +240,9 @@ void check_consistency(const Options& o) {
     if (has_subset(o) && o.subset_size * (o.subset == "random" ? 2 : 1) > o.projections)
       fail("subset-size = {} does not fit: projections = {}{}", o.subset_size, o.projections, o.subset == "random" ? ", of which as many of highest variance are left out" : "");
     if (has_subset(o) && o.subset_epoch >= o.epochs) fail("subset-epoch = {} is not before the last of epochs = {}", o.subset_epoch, o.epochs);
+    if (uses_gfb(o) && o.gfb == "mlp" && o.subset != "all") fail("subset = {}: gfb = mlp has no projections to choose from", o.subset);
+    for (const auto epoch : parse_epochs(o.pin_epochs))
+      if (epoch > o.epochs) fail("pin-epochs = '{}': {} is beyond epochs = {}", o.pin_epochs, epoch, o.epochs);
     if (o.blur_sigma_min > o.blur_sigma_max) fail("blur-sigma-min = {} is above blur-sigma-max = {}", o.blur_sigma_min, o.blur_sigma_max);
   }
   if (o.test_resize != 0 && o.test_resize < o.image_size)

@@ -105,8 +105,13 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text);
 /// "30,60" as numbers, each at least 1; empty: none. Throws UserError.
 std::vector<std::int64_t> parse_epochs(const std::string& text);
 
+/// The pooling that a method is judged by: "attention" for LCR (Weight Average Pooling), "bilinear" for MoCo-Bilinear, "average" for
+/// other networks, "none" for raw pixels.
+std::string own_pooling(const std::string& method);
+
 bool trains(const Options& options);    ///< the method updates weights
 bool uses_gfb(const Options& options);  ///< the method has a GradCAM Fitting Branch
 bool uses_network(const Options& options);
+bool has_subset(const Options& options);  ///< it changes to a subset of its projections at an epoch
 
 }  // namespace lcr

@@ -30,7 +30,7 @@ void RunStore::begin(const RunIdentity& run, const Options& options) const {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) fail("{}: cannot be made: {}", path.string(), error.message());
-  std::string ini = "# All options of this run, resolved.\n";
+  std::string ini = "# The options that make this run, resolved (initial weights and data apart: see identity.txt).\n";
   for (const auto& spec : option_table())
     if (spec.identity && spec.active(options)) ini += fmt::format("{} = {}\n", spec.name, get_option(options, spec));
   write_atomic(path / "config.ini", ini);

@@ -58,7 +58,7 @@ class RunStore {
   /// another identity.
   std::optional<RunResult> find(const RunIdentity& run) const;
 
-  /// Makes the run's directory and writes identity.txt and config.ini (all options, resolved).
+  /// Makes the run's directory and writes identity.txt and config.ini (the options of its identity, resolved; not --init).
   void begin(const RunIdentity& run, const Options& options) const;
 
   /// Writes result.json: from now on the run is done.

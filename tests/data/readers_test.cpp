@@ -1,9 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cmath>
 #include <cstdlib>
-#include <numeric>
 
 #include "lcr/data/cifar.h"
 #include "lcr/data/cub200.h"

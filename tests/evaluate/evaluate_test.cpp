@@ -2,7 +2,6 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "lcr/data/synth_birds.h"
 #include "lcr/evaluate/features.h"

@@ -3,7 +3,6 @@
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
@@ -25,8 +24,13 @@ struct Outcome {
 
 class Programs : public ::testing::Test {
  protected:
+  /// A command with the path of its program.
+  static std::string program(const std::string& command) {
+    const auto blank = command.find(' ');
+    return "'" + std::string(LCR_BIN) + "/" + command.substr(0, blank) + "'" + (blank == std::string::npos ? "" : command.substr(blank));
+  }
   Outcome run(const std::string& command) {
-    const std::string line = "cd '" + folder.path().string() + "' && OMP_WAIT_POLICY=passive " + std::string(LCR_BIN) + "/" + command + " >out.txt 2>err.txt </dev/null";
+    const std::string line = "cd '" + folder.path().string() + "' && OMP_WAIT_POLICY=passive " + program(command) + " >out.txt 2>err.txt </dev/null";
     const int status = std::system(line.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder / "out.txt"), read_text(folder / "err.txt")};
   }
@@ -57,7 +61,13 @@ class Programs : public ::testing::Test {
 };
 
 TEST_F(Programs, BadCommandLines) {
-  const std::string c1 = "cifar100_baseline ";
+  write_fashion("data");
+  const std::string c1 = "cifar100_baseline --data-dir data ";
+  expect_refused(c1 + "--limit-test 1", "at least 2");
+  expect_refused(c1 + "--limit-train 8", "fewer than one batch");
+  expect_refused(c1 + "--gfb mlp --subset random", "gfb = mlp");
+  expect_refused(c1 + "--pin-epochs 1000", "beyond epochs");
+  expect_refused(c1 + "--results " + std::string(300, 'x'), "xxx");
   expect_refused(c1 + "--no-such-option 3", "no-such-option");
   expect_refused(c1 + "--preset nope", "nope");
   expect_refused(c1 + "--projections 0", "projections = '0'");
@@ -203,9 +213,10 @@ TEST_F(Programs, InitialWeightsArePartOfTheIdentityAndChecked) {
 
 TEST_F(Programs, ASignalStopsWithCodeThreeAndWithoutAResult) {
   write_fashion("data");
-  // 100,000 epochs do not end by themselves; timeout passes SIGINT to the program after three seconds.
-  const std::string program = std::string(LCR_BIN) + "/" + tiny;
-  const std::string line = "cd '" + folder.path().string() + "' && timeout --preserve-status --signal=INT 3 " + program.substr(0, program.find("--epochs")) + "--epochs 100000 --threads 2 --jobs 2 >out.txt 2>err.txt </dev/null; echo $? >code.txt";
+  // 100,000 epochs do not end by themselves. Once the first control has finished, one SIGTERM.
+  const std::string command = program(tiny.substr(0, tiny.find("--epochs")) + "--epochs 100000 --threads 2 --jobs 2");
+  const std::string line = "cd '" + folder.path().string() + "' && { " + command + " >out.txt 2>err.txt </dev/null & }; pid=$!; "
+                           "for i in $(seq 600); do ls runs/*/result.json >/dev/null 2>&1 && break; sleep 0.1; done; kill -TERM $pid; wait $pid; echo $? >code.txt";
   ASSERT_EQ(std::system(line.c_str()), 0);
   EXPECT_EQ(read_text(folder / "code.txt"), "3\n") << read_text(folder / "err.txt");
   EXPECT_NE(read_text(folder / "err.txt").find("stopped"), std::string::npos) << read_text(folder / "err.txt");
@@ -221,8 +232,8 @@ TEST_F(Programs, ASignalStopsWithCodeThreeAndWithoutAResult) {
 
 TEST_F(Programs, TwoProgramsTrainARunOnce) {
   write_fashion("data");
-  const std::string program = std::string(LCR_BIN) + "/" + tiny;
-  const std::string line = "cd '" + folder.path().string() + "' && (" + program + "--results a >a.txt 2>&1 & " + program + "--results b >b.txt 2>&1; code=$?; wait; exit $code)";
+  const std::string command = program(tiny);
+  const std::string line = "cd '" + folder.path().string() + "' && (" + command + "--results a >a.txt 2>&1 & " + command + "--results b >b.txt 2>&1; code=$?; wait; exit $code)";
   ASSERT_EQ(std::system(line.c_str()), 0) << read_text(folder / "b.txt");
   EXPECT_EQ(read_text(folder / "a/c1.csv"), read_text(folder / "b/c1.csv"));  // wall times included: each run was trained by one of them
 }

@@ -95,6 +95,10 @@ TEST(Identity, OnlyActiveOptionsCount) {
             hash({{"variant", "algorithm_a1"}, {"cam-scale", "max"}, {"mask-norm", "image"}}));
   EXPECT_EQ(hash({{"nu", "0"}, {"tau", "0.9"}}), hash({{"nu", "0"}}));
   EXPECT_EQ(hash({{"method", "untrained"}}), hash({{"method", "untrained"}, {"epochs", "3"}, {"lr", "1"}}));
+  // What a structure does not use does not count; what it uses does.
+  EXPECT_EQ(hash({{"gfb", "random"}}), hash({{"gfb", "random"}, {"nu", "0.5"}, {"tau", "1"}, {"mask-norm", "none"}}));
+  EXPECT_NE(hash({{"gfb", "random"}}), hash({{"gfb", "random"}, {"projections", "64"}}));
+  EXPECT_EQ(hash({{"gfb", "mlp"}}), hash({{"gfb", "mlp"}, {"projections", "64"}}));
   // Control options never count.
   EXPECT_EQ(hash({}), hash({{"threads", "7"}, {"device", "cuda"}, {"jobs", "3"}, {"results", "elsewhere"}}));
 }
