@@ -1,5 +1,6 @@
 // SynthBirds: procedurally drawn birds whose classes differ in their parts alone (colours, beak, tail, crest, wing pattern),
-// among other objects on cluttered backgrounds, with the true mask of the bird. No download, and localisation can be measured.
+// among other objects on cluttered backgrounds, with the true mask of the bird (thin twigs that cross it count as bird). No
+// download, and localisation can be measured.
 #pragma once
 
 #include <cstdint>

@@ -107,6 +107,31 @@ TEST(Gradients, UndetachedTargetHoldsTheInnerGradientFixed) {
   EXPECT_FALSE(grad_cam(scalar(leaf), leaf, true).requires_grad());
 }
 
+TEST(SinglePrecision, EachOperationAgreesWithDouble) {
+  const auto mask = doubles({4, 7, 7}, "mask").abs(), target = doubles({4, 7, 7}, "target").abs(), map = doubles({4, 16, 7, 7}, "map").abs();
+  const auto head = doubles({16}, "head");
+  const auto single = [](const torch::Tensor& x) { return x.to(torch::kFloat32); };
+  const auto expect = [](const torch::Tensor& actual, const torch::Tensor& expected, const std::string& what) {
+    EXPECT_EQ(actual.scalar_type(), torch::kFloat32) << what;
+    EXPECT_LE((actual.to(torch::kDouble) - expected).norm().item<double>(), 1e-5 * expected.norm().item<double>()) << what;
+  };
+  for (const char* norm : {"batch", "image", "none"}) expect(normalise_mask(single(mask), norm), normalise_mask(mask, norm), norm);
+  for (const char* scale : {"none", "max", "minmax"}) expect(scale_cam(single(mask), scale), scale_cam(mask, scale), scale);
+  for (const char* axis : {"rows", "positions"})
+    for (const char* reduction : {"sum", "batchmean", "mean"})
+      expect(rationale_loss(single(mask), single(target), {axis, 0.4, reduction}), rationale_loss(mask, target, {axis, 0.4, reduction}), axis);
+  const auto cam = [](const torch::Tensor& x, const torch::Tensor& weight) {
+    const auto leaf = x.clone().requires_grad_(true);
+    return grad_cam((leaf.square().mean({2, 3}) * weight).sum(), leaf, true);
+  };
+  expect(cam(single(map), single(head)), cam(map, head), "grad_cam");
+  KeyQueue queue(16, 32, 0);
+  const auto q = torch::nn::functional::normalize(doubles({4, 16}, "q")), k = torch::nn::functional::normalize(doubles({4, 16}, "k"));
+  const auto loss = contrastive_loss(queue->logits(single(q), single(k)), 0.2);
+  queue->to(torch::kDouble);
+  expect(loss, contrastive_loss(queue->logits(q, k), 0.2), "contrastive_loss");
+}
+
 TEST(RationaleLoss, IsTorchsKlDivergence) {
   const auto mask = doubles({2, 3, 4}, "mask"), target = doubles({2, 3, 4}, "target");
   const auto expected = torch::nn::functional::kl_div((mask.view({2, -1}) / 0.4).log_softmax(-1), (target.view({2, -1}) / 0.4).softmax(-1),

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
 
 #include "lcr/base/files.h"
+#include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
 #include "lcr/record/results_csv.h"
 #include "support/files.h"
@@ -96,6 +99,36 @@ TEST_F(Programs, BadData) {
   std::filesystem::create_directories(folder / "data/cifar-100-binary");
   write_bytes(folder / "data/cifar-100-binary/train.bin", std::string(3000, 'x'));
   expect_refused("cifar100_baseline --data-dir data --dataset cifar100", "3074-byte records");
+}
+
+TEST_F(Programs, FashionMnistIsFetchedWhereItIsNowhere) {
+  write_fashion("source");
+  nlohmann::json files = nlohmann::json::array();
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "source/fashion-mnist"))
+    files.push_back({{"name", entry.path().filename().string() + ".gz"}, {"url", "file://" + entry.path().string()}, {"sha256", sha256_file(entry.path())}});
+  const std::filesystem::path home = folder / "home";
+  std::filesystem::create_directories(home / "datasets");
+  std::filesystem::copy(std::filesystem::path(LCR_SOURCE_DIR) / "presets", home / "presets");
+  const auto write_descriptor = [&] {
+    write_atomic(home / "datasets/fashion-mnist.json", nlohmann::json{{"name", "fashion-mnist"}, {"title", "toy"}, {"licence", "none"}, {"citation", ""}, {"files", files}}.dump());
+  };
+  write_descriptor();
+  ::setenv("LCR_HOME", home.c_str(), 1);
+  const Outcome fetched = run(tiny + "--dry-run");
+  EXPECT_EQ(fetched.code, 0) << fetched.err;
+  EXPECT_NE(fetched.err.find("Fetching"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(folder / "data/fashion-mnist/train-images-idx3-ubyte.gz"));
+  const Outcome again = run(tiny + "--dry-run");
+  EXPECT_EQ(again.code, 0);
+  EXPECT_EQ(again.err.find("Fetching"), std::string::npos);
+  std::filesystem::remove_all(folder / "data");
+  for (auto& file : files) file["sha256"] = std::string(64, '0');
+  write_descriptor();
+  const Outcome tampered = run(tiny + "--dry-run");
+  ::unsetenv("LCR_HOME");
+  EXPECT_EQ(tampered.code, 2);
+  EXPECT_NE(tampered.err.find("SHA-256"), std::string::npos) << tampered.err;
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "data/fashion-mnist"));
 }
 
 TEST_F(Programs, UnwritableResults) {
