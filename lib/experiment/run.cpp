@@ -185,18 +185,20 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
       // The scores of a run that switches begin after the switch: those before belong to the trunk.
       const bool counts = evaluates && (!switches || log.epoch > options.subset_epoch);
       if (counts) {
-        if (switches && options.subset_scope == "test_only") method.gfb()->select(chosen);
+        const bool only_now = switches && options.subset_scope == "test_only";
+        if (only_now) method.gfb()->select(chosen);
         const Evaluation& scores = history[log.epoch] = evaluate(method.encoder(), method.gfb(), data, labels, options, device, threads);
-        if (switches && options.subset_scope == "test_only") method.gfb()->select({});
         if (const double rank1 = scores.at(own_pooling(options.method)).rank1; rank1 > best_rank1) {
           best_rank1 = rank1;
-          trainer.save(checkpoint(directory, "best_rank1"), identity.hash, log.epoch);
+          trainer.save(checkpoint(directory, "best_rank1"), identity.hash, log.epoch);  // with the selection that it was evaluated with
         }
+        if (only_now) method.gfb()->select({});
       }
       if (std::find(pinned.begin(), pinned.end(), log.epoch) != pinned.end()) trainer.save(checkpoint(directory, fmt::format("epoch-{}", log.epoch)), identity.hash, log.epoch);
       epochs_csv += epochs_row(log, counts ? &history.at(log.epoch) : nullptr, poolings, options.batch_size);
       write_atomic(directory / "epochs.csv", epochs_csv);
     }
+    if (records && switches) method.gfb()->select(chosen);
     if (records) trainer.save(checkpoint(directory, "last"), identity.hash, options.epochs);
   }
   if (!records) return;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
+#include "lcr/data/safetensors.h"
 #include "lcr/record/results_csv.h"
 #include "support/files.h"
 
@@ -226,6 +228,20 @@ TEST_F(Programs, SubsetsBranchFromTheirTrunkWithTheSameResult) {
       ++found;
     }
   EXPECT_EQ(found, 1);
+  // Used at test only, the subset still belongs to what is stored, so that a stored run evaluates as it was recorded.
+  ASSERT_EQ(run(switched + "--subset-scope test_only --results test-only --runs test-only-runs").code, 0);
+  int checked = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "test-only-runs")) {
+    if (entry.path().extension() != ".safetensors" || entry.path().string().find("-lcr-") == std::string::npos) continue;
+    const auto file = read_safetensors(entry.path());
+    const auto& selection = file.tensors.at("method.gfb.selection");
+    ASSERT_EQ(selection.shape, std::vector<std::int64_t>{6});
+    std::vector<float> values(6);
+    std::memcpy(values.data(), file.bytes.data() + selection.begin, 24);
+    EXPECT_EQ(std::count(values.begin(), values.end(), 1.0F), 2) << entry.path();
+    ++checked;
+  }
+  EXPECT_EQ(checked, 2);
   expect_refused_at("results/none", options + "--subset random --subset-size 4 --subset-epoch 1", "subset-size = 4");
   expect_refused_at("results/none", options + "--subset top_variance --subset-size 7 --subset-epoch 1", "subset-size = 7");
   expect_refused_at("results/none", options + "--subset top_variance --subset-size 2 --subset-epoch 3", "subset-epoch = 3");
