@@ -6,12 +6,14 @@
 
 namespace lcr {
 
-TwoViewLoader::TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers)
+TwoViewLoader::TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank, int ranks)
     : set_(set),
       options_(options),
       seed_(seed),
       epoch_(epoch),
       batch_count_(set.count() / options.batch_size),
+      share_(options.batch_size / ranks),
+      first_(rank * share_),
       order_(random_permutation(CounterRng(RngKey(seed, "epoch order"), static_cast<std::uint32_t>(epoch)), set.count())),
       capacity_(workers + 1) {
   try {
@@ -66,10 +68,10 @@ void TwoViewLoader::work() {
 }
 
 TwoViewBatch TwoViewLoader::make(std::int64_t batch) const {
-  const std::int64_t n = options_.batch_size, size = options_.image_size, bytes = size * size * 3;
+  const std::int64_t n = share_, start = batch * options_.batch_size + first_, size = options_.image_size, bytes = size * size * 3;
   const RngKey key(seed_, "augmentation");
   TwoViewBatch out;
-  out.samples.assign(order_.begin() + batch * n, order_.begin() + (batch + 1) * n);
+  out.samples.assign(order_.begin() + start, order_.begin() + start + n);
   std::uint32_t view_index = 0;
   for (auto* views : {&out.query, &out.key}) {
     views->resize(static_cast<std::size_t>(n * bytes));

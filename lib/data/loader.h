@@ -21,11 +21,11 @@ struct TwoViewBatch {
 
 /// Delivers the batches of one epoch in order. The order of samples and every view depend on (seed, epoch, sample, view)
 /// alone, whatever the number of workers. At most `workers + 1` batches are held at a time. The last, smaller batch of an
-/// epoch is dropped.
+/// epoch is dropped. Of several ranks each has a loader of its own, which delivers its consecutive share of every batch.
 class TwoViewLoader {
  public:
   /// `set` and `options` must outlive the loader.
-  TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers);
+  TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank = 0, int ranks = 1);
   ~TwoViewLoader();
   TwoViewLoader(const TwoViewLoader&) = delete;
   TwoViewLoader& operator=(const TwoViewLoader&) = delete;
@@ -43,6 +43,7 @@ class TwoViewLoader {
   const Options& options_;
   std::uint64_t seed_;
   std::int64_t epoch_, batch_count_;
+  std::int64_t share_, first_;  ///< images of each batch that are delivered, and where in the batch they start
   std::vector<std::int64_t> order_;
   std::mutex mutex_;
   std::condition_variable ready_, room_;

@@ -168,7 +168,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
         const torch::Tensor variance = projection_variance(method.encoder(), method.gfb(), options.subset_images == "test" ? data.test : data.train, options, device, threads);
         chosen = choose_projections(variance, options, seed);
         write_selection(directory / "selection.json", variance, chosen);
-        if (options.subset_scope == "train_and_test") method.gfb()->select(chosen);
+        if (options.subset_scope == "train_and_test") trainer.select_projections(chosen);
       }
       const EpochLog log = trainer.run_epoch(
           epoch,

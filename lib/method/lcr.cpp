@@ -26,12 +26,13 @@ std::vector<torch::Tensor> Lcr::trained_parameters() {
 // step, which differs by a first update that changes nothing), backward and SGD (train/trainer.cpp).
 StepLoss Lcr::contrast(const torch::Tensor& x_q, const torch::Tensor& x_k, std::int64_t step, int direction) {
   const auto [feature_map, q] = query_(x_q);                            // q: N x C;  feat_map: N x 2048 x 7 x 7 in the paper
-  const auto [key_feature_map, k] = encode_keys(x_k, step, direction);  // k: N x C, no gradient to keys
+  const bool bn_as_authors = options_.gfb_bn_updates == "as_authors";
+  const auto [key_feature_map, k] = encode_keys(x_k, step, direction, bn_as_authors);  // k: N x C, no gradient to keys
   const ContrastiveLogits logits = queue_->logits(q, k);                // logits_pos: N x 1;  logits_neg: N x Q
   const torch::Tensor contrastive = contrastive_loss(logits, options_.temperature);
   new_keys_.push_back(k);
 
-  if (options_.gfb_bn_updates == "as_authors") {
+  if (bn_as_authors) {
     // The authors' code sends the q and then the k features through the branch for a second contrastive loss that it never
     // uses; what remains of it are two more updates of the branch's BN statistics.
     const torch::NoGradGuard no_grad;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "lcr/method/ranks.h"
 #include "lcr/model/encoder.h"
 #include "lcr/model/gfb.h"
 #include "lcr/model/weights.h"
@@ -32,12 +33,27 @@ class Method : public torch::nn::Module {
   virtual StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) = 0;
   /// Enqueues the step's keys: after the backward pass, which still needs the queue as it was.
   virtual void finish_step() = 0;
+  /// Makes this the replica of one rank of a data-parallel group: keys are then shuffled among the ranks and enqueued from all
+  /// of them. `group` must outlive the steps; gradients are the trainer's to average.
+  void join(RankGroup& group, int rank) {
+    group_ = &group;
+    rank_ = rank;
+  }
   /// What SGD updates, in a fixed order.
   virtual std::vector<torch::Tensor> trained_parameters() = 0;
   /// The network that is evaluated.
   virtual Encoder& encoder() = 0;
   /// The branch that makes the attention mask; null for methods without one.
   virtual GradCamFittingBranch gfb() { return nullptr; }
+
+ protected:
+  int rank_count() const { return group_ ? group_->size() : 1; }
+  int rank() const { return rank_; }
+  torch::Tensor all_gather(const torch::Tensor& tensor) const { return group_ ? group_->all_gather(rank_, tensor) : tensor; }
+
+ private:
+  RankGroup* group_ = nullptr;
+  int rank_ = 0;
 };
 
 /// Makes the method that the options name, its weights drawn from the seed.

@@ -27,26 +27,27 @@ StepLoss MoCoV2::step(const torch::Tensor& query_view, const torch::Tensor& key_
 }
 
 void MoCoV2::finish_step() {
-  for (const auto& keys : new_keys_) queue_->enqueue(keys);
+  for (const auto& keys : new_keys_) queue_->enqueue(all_gather(keys));
   new_keys_.clear();
 }
 
 StepLoss MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction) {
   const torch::Tensor q = query_(query_view).embedding;
-  const torch::Tensor k = encode_keys(key_view, step, direction).embedding;
+  const torch::Tensor k = encode_keys(key_view, step, direction, false).embedding;
   const torch::Tensor loss = contrastive_loss(queue_->logits(q, k), options_.temperature);
   new_keys_.push_back(k);
   return {loss, loss.detach(), torch::zeros_like(loss.detach()), {}, {}};
 }
 
-Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction) {
+Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction, bool with_feature_map) {
   const torch::NoGradGuard no_grad;
-  if (options_.key_bn_groups == 1) return key_(key_view);
-  const auto order = random_permutation(CounterRng(RngKey(seed_, "shuffling BN"), static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(direction)), key_view.size(0));
+  if (options_.key_bn_groups == 1 && rank_count() == 1) return key_(key_view);
+  const std::int64_t share = key_view.size(0), first = rank() * share;
+  const auto order = random_permutation(CounterRng(RngKey(seed_, "shuffling BN"), static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(direction)), share * rank_count());
   const torch::Tensor shuffle = torch::tensor(order, torch::TensorOptions().dtype(torch::kLong).device(key_view.device()));
-  const torch::Tensor restore = shuffle.argsort();
-  const Encoded shuffled = key_(key_view.index_select(0, shuffle));
-  return {shuffled.feature_map.index_select(0, restore), shuffled.embedding.index_select(0, restore)};
+  const torch::Tensor restore = shuffle.argsort().narrow(0, first, share);
+  const Encoded shuffled = key_(all_gather(key_view).index_select(0, shuffle.narrow(0, first, share)));
+  return {with_feature_map ? all_gather(shuffled.feature_map).index_select(0, restore) : torch::Tensor(), all_gather(shuffled.embedding).index_select(0, restore)};
 }
 
 }  // namespace lcr

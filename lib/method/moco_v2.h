@@ -17,9 +17,10 @@ class MoCoV2 : public Method {
   KeyQueue& queue() { return queue_; }
 
  protected:
-  /// The key view through the key encoder, without gradient. With key_bn_groups > 1 the batch is shuffled among the groups first
-  /// and put back after, so that a key's BN statistics are not those of its query (shuffling BN).
-  Encoded encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction);
+  /// The key view through the key encoder, without gradient. With several ranks, or key_bn_groups > 1, the whole batch is shuffled
+  /// among all ranks and groups first and put back after, so that a key's BN statistics are not those of its query (shuffling BN).
+  /// The feature map comes back only where it is asked for: gathering it from all ranks is dear.
+  Encoded encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction, bool with_feature_map);
   /// One direction's loss; the keys it used are appended to new_keys_.
   virtual StepLoss contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction);
 

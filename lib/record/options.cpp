@@ -91,7 +91,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "queue-size", &O::queue_size, "keys", "Q, a multiple of the batch size", 1, kMany, {}, trains, trained));
   t.push_back(row(g, "key-momentum", &O::key_momentum, "", "m of the key encoder", 0, 1, {}, trains, trained));
   t.push_back(row(g, "temperature", &O::temperature, "", "t of the contrastive loss", kSmall, 1000, {}, trains, trained));
-  t.push_back(row(g, "key-bn-groups", &O::key_bn_groups, "groups", "SplitBN: batch norm over this many virtual devices, keys shuffled among them (1: plain)", 1, 1024, {}, trains, trained));
+  t.push_back(row(g, "key-bn-groups", &O::key_bn_groups, "groups", "SplitBN: batch norm over this many virtual devices on each rank, keys shuffled among all of them (1: plain)", 1, 1024, {}, trains, trained));
   t.push_back(row(g, "symmetric", &O::symmetric, "", "also contrast the key view as query (MoCo v2 and the paper do not)", 0, 0, {}, trains, trained));
   t.push_back(row(g, "lambda", &O::lambda, "", "weight of the contrastive loss (Table F1)", 0, 1e6, {}, uses_gfb, lcr));
   t.push_back(row(g, "nu", &O::nu, "", "weight of the KL loss (Table F1)", 0, 1e6, {}, trains_gfb, "method = lcr and gfb is not random"));
@@ -115,6 +115,7 @@ std::vector<OptionSpec> make_table() {
   g = "Training";
   t.push_back(row(g, "epochs", &O::epochs, "epochs", "length of the training and of its cosine schedule", 1, 100000, {}, trains, trained));
   t.push_back(row(g, "batch-size", &O::batch_size, "images", "N; the last, smaller batch of an epoch is dropped", 1, 65536, {}, trains, trained));
+  t.push_back(row(g, "ranks", &O::ranks, "ranks", "data-parallel ranks that share each batch and the threads; on CUDA they take the devices in turn", 1, 1024, {}, trains, trained));
   t.push_back(row(g, "lr", &O::lr, "", "initial learning rate, cosine to 0 by epoch", 0, 1000, {}, trains, trained));
   t.push_back(row(g, "sgd-momentum", &O::sgd_momentum, "", "momentum of SGD", 0, 0.9999, {}, trains, trained));
   t.push_back(row(g, "weight-decay", &O::weight_decay, "", "of all parameters", 0, 1, {}, trains, trained));
@@ -234,9 +235,10 @@ void check_consistency(const Options& o) {
     if (o.queue_size % o.batch_size != 0)
       fail("queue-size = {} is not a multiple of batch-size = {}; choose, for example, {}", o.queue_size, o.batch_size,
            (o.queue_size / o.batch_size + 1) * o.batch_size);
-    if (o.batch_size % o.key_bn_groups != 0)
-      fail("batch-size = {} is not a multiple of key-bn-groups = {}", o.batch_size, o.key_bn_groups);
-    if (o.batch_size / o.key_bn_groups < 2) fail("batch norm needs at least 2 images a group: raise batch-size = {} or lower key-bn-groups = {}", o.batch_size, o.key_bn_groups);
+    const std::int64_t groups = o.ranks * o.key_bn_groups;
+    if (o.batch_size % groups != 0) fail("batch-size = {} is not a multiple of ranks x key-bn-groups = {} x {}", o.batch_size, o.ranks, o.key_bn_groups);
+    if (o.batch_size / groups < 2)
+      fail("batch norm needs at least 2 images a group: raise batch-size = {} or lower ranks = {} or key-bn-groups = {}", o.batch_size, o.ranks, o.key_bn_groups);
     if (has_subset(o) && o.subset_size * (o.subset == "random" ? 2 : 1) > o.projections)
       fail("subset-size = {} does not fit: projections = {}{}", o.subset_size, o.projections, o.subset == "random" ? ", of which as many of highest variance are left out" : "");
     if (has_subset(o) && o.subset_epoch >= o.epochs) fail("subset-epoch = {} is not before the last of epochs = {}", o.subset_epoch, o.epochs);

@@ -51,6 +51,7 @@ struct Options {
 
   // Training.
   std::int64_t epochs = 100, batch_size = 128;
+  std::int64_t ranks = 1;
   double lr = 0.03, sgd_momentum = 0.9, weight_decay = 1e-4;
   std::string precision = "auto";
   std::int64_t eval_every = 1;

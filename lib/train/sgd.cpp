@@ -16,18 +16,24 @@ void Sgd::zero_grad() {
   for (auto& parameter : parameters_) parameter.mutable_grad().reset();
 }
 
+std::vector<torch::Tensor> Sgd::gradients() const {
+  std::vector<torch::Tensor> gradients;
+  for (const auto& parameter : parameters_)
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  return gradients;
+}
+
 void Sgd::step(double lr) {
   const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> parameters, gradients, velocities;
+  std::vector<torch::Tensor> parameters, velocities;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (!parameters_[i].grad().defined()) continue;
     parameters.push_back(parameters_[i]);
-    gradients.push_back(parameters_[i].grad());
     velocities.push_back(velocities_[i]);
   }
   if (parameters.empty()) return;
   at::_foreach_mul_(velocities, momentum_);
-  at::_foreach_add_(velocities, gradients, 1.0);
+  at::_foreach_add_(velocities, gradients(), 1.0);
   at::_foreach_add_(velocities, parameters, weight_decay_);
   at::_foreach_add_(parameters, velocities, -lr);
 }

@@ -12,6 +12,8 @@ class Sgd {
  public:
   Sgd(std::vector<torch::Tensor> parameters, double momentum, double weight_decay);
   void zero_grad();
+  /// The gradients there are, in the parameters' order.
+  std::vector<torch::Tensor> gradients() const;
   /// Parameters without a gradient are left alone, their velocity too.
   void step(double lr);
   /// One velocity a parameter, in the parameters' order; zero before the first step (which gives the same as v = d).

@@ -1,5 +1,9 @@
 #include "lcr/train/trainer.h"
 
+#include <ATen/Parallel.h>
+#include <c10/core/DeviceGuard.h>
+#include <torch/cuda.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -30,23 +34,53 @@ std::shared_ptr<Method> prepare(std::shared_ptr<Method> method, const torch::Dev
   return method;
 }
 
+/// CUDA devices from `first` on, in turn.
+torch::Device rank_device(const torch::Device& first, int rank) {
+  if (!first.is_cuda()) return first;
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>((first.index() + rank) % static_cast<int>(torch::cuda::device_count()))};
+}
+
 }  // namespace
 
 Trainer::Trainer(std::shared_ptr<Method> method, const Options& options, const ImageSet& train_set, std::uint64_t seed, const torch::Device& device, int threads)
-    : method_(prepare(std::move(method), device)),
-      options_(options),
+    : options_(options),
       train_set_(train_set),
       seed_(seed),
-      device_(device),
-      workers_(device.is_cuda() ? threads : std::max(1, threads / 2)),  // on the CPU the loader shares the cores with the network
-      sgd_(method_->trained_parameters(), options.sgd_momentum, options.weight_decay) {
+      threads_(std::max(1, threads / static_cast<int>(options.ranks))),
+      ranks_(static_cast<int>(options.ranks)) {
   if (steps_per_epoch() < 1)
     fail("the training set has {} images, fewer than one batch of batch-size = {}", train_set.count(), options.batch_size);
+  for (int rank = 0; rank < ranks_.size(); ++rank) {
+    const torch::Device own = rank_device(device, rank);
+    const auto replica = prepare(rank == 0 ? method : make_method(options, seed), own);
+    replica->join(ranks_, rank);
+    replicas_.push_back({replica, own, Sgd(replica->trained_parameters(), options.sgd_momentum, options.weight_decay)});
+  }
+  broadcast();
+}
+
+void Trainer::select_projections(const std::vector<std::int64_t>& chosen) {
+  for (auto& replica : replicas_) replica.method->gfb()->select(chosen);
 }
 
 EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps) {
   const auto start = std::chrono::steady_clock::now();
-  TwoViewLoader loader(train_set_, options_, seed_, epoch, workers_);
+  EpochLog log;
+  ranks_.run([&](int rank) {
+    if (ranks_.size() > 1) at::set_num_threads(threads_);  // of this rank's thread
+    const c10::OptionalDeviceGuard guard(replicas_[static_cast<std::size_t>(rank)].device);
+    const EpochLog own = train_rank(rank, epoch, observer, max_steps);
+    if (rank == 0) log = own;
+  });
+  log.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return log;
+}
+
+EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps) {
+  auto& [method, device, sgd] = replicas_[static_cast<std::size_t>(rank)];
+  const int workers = device.is_cuda() ? threads_ : std::max(1, threads_ / 2);  // on the CPU the loader shares the cores with the network
+  TwoViewLoader loader(train_set_, options_, seed_, epoch, workers, rank, ranks_.size());
+  const std::int64_t share = options_.batch_size / ranks_.size();
   EpochLog log;
   log.epoch = epoch + 1;
   log.lr = cosine_lr(options_.lr, epoch, options_.epochs);
@@ -54,41 +88,50 @@ EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer, st
   for (std::int64_t i = 0; i < steps; ++i) {
     if (stop_requested()) throw Interrupted("stopped by a signal; finished runs are kept, this one starts again when asked for");
     const TwoViewBatch batch = loader.next();
-    const torch::Tensor query = to_input(batch.query, options_.batch_size, options_.image_size, device_);
-    const torch::Tensor key = to_input(batch.key, options_.batch_size, options_.image_size, device_);
-    const StepLoss loss = method_->step(query, key, first + i);
-    sgd_.zero_grad();
+    const torch::Tensor query = to_input(batch.query, share, options_.image_size, device);
+    const torch::Tensor key = to_input(batch.key, share, options_.image_size, device);
+    const StepLoss loss = method->step(query, key, first + i);
+    sgd.zero_grad();
     loss.total.backward();
-    sgd_.step(log.lr);
-    method_->finish_step();
-    const double value = loss.total.item<double>();
-    if (!std::isfinite(value))
-      fail("the loss became {} at step {} (contrastive {}, KL {}): lower lr = {} or nu = {}", value, first + i + 1, loss.contrastive.item<double>(),
-           loss.kl.item<double>(), options_.lr, options_.nu);
-    log.loss += value;
-    log.contrastive += loss.contrastive.item<double>();
-    log.kl += loss.kl.item<double>();
+    ranks_.average(rank, sgd.gradients());
+    sgd.step(log.lr);
+    method->finish_step();
+    const torch::Tensor losses = torch::stack({loss.total.detach(), loss.contrastive, loss.kl});
+    ranks_.average(rank, {losses});
+    const auto values = losses.to(torch::kCPU, torch::kDouble);
+    const double total = values[0].item<double>(), contrastive = values[1].item<double>(), kl = values[2].item<double>();
+    if (!std::isfinite(total))
+      fail("the loss became {} at step {} (contrastive {}, KL {}): lower lr = {} or nu = {}", total, first + i + 1, contrastive, kl, options_.lr, options_.nu);
+    log.loss += total;
+    log.contrastive += contrastive;
+    log.kl += kl;
     ++log.steps;
-    observer(first + i + 1, value);
+    if (rank == 0) observer(first + i + 1, total);
   }
   const double n = static_cast<double>(std::max<std::int64_t>(1, log.steps));
   log.loss /= n;
   log.contrastive /= n;
   log.kl /= n;
-  log.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return log;
 }
 
-std::map<std::string, torch::Tensor> Trainer::state() {
+std::map<std::string, torch::Tensor> Trainer::state(Replica& replica) {
   std::map<std::string, torch::Tensor> tensors;
-  for (const auto& item : method_->named_parameters()) tensors["method." + item.key()] = item.value();
-  for (const auto& item : method_->named_buffers()) tensors["method." + item.key()] = item.value();
-  for (std::size_t i = 0; i < sgd_.velocities().size(); ++i) tensors[fmt::format("velocity.{:04}", i)] = sgd_.velocities()[i];
+  for (const auto& item : replica.method->named_parameters()) tensors["method." + item.key()] = item.value();
+  for (const auto& item : replica.method->named_buffers()) tensors["method." + item.key()] = item.value();
+  for (std::size_t i = 0; i < replica.sgd.velocities().size(); ++i) tensors[fmt::format("velocity.{:04}", i)] = replica.sgd.velocities()[i];
   return tensors;
 }
 
+void Trainer::broadcast() {
+  const torch::NoGradGuard no_grad;
+  const auto source = state(replicas_.front());
+  for (std::size_t rank = 1; rank < replicas_.size(); ++rank)
+    for (auto& [name, tensor] : state(replicas_[rank])) tensor.copy_(source.at(name));
+}
+
 void Trainer::save(const std::filesystem::path& path, const std::string& identity, std::int64_t epochs_done) {
-  write_tensors(path, state(), {{"format", kCheckpointFormat}, {"identity", identity}, {"epochs_done", std::to_string(epochs_done)}});
+  write_tensors(path, state(replicas_.front()), {{"format", kCheckpointFormat}, {"identity", identity}, {"epochs_done", std::to_string(epochs_done)}});
 }
 
 std::int64_t Trainer::load(const std::filesystem::path& path, const std::string& identity) {
@@ -102,7 +145,7 @@ std::int64_t Trainer::load(const std::filesystem::path& path, const std::string&
   if (entry("identity") != identity) fail("{}: belongs to run {}, not to {}", path.string(), entry("identity").substr(0, 12), identity.substr(0, 12));
   const auto epochs_done = parse_integer(entry("epochs_done"));
   if (!epochs_done || *epochs_done < 0) fail("{}: bad epochs_done '{}'", path.string(), entry("epochs_done"));
-  auto own = state();
+  auto own = state(replicas_.front());
   for (const auto& [name, tensor] : own) {
     const auto found = file.tensors.find(name);
     if (found == file.tensors.end() || found->second.shape != tensor.sizes().vec()) fail("{}: tensor {} is missing or has another shape", path.string(), name);
@@ -110,6 +153,7 @@ std::int64_t Trainer::load(const std::filesystem::path& path, const std::string&
   if (own.size() != file.tensors.size()) fail("{}: holds {} tensors where the run has {}", path.string(), file.tensors.size(), own.size());
   const torch::NoGradGuard no_grad;
   for (auto& [name, tensor] : own) tensor.copy_(read_tensor(file, name));
+  broadcast();
   return *epochs_done;
 }
 

@@ -29,7 +29,8 @@ using StepObserver = std::function<void(std::int64_t steps_done, double loss)>;
 
 class Trainer {
  public:
-  /// `options` and `train_set` must outlive the trainer. threads: host threads for this run.
+  /// `options` and `train_set` must outlive the trainer. threads: host threads for this run, shared by its ranks. `method` becomes
+  /// rank 0's replica, on `device`; the other ranks get copies of it, on the CUDA devices that follow in turn.
   Trainer(std::shared_ptr<Method> method, const Options& options, const ImageSet& train_set, std::uint64_t seed, const torch::Device& device, int threads);
 
   std::int64_t steps_per_epoch() const { return train_set_.count() / options_.batch_size; }
@@ -38,7 +39,13 @@ class Trainer {
   /// when the loss is no longer finite.
   EpochLog run_epoch(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps);
 
-  Method& method() { return *method_; }
+  /// Rank 0's replica: the one that is evaluated and saved. Between epochs all replicas' trained parameters, key encoders and
+  /// queues are equal; batch norm's running statistics are each rank's own, and rank 0's count (as in PyTorch's
+  /// DistributedDataParallel).
+  Method& method() { return *replicas_.front().method; }
+
+  /// From now on the branch uses only these projections (all if empty), on every rank.
+  void select_projections(const std::vector<std::int64_t>& chosen);
 
   /// Writes the full training state: networks, key encoder, queue, branch with its selection, SGD velocities, epochs done. The
   /// learning rate and all random numbers follow from the epoch and the seed. `identity` is the run's hash.
@@ -49,16 +56,25 @@ class Trainer {
   std::int64_t load(const std::filesystem::path& path, const std::string& identity);
 
  private:
-  /// Every tensor of the training state by the name it has in a checkpoint.
-  std::map<std::string, torch::Tensor> state();
+  struct Replica {
+    std::shared_ptr<Method> method;
+    torch::Device device;
+    Sgd sgd;
+  };
 
-  std::shared_ptr<Method> method_;
+  /// Every tensor of a replica's training state by the name it has in a checkpoint.
+  static std::map<std::string, torch::Tensor> state(Replica& replica);
+  /// Gives every rank the state of rank 0.
+  void broadcast();
+  /// One rank's part of an epoch; returns its log without the time.
+  EpochLog train_rank(int rank, std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps);
+
   const Options& options_;
   const ImageSet& train_set_;
   std::uint64_t seed_;
-  torch::Device device_;
-  int workers_;
-  Sgd sgd_;
+  int threads_;  ///< of each rank
+  RankGroup ranks_;
+  std::vector<Replica> replicas_;
 };
 
 }  // namespace lcr

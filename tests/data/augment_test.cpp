@@ -143,6 +143,29 @@ TEST(Loader, SameBatchesWhateverTheWorkers) {
   // Destroying it here, with batches under way, must not hang.
 }
 
+TEST(Loader, RanksShareEveryBatch) {
+  const Dataset data = birds();
+  Options options;
+  options.batch_size = 6;
+  options.image_size = 24;
+  TwoViewLoader whole(data.train, options, 3, 2, 1), first(data.train, options, 3, 2, 2, 0, 3), second(data.train, options, 3, 2, 1, 1, 3), third(data.train, options, 3, 2, 1, 2, 3);
+  for (std::int64_t b = 0; b < whole.batch_count(); ++b) {
+    const TwoViewBatch all = whole.next();
+    TwoViewBatch joined;
+    for (auto* loader : {&first, &second, &third}) {
+      ASSERT_EQ(loader->batch_count(), whole.batch_count());
+      const TwoViewBatch share = loader->next();
+      EXPECT_EQ(share.samples.size(), 2U);
+      joined.samples.insert(joined.samples.end(), share.samples.begin(), share.samples.end());
+      joined.query.insert(joined.query.end(), share.query.begin(), share.query.end());
+      joined.key.insert(joined.key.end(), share.key.begin(), share.key.end());
+    }
+    EXPECT_EQ(joined.samples, all.samples);
+    EXPECT_EQ(joined.query, all.query);
+    EXPECT_EQ(joined.key, all.key);
+  }
+}
+
 TEST(SynthBirds, IsOneFixedSetWithExactMasks) {
   const Dataset one = birds(1), three = birds(3);
   EXPECT_EQ(fingerprint(one.train), fingerprint(three.train));

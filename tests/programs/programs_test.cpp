@@ -287,6 +287,24 @@ TEST_F(Programs, TwoProgramsTrainARunOnce) {
   EXPECT_EQ(read_text(folder / "a/c1.csv"), read_text(folder / "b/c1.csv"));  // wall times included: each run was trained by one of them
 }
 
+TEST_F(Programs, SeveralRanksTrainReproduciblyAsARunOfTheirOwn) {
+  write_fashion("data");
+  const std::string two = tiny + "--ranks 2 --projections 3 --subset top_variance --subset-size 2 --subset-epoch 1 --results ";
+  ASSERT_EQ(run(two + "a --runs runs-a").code, 0);
+  ASSERT_EQ(run(two + "b --runs runs-b").code, 0);
+  ASSERT_EQ(run(tiny + "--projections 3 --subset top_variance --subset-size 2 --subset-epoch 1 --results c").code, 0);
+  const auto a = read_results(folder / "a/c1.csv"), b = read_results(folder / "b/c1.csv"), one = read_results(folder / "c/c1.csv");
+  ASSERT_EQ(a.size(), b.size());
+  ASSERT_EQ(a.size(), one.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i][result_column("value")], b[i][result_column("value")]);
+    EXPECT_EQ(a[i][result_column("run_hash")], b[i][result_column("run_hash")]);
+    const bool trained = a[i][result_column("row")] == "MoCo v2" || a[i][result_column("row")] == "Ours";
+    EXPECT_EQ(a[i][result_column("run_hash")] == one[i][result_column("run_hash")], !trained);
+  }
+  expect_refused(tiny + "--ranks 3", "not a multiple of ranks");
+}
+
 TEST_F(Programs, MaxStepsRecordsNothing) {
   write_fashion("data");
   const Outcome outcome = run(tiny + "--max-steps 2");

@@ -51,6 +51,8 @@ TEST(Options, BadValuesAreRefusedWithNameAndSource) {
 TEST(Options, ConsistencyIsChecked) {
   expect_user_error([] { check_consistency(resolved({{"queue-size", "1000"}, {"batch-size", "128"}})); }, "queue-size = 1000", "1024");
   expect_user_error([] { check_consistency(resolved({{"batch-size", "128"}, {"key-bn-groups", "3"}})); }, "key-bn-groups");
+  expect_user_error([] { check_consistency(resolved({{"batch-size", "128"}, {"ranks", "3"}})); }, "ranks x key-bn-groups = 3 x 1");
+  expect_user_error([] { check_consistency(resolved({{"batch-size", "128"}, {"ranks", "8"}, {"key-bn-groups", "16"}})); }, "at least 2 images a group");
   expect_user_error([] { check_consistency(resolved({{"batch-size", "1"}, {"queue-size", "4"}})); }, "at least 2");
   expect_user_error([] { check_consistency(resolved({{"image-size", "224"}, {"test-resize", "100"}})); }, "test-resize");
   expect_user_error([] { check_consistency(resolved({{"blur-sigma-min", "3"}})); }, "blur-sigma-min");

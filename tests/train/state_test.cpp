@@ -48,16 +48,17 @@ TEST(TrainingState, ResumingIsBitExact) {
   const TemporaryFolder folder;
   const auto ignore = [](std::int64_t, double) {};
   for (const auto& options : {tiny_options({{"method", "moco_v2"}, {"epochs", "3"}}), tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"variant", "authors_code"}}),
-                              tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"key-bn-groups", "2"}})}) {
+                              tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"key-bn-groups", "2"}}),
+                              tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"ranks", "3"}})}) {
     Trainer whole(make_method(options, 4), options, images, 4, torch::kCPU, 1);
-    if (options.method == "lcr") whole.method().gfb()->select({0, 2});
+    if (options.method == "lcr") whole.select_projections({0, 2});
     whole.run_epoch(0, ignore, 100);
     whole.save(folder / "state", "id", 1);
     whole.run_epoch(1, ignore, 100);
     const double last = whole.run_epoch(2, ignore, 100).loss;
 
     // Another seed's weights: all must be replaced. Only shuffling BN draws by the method's own seed during training.
-    const std::uint64_t other_seed = options.key_bn_groups == 1 ? 99 : 4;
+    const std::uint64_t other_seed = options.key_bn_groups * options.ranks == 1 ? 99 : 4;
     Trainer resumed(make_method(options, other_seed), options, images, 4, torch::kCPU, 1);
     EXPECT_EQ(resumed.load(folder / "state", "id"), 1);
     resumed.run_epoch(1, ignore, 100);

@@ -1,0 +1,144 @@
+// Data-parallel ranks: their collectives, and training on several of them against training on one device.
+#include "lcr/method/ranks.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <atomic>
+
+#include "lcr/base/error.h"
+#include "lcr/method/lcr.h"
+#include "lcr/train/sgd.h"
+#include "support/files.h"
+#include "support/networks.h"
+
+namespace lcr {
+namespace {
+
+using testing::tiny_batch;
+using testing::tiny_options;
+
+TEST(RankGroup, GathersInRankOrderAndAverages) {
+  RankGroup group(3);
+  std::vector<torch::Tensor> gathered(3), first(3), second(3);
+  group.run([&](int rank) {
+    for (int repeat = 0; repeat < 50; ++repeat) {
+      gathered[rank] = group.all_gather(rank, torch::full({2, 2}, rank + 10 * repeat));
+      first[rank] = torch::full({2, 3}, static_cast<double>(rank), torch::kDouble);
+      second[rank] = torch::full({}, 10.0 * rank, torch::kDouble);
+      group.average(rank, {first[rank], second[rank]});
+    }
+  });
+  for (int rank = 0; rank < 3; ++rank) {
+    EXPECT_TRUE(gathered[rank].equal(torch::tensor({490, 490, 491, 491, 492, 492}).unsqueeze(1).expand({6, 2})));
+    EXPECT_TRUE(first[rank].equal(torch::ones({2, 3}, torch::kDouble)));
+    EXPECT_EQ(second[rank].item<double>(), 10.0);
+  }
+}
+
+TEST(RankGroup, ARankThatFailsEndsTheOthersAndTheGroupGoesOnAfter) {
+  RankGroup group(4);
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    std::atomic<int> passed{0};
+    testing::expect_user_error(
+        [&] {
+          group.run([&](int rank) {
+            group.all_gather(rank, torch::ones({1}));
+            if (rank == repeat % 4) fail("rank {} is out", rank);
+            group.all_gather(rank, torch::ones({1}));
+            ++passed;
+          });
+        },
+        "is out");
+    EXPECT_EQ(passed, 0);
+    group.run([&](int rank) { EXPECT_EQ(group.all_gather(rank, torch::ones({1})).numel(), 4); });
+  }
+}
+
+TEST(RankGroup, OneRankRunsInPlaceAndCopiesNothing) {
+  RankGroup group(1);
+  const auto thread = std::this_thread::get_id();
+  const auto tensor = torch::ones({2});
+  group.run([&](int rank) {
+    EXPECT_EQ(std::this_thread::get_id(), thread);
+    EXPECT_TRUE(group.all_gather(rank, tensor).is_same(tensor));
+  });
+}
+
+/// Three float64 steps on `ranks` ranks; the replicas of all ranks.
+std::vector<std::shared_ptr<Method>> train(Options options, int ranks, std::vector<double>& losses) {
+  options.ranks = ranks;
+  RankGroup group(ranks);
+  std::vector<std::shared_ptr<Method>> replicas;
+  for (int rank = 0; rank < ranks; ++rank) {
+    replicas.push_back(make_method(options, 3));
+    replicas.back()->to(torch::kDouble);
+    replicas.back()->train();
+    replicas.back()->join(group, rank);
+  }
+  group.run([&](int rank) {
+    Method& method = *replicas[static_cast<std::size_t>(rank)];
+    Sgd sgd(method.trained_parameters(), 0.9, 1e-4);
+    const std::int64_t share = options.batch_size / ranks;
+    for (int step = 0; step < 3; ++step) {
+      const auto view = [&](const char* which) { return tiny_batch(which + std::to_string(step)).to(torch::kDouble).narrow(0, rank * share, share); };
+      const StepLoss loss = method.step(view("q"), view("k"), step);
+      sgd.zero_grad();
+      loss.total.backward();
+      group.average(rank, sgd.gradients());
+      sgd.step(0.1);
+      method.finish_step();
+      const torch::Tensor total = loss.total.detach().clone();
+      group.average(rank, {total});
+      if (rank == 0) losses.push_back(total.item<double>());
+    }
+  });
+  return replicas;
+}
+
+// Two ranks with plain batch norm are one device with batch norm over two groups (SplitBN), whose step the goldens moco_split and
+// lcr_split pin: the same shuffling, the same statistics, the same keys in the queue. The reduction is one that does not depend on how
+// the batch is shared (a sum over each rank's images, averaged over ranks, is smaller by the number of ranks).
+TEST(Ranks, TwoRanksAreOneDeviceWithTwoBatchNormGroups) {
+  for (const auto& settings : std::vector<std::vector<std::pair<std::string, std::string>>>{
+           {{"method", "moco_v2"}}, {{"method", "moco_v2"}, {"symmetric", "yes"}}, {{"method", "moco_bilinear"}}, {{"method", "lcr"}, {"kl-reduction", "batchmean"}},
+           {{"method", "lcr"}, {"kl-reduction", "batchmean"}, {"gfb-bn-updates", "as_authors"}}}) {
+    Options options = tiny_options({});
+    for (const auto& [name, value] : settings) set_option(options, name, value, "test");
+    options.nu = 0.1;
+    Options split = options;
+    split.key_bn_groups = 2;
+    std::vector<double> losses_of_ranks, losses_of_one;
+    const auto ranks = train(options, 2, losses_of_ranks);
+    const auto one = train(split, 1, losses_of_one);
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(losses_of_ranks[i], losses_of_one[i], 1e-9) << options.method << " step " << i;
+    const auto expected = one[0]->named_parameters();
+    const auto second = ranks[1]->named_parameters();
+    for (const auto& item : ranks[0]->named_parameters()) {
+      EXPECT_TRUE(torch::allclose(item.value(), expected[item.key()], 1e-8, 1e-9)) << options.method << " " << item.key();
+      EXPECT_TRUE(item.value().equal(second[item.key()])) << "the ranks differ: " << item.key();
+    }
+    const auto queue = [](const std::shared_ptr<Method>& method) { return method->named_buffers()["queue.keys"]; };
+    EXPECT_TRUE(torch::allclose(queue(ranks[0]), queue(one[0]), 1e-8, 1e-9)) << options.method;
+    EXPECT_TRUE(queue(ranks[0]).equal(queue(ranks[1])));
+    EXPECT_EQ(ranks[0]->named_buffers()["queue.position"].item<std::int64_t>(), one[0]->named_buffers()["queue.position"].item<std::int64_t>());
+  }
+}
+
+// Without shuffling, a key's batch norm statistics would be those of its own query's rank: the test above would not notice the
+// permutation missing on both sides.
+TEST(Ranks, KeysAreShuffledAcrossRanks) {
+  std::vector<double> losses;
+  const Options options = tiny_options({{"method", "moco_v2"}});
+  const auto replicas = train(options, 2, losses);
+  // The last step's keys, encoded rank by rank without shuffling, are not those in the queue.
+  auto& method = dynamic_cast<MoCoV2&>(*replicas[0]);
+  std::vector<torch::Tensor> unshuffled;
+  const torch::NoGradGuard no_grad;
+  for (const auto& share : tiny_batch("k2").to(torch::kDouble).chunk(2)) unshuffled.push_back(method.key_encoder()(share).embedding);
+  // Three steps of 6 in a queue of 12: the last keys stand first.
+  EXPECT_FALSE(torch::allclose(method.queue()->keys.narrow(1, 0, 6).t(), torch::cat(unshuffled), 1e-3, 1e-3));
+}
+
+}  // namespace
+}  // namespace lcr
