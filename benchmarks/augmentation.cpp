@@ -17,11 +17,11 @@ void view(benchmark::State& state) {
   const std::int64_t source = state.range(0), size = state.range(1);
   const auto image = noise(source);
   std::vector<std::uint8_t> out(static_cast<std::size_t>(size * size * 3));
-  const Options options;
+  const ViewRecipe recipe = training_recipe(Options(), 0);
   const RngKey key(0, "augmentation");
   std::uint32_t sample = 0;
   for ([[maybe_unused]] auto iteration : state) {
-    const auto parameters = draw_view(CounterRng(key, 0, sample++), source, source, options);
+    const auto parameters = draw_view(CounterRng(key, 0, sample++), source, source, recipe);
     render_view(image, source, source, parameters, size, out);
     benchmark::DoNotOptimize(out.data());
   }

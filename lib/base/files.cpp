@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -14,6 +16,7 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/signals.h"
+#include "lcr/base/text.h"
 
 namespace lcr {
 namespace fs = std::filesystem;
@@ -34,6 +37,13 @@ std::vector<std::uint8_t> read_file(const fs::path& path, std::uint64_t max_byte
 std::string read_text(const fs::path& path, std::uint64_t max_bytes) {
   const auto bytes = read_file(path, max_bytes);
   return {bytes.begin(), bytes.end()};
+}
+
+std::vector<std::string> read_lines(const fs::path& path) {
+  auto lines = split(read_text(path), '\n');
+  for (auto& line : lines)
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+  return lines;
 }
 
 std::vector<std::uint8_t> read_gzip(const fs::path& path, std::uint64_t max_bytes) {
@@ -98,6 +108,21 @@ void require_writable_directory(const fs::path& directory) {
   ::close(descriptor);
   ::unlink(probe.c_str());
 }
+
+MappedFile::MappedFile(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail("{}: cannot be opened: {}", path.string(), std::strerror(errno));
+  struct stat status {};
+  void* mapped = MAP_FAILED;
+  if (::fstat(descriptor, &status) == 0 && status.st_size > 0) mapped = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_SHARED, descriptor, 0);
+  const int error = errno;
+  ::close(descriptor);
+  if (mapped == MAP_FAILED) fail("{}: cannot be mapped into memory: {}", path.string(), status.st_size > 0 ? std::strerror(error) : "it is empty");
+  data_ = static_cast<const std::uint8_t*>(mapped);
+  size_ = static_cast<std::size_t>(status.st_size);
+}
+
+MappedFile::~MappedFile() { ::munmap(const_cast<std::uint8_t*>(data_), size_); }
 
 FileLock::FileLock(const fs::path& path) : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
   if (descriptor_ < 0) fail("{}: cannot be opened for locking: {}", path.string(), std::strerror(errno));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint
 /// Reads a whole text file, with the limits of read_file.
 std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes = 64ull << 20);
 
+/// The lines of a text file, without line ends ("\n" or "\r\n"); line n stands at [n - 1].
+std::vector<std::string> read_lines(const std::filesystem::path& path);
+
 /// Reads a file and decompresses it where it is in gzip form. `max_bytes` bounds the decompressed size, so that a
 /// hostile file cannot fill the memory. Throws UserError on a missing, damaged or truncated file.
 std::vector<std::uint8_t> read_gzip(const std::filesystem::path& path, std::uint64_t max_bytes);
@@ -25,6 +29,21 @@ void write_atomic(const std::filesystem::path& path, std::string_view content);
 
 /// Creates a directory with its parents and proves that files can be written there. Throws UserError if not.
 void require_writable_directory(const std::filesystem::path& directory);
+
+/// A whole file mapped read-only into memory.
+class MappedFile {
+ public:
+  /// Throws UserError if the file cannot be mapped.
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  std::span<const std::uint8_t> bytes() const { return {data_, size_}; }
+
+ private:
+  const std::uint8_t* data_ = nullptr;
+  std::size_t size_ = 0;
+};
 
 /// An exclusive advisory lock (flock) on a file, held for the object's lifetime. The kernel frees it if the process dies.
 class FileLock {

@@ -10,6 +10,19 @@
 #include "lcr/base/error.h"
 
 namespace lcr {
+namespace {
+
+/// The digest in lower-case hexadecimal digits.
+std::string finish(EVP_MD_CTX* context) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  check_internal(EVP_DigestFinal_ex(context, digest.data(), &size) == 1, "checksum final");
+  std::string text;
+  for (unsigned int i = 0; i < size; ++i) fmt::format_to(std::back_inserter(text), "{:02x}", digest[i]);
+  return text;
+}
+
+}  // namespace
 
 struct Sha256::Context {
   std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> evp{EVP_MD_CTX_new(), EVP_MD_CTX_free};
@@ -25,13 +38,7 @@ void Sha256::update(const void* data, std::size_t bytes) {
   check_internal(EVP_DigestUpdate(context_->evp.get(), data, bytes) == 1, "SHA-256 update");
 }
 
-std::string Sha256::hex() {
-  std::array<unsigned char, 32> digest{};
-  check_internal(EVP_DigestFinal_ex(context_->evp.get(), digest.data(), nullptr) == 1, "SHA-256 final");
-  std::string text;
-  for (const unsigned char byte : digest) fmt::format_to(std::back_inserter(text), "{:02x}", byte);
-  return text;
-}
+std::string Sha256::hex() { return finish(context_->evp.get()); }
 
 std::string sha256_hex(std::string_view text) {
   Sha256 hash;
@@ -39,15 +46,23 @@ std::string sha256_hex(std::string_view text) {
   return hash.hex();
 }
 
-std::string sha256_file(const std::filesystem::path& path) {
+namespace {
+
+std::string digest_of_file(const std::filesystem::path& path, const EVP_MD* kind) {
   std::ifstream in(path, std::ios::binary);
   if (!in) fail("{}: no such file, or it cannot be read", path.string());
-  Sha256 hash;
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  check_internal(context && EVP_DigestInit_ex(context.get(), kind, nullptr) == 1, "a checksum cannot be set up");
   std::vector<char> block(1 << 20);
   while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0)
-    hash.update(block.data(), static_cast<std::size_t>(in.gcount()));
+    check_internal(EVP_DigestUpdate(context.get(), block.data(), static_cast<std::size_t>(in.gcount())) == 1, "checksum update");
   if (in.bad()) fail("{}: cannot be read", path.string());
-  return hash.hex();
+  return finish(context.get());
 }
+
+}  // namespace
+
+std::string sha256_file(const std::filesystem::path& path) { return digest_of_file(path, EVP_sha256()); }
+std::string md5_file(const std::filesystem::path& path) { return digest_of_file(path, EVP_md5()); }
 
 }  // namespace lcr

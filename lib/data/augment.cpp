@@ -31,26 +31,50 @@ Box draw_crop(CounterRng& rng, std::int64_t height, std::int64_t width, double a
 
 }  // namespace
 
-ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width, const Options& o) {
+ViewRecipe training_recipe(const Options& o, int view) {
+  ViewRecipe recipe{.crop_area_min = o.crop_area_min,
+                    .jitter_probability = o.jitter_probability,
+                    .brightness = o.jitter_brightness,
+                    .contrast = o.jitter_contrast,
+                    .saturation = o.jitter_saturation,
+                    .hue = o.jitter_hue,
+                    .gray_probability = o.gray_probability,
+                    .blur_probability = o.blur_probability,
+                    .blur_sigma_min = o.blur_sigma_min,
+                    .blur_sigma_max = o.blur_sigma_max,
+                    .flip_probability = o.flip_probability};
+  if (o.augmentation == "byol") {
+    recipe.interpolation = Interpolation::kBicubic;
+    recipe.blur_probability = view == 0 ? 1.0 : 0.1;
+    recipe.solarise_probability = view == 0 ? 0.0 : 0.2;
+  }
+  return recipe;
+}
+
+ViewRecipe probe_recipe() { return {.crop_area_min = 0.08, .flip_probability = 0.5}; }
+
+ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width, const ViewRecipe& recipe) {
   ViewParameters view;
-  view.crop = draw_crop(rng, height, width, o.crop_area_min);
-  view.jitter = rng.chance(o.jitter_probability);
+  view.interpolation = recipe.interpolation;
+  view.crop = draw_crop(rng, height, width, recipe.crop_area_min);
+  view.jitter = rng.chance(recipe.jitter_probability);
   if (view.jitter) {
     for (std::size_t i = 4; i > 1; --i) std::swap(view.jitter_order[i - 1], view.jitter_order[rng.below(static_cast<std::uint32_t>(i))]);
-    view.brightness = static_cast<float>(rng.uniform(1 - o.jitter_brightness, 1 + o.jitter_brightness));
-    view.contrast = static_cast<float>(rng.uniform(1 - o.jitter_contrast, 1 + o.jitter_contrast));
-    view.saturation = static_cast<float>(rng.uniform(1 - o.jitter_saturation, 1 + o.jitter_saturation));
-    view.hue = rng.uniform(-o.jitter_hue, o.jitter_hue);
+    view.brightness = static_cast<float>(rng.uniform(1 - recipe.brightness, 1 + recipe.brightness));
+    view.contrast = static_cast<float>(rng.uniform(1 - recipe.contrast, 1 + recipe.contrast));
+    view.saturation = static_cast<float>(rng.uniform(1 - recipe.saturation, 1 + recipe.saturation));
+    view.hue = rng.uniform(-recipe.hue, recipe.hue);
   }
-  view.gray = rng.chance(o.gray_probability);
-  if (rng.chance(o.blur_probability)) view.blur_sigma = rng.uniform(o.blur_sigma_min, o.blur_sigma_max);
-  view.flip = rng.chance(o.flip_probability);
+  view.gray = rng.chance(recipe.gray_probability);
+  if (rng.chance(recipe.blur_probability)) view.blur_sigma = rng.uniform(recipe.blur_sigma_min, recipe.blur_sigma_max);
+  view.flip = rng.chance(recipe.flip_probability);
+  view.solarise = rng.chance(recipe.solarise_probability);
   return view;
 }
 
 void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, const ViewParameters& view, std::int64_t size,
                  std::span<std::uint8_t> out) {
-  crop_resize(image, height, width, view.crop, size, size, out);
+  crop_resize(image, height, width, view.crop, size, size, out, view.interpolation);
   if (view.flip) flip_horizontal(out, size);
   if (view.jitter)
     for (const auto operation : view.jitter_order) switch (operation) {
@@ -61,6 +85,7 @@ void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::
       }
   if (view.gray) to_gray(out);
   if (view.blur_sigma > 0) gaussian_blur(out, size, size, view.blur_sigma);
+  if (view.solarise) solarise(out);
 }
 
 void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size,

@@ -1,4 +1,4 @@
-// The random views of contrastive learning: MoCo v2's augmentation (Chen et al. 2020), which the paper uses unchanged.
+// The random views of contrastive learning and of the linear probe.
 #pragma once
 
 #include <array>
@@ -11,6 +11,25 @@
 
 namespace lcr {
 
+/// What views are drawn from.
+struct ViewRecipe {
+  double crop_area_min = 0.2;  ///< of the area; the largest crop is 1, the aspect 3/4 to 4/3
+  double jitter_probability = 0, brightness = 0, contrast = 0, saturation = 0, hue = 0;
+  double gray_probability = 0;
+  double blur_probability = 0, blur_sigma_min = 0, blur_sigma_max = 0;
+  double solarise_probability = 0;
+  double flip_probability = 0.5;
+  Interpolation interpolation = Interpolation::kBilinear;
+};
+
+/// The training views that the options ask for. view 0 is the query, 1 the key. --augmentation moco_v2 (Chen et al. 2020, which the
+/// paper uses unchanged): both alike. byol (Grill et al. 2020): bicubic; the query view always blurred, the key view at 0.1 and
+/// solarised at 0.2.
+ViewRecipe training_recipe(const Options& options, int view);
+
+/// The linear probe's views: crops from 0.08 of the area on, and flips (torchvision's and MoCo's defaults).
+ViewRecipe probe_recipe();
+
 /// Everything random about one view, drawn before any pixel is touched.
 struct ViewParameters {
   Box crop;
@@ -21,13 +40,15 @@ struct ViewParameters {
   double hue = 0;
   bool gray = false;
   double blur_sigma = 0;  ///< 0: no blur
+  bool solarise = false;
+  Interpolation interpolation = Interpolation::kBilinear;
 };
 
 /// Draws the parameters of a view of a height x width image: crop as torchvision's RandomResizedCrop (ten tries, then the
-/// largest central crop of an allowed aspect), jitter, grey, blur, flip.
-ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width, const Options& options);
+/// largest central crop of an allowed aspect), jitter, grey, blur, flip, solarisation.
+ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width, const ViewRecipe& recipe);
 
-/// Renders a view in three stages (crop, resize and flip; colour; blur) into out: size x size x 3.
+/// Renders a view in three stages (crop, resize and flip; colour; blur and solarisation) into out: size x size x 3.
 /// The flip commutes with the later stages, which are symmetric, so it may come first.
 void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, const ViewParameters& view, std::int64_t size,
                  std::span<std::uint8_t> out);

@@ -1,74 +1,105 @@
-#include "lcr/data/cub200.h"
-
 #include <map>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
-#include "lcr/base/parallel.h"
 #include "lcr/base/text.h"
-#include "lcr/data/jpeg.h"
+#include "lcr/data/listing.h"
 
 namespace lcr {
+namespace fs = std::filesystem;
 namespace {
 
-constexpr std::int64_t kClasses = 200;
-
 /// "id value" lines, by id.
-std::map<std::int64_t, std::string> read_list(const std::filesystem::path& path) {
+std::map<std::int64_t, std::string> read_list(const fs::path& path) {
   std::map<std::int64_t, std::string> values;
-  std::int64_t number = 0;
-  for (auto& line : split(read_text(path), '\n')) {
-    ++number;
-    if (!line.empty() && line.back() == '\r') line.pop_back();
+  const auto lines = read_lines(path);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::string& line = lines[i];
     if (line.empty()) continue;
     const auto blank = line.find(' ');
     const auto id = parse_integer(std::string_view(line).substr(0, blank));
-    if (!id || blank == std::string::npos || !values.emplace(*id, line.substr(blank + 1)).second) fail("{}: line {}: '{}' is no new 'id value'", path.string(), number, line);
+    if (!id || blank == std::string::npos || !values.emplace(*id, line.substr(blank + 1)).second) fail("{}: line {}: '{}' is no new 'id value'", path.string(), i + 1, line);
   }
   return values;
 }
 
-struct Entry {
-  std::filesystem::path path;
-  std::int32_t label;
-};
-
-ImageSet decode(const std::vector<Entry>& entries, std::int64_t limit, int threads) {
-  std::vector<std::int32_t> labels;
-  for (const auto& entry : entries) labels.push_back(entry.label);
-  const auto chosen = balanced_indices(labels, kClasses, limit);
-  std::vector<RgbImage> images(chosen.size());
-  parallel_for(static_cast<std::int64_t>(chosen.size()), threads, [&](std::int64_t i) {
-    images[static_cast<std::size_t>(i)] = read_jpeg(entries[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)])].path);
-  });
-  ImageSet set;
-  set.class_count = kClasses;
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    set.labels.push_back(labels[static_cast<std::size_t>(chosen[i])]);
-    set.places.push_back({images[i].height, images[i].width, static_cast<std::int64_t>(set.pixels.size())});
-    set.pixels.insert(set.pixels.end(), images[i].pixels.begin(), images[i].pixels.end());
-    images[i] = {};
+/// Exactly `count` numbers.
+std::vector<double> numbers(const std::string& text, std::size_t count, const fs::path& path, std::int64_t id) {
+  std::vector<double> values;
+  for (const auto& part : split(text, ' ')) {
+    const auto value = parse_number(part);
+    if (!value) fail("{}: image {}: '{}' is no number", path.string(), id, part);
+    values.push_back(*value);
   }
-  return set;
+  if (values.size() != count) fail("{}: image {}: '{}' has {} numbers instead of {}", path.string(), id, text, values.size(), count);
+  return values;
+}
+
+void add_boxes(std::map<std::int64_t, ListedImage>& images, const fs::path& path) {
+  for (const auto& [id, text] : read_list(path)) {
+    const auto image = images.find(id);
+    if (image == images.end()) fail("{}: image {} is not in images.txt", path.string(), id);
+    const auto box = numbers(text, 4, path, id);
+    image->second.box = {box[0], box[1], box[2], box[3]};
+  }
+}
+
+void add_sizes(std::map<std::int64_t, ListedImage>& images, const fs::path& path) {
+  for (const auto& [id, text] : read_list(path)) {
+    const auto image = images.find(id);
+    if (image == images.end()) fail("{}: image {} is not in images.txt", path.string(), id);
+    const auto size = numbers(text, 2, path, id);
+    if (!(size[0] >= 1 && size[1] >= 1 && size[0] <= 1e6 && size[1] <= 1e6)) fail("{}: image {}: '{}' is no size", path.string(), id, text);
+    image->second.width = static_cast<std::int64_t>(size[0]);
+    image->second.height = static_cast<std::int64_t>(size[1]);
+  }
+}
+
+/// part_locs.txt: "image part x y visible".
+void add_parts(std::map<std::int64_t, ListedImage>& images, std::size_t part_count, const fs::path& path) {
+  const auto lines = read_lines(path);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::string& line = lines[i];
+    if (line.empty()) continue;
+    const auto blank = line.find(' ');
+    const auto id = parse_integer(std::string_view(line).substr(0, blank));
+    const auto image = id ? images.find(*id) : images.end();
+    if (blank == std::string::npos || image == images.end()) fail("{}: line {}: '{}' names no image of images.txt", path.string(), i + 1, line);
+    const auto values = numbers(line.substr(blank + 1), 4, path, *id);
+    if (!(values[0] >= 1 && values[0] <= static_cast<double>(part_count))) fail("{}: line {}: part {} is not 1 to {}", path.string(), i + 1, values[0], part_count);
+    image->second.parts.resize(part_count);
+    image->second.parts[static_cast<std::size_t>(values[0]) - 1] = {values[1], values[2], values[3] != 0};
+  }
 }
 
 }  // namespace
 
-Dataset read_cub200(const std::filesystem::path& root, std::int64_t limit_train, std::int64_t limit_test, int threads) {
+Listing list_cub200(const fs::path& root) {
+  Listing listing{.name = "cub200", .title = "CUB-200-2011", .root = root};
+  for (const auto& [id, name] : read_list(root / "classes.txt")) listing.class_names.push_back(name);
   const auto paths = read_list(root / "images.txt"), labels = read_list(root / "image_class_labels.txt"), split_flags = read_list(root / "train_test_split.txt");
   if (paths.size() != labels.size() || paths.size() != split_flags.size())
     fail("{}: images.txt names {} images, image_class_labels.txt {}, train_test_split.txt {}", root.string(), paths.size(), labels.size(), split_flags.size());
-  std::vector<Entry> train, test;
+  std::map<std::int64_t, ListedImage> images;
   for (const auto& [id, path] : paths) {
     const auto label = labels.find(id), flag = split_flags.find(id);
     if (label == labels.end() || flag == split_flags.end()) fail("{}: image {} of images.txt is missing from another list", root.string(), id);
     const auto number = parse_integer(label->second);
-    if (!number || *number < 1 || *number > kClasses) fail("{}/image_class_labels.txt: image {} has class '{}', not 1 to {}", root.string(), id, label->second, kClasses);
+    if (!number || *number < 1 || *number > listing.class_count())
+      fail("{}/image_class_labels.txt: image {} has class '{}', not 1 to {}", root.string(), id, label->second, listing.class_count());
     if (flag->second != "0" && flag->second != "1") fail("{}/train_test_split.txt: image {} has '{}', not 0 or 1", root.string(), id, flag->second);
-    if (path.find("..") != std::string::npos || path.starts_with('/')) fail("{}/images.txt: image {}: '{}' leaves the folder", root.string(), id, path);
-    (flag->second == "1" ? train : test).push_back({root / "images" / path, static_cast<std::int32_t>(*number - 1)});
+    require_inner_path(path, (root / "images.txt").string());
+    images[id].path = "images/" + path;
+    images[id].label = static_cast<std::int32_t>(*number - 1);
   }
-  return {"cub200", "CUB-200-2011", decode(train, limit_train, threads), decode(test, limit_test, threads)};
+  if (fs::exists(root / "bounding_boxes.txt")) add_boxes(images, root / "bounding_boxes.txt");
+  if (fs::exists(root / "original_sizes.txt")) add_sizes(images, root / "original_sizes.txt");
+  if (fs::exists(root / "parts" / "part_locs.txt")) {
+    for (const auto& [id, name] : read_list(root / "parts" / "parts.txt")) listing.part_names.push_back(name);
+    add_parts(images, listing.part_names.size(), root / "parts" / "part_locs.txt");
+  }
+  for (auto& [id, image] : images) (split_flags.at(id) == "1" ? listing.train : listing.test).push_back(std::move(image));
+  return listing;
 }
 
 }  // namespace lcr

@@ -2,13 +2,15 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "lcr/base/error.h"
 #include "lcr/data/cifar.h"
-#include "lcr/data/cub200.h"
+#include "lcr/data/descriptor.h"
 #include "lcr/data/fetch.h"
 #include "lcr/data/idx.h"
+#include "lcr/data/pixel_store.h"
 #include "lcr/data/synth_birds.h"
 
 namespace lcr {
@@ -27,6 +29,8 @@ fs::path data_directory(const Options& options) {
 
 namespace {
 
+DatasetDescriptor descriptor_of(const std::string& dataset) { return read_descriptor(suite_home() / "datasets" / (dataset + ".json")); }
+
 /// The first of the given places that has the file, uncompressed or not; else nothing.
 fs::path find_file(const std::vector<fs::path>& places, const std::string& name) {
   for (const auto& place : places)
@@ -35,15 +39,14 @@ fs::path find_file(const std::vector<fs::path>& places, const std::string& name)
   return {};
 }
 
-Dataset load_fashion_mnist(const Options& options) {
-  const fs::path own = data_directory(options) / "fashion-mnist";
+Dataset load_fashion_mnist(const DatasetDescriptor& descriptor, const Options& options) {
+  const fs::path own = data_directory(options) / descriptor.directory;
   std::vector<fs::path> places = {own};
   // A folder that was named by hand is the only place: a silent fallback would hide a wrong path.
   if (options.data_dir.empty()) places.emplace_back("/usr/share/datasets/fashion-mnist");
   const auto get = [&](const std::string& name) {
     fs::path found = find_file(places, name);
     if (!found.empty()) return found;
-    const auto descriptor = read_descriptor(suite_home() / "datasets" / "fashion-mnist.json");
     for (const auto& file : descriptor.files)
       if (file.name == name + ".gz") {
         fmt::print(stderr, "Fetching {} of {} (licence: {}) into {}\n", file.name, descriptor.title, descriptor.licence, own.string());
@@ -52,48 +55,113 @@ Dataset load_fashion_mnist(const Options& options) {
       }
     fail("datasets/fashion-mnist.json does not name {}.gz", name);
   };
-  constexpr std::int64_t kClasses = 10;
-  return {"fashion-mnist", "Fashion-MNIST", read_idx(get("train-images-idx3-ubyte"), get("train-labels-idx1-ubyte"), kClasses),
-          read_idx(get("t10k-images-idx3-ubyte"), get("t10k-labels-idx1-ubyte"), kClasses)};
+  return {"fashion-mnist", descriptor.title, read_idx(get("train-images-idx3-ubyte"), get("train-labels-idx1-ubyte"), descriptor.classes),
+          read_idx(get("t10k-images-idx3-ubyte"), get("t10k-labels-idx1-ubyte"), descriptor.classes)};
 }
 
-fs::path need_directory(const Options& options, const char* name, const char* what) {
-  const fs::path path = data_directory(options) / name;
+fs::path need_directory(const Options& options, const DatasetDescriptor& descriptor) {
+  const fs::path path = data_directory(options) / descriptor.directory;
   if (!fs::is_directory(path))
-    fail("{}: no such directory; unpack {} there, or name the folder that holds '{}' with --data-dir or LCR_DATA", path.string(), what, name);
+    fail("{}: no such directory; 'lcr-data fetch {}' fetches {}, or name the folder that holds '{}' with --data-dir or LCR_DATA", path.string(), descriptor.name, descriptor.title,
+         descriptor.directory);
   return path;
 }
 
-/// A file cut at a record's end reads well: only the count tells.
-Dataset checked(Dataset data, std::int64_t train, std::int64_t test, const fs::path& root) {
-  if (data.train.count() != train || data.test.count() != test)
-    fail("{}: {} training and {} test images where {} has {} and {}: files are truncated or of another data set", root.string(), data.train.count(), data.test.count(), data.title, train, test);
-  return data;
+Dataset load_cifar(const DatasetDescriptor& descriptor, const Options& options) {
+  const fs::path root = need_directory(options, descriptor);
+  if (options.dataset == "cifar100") return {"cifar100", descriptor.title, read_cifar({root / "train.bin"}, CifarForm::kCifar100), read_cifar({root / "test.bin"}, CifarForm::kCifar100)};
+  std::vector<fs::path> train;
+  for (int batch = 1; batch <= 5; ++batch) train.push_back(root / fmt::format("data_batch_{}.bin", batch));
+  return {"cifar10", descriptor.title, read_cifar(train, CifarForm::kCifar10), read_cifar({root / "test_batch.bin"}, CifarForm::kCifar10)};
+}
+
+/// A list's box in fractions of the image, clipped to it.
+FractionBox fraction_box(const ListedBox& box, double width, double height) {
+  const auto clip = [](double value) { return static_cast<float>(std::clamp(value, 0.0, 1.0)); };
+  return {clip(box.x / width), clip(box.y / height), clip((box.x + box.width) / width), clip((box.y + box.height) / height)};
+}
+
+/// The images of one split, which begin at `first` in the store.
+ImageSet make_set(const Listing& listing, const std::vector<ListedImage>& images, const PixelStore& store, std::size_t first) {
+  ImageSet set;
+  set.class_count = listing.class_count();
+  set.store = store.file;
+  const bool boxes = std::all_of(images.begin(), images.end(), [](const ListedImage& image) { return image.box.has_value(); });
+  const bool parts = !listing.part_names.empty() && std::all_of(images.begin(), images.end(), [&](const ListedImage& image) { return image.parts.size() == listing.part_names.size(); });
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const StoredImage& stored = store.images[first + i];
+    if (stored.height == 0) continue;  // left out
+    const ListedImage& image = images[i];
+    set.labels.push_back(image.label);
+    set.places.push_back({stored.height, stored.width, stored.offset});
+    set.digests.push_back(stored.sha256);
+    // What boxes and parts refer to: the original image, which may have been resized before it came here.
+    const auto width = static_cast<double>(image.width > 0 ? image.width : stored.source_width), height = static_cast<double>(image.height > 0 ? image.height : stored.source_height);
+    if (boxes) set.boxes.push_back(fraction_box(*image.box, width, height));
+    if (parts)
+      for (const auto& part : image.parts)
+        set.parts.push_back({static_cast<float>(std::clamp(part.x / width, 0.0, 1.0)), static_cast<float>(std::clamp(part.y / height, 0.0, 1.0)), part.visible});
+  }
+  return set;
+}
+
+Dataset load_image_files(const Options& options, int threads) {
+  const Listing listing = list_dataset(options);
+  std::vector<std::string> paths;
+  for (const auto* split : {&listing.train, &listing.test})
+    for (const auto& image : *split) paths.push_back(image.path);
+  // The process that starts workers has just checked every image for them.
+  const bool verify = options.worker_run.empty();
+  const PixelStore store = open_pixel_store(paths,
+                                            {.file = pixel_store_file(listing, options),
+                                             .root = listing.root,
+                                             .short_side = options.store_side,
+                                             .cut_bottom = listing.cut_bottom,
+                                             .skip_bad = options.skip_bad,
+                                             .threads = threads},
+                                            verify);
+  if (!store.skipped.empty() && verify) {
+    fmt::print(stderr, "{}: {} image files are left out (--skip-bad):\n", listing.title, store.skipped.size());
+    for (const auto& reason : store.skipped) fmt::print(stderr, "  {}\n", reason);
+  }
+  return {options.dataset, listing.title, make_set(listing, listing.train, store, 0), make_set(listing, listing.test, store, listing.train.size())};
 }
 
 Dataset load_all(const Options& options, int threads) {
-  if (options.dataset == "fashion-mnist") return load_fashion_mnist(options);
-  if (options.dataset == "cifar10") {
-    const fs::path root = need_directory(options, "cifar-10-batches-bin", "the official cifar-10-binary.tar.gz");
-    std::vector<fs::path> train;
-    for (int batch = 1; batch <= 5; ++batch) train.push_back(root / fmt::format("data_batch_{}.bin", batch));
-    return checked({"cifar10", "CIFAR-10", read_cifar(train, CifarForm::kCifar10), read_cifar({root / "test_batch.bin"}, CifarForm::kCifar10)}, 50000, 10000, root);
-  }
-  if (options.dataset == "cifar100") {
-    const fs::path root = need_directory(options, "cifar-100-binary", "the official cifar-100-binary.tar.gz");
-    return checked({"cifar100", "CIFAR-100", read_cifar({root / "train.bin"}, CifarForm::kCifar100), read_cifar({root / "test.bin"}, CifarForm::kCifar100)}, 50000, 10000, root);
-  }
-  if (options.dataset == "cub200") return read_cub200(need_directory(options, "CUB_200_2011", "the official CUB_200_2011.tgz"), options.limit_train, options.limit_test, threads);
-  check_internal(options.dataset == "synthbirds", "a data set without a reader");
-  return make_synth_birds({.classes = options.synthbirds_classes,
-                           .train_per_class = options.synthbirds_train,
-                           .test_per_class = options.synthbirds_test,
-                           .size = options.image_size,
-                           .first_class = 0,
-                           .threads = threads});
+  if (has_image_files(options)) return load_image_files(options, threads);
+  if (options.dataset == "synthbirds")
+    return make_synth_birds({.classes = options.synthbirds_classes,
+                             .train_per_class = options.synthbirds_train,
+                             .test_per_class = options.synthbirds_test,
+                             .size = options.image_size,
+                             .first_class = 0,
+                             .threads = threads});
+  const DatasetDescriptor descriptor = descriptor_of(options.dataset);
+  Dataset data = options.dataset == "fashion-mnist" ? load_fashion_mnist(descriptor, options) : load_cifar(descriptor, options);
+  check_counts(descriptor, data.train.class_count, data.train.count(), data.test.count(), data_directory(options) / descriptor.directory);
+  return data;
 }
 
 }  // namespace
+
+Listing list_dataset(const Options& options) {
+  if (options.dataset == "image-folder") {
+    if (options.folder.empty()) fail("dataset = image-folder: --folder names the folder that holds train/ and test/");
+    return list_image_folder(options.folder);
+  }
+  const DatasetDescriptor descriptor = descriptor_of(options.dataset);
+  const fs::path root = need_directory(options, descriptor);
+  Listing listing = options.dataset == "cub200" ? list_cub200(root) : options.dataset == "stanford-cars" ? list_stanford_cars(root) : list_fgvc_aircraft(root);
+  check_counts(descriptor, listing.class_count(), static_cast<std::int64_t>(listing.train.size()), static_cast<std::int64_t>(listing.test.size()), root);
+  return listing;
+}
+
+fs::path pixel_store_file(const Listing& listing, const Options& options) {
+  // An image folder lies anywhere, and so its store beside it would surprise: it goes where the others are.
+  const fs::path folder = options.pixel_store.empty() ? data_directory(options) / "pixel-store" : fs::path(options.pixel_store);
+  const std::string name = listing.name == "image-folder" ? "image-folder-" + fs::absolute(listing.root).lexically_normal().filename().string() : listing.name;
+  return folder / (options.store_side > 0 ? fmt::format("{}-{}.pixels", name, options.store_side) : name + ".pixels");
+}
 
 Dataset load_dataset(const Options& options, int threads) {
   Dataset data = load_all(options, threads);

@@ -2,12 +2,14 @@
 
 #include <curl/curl.h>
 #include <fmt/core.h>
-#include <unistd.h>
 
+#include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <mutex>
-#include <nlohmann/json.hpp>
+#include <thread>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -16,70 +18,173 @@
 #include "lcr/base/signals.h"
 
 namespace lcr {
+namespace fs = std::filesystem;
+namespace {
 
-DatasetDescriptor read_descriptor(const std::filesystem::path& path) {
-  try {
-    const auto json = nlohmann::json::parse(read_text(path, 1 << 20));
-    DatasetDescriptor descriptor{json.at("name"), json.at("title"), json.at("licence"), json.at("citation"), {}};
-    for (const auto& file : json.at("files")) descriptor.files.push_back({file.at("url"), file.at("name"), file.at("sha256")});
-    return descriptor;
-  } catch (const nlohmann::json::exception& e) {
-    fail("{}: malformed data set descriptor: {}", path.string(), e.what());
+constexpr std::uint64_t kMaxContent = 1ull << 30;         // of a compressed file that is checked by its content
+constexpr curl_off_t kMaxDownload = curl_off_t{64} << 30;  // where the descriptor states no size
+
+/// One transfer's view of the world.
+struct Transfer {
+  Progress* progress;
+  FILE* out;
+  std::int64_t start;    ///< bytes that were there before
+  std::int64_t already;  ///< bytes that are there now
+  std::int64_t limit;    ///< bytes the whole file may have
+  bool disk_failed = false, too_long = false;
+  int disk_error = 0;
+};
+
+std::size_t receive(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::size_t bytes = size * count;
+  transfer.already += static_cast<std::int64_t>(bytes);
+  if (transfer.already > transfer.limit) {
+    transfer.too_long = true;
+    return 0;
   }
+  if (std::fwrite(data, 1, bytes, transfer.out) == bytes) return bytes;
+  transfer.disk_failed = true;
+  transfer.disk_error = errno;
+  return 0;
 }
 
-void fetch_file(const RemoteFile& file, const std::filesystem::path& target) {
+int report(void* user, curl_off_t total, curl_off_t, curl_off_t, curl_off_t) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  transfer.progress->update(transfer.already, total > 0 ? transfer.start + total : 0);
+  return stop_requested() ? 1 : 0;  // 1 ends the transfer
+}
+
+struct RemovedAtExit {
+  fs::path path;
+  ~RemovedAtExit() {
+    std::error_code ignored;
+    fs::remove(path, ignored);
+  }
+};
+
+void pause(double seconds) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (std::chrono::steady_clock::now() < end && !stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+}
+
+}  // namespace
+
+bool matches(const RemoteFile& file, const fs::path& path, std::string& reason) {
+  std::error_code error;
+  const auto size = static_cast<std::int64_t>(fs::file_size(path, error));
+  if (error) {
+    reason = "cannot be read";
+    return false;
+  }
+  if (file.bytes > 0 && size != file.bytes) {
+    reason = fmt::format("has {} bytes instead of {}", size, file.bytes);
+    return false;
+  }
+  const auto compare = [&](const char* what, const std::string& expected, const std::string& found) {
+    if (expected.empty() || found == expected) return true;
+    reason = fmt::format("has {} {} instead of {}", what, found, expected);
+    return false;
+  };
+  if (!file.content_sha256.empty()) {
+    try {
+      const auto content = read_gzip(path, kMaxContent);
+      if (!compare("content SHA-256", file.content_sha256, sha256_hex({reinterpret_cast<const char*>(content.data()), content.size()}))) return false;
+    } catch (const UserError& e) {
+      reason = e.what();
+      return false;
+    }
+  }
+  return (file.sha256.empty() || compare("SHA-256", file.sha256, sha256_file(path))) && (file.md5.empty() || compare("MD5", file.md5, md5_file(path)));
+}
+
+void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptions& options) {
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+  require_writable_directory(target.parent_path());
+  const fs::path partial = target.string() + ".part";
+  const RemovedAtExit lock_file{target.string() + ".lock"};
+  const FileLock lock(lock_file.path);  // of two programs that want the file one fetches it
   std::error_code error;
-  std::filesystem::create_directories(target.parent_path(), error);
-  const std::filesystem::path partial = target.string() + ".part" + std::to_string(::getpid());
-  const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
-  check_internal(curl != nullptr, "libcurl cannot be set up");
-  {
-    const std::unique_ptr<FILE, int (*)(FILE*)> out(std::fopen(partial.c_str(), "wb"), std::fclose);
-    if (!out) fail("{}: cannot be written", partial.string());
-    Progress progress("fetch " + file.name, 1, "bytes");
-    const auto report = +[](void* user, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t) -> int {
-      static_cast<Progress*>(user)->update(now, total);
-      return stop_requested() ? 1 : 0;  // 1 ends the transfer
-    };
-    char reason[CURL_ERROR_SIZE] = "";
-    curl_easy_setopt(curl.get(), CURLOPT_URL, file.url.c_str());
-    curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, out.get());
-    curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, report);
-    curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &progress);
-    curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, reason);
-    curl_easy_setopt(curl.get(), CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(curl.get(), CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT, 20L);
-    curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_LIMIT, 100L);
-    curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_TIME, 60L);
-    const CURLcode code = curl_easy_perform(curl.get());
-    if (code == CURLE_ABORTED_BY_CALLBACK) {
-      std::filesystem::remove(partial, error);
-      throw Interrupted("stopped by a signal while fetching " + file.name);
+  std::string reason;
+  const auto finished = [&] {
+    fs::rename(partial, target, error);
+    if (error) fail("{}: cannot be written: {}", target.string(), error.message());
+  };
+  if (fs::exists(target) && matches(file, target, reason)) return;
+  Progress progress("fetch " + file.name, 1, "bytes");
+  std::string last_error;
+  bool fresh = !fs::exists(partial);  // whether all of the partial file comes from this call
+  double wait = options.pause_seconds;
+  for (int attempt = 0; attempt < options.attempts; ++attempt) {
+    if (attempt > 0) {
+      progress.line(fmt::format("{}: {}; attempt {} of {} in {:.1f} s", file.url, last_error, attempt + 1, options.attempts, wait));
+      pause(wait);
+      wait *= 2;
     }
-    if (code != CURLE_OK || std::fflush(out.get()) != 0) {
-      std::filesystem::remove(partial, error);
-      fail("cannot fetch {}: {}; put the file at {} by hand, or name its folder with --data-dir", file.url,
-           code != CURLE_OK ? (*reason ? reason : curl_easy_strerror(code)) : "the disk is full", target.string());
+    if (stop_requested()) throw Interrupted("stopped by a signal while fetching " + file.name + "; what has arrived is kept and continued");
+    char message[CURL_ERROR_SIZE] = "";
+    CURLcode code = CURLE_OK;
+    {
+      const std::unique_ptr<FILE, int (*)(FILE*)> out(std::fopen(partial.c_str(), "ab"), std::fclose);
+      if (!out) fail("{}: cannot be written: {}", partial.string(), std::strerror(errno));
+      std::fseek(out.get(), 0, SEEK_END);
+      const std::int64_t there = std::ftell(out.get());
+      Transfer transfer{&progress, out.get(), there, there, file.bytes > 0 ? file.bytes : kMaxDownload};
+      const bool complete = file.bytes > 0 && transfer.already >= file.bytes;  // an earlier call was stopped just before the check
+      if (!complete) {
+        const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
+        check_internal(curl != nullptr, "libcurl cannot be set up");
+        curl_easy_setopt(curl.get(), CURLOPT_URL, file.url.c_str());
+        curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https,file");
+        curl_easy_setopt(curl.get(), CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+        curl_easy_setopt(curl.get(), CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(transfer.already));
+        curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, receive);
+        curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &transfer);
+        curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, report);
+        curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &transfer);
+        curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, message);
+        curl_easy_setopt(curl.get(), CURLOPT_FAILONERROR, 1L);
+        curl_easy_setopt(curl.get(), CURLOPT_FOLLOWLOCATION, 1L);
+        curl_easy_setopt(curl.get(), CURLOPT_MAXREDIRS, 10L);
+        curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT, 20L);
+        curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_LIMIT, 100L);
+        curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_TIME, 60L);
+        code = curl_easy_perform(curl.get());
+      }
+      if (std::fflush(out.get()) != 0 && !transfer.disk_failed) {
+        transfer.disk_failed = true;
+        transfer.disk_error = errno;
+      }
+      if (transfer.disk_failed) fail("{}: cannot be written: {}; what has arrived is kept there, and continued when there is room", partial.string(), std::strerror(transfer.disk_error));
+      if (transfer.too_long) code = CURLE_FILESIZE_EXCEEDED;
+    }
+    if (code == CURLE_ABORTED_BY_CALLBACK) throw Interrupted("stopped by a signal while fetching " + file.name + "; what has arrived is kept and continued");
+    if (code == CURLE_OK) {
+      if (matches(file, partial, reason)) return finished();
+      last_error = "what it sent " + reason;
+      // A shorter file may go on where it ended; anything else is begun anew, once: what an earlier call left may be to blame.
+      if (file.bytes > 0 && static_cast<std::int64_t>(fs::file_size(partial, error)) < file.bytes) continue;
+      fs::remove(partial, error);
+      if (fresh) fail("{}: {}; the file changed at its source, or the download was tampered with", file.url, last_error);
+      fresh = true;
+      continue;
+    }
+    last_error = code == CURLE_FILESIZE_EXCEEDED ? fmt::format("it sends more than the {} bytes of the file", file.bytes) : *message ? message : curl_easy_strerror(code);
+    if (code == CURLE_FILESIZE_EXCEEDED) {
+      fs::remove(partial, error);
+      if (fresh) break;
+      fresh = true;
+    } else if (code == CURLE_RANGE_ERROR || (code == CURLE_HTTP_RETURNED_ERROR && std::strstr(message, "416")) || code == CURLE_BAD_DOWNLOAD_RESUME) {
+      fs::remove(partial, error);  // the server cannot continue: from the start, then
+      fresh = true;
+    } else if (code == CURLE_FILE_COULDNT_READ_FILE || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT || (code == CURLE_HTTP_RETURNED_ERROR && std::strstr(message, "404"))) {
+      break;  // trying again will not help
     }
   }
-  try {
-    constexpr std::uint64_t kMaxBytes = 1ull << 30;
-    const auto content = read_gzip(partial, kMaxBytes);
-    Sha256 hash;
-    hash.update(content.data(), content.size());
-    if (const auto sum = hash.hex(); sum != file.sha256)
-      fail("{}: its content has SHA-256 {} instead of {}; the file changed at its source, or the download was tampered with", file.url, sum, file.sha256);
-  } catch (...) {
-    std::filesystem::remove(partial, error);
-    throw;
-  }
-  std::filesystem::rename(partial, target, error);
-  if (error) fail("{}: cannot be written: {}", target.string(), error.message());
+  if (fs::exists(partial) && fs::file_size(partial, error) == 0) fs::remove(partial, error);
+  fail("cannot fetch {}: {}; put the file at {} by hand, or name its folder with --data-dir", file.url, last_error, target.string());
 }
 
 }  // namespace lcr

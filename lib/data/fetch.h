@@ -1,27 +1,23 @@
-// Download of a data set's files as its descriptor in datasets/ names them.
+// Download of files as their descriptors in datasets/ name them.
 #pragma once
 
 #include <filesystem>
-#include <string>
-#include <vector>
+
+#include "lcr/data/descriptor.h"
 
 namespace lcr {
 
-struct RemoteFile {
-  std::string url, name;
-  std::string sha256;  ///< of the content after gzip decompression, so that it holds for every packing of the same data
+struct FetchOptions {
+  int attempts = 4;           ///< in all, with growing pauses in between
+  double pause_seconds = 2;   ///< before the second attempt; doubled before each further one
 };
 
-struct DatasetDescriptor {
-  std::string name, title, licence, citation;
-  std::vector<RemoteFile> files;
-};
+/// Downloads one file (libcurl) to `target`. What has arrived stays in `target`.part and is continued by the next attempt or call
+/// (by byte range); the file appears under its name only when its size and checksums are the descriptor's. Throws UserError if it cannot
+/// be had, is another file than the descriptor says, or does not fit on the disk; Interrupted on a signal.
+void fetch_file(const RemoteFile& file, const std::filesystem::path& target, const FetchOptions& options = {});
 
-/// Reads datasets/<name>.json. Throws UserError if it is missing or malformed.
-DatasetDescriptor read_descriptor(const std::filesystem::path& path);
-
-/// Downloads one file (libcurl) to `target`, checks the SHA-256 of its (decompressed) content and renames it into place; an interrupted download leaves no
-/// file of that name. Throws UserError with the reason if it cannot be had or its checksum is wrong.
-void fetch_file(const RemoteFile& file, const std::filesystem::path& target);
+/// Whether the file is the descriptor's; if not, `reason` says what differs.
+bool matches(const RemoteFile& file, const std::filesystem::path& path, std::string& reason);
 
 }  // namespace lcr

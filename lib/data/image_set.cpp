@@ -13,11 +13,21 @@ ImageSet subset(const ImageSet& set, std::span<const std::int64_t> indices) {
   out.width = set.width;
   out.class_count = set.class_count;
   const std::int64_t area = set.height * set.width;
+  out.store = set.store;
+  const auto parts = set.parts.empty() ? 0 : static_cast<std::int64_t>(set.parts.size()) / set.count();
   for (const std::int64_t i : indices) {
-    const ImageView image = set.image(i);
-    if (!set.places.empty()) out.places.push_back({image.height, image.width, static_cast<std::int64_t>(out.pixels.size())});
-    out.pixels.insert(out.pixels.end(), image.pixels.begin(), image.pixels.end());
-    out.labels.push_back(set.labels[static_cast<std::size_t>(i)]);
+    const auto at = static_cast<std::size_t>(i);
+    if (set.store) {
+      out.places.push_back(set.places[at]);
+    } else {
+      const ImageView image = set.image(i);
+      if (!set.places.empty()) out.places.push_back({image.height, image.width, static_cast<std::int64_t>(out.pixels.size())});
+      out.pixels.insert(out.pixels.end(), image.pixels.begin(), image.pixels.end());
+    }
+    out.labels.push_back(set.labels[at]);
+    if (!set.boxes.empty()) out.boxes.push_back(set.boxes[at]);
+    if (!set.digests.empty()) out.digests.push_back(set.digests[at]);
+    out.parts.insert(out.parts.end(), set.parts.begin() + i * parts, set.parts.begin() + (i + 1) * parts);
     if (!set.masks.empty()) out.masks.insert(out.masks.end(), set.masks.begin() + i * area, set.masks.begin() + (i + 1) * area);
   }
   return out;
@@ -47,9 +57,14 @@ std::string fingerprint(const ImageSet& set) {
   Sha256 hash;
   const std::int64_t header[] = {set.count(), set.height, set.width, set.class_count};
   hash.update(header, sizeof header);
-  hash.update(set.places.data(), set.places.size() * sizeof(ImageSet::Place));
   hash.update(set.labels.data(), set.labels.size() * sizeof set.labels[0]);
-  hash.update(set.pixels.data(), set.pixels.size());
+  for (std::int64_t i = 0; i < set.count(); ++i) {
+    const ImageView image = set.image(i);
+    const std::int64_t size[] = {image.height, image.width};
+    hash.update(size, sizeof size);
+    const std::string digest = set.digests.empty() ? sha256_hex({reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size()}) : set.digests[static_cast<std::size_t>(i)];
+    hash.update(digest.data(), digest.size());
+  }
   hash.update(set.masks.data(), set.masks.size());
   return hash.hex();
 }

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "lcr/base/files.h"
 
 namespace lcr {
 
@@ -14,14 +17,29 @@ struct ImageView {
   std::int64_t height, width;
 };
 
+/// A rectangle in fractions of the image's width and height, within [0, 1].
+struct FractionBox {
+  float left, top, right, bottom;
+};
+
+/// A location in fractions of the image's width and height.
+struct FractionPoint {
+  float x, y;
+  bool visible;
+};
+
 /// RGB images with a class label each.
 struct ImageSet {
   std::int64_t height = 0, width = 0;  ///< of every image, where they are alike
   std::int64_t class_count = 0;
-  std::vector<std::uint8_t> pixels;  ///< one image after the other
+  std::vector<std::uint8_t> pixels;  ///< one image after the other; empty where they lie in `store`
+  std::shared_ptr<const MappedFile> store;
   std::vector<std::int32_t> labels;  ///< count, in [0, class_count)
   std::vector<std::uint8_t> masks;   ///< count x height x width, 255 on the object; empty where there is no ground truth
-  /// Where images differ in size: of each its height, width and first byte in `pixels`. Empty where they are alike.
+  std::vector<FractionBox> boxes;    ///< count, around the object; empty where there are none
+  std::vector<FractionPoint> parts;  ///< count x number of parts; empty where there are none
+  std::vector<std::string> digests;  ///< count, SHA-256 of each image's pixels; empty where they are not known yet
+  /// Where images differ in size: of each its height, width and first byte in `pixels` or `store`. Empty where they are alike.
   struct Place {
     std::int64_t height, width, offset;
   };
@@ -30,7 +48,7 @@ struct ImageSet {
   std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
   ImageView image(std::int64_t i) const {
     const Place place = places.empty() ? Place{height, width, i * height * width * 3} : places[static_cast<std::size_t>(i)];
-    return {{pixels.data() + place.offset, static_cast<std::size_t>(place.height * place.width * 3)}, place.height, place.width};
+    return {{(store ? store->bytes().data() : pixels.data()) + place.offset, static_cast<std::size_t>(place.height * place.width * 3)}, place.height, place.width};
   }
 };
 
@@ -51,7 +69,7 @@ std::vector<std::int64_t> balanced_indices(std::span<const std::int32_t> labels,
 /// The images of balanced_indices().
 ImageSet limit_balanced(ImageSet set, std::int64_t limit);
 
-/// SHA-256 of sizes, labels, pixels and masks: content and record order.
+/// SHA-256 of sizes, labels, pixels (by the SHA-256 of each image) and masks: content and record order.
 std::string fingerprint(const ImageSet& set);
 
 }  // namespace lcr

@@ -74,12 +74,13 @@ TwoViewBatch TwoViewLoader::make(std::int64_t batch) const {
   out.samples.assign(order_.begin() + start, order_.begin() + start + n);
   std::uint32_t view_index = 0;
   for (auto* views : {&out.query, &out.key}) {
+    const ViewRecipe recipe = training_recipe(options_, static_cast<int>(view_index));
     views->resize(static_cast<std::size_t>(n * bytes));
     for (std::int64_t i = 0; i < n; ++i) {
       const std::int64_t sample = out.samples[static_cast<std::size_t>(i)];
       const CounterRng rng(key, static_cast<std::uint32_t>(epoch_), static_cast<std::uint32_t>(sample), view_index);
       const ImageView image = set_.image(sample);
-      const auto view = draw_view(rng, image.height, image.width, options_);
+      const auto view = draw_view(rng, image.height, image.width, recipe);
       render_view(image.pixels, image.height, image.width, view, size, std::span(*views).subspan(static_cast<std::size_t>(i * bytes), static_cast<std::size_t>(bytes)));
     }
     ++view_index;

@@ -13,9 +13,11 @@ struct Box {
   std::int64_t x = 0, y = 0, width = 0, height = 0;
 };
 
-/// Cuts `box` out of an image and resizes it to out_height x out_width by PIL's antialiased bilinear filter.
+enum class Interpolation { kBilinear, kBicubic };
+
+/// Cuts `box` out of an image and resizes it to out_height x out_width by PIL's antialiased filter.
 void crop_resize(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, const Box& box, std::int64_t out_height,
-                 std::int64_t out_width, std::span<std::uint8_t> out);
+                 std::int64_t out_width, std::span<std::uint8_t> out, Interpolation interpolation = Interpolation::kBilinear);
 
 void flip_horizontal(std::span<std::uint8_t> image, std::int64_t width);
 
@@ -26,6 +28,8 @@ void adjust_saturation(std::span<std::uint8_t> image, float factor);
 /// `shift` in [-0.5, 0.5] of the colour circle.
 void adjust_hue(std::span<std::uint8_t> image, double shift);
 void to_gray(std::span<std::uint8_t> image);
+/// Inverts values of 128 and more.
+void solarise(std::span<std::uint8_t> image);
 
 /// PIL's Gaussian blur: three extended box blurs along each axis that together have the standard deviation `sigma` (pixels).
 void gaussian_blur(std::span<std::uint8_t> image, std::int64_t height, std::int64_t width, double sigma);

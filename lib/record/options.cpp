@@ -10,6 +10,7 @@ namespace lcr {
 bool trains(const Options& o) { return o.method == "moco_v2" || o.method == "moco_bilinear" || o.method == "lcr"; }
 bool uses_gfb(const Options& o) { return o.method == "lcr"; }
 bool uses_network(const Options& o) { return o.method != "raw_pixels"; }
+bool has_image_files(const Options& o) { return o.dataset == "cub200" || o.dataset == "stanford-cars" || o.dataset == "fgvc-aircraft" || o.dataset == "image-folder"; }
 
 namespace {
 bool has_projections(const Options& o) { return uses_gfb(o) && o.gfb != "mlp"; }
@@ -31,7 +32,9 @@ constexpr double kSmall = 1e-9;  // stands for "positive"
 bool always(const Options&) { return true; }
 bool synthbirds(const Options& o) { return o.dataset == "synthbirds"; }
 bool jitters(const Options& o) { return trains(o) && o.jitter_probability > 0; }
-bool blurs(const Options& o) { return trains(o) && o.blur_probability > 0; }
+bool moco_views(const Options& o) { return trains(o) && o.augmentation == "moco_v2"; }
+bool blurs(const Options& o) { return trains(o) && (o.blur_probability > 0 || o.augmentation == "byol"); }
+bool from_folder(const Options& o) { return o.dataset == "image-folder"; }
 bool narrow(const Options& o) { return uses_network(o) && o.arch == "narrow"; }
 bool resnet(const Options& o) { return uses_network(o) && o.arch != "narrow"; }
 bool bottleneck(const Options& o) { return uses_network(o) && (o.arch.starts_with("resnet50") || o.arch == "resnet101"); }
@@ -55,7 +58,9 @@ std::vector<OptionSpec> make_table() {
   const std::string trained = "the method trains", lcr = "method = lcr", fitted = "method = lcr, nu > 0, gfb is not random";
   std::vector<OptionSpec> t;
   const char* g = "Data";
-  t.push_back(row(g, "dataset", &O::dataset, "", "data set", 0, 0, {"fashion-mnist", "cifar10", "cifar100", "synthbirds", "cub200"}));
+  t.push_back(row(g, "dataset", &O::dataset, "", "data set", 0, 0, {"fashion-mnist", "cifar10", "cifar100", "synthbirds", "cub200", "stanford-cars", "fgvc-aircraft", "image-folder"}));
+  t.push_back(row(g, "folder", &O::folder, "", "of image-folder: it holds train/CLASS/*.jpg and test/CLASS/*.jpg (or .png)", 0, 0, {}, from_folder, "dataset = image-folder", false));
+  t.push_back(row(g, "store-side", &O::store_side, "pixels", "the pixel store keeps images with their short side at most this long (0: at full resolution)", 0, 4096, {}, has_image_files, "the data set is many image files"));
   t.push_back(row(g, "limit-train", &O::limit_train, "images", "use this many training images, balanced over classes (0: all)", 0, kMany, {}, trains, trained));
   t.push_back(row(g, "limit-test", &O::limit_test, "images", "use this many test images, balanced over classes (0: all)", 0, kMany));
   t.push_back(row(g, "image-size", &O::image_size, "pixels", "side of the square network input", 8, 1024));
@@ -64,6 +69,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "synthbirds-train", &O::synthbirds_train, "images", "training images a class", 1, 10000, {}, synthbirds, "dataset = synthbirds"));
   t.push_back(row(g, "synthbirds-test", &O::synthbirds_test, "images", "test images a class", 2, 10000, {}, synthbirds, "dataset = synthbirds"));
   g = "Augmentation";
+  t.push_back(row(g, "augmentation", &O::augmentation, "", "moco_v2: both views alike; byol: bicubic, query view always blurred, key view blurred at 0.1 and solarised at 0.2", 0, 0, {"moco_v2", "byol"}, trains, trained));
   t.push_back(row(g, "crop-area-min", &O::crop_area_min, "of the area", "smallest random resized crop; the largest is 1, the aspect 3/4 to 4/3", 0.01, 1, {}, trains, trained));
   t.push_back(row(g, "jitter-probability", &O::jitter_probability, "", "probability of colour jitter", 0, 1, {}, trains, trained));
   t.push_back(row(g, "jitter-brightness", &O::jitter_brightness, "", "factor from 1-x to 1+x", 0, 1, {}, jitters, "jitter-probability > 0"));
@@ -71,7 +77,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "jitter-saturation", &O::jitter_saturation, "", "factor from 1-x to 1+x", 0, 1, {}, jitters, "jitter-probability > 0"));
   t.push_back(row(g, "jitter-hue", &O::jitter_hue, "of the colour circle", "shift from -x to x", 0, 0.5, {}, jitters, "jitter-probability > 0"));
   t.push_back(row(g, "gray-probability", &O::gray_probability, "", "probability of turning grey", 0, 1, {}, trains, trained));
-  t.push_back(row(g, "blur-probability", &O::blur_probability, "", "probability of Gaussian blur", 0, 1, {}, trains, trained));
+  t.push_back(row(g, "blur-probability", &O::blur_probability, "", "probability of Gaussian blur", 0, 1, {}, moco_views, "augmentation = moco_v2"));
   t.push_back(row(g, "blur-sigma-min", &O::blur_sigma_min, "pixels", "smallest blur", 0, 100, {}, blurs, "blur-probability > 0"));
   t.push_back(row(g, "blur-sigma-max", &O::blur_sigma_max, "pixels", "largest blur", 0, 100, {}, blurs, "blur-probability > 0"));
   t.push_back(row(g, "flip-probability", &O::flip_probability, "", "probability of a horizontal flip", 0, 1, {}, trains, trained));
@@ -136,6 +142,8 @@ std::vector<OptionSpec> make_table() {
   t.push_back(control("results", &O::results, "DIR", "where the CSV goes (default: results/<preset>)"));
   t.push_back(control("runs", &O::runs, "DIR", "the run store"));
   t.push_back(control("data-dir", &O::data_dir, "DIR", "where the data sets are (default: $LCR_DATA, else ./data)"));
+  t.push_back(control("pixel-store", &O::pixel_store, "DIR", "where decoded images are kept (default: pixel-store in the data directory)"));
+  t.push_back(control("skip-bad", &O::skip_bad, "images", "leave out up to this many image files that cannot be decoded, and list them"));
   t.push_back(control("worker-run", &O::worker_run, "ID", "train only the run of this directory name (used by --jobs)"));
   t.push_back(control("help", &O::help, "", "print this help"));
   return t;

@@ -19,6 +19,9 @@ struct Options {
   std::int64_t limit_train = 0, limit_test = 0;
   std::int64_t image_size = 28, test_resize = 0;
   std::int64_t synthbirds_classes = 20, synthbirds_train = 60, synthbirds_test = 40;
+  std::string folder;
+  std::int64_t store_side = 0;
+  std::string augmentation = "moco_v2";
   double crop_area_min = 0.2;
   double jitter_probability = 0.8, jitter_brightness = 0.4, jitter_contrast = 0.4, jitter_saturation = 0.4, jitter_hue = 0.1;
   double gray_probability = 0.2, blur_probability = 0.5, blur_sigma_min = 0.1, blur_sigma_max = 2.0, flip_probability = 0.5;
@@ -62,7 +65,8 @@ struct Options {
   std::int64_t threads = 0, jobs = 1, max_steps = 0;
   bool dry_run = false, help = false;
   std::string pin_epochs;
-  std::string results, runs = "runs", data_dir;
+  std::string results, runs = "runs", data_dir, pixel_store;
+  std::int64_t skip_bad = 0;
   std::string worker_run;
 };
 
@@ -113,6 +117,7 @@ std::string own_pooling(const std::string& method);
 bool trains(const Options& options);    ///< the method updates weights
 bool uses_gfb(const Options& options);  ///< the method has a GradCAM Fitting Branch
 bool uses_network(const Options& options);
+bool has_image_files(const Options& options);  ///< the data set is many image files, which go through the pixel store
 bool has_subset(const Options& options);  ///< it changes to a subset of its projections at an epoch
 
 }  // namespace lcr

@@ -1,7 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -9,6 +10,8 @@
 #include "lcr/data/loader.h"
 #include "lcr/data/pixel_ops.h"
 #include "lcr/data/synth_birds.h"
+#include "lcr/base/hashing.h"
+#include "support/images.h"
 
 namespace lcr {
 namespace {
@@ -16,8 +19,7 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 
 TEST(PixelOps, AgreeWithPillow) {
-  std::ifstream in(std::string(LCR_SOURCE_DIR) + "/tests/golden/pixel_ops.json");
-  const auto golden = nlohmann::json::parse(in);
+  const auto& golden = testing::pixel_goldens();
   const std::int64_t height = golden["height"], width = golden["width"];
   const Bytes image = golden["pixels"].get<Bytes>();
   int cases = 0;
@@ -28,9 +30,11 @@ TEST(PixelOps, AgreeWithPillow) {
     const std::int64_t out_height = item["height"], out_width = item["width"];
     Bytes actual = image;
     const double factor = p.value("factor", 0.0);
-    if (op == "crop_resize") {
+    if (op == "crop_resize" || op == "bicubic") {
       actual.resize(expected.size());
-      crop_resize(image, height, width, {p["x"], p["y"], p["w"], p["h"]}, out_height, out_width, actual);
+      crop_resize(image, height, width, {p["x"], p["y"], p["w"], p["h"]}, out_height, out_width, actual, op == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear);
+    } else if (op == "solarise") {
+      solarise(actual);
     } else if (op == "test_view") {
       actual.resize(expected.size());
       render_test_view(image, height, width, p["resize"], p["size"], actual);
@@ -56,11 +60,23 @@ TEST(PixelOps, AgreeWithPillow) {
     EXPECT_EQ(worst, 0) << op << " " << p.dump();
     ++cases;
   }
-  EXPECT_GE(cases, 30);
+  EXPECT_GE(cases, 35);
+}
+
+TEST(PixelOps, AgreeWithPillowOnEveryColour) {
+  Bytes every(3 << 24);
+  for (std::size_t i = 0; i < 1 << 24; ++i)
+    for (std::size_t channel = 0; channel < 3; ++channel) every[3 * i + channel] = static_cast<std::uint8_t>(i >> (16 - 8 * channel));
+  for (const auto& item : testing::pixel_goldens()["every_colour"]) {
+    Bytes actual = every;
+    const double factor = item["factor"];
+    item["op"] == "hue" ? adjust_hue(actual, factor) : adjust_saturation(actual, static_cast<float>(factor));
+    EXPECT_EQ(sha256_hex({reinterpret_cast<const char*>(actual.data()), actual.size()}), item["sha256"].get<std::string>()) << item.dump();
+  }
 }
 
 TEST(Augment, ViewsDependOnTheirCoordinatesAlone) {
-  const Options options;
+  const ViewRecipe options = training_recipe(Options(), 0);
   const RngKey key(0, "augmentation");
   const auto a = draw_view(CounterRng(key, 1, 2, 0), 32, 32, options), b = draw_view(CounterRng(key, 1, 2, 0), 32, 32, options);
   EXPECT_EQ(a.crop.x, b.crop.x);
@@ -70,7 +86,7 @@ TEST(Augment, ViewsDependOnTheirCoordinatesAlone) {
 }
 
 TEST(Augment, ParametersHaveTheirDistributions) {
-  Options options;
+  const ViewRecipe options = training_recipe(Options(), 0);
   const RngKey key(11, "distribution");
   constexpr int kCount = 20000;
   int jitter = 0, gray = 0, blur = 0, flip = 0;
@@ -94,10 +110,90 @@ TEST(Augment, ParametersHaveTheirDistributions) {
   EXPECT_NEAR(area / kCount, 0.5445, 0.01);  // measured with torchvision: below the mean of U(.2, 1), large crops of extreme aspect are redrawn
 }
 
-TEST(Augment, NoOperationIsTheResizedImage) {
+// The share of our draws below each of torchvision's quantiles, five standard deviations of both samples wide.
+TEST(Augment, CropsAreDistributedAsTorchvisions) {
+  for (const auto& golden : testing::pixel_goldens()["crops"]) {
+    const std::int64_t height = golden["height"], width = golden["width"];
+    ViewRecipe recipe = probe_recipe();
+    recipe.crop_area_min = golden["low"];
+    const RngKey key(5, "crops");
+    constexpr int kCount = 40000, kGoldenCount = 200000;
+    std::map<std::string, std::vector<double>> draws;
+    for (std::uint32_t i = 0; i < kCount; ++i) {
+      const Box crop = draw_view(CounterRng(key, i), height, width, recipe).crop;
+      draws["area"].push_back(static_cast<double>(crop.width * crop.height));
+      draws["aspect"].push_back(static_cast<double>(crop.width) / static_cast<double>(crop.height));
+      draws["left"].push_back((static_cast<double>(crop.x) + 0.5) / static_cast<double>(width - crop.width + 1));
+    }
+    for (const auto& [what, values] : draws)
+      for (std::size_t q = 0; q < golden["at"].size(); ++q) {
+        const double at = golden["at"][q], quantile = golden[what][q];
+        // Areas and aspects are discrete: half of the ties counts as below.
+        double below = 0;
+        for (const double value : values) below += value < quantile ? 1 : value == quantile ? 0.5 : 0;
+        EXPECT_NEAR(below / kCount, at, 5 * std::sqrt(at * (1 - at) * (1.0 / kCount + 1.0 / kGoldenCount)) + 0.002) << what << " at " << at << " of " << width << " x " << height;
+      }
+  }
+}
+
+/// Kolmogorov and Smirnov's distance of a sample from the uniform distribution on [low, high].
+double distance_from_uniform(std::vector<double> values, double low, double high) {
+  std::sort(values.begin(), values.end());
+  double worst = 0;
+  const auto n = static_cast<double>(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double expected = (values[i] - low) / (high - low);
+    worst = std::max({worst, std::abs(expected - static_cast<double>(i) / n), std::abs(expected - static_cast<double>(i + 1) / n)});
+  }
+  return worst;
+}
+
+TEST(Augment, FactorsAreUniformAndOrdersEquallyLikely) {
+  const ViewRecipe recipe = training_recipe(Options(), 0);
+  const RngKey key(3, "factors");
+  std::map<std::string, std::vector<double>> values;
+  std::map<std::array<std::uint8_t, 4>, int> orders;
+  for (std::uint32_t i = 0; i < 20000; ++i) {
+    const auto view = draw_view(CounterRng(key, i), 64, 64, recipe);
+    if (view.jitter) {
+      values["brightness"].push_back(view.brightness);
+      values["contrast"].push_back(view.contrast);
+      values["saturation"].push_back(view.saturation);
+      values["hue"].push_back(view.hue);
+      ++orders[view.jitter_order];
+    }
+    if (view.blur_sigma > 0) values["sigma"].push_back(view.blur_sigma);
+  }
+  const std::map<std::string, std::pair<double, double>> ranges = {{"brightness", {.6, 1.4}}, {"contrast", {.6, 1.4}}, {"saturation", {.6, 1.4}}, {"hue", {-.1, .1}}, {"sigma", {.1, 2}}};
+  for (const auto& [name, sample] : values)
+    EXPECT_LT(distance_from_uniform(sample, ranges.at(name).first, ranges.at(name).second), 2.0 / std::sqrt(static_cast<double>(sample.size()))) << name;  // p < 0.001
+  EXPECT_EQ(orders.size(), 24U);
+  for (const auto& [order, count] : orders) EXPECT_NEAR(count, 16000 / 24, 5 * std::sqrt(16000 / 24.0));
+}
+
+TEST(Augment, ByolsViewsDiffer) {
   Options options;
-  options.jitter_probability = options.gray_probability = options.blur_probability = options.flip_probability = 0;
-  options.crop_area_min = 1;
+  options.augmentation = "byol";
+  const RngKey key(4, "byol");
+  int blurred[2] = {0, 0}, solarised[2] = {0, 0};
+  constexpr int kCount = 5000;
+  for (const int which : {0, 1}) {
+    const ViewRecipe recipe = training_recipe(options, which);
+    EXPECT_EQ(recipe.interpolation, Interpolation::kBicubic);
+    for (std::uint32_t i = 0; i < kCount; ++i) {
+      const auto view = draw_view(CounterRng(key, i, 0, static_cast<std::uint32_t>(which)), 64, 64, recipe);
+      blurred[which] += view.blur_sigma > 0;
+      solarised[which] += view.solarise;
+    }
+  }
+  EXPECT_EQ(blurred[0], kCount);
+  EXPECT_EQ(solarised[0], 0);
+  EXPECT_NEAR(blurred[1], 0.1 * kCount, 5 * std::sqrt(kCount * .09));
+  EXPECT_NEAR(solarised[1], 0.2 * kCount, 5 * std::sqrt(kCount * .16));
+}
+
+TEST(Augment, NoOperationIsTheResizedImage) {
+  const ViewRecipe options{.crop_area_min = 1, .flip_probability = 0};
   const Bytes image = [] {
     Bytes bytes(16 * 16 * 3);
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 7);

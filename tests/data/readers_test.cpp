@@ -4,9 +4,7 @@
 #include <cstdlib>
 
 #include "lcr/data/cifar.h"
-#include "lcr/data/cub200.h"
 #include "lcr/data/datasets.h"
-#include "lcr/data/fetch.h"
 #include "lcr/data/idx.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
@@ -113,51 +111,6 @@ TEST(Cifar, RealCifar100) {
   for (std::size_t c = 0; c < 3; ++c) EXPECT_NEAR(sums[c] / (50000.0 * 1024 * 255), published[c], 1e-4);
 }
 
-TEST(Cub200, RealImages) {
-  const char* root = std::getenv("LCR_DATA");
-  if (!root || !std::filesystem::exists(std::filesystem::path(root) / "CUB_200_2011/images.txt"))
-    GTEST_SKIP() << "needs real CUB-200-2011: set LCR_DATA to the folder that holds CUB_200_2011/";
-  Options options;
-  options.dataset = "cub200";
-  options.limit_train = 400;
-  options.limit_test = 200;
-  const Dataset data = load_dataset(options, 2);
-  ASSERT_EQ(data.train.count(), 400);
-  ASSERT_EQ(data.test.count(), 200);
-  EXPECT_EQ(data.train.labels[199], 199);
-  EXPECT_EQ(data.train.labels[200], 0);
-  for (std::int64_t i = 0; i < data.train.count(); ++i) {
-    const ImageView image = data.train.image(i);
-    ASSERT_EQ(image.pixels.size(), static_cast<std::size_t>(image.height * image.width * 3));
-    ASSERT_GE(std::min(image.height, image.width), 100);
-  }
-}
-
-TEST(Cub200, BadListsAndImagesAreRefused) {
-  const TemporaryFolder folder;
-  const auto write = [&](const char* name, const std::string& text) { write_bytes(folder / name, text); };
-  const auto refuse = [&](const std::string& part) { expect_user_error([&] { read_cub200(folder.path(), 0, 0, 1); }, part); };
-  write("images.txt", "1 a.jpg\n2 b.jpg\n");
-  write("image_class_labels.txt", "1 1\n2 200\n");
-  refuse("train_test_split.txt");
-  write("train_test_split.txt", "1 1\n");
-  refuse("names 2 images");
-  write("train_test_split.txt", "1 1\n2 5\n");
-  refuse("'5', not 0 or 1");
-  write("train_test_split.txt", "1 1\n2 0\n");
-  refuse("a.jpg");  // no such image
-  std::filesystem::create_directories(folder / "images");
-  write("images/a.jpg", "no JPEG");
-  refuse("no JPEG image");
-  write("image_class_labels.txt", "1 0\n2 200\n");
-  refuse("class '0'");
-  write("image_class_labels.txt", "1 1\n1 2\n");
-  refuse("line 2");
-  write("image_class_labels.txt", "1 1\n2 200\n");
-  write("images.txt", "1 ../a.jpg\n2 b.jpg\n");
-  refuse("leaves the folder");
-}
-
 TEST(FashionMnist, RealFilesWhereDebianPutsThem) {
   if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist")) GTEST_SKIP() << "needs Debian's package dataset-fashion-mnist";
   const Dataset data = load_dataset(Options{}, 1);
@@ -189,6 +142,26 @@ TEST(ImageSet, BalancedLimitTakesClassesInTurn) {
   EXPECT_NE(fingerprint(swapped), fingerprint(set));
 }
 
+TEST(ImageSet, FingerprintIsOfContentWhereverItLies) {
+  ImageSet set;
+  set.height = 2;
+  set.width = 1;
+  set.class_count = 2;
+  set.labels = {0, 1};
+  for (std::uint8_t i = 0; i < 12; ++i) set.pixels.push_back(i);
+  ImageSet placed = set;
+  placed.height = placed.width = 0;
+  placed.places = {{2, 1, 0}, {2, 1, 6}};
+  ImageSet known = placed;
+  for (std::int64_t i = 0; i < 2; ++i) known.digests.push_back(sha256_hex({reinterpret_cast<const char*>(set.image(i).pixels.data()), 6}));
+  EXPECT_EQ(fingerprint(placed), fingerprint(known));
+  ImageSet other = placed;
+  other.pixels[7] ^= 1;
+  EXPECT_NE(fingerprint(placed), fingerprint(other));
+  placed.places[1] = {1, 2, 6};
+  EXPECT_NE(fingerprint(placed), fingerprint(known));
+}
+
 TEST(Datasets, MissingFoldersSayWhatBelongsThere) {
   const TemporaryFolder folder;
   Options options;
@@ -197,30 +170,6 @@ TEST(Datasets, MissingFoldersSayWhatBelongsThere) {
   expect_user_error([&] { load_dataset(options, 1); }, "cifar-100-binary", "--data-dir");
   options.dataset = "cifar10";
   expect_user_error([&] { load_dataset(options, 1); }, "cifar-10-batches-bin");
-}
-
-TEST(Fetch, ChecksTheSumAndLeavesNothingOnFailure) {
-  const TemporaryFolder folder;
-  write_bytes(folder / "source", std::string("content"));
-  const std::string url = "file://" + (folder / "source").string(), sum = sha256_hex("content");
-  fetch_file({url, "f", sum}, folder / "sub/target");
-  EXPECT_EQ(read_text(folder / "sub/target"), "content");
-  expect_user_error([&] { fetch_file({url, "f", std::string(64, '0')}, folder / "bad"); }, "SHA-256");
-  expect_user_error([&] { fetch_file({url + "-absent", "f", sum}, folder / "bad"); }, "cannot fetch");
-  EXPECT_FALSE(std::filesystem::exists(folder / "bad"));
-  EXPECT_FALSE(std::filesystem::exists((folder / "bad").string() + ".part"));
-}
-
-TEST(Fetch, FashionMnistDescriptorMatchesDebiansFiles) {
-  const auto descriptor = read_descriptor(std::filesystem::path(LCR_SOURCE_DIR) / "datasets/fashion-mnist.json");
-  ASSERT_EQ(descriptor.files.size(), 4U);
-  const std::filesystem::path debian = "/usr/share/datasets/fashion-mnist";
-  if (!std::filesystem::exists(debian)) GTEST_SKIP() << "needs Debian's package dataset-fashion-mnist";
-  const TemporaryFolder folder;
-  for (auto file : descriptor.files) {
-    file.url = "file://" + (debian / file.name).string();
-    EXPECT_NO_THROW(fetch_file(file, folder / file.name)) << file.name;
-  }
 }
 
 }  // namespace

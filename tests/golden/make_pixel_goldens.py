@@ -1,13 +1,18 @@
 #!/usr/bin/python3
-"""Writes pixel_ops.json: what Pillow and torchvision make of a small image, for tests/data/pixel_ops_test.cpp.
+"""Writes pixel_ops.json: what Pillow and torchvision make of a small image, of every colour and of small image files, and how
+torchvision's crops are distributed; for tests/data/augment_test.cpp and image_file_test.cpp.
 
 Needs Debian's python3-torchvision. Run from anywhere; the output lies beside this script.
 """
+import hashlib
+import io
 import json
 import pathlib
 
 import numpy as np
+import torch
 from PIL import Image, ImageFilter
+from torchvision.transforms import InterpolationMode, RandomResizedCrop
 from torchvision.transforms import functional as F
 
 H, W = 20, 26
@@ -40,9 +45,62 @@ for shift in (-0.5, -0.1, -0.003, 0.0, 0.07, 0.1):
 case("gray", F.to_grayscale(image, 3))
 for sigma in (0.1, 0.4, 0.77, 1.3, 2.0, 6.0):
     case("blur", image.filter(ImageFilter.GaussianBlur(sigma)), factor=sigma)
+for x, y, w, h, oh, ow in ((0, 0, 26, 20, 20, 26), (2, 3, 17, 11, 30, 16), (5, 1, 20, 19, 8, 8), (9, 9, 1, 1, 4, 4)):
+    case("bicubic", F.resized_crop(image, y, x, h, w, [oh, ow], InterpolationMode.BICUBIC), x=x, y=y, w=w, h=h)
+case("solarise", F.solarize(image, 128))
 case("flip", F.hflip(image))
 case("test_view", F.center_crop(F.resize(image, 15), [12, 12]), resize=15, size=12)
 
+# Every colour there is, as 4096 x 4096 pixels: the SHA-256 of what comes out.
+every = np.arange(1 << 24, dtype=np.uint32)
+every = Image.fromarray(np.stack([every >> 16, every >> 8 & 255, every & 255], -1).astype(np.uint8).reshape(4096, 4096, 3))
+
+
+def sha256(img):
+    return hashlib.sha256(np.asarray(img).tobytes()).hexdigest()
+
+
+every_colour = [{"op": "hue", "factor": f, "sha256": sha256(F.adjust_hue(every, f))} for f in (0.07, -0.1)]
+every_colour += [{"op": "saturation", "factor": f, "sha256": sha256(F.adjust_saturation(every, f))} for f in (0.63, 1.37)]
+
+# Image files, and what Pillow's convert("RGB") makes of them.
+files = []
+
+
+def file_case(name, img, form, **options):
+    buffer = io.BytesIO()
+    img.save(buffer, form, **options)
+    decoded = Image.open(io.BytesIO(buffer.getvalue()))
+    files.append({"name": name, "bytes": buffer.getvalue().hex(), "height": decoded.height, "width": decoded.width, "pixels": pixels(decoded)})
+
+
+exif = Image.Exif()
+exif[0x0112] = 6  # "rotate by 90 degrees", which torchvision ignores
+file_case("4:2:0", image, "JPEG", quality=85)
+file_case("4:4:4", image, "JPEG", quality=95, subsampling=0)
+file_case("progressive", image, "JPEG", quality=80, progressive=True)
+file_case("grey", image.convert("L"), "JPEG", quality=90)
+file_case("cmyk", image.convert("CMYK"), "JPEG", quality=90)
+file_case("exif", image, "JPEG", quality=85, exif=exif)
+file_case("png", image, "PNG")
+file_case("png grey", image.convert("L"), "PNG")
+file_case("png palette", image.convert("P"), "PNG")
+translucent = image.convert("RGBA")
+translucent.putalpha(Image.fromarray(rng.integers(0, 256, (H, W)).astype(np.uint8)))
+file_case("png alpha", translucent, "PNG")
+
+# torchvision's random crops: quantiles of their area and aspect.
+torch.manual_seed(0)
+crops = []
+for height, width, low in ((100, 100, 0.2), (160, 213, 0.2), (375, 500, 0.08)):
+    blank = Image.new("L", (width, height))
+    draws = np.array([RandomResizedCrop.get_params(blank, (low, 1.0), (3 / 4, 4 / 3)) for _ in range(200000)], float)
+    at = [0.05, 0.25, 0.5, 0.75, 0.95]
+    crops.append({"height": height, "width": width, "low": low, "at": at,
+                  "area": np.quantile(draws[:, 2] * draws[:, 3], at).tolist(),
+                  "aspect": np.quantile(draws[:, 3] / draws[:, 2], at).tolist(),
+                  "left": np.quantile((draws[:, 1] + 0.5) / (width - draws[:, 3] + 1), at).tolist()})
+
 path = pathlib.Path(__file__).with_name("pixel_ops.json")
-path.write_text(json.dumps({"height": H, "width": W, "pixels": pixels(image), "cases": cases}, separators=(",", ":")))
+path.write_text(json.dumps({"height": H, "width": W, "pixels": pixels(image), "cases": cases, "every_colour": every_colour, "files": files, "crops": crops}, separators=(",", ":")))
 print(path, path.stat().st_size, "bytes")

@@ -1,0 +1,256 @@
+// lcr-data: the data sets of datasets/: what they are, where they come from, whether they are whole, how they look.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <mutex>
+#include <thread>
+
+#include "lcr/base/error.h"
+#include "lcr/base/files.h"
+#include "lcr/base/parallel.h"
+#include "lcr/base/progress.h"
+#include "lcr/base/signals.h"
+#include "lcr/base/text.h"
+#include "lcr/data/archive.h"
+#include "lcr/data/contact_sheet.h"
+#include "lcr/data/datasets.h"
+#include "lcr/data/descriptor.h"
+#include "lcr/data/fetch.h"
+#include "lcr/data/image_file.h"
+#include "lcr/data/pixel_store.h"
+
+namespace lcr {
+namespace {
+namespace fs = std::filesystem;
+namespace po = boost::program_options;
+
+struct Command {
+  Options options;
+  int threads = 1;
+  ContactSheetOptions sheet;
+  std::string out, split = "train";
+  bool keep_archives = false;
+};
+
+/// The experiments' options that matter here too; their meaning stands in option_table().
+constexpr const char* kShared[] = {"data-dir", "pixel-store", "folder", "store-side", "skip-bad", "threads", "image-size", "test-resize", "augmentation", "crop-area-min", "synthbirds-classes",
+                                   "limit-train", "limit-test"};
+
+fs::path descriptors() { return suite_home() / "datasets"; }
+
+DatasetDescriptor find_descriptor(const std::string& name) {
+  const auto names = descriptor_names(descriptors());
+  if (std::find(names.begin(), names.end(), name) == names.end()) fail("no data set '{}' in {}; there are {}", name, descriptors().string(), join(names, ", "));
+  return read_descriptor(descriptors() / (name + ".json"));
+}
+
+fs::path directory_of(const DatasetDescriptor& d, const Options& options) { return data_directory(options) / d.directory; }
+
+/// Where a file of the descriptor is downloaded to.
+fs::path target_of(const DatasetDescriptor& d, const RemoteFile& file, const Options& options) {
+  return file.unpack ? data_directory(options) / "downloads" / file.name : directory_of(d, options) / file.name;
+}
+
+std::string counts_text(const DatasetDescriptor& d) {
+  return d.kind == "images" ? fmt::format("{} classes, {} training and {} test images", d.classes, d.train, d.test) : "weights";
+}
+
+int list(const Command& command) {
+  fmt::print("{:<18} {:<62} {:<52} {}\n", "name", "title", "holds", "in " + data_directory(command.options).string());
+  for (const auto& name : descriptor_names(descriptors())) {
+    const auto d = read_descriptor(descriptors() / (name + ".json"));
+    fmt::print("{:<18} {:<62} {:<52} {}\n", d.name, d.title, counts_text(d), fs::exists(directory_of(d, command.options)) ? "there" : "-");
+  }
+  fmt::print("{:<18} {:<62} {:<52} {}\n", "synthbirds", "SynthBirds (drawn by this program)", "as many classes and images as asked for", "-");
+  fmt::print("{:<18} {:<62} {:<52} {}\n", "image-folder", "any folder of train/CLASS/*.jpg and test/CLASS/*.jpg", "--folder DIR", "-");
+  return kDone;
+}
+
+void print_terms(const DatasetDescriptor& d) {
+  fmt::print("{}\n  home     {}\n  licence  {}\n  cite     {}\n", d.title, d.homepage, d.licence, d.citation);
+  if (!d.notes.empty()) fmt::print("  note     {}\n", d.notes);
+}
+
+int info(const DatasetDescriptor& d, const Command& command) {
+  print_terms(d);
+  fmt::print("  holds    {}\n  place    {} ({})\n", counts_text(d), directory_of(d, command.options).string(), fs::exists(directory_of(d, command.options)) ? "there" : "not there");
+  for (const auto& file : d.files) {
+    fmt::print("  file     {}\n           {}\n", file.name, file.url);
+    if (file.bytes > 0) fmt::print("           {} bytes\n", file.bytes);
+    for (const auto& [kind, sum] : {std::pair("MD5", file.md5), std::pair("SHA-256", file.sha256), std::pair("SHA-256 of the decompressed content", file.content_sha256)})
+      if (!sum.empty()) fmt::print("           {} {}\n", kind, sum);
+  }
+  return kDone;
+}
+
+/// Reads lists or records and compares them with the descriptor; returns what was found in words.
+std::string check_content(const DatasetDescriptor& d, const Command& command) {
+  Options options = command.options;
+  options.dataset = d.name;
+  if (d.kind == "weights") return "weights";
+  if (has_image_files(options)) {
+    const Listing listing = list_dataset(options);
+    return fmt::format("{} classes, {} training and {} test images", listing.class_count(), listing.train.size(), listing.test.size());
+  }
+  const Dataset data = load_dataset(options, command.threads);
+  return fmt::format("{} classes, {} training and {} test images", data.train.class_count, data.train.count(), data.test.count());
+}
+
+int fetch(const DatasetDescriptor& d, const Command& command) {
+  print_terms(d);
+  std::fflush(stdout);
+  const fs::path data = data_directory(command.options);
+  const bool archives = std::any_of(d.files.begin(), d.files.end(), [](const RemoteFile& file) { return file.unpack; });
+  if (archives && fs::exists(directory_of(d, command.options) / ".unpacked")) {
+    fmt::print("{}: there already: {}\n", directory_of(d, command.options).string(), check_content(d, command));
+    return kDone;
+  }
+  for (const auto& file : d.files) fetch_file(file, target_of(d, file, command.options));
+  for (const auto& file : d.files)
+    if (file.unpack) unpack_archive(target_of(d, file, command.options), data / d.unpack_into);
+  const std::string found = check_content(d, command);
+  if (archives) write_atomic(directory_of(d, command.options) / ".unpacked", "by lcr-data\n");
+  if (archives && !command.keep_archives)
+    for (const auto& file : d.files)
+      if (file.unpack) fs::remove(target_of(d, file, command.options));
+  fmt::print("{}: {}\n", directory_of(d, command.options).string(), found);
+  return kDone;
+}
+
+/// Decodes every image file; the reasons of those that cannot be.
+std::vector<std::string> undecodable(const Listing& listing, int threads) {
+  std::vector<const ListedImage*> images;
+  for (const auto* split : {&listing.train, &listing.test})
+    for (const auto& image : *split) images.push_back(&image);
+  std::vector<std::string> reasons(images.size());
+  Progress progress("decode images", static_cast<std::int64_t>(images.size()), "images");
+  std::mutex mutex;
+  std::int64_t done = 0;
+  parallel_for(static_cast<std::int64_t>(images.size()), threads, [&](std::int64_t i) {
+    if (stop_requested()) throw Interrupted("stopped by a signal; nothing was changed");
+    try {
+      read_image(listing.root / images[static_cast<std::size_t>(i)]->path);
+    } catch (const UserError& e) {
+      reasons[static_cast<std::size_t>(i)] = e.what();
+    }
+    const std::lock_guard lock(mutex);
+    progress.update(++done);
+  });
+  std::erase(reasons, "");
+  return reasons;
+}
+
+int verify(const std::string& name, const Command& command) {
+  Options options = command.options;
+  options.dataset = name;
+  if (name != "image-folder") {
+    const DatasetDescriptor d = find_descriptor(name);
+    for (const auto& file : d.files) {
+      const fs::path path = target_of(d, file, options);
+      std::string reason;
+      if (file.unpack && !fs::exists(path)) continue;  // unpacked and removed
+      if (!file.unpack && !file.content_sha256.empty() && !fs::exists(path)) continue;  // Debian's package, or kept uncompressed: the records are read below
+      if (!matches(file, path, reason)) fail("{}: {}", path.string(), reason);
+      fmt::print("{}: checksums are right\n", path.string());
+    }
+    fmt::print("{}: {}: as datasets/{}.json says\n", d.title, check_content(d, command), name);
+    if (!has_image_files(options)) return kDone;
+  }
+  const Listing listing = list_dataset(options);
+  const auto bad = undecodable(listing, command.threads);
+  for (const auto& reason : bad) fmt::print("bad: {}\n", reason);
+  if (const auto file = pixel_store_file(listing, options); fs::exists(file)) {
+    const std::string reason = check_pixel_store(file, command.threads);
+    fmt::print("{}: {}\n", file.string(), reason.empty() ? "whole" : reason + "; it will be built anew when it is next used");
+  }
+  if (!bad.empty()) fail("{}: {} of {} image files cannot be decoded (listed above)", listing.root.string(), bad.size(), listing.train.size() + listing.test.size());
+  fmt::print("{}: all {} image files can be decoded\n", listing.root.string(), listing.train.size() + listing.test.size());
+  return kDone;
+}
+
+int pack(const std::string& name, const Command& command) {
+  Options options = command.options;
+  options.dataset = name;
+  if (!has_image_files(options)) fail("{} has no image files to pack; it is read as it is", name);
+  const Dataset data = load_dataset(options, command.threads);
+  const auto file = pixel_store_file(list_dataset(options), options);
+  fmt::print("{}: {} training and {} test images, {:.1f} MiB\n", file.string(), data.train.count(), data.test.count(), static_cast<double>(fs::file_size(file)) / (1 << 20));
+  return kDone;
+}
+
+int show(const std::string& name, const Command& command) {
+  Options options = command.options;
+  options.dataset = name;
+  std::vector<std::string> class_names;
+  if (has_image_files(options)) class_names = list_dataset(options).class_names;
+  const Dataset data = load_dataset(options, command.threads);
+  const std::string out = command.out.empty() ? name + ".png" : command.out;
+  draw_contact_sheet(command.split == "test" ? data.test : data.train, class_names, options, command.sheet, out);
+  fmt::print("{}: {} images of the {} split\n", out, command.sheet.images, command.split);
+  return kDone;
+}
+
+std::string help(const po::options_description& description) {
+  std::string text =
+      "lcr-data: the data sets of the suite\n\n"
+      "Usage: lcr-data list\n"
+      "       lcr-data info NAME      origin, licence, citation, checksums\n"
+      "       lcr-data fetch NAME     download, verify, unpack\n"
+      "       lcr-data verify NAME    checksums, lists, every image, the pixel store\n"
+      "       lcr-data pack NAME      build the pixel store (experiments do so themselves when it is missing)\n"
+      "       lcr-data show NAME      a picture of samples and their random views\n\n"
+      "NAME is of 'lcr-data list'. Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped by a signal.\n\n";
+  std::ostringstream options;
+  options << description;
+  return text + options.str();
+}
+
+int run(int argc, char** argv) {
+  Command command;
+  command.options.image_size = 128;
+  std::string verb, name;
+  po::options_description description("Options");
+  for (const char* shared : kShared) description.add_options()(shared, po::value<std::string>(), find_option(shared, "").meaning);
+  description.add_options()("out", po::value(&command.out), "show: the PNG file (default: NAME.png)")("images", po::value(&command.sheet.images), "show: how many samples")(
+      "views", po::value(&command.sheet.views), "show: random views of each")("seed", po::value(&command.sheet.seed), "show: of samples and views")(
+      "split", po::value(&command.split), "show: train or test")("keep-archives", po::bool_switch(&command.keep_archives), "fetch: keep what was unpacked in DATA/downloads")("help", "print this help");
+  po::options_description all;
+  all.add(description).add_options()("verb", po::value(&verb))("name", po::value(&name));
+  po::positional_options_description positions;
+  positions.add("verb", 1).add("name", 1);
+  po::variables_map values;
+  try {
+    namespace style = po::command_line_style;
+    po::store(po::command_line_parser(argc, argv).options(all).positional(positions).style(style::default_style & ~style::allow_guessing).run(), values);
+    po::notify(values);
+  } catch (const po::error& e) {
+    fail("command line: {}; --help lists the options", e.what());
+  }
+  if (values.contains("help")) {
+    fmt::print("{}", help(description));
+    return kDone;
+  }
+  for (const char* shared : kShared)
+    if (values.contains(shared)) set_option(command.options, shared, values[shared].as<std::string>(), "command line");
+  if (command.split != "train" && command.split != "test") fail("command line: split = '{}' is not one of train, test", command.split);
+  if (command.sheet.images < 1 || command.sheet.images > 1000 || command.sheet.views < 0 || command.sheet.views > 100) fail("command line: images is 1 to 1000, views 0 to 100");
+  command.threads = static_cast<int>(command.options.threads > 0 ? command.options.threads : std::max(1u, std::thread::hardware_concurrency()));
+  watch_signals();
+  if (verb == "list") return list(command);
+  const bool known = verb == "info" || verb == "fetch" || verb == "verify" || verb == "pack" || verb == "show";
+  if (!known) fail("command line: '{}' is no verb; there are list, info, fetch, verify, pack, show", verb);
+  if (name.empty()) fail("command line: say which data set: lcr-data {} NAME; 'lcr-data list' lists them", verb);
+  if (verb == "info") return info(find_descriptor(name), command);
+  if (verb == "fetch") return fetch(find_descriptor(name), command);
+  if (verb == "verify") return verify(name, command);
+  set_option(command.options, "dataset", name, "command line");
+  return verb == "pack" ? pack(name, command) : show(name, command);
+}
+
+}  // namespace
+}  // namespace lcr
+
+int main(int argc, char** argv) {
+  return lcr::run_main("lcr-data", [&] { return lcr::run(argc, argv); });
+}

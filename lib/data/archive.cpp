@@ -1,0 +1,118 @@
+#include "lcr/data/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "lcr/base/error.h"
+#include "lcr/base/files.h"
+#include "lcr/base/progress.h"
+#include "lcr/base/signals.h"
+
+namespace lcr {
+namespace fs = std::filesystem;
+namespace {
+
+/// A folder that is removed with everything in it.
+struct ScratchFolder {
+  fs::path path;
+  ~ScratchFolder() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+};
+
+/// The path an entry may have inside the folder.
+fs::path safe_path(const char* name, const fs::path& archive) {
+  if (!name || !*name) fail("{}: an entry has no name", archive.string());
+  const fs::path path(name);
+  fs::path clean;
+  for (const auto& part : path) {
+    if (part == "..") fail("{}: entry '{}' leaves the folder", archive.string(), name);
+    if (part != ".") clean /= part;
+  }
+  if (path.is_absolute()) fail("{}: entry '{}' has an absolute path", archive.string(), name);
+  return clean;
+}
+
+/// Moves what is in `from` into `to`; folders that exist on both sides are merged, files are never overwritten.
+void move_into(const fs::path& from, const fs::path& to) {
+  std::vector<fs::path> entries;
+  for (const auto& entry : fs::directory_iterator(from)) entries.push_back(entry.path());
+  for (const auto& entry : entries) {
+    const fs::path target = to / entry.filename();
+    if (!fs::exists(target)) {
+      std::error_code error;
+      fs::rename(entry, target, error);
+      if (error) fail("{}: cannot be written: {}", target.string(), error.message());
+    } else if (fs::is_directory(entry) && fs::is_directory(target)) {
+      move_into(entry, target);
+    } else {
+      fail("{}: is there already; remove it to unpack the archive again", target.string());
+    }
+  }
+}
+
+}  // namespace
+
+void unpack_archive(const fs::path& archive_path, const fs::path& folder, const UnpackLimits& limits) {
+  require_writable_directory(folder);
+  const ScratchFolder scratch{folder / fmt::format(".unpack-{}-{}", archive_path.filename().string(), ::getpid())};
+  fs::create_directory(scratch.path);
+  const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), archive_read_free);
+  check_internal(reader != nullptr, "libarchive cannot be set up");
+  archive_read_support_filter_gzip(reader.get());
+  archive_read_support_filter_bzip2(reader.get());
+  archive_read_support_filter_xz(reader.get());
+  archive_read_support_format_tar(reader.get());
+  archive_read_support_format_zip(reader.get());
+  const auto complain = [&] { fail("{}: cannot be unpacked: {}", archive_path.string(), archive_error_string(reader.get()) ? archive_error_string(reader.get()) : "damaged"); };
+  if (archive_read_open_filename(reader.get(), archive_path.c_str(), 1 << 20) != ARCHIVE_OK) complain();
+  Progress progress("unpack " + archive_path.filename().string(), static_cast<std::int64_t>(fs::file_size(archive_path)), "bytes");
+  std::uint64_t bytes = 0, entries = 0;
+  std::vector<char> block(1 << 20);
+  for (;;) {
+    if (stop_requested()) throw Interrupted("stopped by a signal while unpacking " + archive_path.string() + "; nothing is kept of it");
+    archive_entry* entry = nullptr;
+    const int code = archive_read_next_header(reader.get(), &entry);
+    if (code == ARCHIVE_EOF) break;
+    if (code != ARCHIVE_OK && code != ARCHIVE_WARN) complain();
+    if (++entries > limits.entries) fail("{}: holds more than {} entries", archive_path.string(), limits.entries);
+    const fs::path path = safe_path(archive_entry_pathname(entry), archive_path);
+    const auto type = archive_entry_filetype(entry);
+    if (archive_entry_hardlink(entry) || archive_entry_symlink(entry) || (type != AE_IFREG && type != AE_IFDIR))
+      fail("{}: entry '{}' is a link or a special file, which no data set needs", archive_path.string(), path.string());
+    const fs::path target = scratch.path / path;
+    std::error_code error;
+    if (type == AE_IFDIR) {
+      fs::create_directories(target, error);
+      if (error) fail("{}: entry '{}' cannot be made: {}", archive_path.string(), path.string(), error.message());
+      continue;
+    }
+    if (path.empty() || fs::exists(target)) fail("{}: entry '{}' stands twice", archive_path.string(), path.string());
+    fs::create_directories(target.parent_path(), error);
+    const std::unique_ptr<FILE, int (*)(FILE*)> out(error ? nullptr : std::fopen(target.c_str(), "wb"), [](FILE* f) { return f ? std::fclose(f) : 0; });
+    if (!out) fail("{}: entry '{}' cannot be written: {}", archive_path.string(), path.string(), error ? error.message() : std::strerror(errno));
+    for (;;) {
+      const la_ssize_t got = archive_read_data(reader.get(), block.data(), block.size());
+      if (got == 0) break;
+      if (got < 0) complain();
+      bytes += static_cast<std::uint64_t>(got);
+      if (bytes > limits.bytes) fail("{}: unpacks to more than {} bytes", archive_path.string(), limits.bytes);
+      if (std::fwrite(block.data(), 1, static_cast<std::size_t>(got), out.get()) != static_cast<std::size_t>(got))
+        fail("{}: entry '{}' cannot be written: {}", archive_path.string(), path.string(), std::strerror(errno));
+    }
+    if (std::fflush(out.get()) != 0) fail("{}: entry '{}' cannot be written: {}", archive_path.string(), path.string(), std::strerror(errno));
+    progress.update(archive_filter_bytes(reader.get(), -1));
+  }
+  if (entries == 0) fail("{}: is empty, or no archive", archive_path.string());
+  move_into(scratch.path, folder);
+}
+
+}  // namespace lcr

@@ -1,0 +1,66 @@
+#include "lcr/data/descriptor.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "lcr/base/error.h"
+#include "lcr/base/files.h"
+#include "lcr/base/text.h"
+
+namespace lcr {
+
+DatasetDescriptor read_descriptor(const std::filesystem::path& path) {
+  try {
+    const auto json = nlohmann::json::parse(read_text(path, 1 << 20));
+    DatasetDescriptor d;
+    d.name = json.at("name");
+    d.title = json.at("title");
+    d.kind = json.at("kind");
+    d.licence = json.at("licence");
+    d.citation = json.at("citation");
+    d.homepage = json.value("homepage", "");
+    d.notes = json.value("notes", "");
+    d.directory = json.at("directory");
+    d.unpack_into = json.value("unpack_into", ".");
+    if (d.kind == "images") {
+      d.classes = json.at("classes");
+      d.train = json.at("train");
+      d.test = json.at("test");
+    } else if (d.kind != "weights") {
+      fail("{}: kind '{}' is neither 'images' nor 'weights'", path.string(), d.kind);
+    }
+    for (const auto& file : json.at("files")) {
+      RemoteFile remote{.url = file.at("url"), .name = file.at("name"), .bytes = file.value("bytes", std::int64_t{0}), .md5 = file.value("md5", ""),
+                        .sha256 = file.value("sha256", ""), .content_sha256 = file.value("content_sha256", ""), .unpack = file.value("unpack", false)};
+      if (remote.md5.empty() && remote.sha256.empty() && remote.content_sha256.empty()) fail("{}: {} has no checksum", path.string(), remote.name);
+      if (std::filesystem::path(remote.name).filename() != remote.name) fail("{}: '{}' is no plain file name", path.string(), remote.name);
+      d.files.push_back(std::move(remote));
+    }
+    return d;
+  } catch (const nlohmann::json::exception& e) {
+    fail("{}: malformed data set descriptor: {}", path.string(), e.what());
+  }
+}
+
+std::vector<std::string> descriptor_names(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
+  if (error) fail("{}: cannot be listed: {}; LCR_HOME names the folder that holds datasets/", folder.string(), error.message());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void check_counts(const DatasetDescriptor& d, std::int64_t classes, std::int64_t train, std::int64_t test, const std::filesystem::path& root) {
+  std::vector<std::string> differences;
+  const auto compare = [&](std::int64_t found, std::int64_t expected, const char* what) {
+    if (found != expected) differences.push_back(fmt::format("{} {} instead of {}", found, what, expected));
+  };
+  compare(classes, d.classes, "classes");
+  compare(train, d.train, "training images");
+  compare(test, d.test, "test images");
+  if (!differences.empty()) fail("{}: {} where {} is expected: files are missing, truncated, or of another data set", root.string(), join(differences, ", "), d.title);
+}
+
+}  // namespace lcr

@@ -1,0 +1,336 @@
+// The lists of data sets of image files: official layouts, damaged lists, real images.
+#include "lcr/data/listing.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+
+#include "lcr/base/files.h"
+#include "lcr/data/datasets.h"
+#include "lcr/data/descriptor.h"
+#include "support/files.h"
+#include "support/images.h"
+
+namespace lcr {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::expect_user_error;
+using testing::TemporaryFolder;
+using testing::write_bytes;
+
+void write(const fs::path& path, const std::string& text) {
+  fs::create_directories(path.parent_path());
+  write_bytes(path, text);
+}
+
+void write_image(const fs::path& path, const std::string& name = "4:2:0") {
+  fs::create_directories(path.parent_path());
+  write_bytes(path, testing::image_file(name));
+}
+
+/// The suite's home with a descriptor of other counts.
+class Home {
+ public:
+  Home(const fs::path& folder, const std::string& name, int classes, int train, int test) {
+    std::string text = read_text(fs::path(LCR_SOURCE_DIR) / "datasets" / (name + ".json"));
+    auto json = nlohmann::json::parse(text);
+    json["classes"] = classes;
+    json["train"] = train;
+    json["test"] = test;
+    write(folder / "datasets" / (name + ".json"), json.dump());
+    ::setenv("LCR_HOME", folder.c_str(), 1);
+  }
+  ~Home() { ::unsetenv("LCR_HOME"); }
+  Home(const Home&) = delete;
+  Home& operator=(const Home&) = delete;
+};
+
+Options options_for(const std::string& dataset, const fs::path& data) {
+  Options options;
+  options.dataset = dataset;
+  options.data_dir = data;
+  return options;
+}
+
+void write_cub(const fs::path& root) {
+  write(root / "classes.txt", "1 001.A\n2 002.B\n");
+  write(root / "images.txt", "1 001.A/a.jpg\r\n2 002.B/b.jpg\r\n3 002.B/c.jpg\r\n");
+  write(root / "image_class_labels.txt", "1 1\n2 2\n3 2\n");
+  write(root / "train_test_split.txt", "1 1\n2 0\n3 1\n");
+  write(root / "bounding_boxes.txt", "1 2.6 2.0 13.0 10.0\n2 0.0 0.0 26.0 20.0\n3 20.0 10.0 30.0 5.0\n");
+  write(root / "parts/parts.txt", "1 beak\n2 left wing\n");
+  write(root / "parts/part_locs.txt", "1 1 13.0 5.0 1\n1 2 0.0 0.0 0\n2 1 1.0 1.0 1\n2 2 2.0 2.0 1\n3 1 1.0 1.0 1\n3 2 2.0 2.0 1\n");
+  for (const char* name : {"001.A/a.jpg", "002.B/b.jpg", "002.B/c.jpg"}) write_image(root / "images" / name);
+}
+
+TEST(Cub200, ReadsTheOfficialLayout) {
+  const TemporaryFolder folder;
+  write_cub(folder / "CUB_200_2011");
+  const Home home(folder / "home", "cub200", 2, 2, 1);
+  const Dataset data = load_dataset(options_for("cub200", folder.path()), 2);
+  EXPECT_EQ(data.train.labels, (std::vector<std::int32_t>{0, 1}));
+  EXPECT_EQ(data.test.labels, (std::vector<std::int32_t>{1}));
+  EXPECT_EQ(data.train.image(0).width, 26);
+  ASSERT_EQ(data.train.boxes.size(), 2U);
+  EXPECT_FLOAT_EQ(data.train.boxes[0].left, 0.1F);
+  EXPECT_FLOAT_EQ(data.train.boxes[0].bottom, 0.6F);
+  EXPECT_FLOAT_EQ(data.train.boxes[1].right, 1.0F);  // reaches beyond the image: clipped
+  ASSERT_EQ(data.train.parts.size(), 4U);
+  EXPECT_FLOAT_EQ(data.train.parts[0].x, 0.5F);
+  EXPECT_TRUE(data.train.parts[0].visible);
+  EXPECT_FALSE(data.train.parts[1].visible);
+
+  // Boxes of images that were resized since refer to the original size.
+  write(folder / "CUB_200_2011/original_sizes.txt", "1 260 200\n2 26 20\n3 26 20\n");
+  EXPECT_FLOAT_EQ(load_dataset(options_for("cub200", folder.path()), 1).train.boxes[0].left, 0.01F);
+
+  // Half the size: the same fractions.
+  Options small = options_for("cub200", folder.path());
+  small.store_side = 10;
+  const Dataset half = load_dataset(small, 1);
+  EXPECT_EQ(half.train.image(0).height, 10);
+  EXPECT_FLOAT_EQ(half.test.boxes[0].right, 1.0F);
+}
+
+TEST(Cub200, DifferencesFromTheDescriptorAreSaid) {
+  const TemporaryFolder folder;
+  write_cub(folder / "CUB_200_2011");
+  expect_user_error([&] { load_dataset(options_for("cub200", folder.path()), 1); }, "2 classes instead of 200", "2 training images instead of 5994", "1 test images instead of 5794");
+}
+
+TEST(Cub200, BadListsAreRefused) {
+  const TemporaryFolder folder;
+  const auto refuse = [&](const char* name, const std::string& text, const std::string& part, const std::string& file = "") {
+    write_cub(folder.path());
+    write(folder / name, text);
+    expect_user_error([&] { list_cub200(folder.path()); }, part, file);
+  };
+  write_cub(folder.path());
+  EXPECT_NO_THROW(list_cub200(folder.path()));
+  refuse("train_test_split.txt", "1 1\n", "names 3 images");
+  refuse("train_test_split.txt", "1 1\n2 5\n3 0\n", "'5', not 0 or 1");
+  refuse("train_test_split.txt", "1 1\n2 0\n4 0\n", "image 3");
+  refuse("image_class_labels.txt", "1 0\n2 2\n3 1\n", "class '0'");
+  refuse("image_class_labels.txt", "1 3\n2 2\n3 1\n", "class '3'");
+  refuse("image_class_labels.txt", "1 1\n1 2\n", "line 2");
+  refuse("images.txt", "1 ../a.jpg\n2 b.jpg\n3 c.jpg\n", "'../a.jpg'", "images.txt");
+  refuse("images.txt", "1 /etc/passwd\n2 b.jpg\n3 c.jpg\n", "'/etc/passwd'");
+  write_cub(folder.path());
+  refuse("bounding_boxes.txt", "1 1 2 3\n", "3 numbers instead of 4");
+  refuse("bounding_boxes.txt", "1 1 2 3 x\n", "'x' is no number");
+  refuse("bounding_boxes.txt", "9 1 2 3 4\n", "image 9");
+  write_cub(folder.path());
+  refuse("original_sizes.txt", "1 0 10\n", "no size");
+  fs::remove(folder / "original_sizes.txt");
+  refuse("parts/part_locs.txt", "1 3 1 1 1\n", "part 3");
+  refuse("parts/part_locs.txt", "7 1 1 1 1\n", "line 1");
+  fs::remove(folder / "images.txt");
+  expect_user_error([&] { list_cub200(folder.path()); }, "images.txt", "no such file");
+}
+
+TEST(Cub200, RealImages) {
+  const char* root = std::getenv("LCR_DATA");
+  if (!root || !fs::exists(fs::path(root) / "CUB_200_2011/images.txt")) GTEST_SKIP() << "needs real CUB-200-2011: set LCR_DATA to the folder that holds CUB_200_2011/";
+  const TemporaryFolder folder;
+  Options options = options_for("cub200", root);
+  options.pixel_store = folder.path();
+  options.store_side = 64;
+  const Dataset data = load_dataset(options, 2);
+  EXPECT_EQ(data.train.count(), 5994);
+  EXPECT_EQ(data.test.count(), 5794);
+  std::map<std::int32_t, int> classes;
+  for (const auto* set : {&data.train, &data.test})
+    for (std::int64_t i = 0; i < set->count(); ++i) {
+      const ImageView image = set->image(i);
+      ASSERT_EQ(std::min(image.height, image.width), 64);
+      ++classes[set->labels[static_cast<std::size_t>(i)]];
+      const FractionBox& box = set->boxes[static_cast<std::size_t>(i)];
+      ASSERT_LT(box.left, box.right);
+      ASSERT_LT(box.top, box.bottom);
+    }
+  EXPECT_EQ(classes.size(), 200U);
+  EXPECT_EQ(classes.begin()->first, 0);
+  EXPECT_EQ(classes.rbegin()->first, 199);
+  // Visible parts lie in or near their box: a mix-up of sizes or records would not let 99 % of them.
+  std::int64_t inside = 0, visible = 0;
+  for (std::int64_t i = 0; i < data.train.count(); ++i)
+    for (std::int64_t p = 0; p < 15; ++p) {
+      const FractionPoint& part = data.train.parts[static_cast<std::size_t>(i * 15 + p)];
+      const FractionBox& box = data.train.boxes[static_cast<std::size_t>(i)];
+      visible += part.visible;
+      inside += part.visible && part.x > box.left - 0.05 && part.x < box.right + 0.05 && part.y > box.top - 0.05 && part.y < box.bottom + 0.05;
+    }
+  EXPECT_GT(visible, 60000);
+  EXPECT_GT(static_cast<double>(inside) / static_cast<double>(visible), 0.99);
+}
+
+class StanfordCars : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    fs::create_directories(root / "devkit");
+    for (const char* name : {"cars_meta.mat", "cars_train_annos.mat"}) fs::copy(golden / name, root / "devkit" / name);
+    fs::copy(golden / "cars_test_annos_withlabels.mat", root / "cars_test_annos_withlabels.mat");
+    for (const char* split : {"cars_train", "cars_test"})
+      for (const char* name : {"00001.jpg", "00002.jpg"}) write_image(root / split / name);
+  }
+  TemporaryFolder folder;
+  const fs::path golden = fs::path(LCR_SOURCE_DIR) / "tests/golden/cars", root = folder / "stanford_cars";
+};
+
+TEST_F(StanfordCars, ReadsTheDevkit) {
+  const Listing listing = list_stanford_cars(root);
+  EXPECT_EQ(listing.class_names, (std::vector<std::string>{"AM General Hummer SUV 2000", "Acura RL Sedan 2012", "Audi S4 Sedan 2012"}));
+  ASSERT_EQ(listing.train.size(), 2U);
+  EXPECT_EQ(listing.train[1].label, 2);
+  EXPECT_EQ(listing.train[1].path, "cars_train/00002.jpg");
+  EXPECT_EQ(listing.train[0].box->x, 1);
+  EXPECT_EQ(listing.train[0].box->width, 19);
+  ASSERT_EQ(listing.test.size(), 2U);
+  EXPECT_EQ(listing.test[0].label, 1);
+  const Home home(folder / "home", "stanford-cars", 3, 2, 2);
+  const Dataset data = load_dataset(options_for("stanford-cars", folder.path()), 1);
+  EXPECT_EQ(data.test.labels, (std::vector<std::int32_t>{1, 0}));
+  EXPECT_FLOAT_EQ(data.test.boxes[1].bottom, 1);  // 300 rows in a list, 20 in the image
+  // The labels may lie in the devkit as well.
+  fs::rename(root / "cars_test_annos_withlabels.mat", root / "devkit/cars_test_annos_withlabels.mat");
+  EXPECT_EQ(list_stanford_cars(root).test.size(), 2U);
+}
+
+TEST_F(StanfordCars, ReadsTheAuthorsFolders) {
+  for (const char* split : {"train", "test"})
+    for (const char* name : {"a", "b"}) write_image(folder / "folders" / split / name / "1.jpg");
+  const Listing listing = list_stanford_cars(folder / "folders");
+  EXPECT_EQ(listing.name, "stanford-cars");
+  EXPECT_EQ(listing.train.size(), 2U);
+}
+
+TEST_F(StanfordCars, BadAnnotationsAreRefused) {
+  const auto refuse = [&](const fs::path& bad, const std::string& part) {
+    fs::copy_file(bad, root / "cars_test_annos_withlabels.mat", fs::copy_options::overwrite_existing);
+    expect_user_error([&] { list_stanford_cars(root); }, "cars_test_annos_withlabels.mat", part);
+  };
+  refuse(golden / "bad_class.mat", "class 9");
+  refuse(golden / "bad_name.mat", "'../../etc/passwd'");
+  refuse(golden / "cars_test_annos.mat", "withlabels");
+  refuse(golden / "cars_meta.mat", "'annotations'");
+  write(folder / "text", "no MATLAB file at all");
+  refuse(folder / "text", "version 5");
+  const auto whole = read_file(golden / "cars_test_annos_withlabels.mat", 1 << 20);
+  for (std::size_t keep = 0; keep + 8 < whole.size(); ++keep) {  // the last bytes are padding
+    write_bytes(root / "cars_test_annos_withlabels.mat", std::vector<std::uint8_t>(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(keep)));
+    EXPECT_THROW(list_stanford_cars(root), UserError) << keep;
+  }
+  fs::remove(root / "cars_test_annos_withlabels.mat");
+  expect_user_error([&] { list_stanford_cars(root); }, "cars_test_annos_withlabels.mat", "no such file");
+}
+
+void write_aircraft(const fs::path& root) {
+  write(root / "data/variants.txt", "707-320\nDR-400\nA340-300 x\n");
+  write(root / "data/images_variant_trainval.txt", "0000001 A340-300 x\n0000002 707-320\n");
+  write(root / "data/images_variant_test.txt", "0000003 DR-400\n");
+  write(root / "data/images_box.txt", "0000001 1 1 26 10\n0000002 2 2 3 3\n0000003 1 1 26 20\n");
+  for (const char* name : {"0000001", "0000002", "0000003"}) {
+    // 40 rows, so that something is left without the banner.
+    write_image(root / "data/images" / (std::string(name) + ".jpg"));
+  }
+}
+
+TEST(FgvcAircraft, ReadsTheOfficialLayoutAndCutsTheBanner) {
+  const TemporaryFolder folder;
+  write_aircraft(folder / "fgvc-aircraft-2013b");
+  const Listing listing = list_fgvc_aircraft(folder / "fgvc-aircraft-2013b");
+  EXPECT_EQ(listing.cut_bottom, 20);
+  ASSERT_EQ(listing.train.size(), 2U);
+  EXPECT_EQ(listing.train[0].label, 2);  // a variant with a blank
+  EXPECT_EQ(listing.train[0].path, "data/images/0000001.jpg");
+  EXPECT_EQ(listing.test[0].label, 1);
+  EXPECT_EQ(listing.train[1].box->x, 1);
+  EXPECT_EQ(listing.train[1].box->width, 2);
+  const Home home(folder / "home", "fgvc-aircraft", 3, 2, 1);
+  // Images of 20 rows have nothing but a banner.
+  expect_user_error([&] { load_dataset(options_for("fgvc-aircraft", folder.path()), 1); }, "20 are to be cut off");
+}
+
+TEST(FgvcAircraft, BadListsAreRefused) {
+  const TemporaryFolder folder;
+  const auto refuse = [&](const char* name, const std::string& text, const std::string& part) {
+    write_aircraft(folder.path());
+    write(folder / "data" / name, text);
+    expect_user_error([&] { list_fgvc_aircraft(folder.path()); }, name, part);
+  };
+  refuse("images_variant_test.txt", "0000003 Boeing\n", "Boeing");
+  refuse("images_variant_test.txt", "0000003\n", "0000003");
+  refuse("images_variant_trainval.txt", "../../x DR-400\n", "'../../x'");
+  refuse("variants.txt", "DR-400\nDR-400\n", "twice");
+  refuse("images_box.txt", "0000001 5 5 1 1\n", "xmin");
+  fs::remove(folder / "data/variants.txt");
+  expect_user_error([&] { list_fgvc_aircraft(folder.path()); }, "variants.txt");
+}
+
+TEST(ImageFolder, ReadsClassesInOrder) {
+  const TemporaryFolder folder;
+  for (const char* path : {"train/b/2.jpg", "train/b/1.JPG", "train/a/x.jpeg", "test/a/x.png", "test/b/x.jpg"}) write_image(folder / path, fs::path(path).extension() == ".png" ? "png" : "4:2:0");
+  write(folder / "train/b/notes.txt", "not an image");
+  Options options = options_for("image-folder", folder.path());
+  expect_user_error([&] { load_dataset(options, 1); }, "--folder");
+  options.folder = folder.path();
+  const Dataset data = load_dataset(options, 2);
+  EXPECT_EQ(data.train.labels, (std::vector<std::int32_t>{0, 1, 1}));
+  EXPECT_EQ(data.test.count(), 2);
+  EXPECT_EQ(list_image_folder(folder.path()).train[1].path, "train/b/1.JPG");
+  // Fewer images through limits; the store stays.
+  options.limit_train = 2;
+  EXPECT_EQ(load_dataset(options, 1).train.labels, (std::vector<std::int32_t>{0, 1}));
+}
+
+TEST(ImageFolder, IncompleteFoldersAreRefused) {
+  const TemporaryFolder folder;
+  expect_user_error([&] { list_image_folder(folder.path()); }, "train", "CLASS");
+  write_image(folder / "train/a/1.jpg");
+  expect_user_error([&] { list_image_folder(folder.path()); }, "test");
+  write_image(folder / "test/b/1.jpg");
+  expect_user_error([&] { list_image_folder(folder.path()); }, "differ", "'b'");
+  fs::rename(folder / "test/b", folder / "test/a");
+  EXPECT_NO_THROW(list_image_folder(folder.path()));
+  fs::remove(folder / "test/a/1.jpg");
+  expect_user_error([&] { list_image_folder(folder.path()); }, "0 test images");
+}
+
+TEST(Descriptors, AllAreWellFormed) {
+  const fs::path home = fs::path(LCR_SOURCE_DIR) / "datasets";
+  const auto names = descriptor_names(home);
+  EXPECT_EQ(names.size(), 7U);
+  for (const auto& name : names) {
+    const DatasetDescriptor d = read_descriptor(home / (name + ".json"));
+    EXPECT_EQ(d.name, name);
+    EXPECT_FALSE(d.licence.empty() || d.citation.empty() || d.homepage.empty() || d.files.empty()) << name;
+    for (const auto& file : d.files) {
+      EXPECT_TRUE(file.md5.empty() || file.md5.size() == 32) << name;
+      EXPECT_TRUE(file.sha256.empty() || file.sha256.size() == 64) << name;
+      EXPECT_TRUE(file.content_sha256.empty() || file.content_sha256.size() == 64) << name;
+    }
+  }
+}
+
+TEST(Descriptors, MalformedOnesAreRefused) {
+  const TemporaryFolder folder;
+  const std::string good = read_text(fs::path(LCR_SOURCE_DIR) / "datasets/cifar100.json");
+  const auto refuse = [&](const std::function<void(nlohmann::json&)>& change, const std::string& part) {
+    auto json = nlohmann::json::parse(good);
+    change(json);
+    write(folder / "x.json", json.dump());
+    expect_user_error([&] { read_descriptor(folder / "x.json"); }, "x.json", part);
+  };
+  refuse([](auto& json) { json.erase("licence"); }, "licence");
+  refuse([](auto& json) { json["train"] = "many"; }, "number");
+  refuse([](auto& json) { json["kind"] = "sounds"; }, "sounds");
+  refuse([](auto& json) { json["files"][0].erase("md5"); }, "checksum");
+  refuse([](auto& json) { json["files"][0]["name"] = "../x"; }, "'../x'");
+  write(folder / "x.json", good.substr(0, 100));
+  expect_user_error([&] { read_descriptor(folder / "x.json"); }, "malformed");
+}
+
+}  // namespace
+}  // namespace lcr
