@@ -45,7 +45,7 @@ struct Setting {
 };
 
 const int registered = [] {
-  for (const Setting& s : {Setting{"narrow", "imagenet", 28, 32}, Setting{"narrow", "imagenet", 48, 32}, Setting{"resnet18", "cifar", 32, 64}, Setting{"resnet50", "imagenet", 112, 16}})
+  for (const Setting& s : {Setting{"narrow", "imagenet", 28, 32}, Setting{"narrow", "imagenet", 48, 32}, Setting{"resnet18", "cifar", 32, 64}, Setting{"resnet50", "imagenet", 112, 16}, Setting{"resnet18", "imagenet", 224, 16}})
     for (const char* method : {"moco_v2", "lcr"})
       for (const char* precision : {"float32", "bfloat16"})
         benchmark::RegisterBenchmark((std::string("step/") + method + "/" + s.arch + "/" + s.stem + "/" + std::to_string(s.size) + "px/" + precision).c_str(),

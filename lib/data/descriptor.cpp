@@ -8,6 +8,16 @@
 #include "lcr/base/text.h"
 
 namespace lcr {
+namespace {
+
+/// A count. The JSON library converts 1e84 without a word.
+std::int64_t count_at(const nlohmann::json& json, const char* key, const std::filesystem::path& path) {
+  const auto& value = json.at(key);
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > (std::uint64_t{1} << 62)) fail("{}: malformed data set descriptor: '{}' is no whole number at least 0", path.string(), key);
+  return value.get<std::int64_t>();
+}
+
+}  // namespace
 
 DatasetDescriptor read_descriptor(const std::filesystem::path& path) {
   try {
@@ -23,14 +33,14 @@ DatasetDescriptor read_descriptor(const std::filesystem::path& path) {
     d.directory = json.at("directory");
     d.unpack_into = json.value("unpack_into", ".");
     if (d.kind == "images") {
-      d.classes = json.at("classes");
-      d.train = json.at("train");
-      d.test = json.at("test");
+      d.classes = count_at(json, "classes", path);
+      d.train = count_at(json, "train", path);
+      d.test = count_at(json, "test", path);
     } else if (d.kind != "weights") {
       fail("{}: kind '{}' is neither 'images' nor 'weights'", path.string(), d.kind);
     }
     for (const auto& file : json.at("files")) {
-      RemoteFile remote{.url = file.at("url"), .name = file.at("name"), .bytes = file.value("bytes", std::int64_t{0}), .md5 = file.value("md5", ""),
+      RemoteFile remote{.url = file.at("url"), .name = file.at("name"), .bytes = file.contains("bytes") ? count_at(file, "bytes", path) : 0, .md5 = file.value("md5", ""),
                         .sha256 = file.value("sha256", ""), .content_sha256 = file.value("content_sha256", ""), .unpack = file.value("unpack", false)};
       if (remote.md5.empty() && remote.sha256.empty() && remote.content_sha256.empty()) fail("{}: {} has no checksum", path.string(), remote.name);
       if (std::filesystem::path(remote.name).filename() != remote.name) fail("{}: '{}' is no plain file name", path.string(), remote.name);

@@ -54,6 +54,9 @@ RgbImage decode_jpeg(std::span<const std::uint8_t> bytes, const std::filesystem:
   if (tjDecompressHeader3(decoder.get(), bytes.data(), bytes.size(), &width, &height, &sampling, &space) != 0)
     fail("{}: no JPEG image: {}", path.string(), tjGetErrorStr2(decoder.get()));
   require_size(width, height, path);
+  // Even a blank image needs a bit for every 8 x 8 block: a small file is no reason to make room for a large image.
+  constexpr std::int64_t kMaxPixelsPerByte = 1024;
+  if (std::int64_t{width} * height / kMaxPixelsPerByte > static_cast<std::int64_t>(bytes.size())) fail("{}: damaged JPEG image: {} bytes cannot hold {} x {} pixels", path.string(), bytes.size(), width, height);
   const bool cmyk = space == TJCS_CMYK || space == TJCS_YCCK;
   const auto scale = min_side > 0 ? choose_scale(width, height, min_side) : tjscalingfactor{1, 1};
   const int out_width = TJSCALED(width, scale), out_height = TJSCALED(height, scale);

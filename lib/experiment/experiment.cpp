@@ -10,6 +10,7 @@
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
+#include "lcr/base/memory.h"
 #include "lcr/base/signals.h"
 #include "lcr/base/statistics.h"
 #include "lcr/base/text.h"
@@ -173,6 +174,7 @@ int run(int argc, char** argv, const Experiment& experiment) {
     require_writable_directory(options.runs);
   }
   watch_signals();
+  keep_freed_memory();
   std::vector<Cell> grid = resolve_grid(experiment, command, device);
   const Dataset data = load_dataset(options, threads);
   identify_grid(grid, data);

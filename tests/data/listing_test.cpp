@@ -325,6 +325,8 @@ TEST(Descriptors, MalformedOnesAreRefused) {
   };
   refuse([](auto& json) { json.erase("licence"); }, "licence");
   refuse([](auto& json) { json["train"] = "many"; }, "number");
+  refuse([](auto& json) { json["train"] = 1e84; }, "number");
+  refuse([](auto& json) { json["files"][0]["bytes"] = -1; }, "number");
   refuse([](auto& json) { json["kind"] = "sounds"; }, "sounds");
   refuse([](auto& json) { json["files"][0].erase("md5"); }, "checksum");
   refuse([](auto& json) { json["files"][0]["name"] = "../x"; }, "'../x'");

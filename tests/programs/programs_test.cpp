@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -29,6 +30,23 @@ struct Outcome {
 
 class Programs : public ::testing::Test {
  protected:
+  /// A home of the suite whose Fashion-MNIST is the small one of write_fashion().
+  void SetUp() override {
+    const std::filesystem::path source = LCR_SOURCE_DIR;
+    std::filesystem::create_directories(home);
+    std::filesystem::copy(source / "datasets", home / "datasets");
+    for (const char* name : {"presets", "results"}) std::filesystem::create_directory_symlink(source / name, home / name);
+    describe_fashion([](auto&) {});
+    ::setenv("LCR_HOME", home.c_str(), 1);
+  }
+  void TearDown() override { ::unsetenv("LCR_HOME"); }
+  /// Writes Fashion-MNIST's descriptor for 40 images a split, with further changes.
+  void describe_fashion(const std::function<void(nlohmann::json&)>& change) {
+    auto json = nlohmann::json::parse(read_text(std::filesystem::path(LCR_SOURCE_DIR) / "datasets/fashion-mnist.json"));
+    json["train"] = json["test"] = 40;
+    change(json);
+    write_atomic(home / "datasets/fashion-mnist.json", json.dump());
+  }
   /// A command with the path of its program.
   static std::string program(const std::string& command) {
     const auto blank = command.find(' ');
@@ -62,6 +80,7 @@ class Programs : public ::testing::Test {
     }
   }
   TemporaryFolder folder;
+  const std::filesystem::path home = folder / "home";
   const std::string tiny = "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --jobs 1 --threads 1 --seeds 0,1 ";
 };
 
@@ -101,21 +120,18 @@ TEST_F(Programs, BadData) {
   std::filesystem::create_directories(folder / "data/cifar-100-binary");
   write_bytes(folder / "data/cifar-100-binary/train.bin", std::string(3000, 'x'));
   expect_refused("cifar100_baseline --data-dir data --dataset cifar100", "3074-byte records");
+  write_fashion("data");
+  describe_fashion([](auto& json) { json["test"] = 41; });
+  expect_refused(c1, "40 test images instead of 41");
 }
 
 TEST_F(Programs, FashionMnistIsFetchedWhereItIsNowhere) {
   write_fashion("source");
   nlohmann::json files = nlohmann::json::array();
   for (const auto& entry : std::filesystem::directory_iterator(folder / "source/fashion-mnist"))
-    files.push_back({{"name", entry.path().filename().string() + ".gz"}, {"url", "file://" + entry.path().string()}, {"sha256", sha256_file(entry.path())}});
-  const std::filesystem::path home = folder / "home";
-  std::filesystem::create_directories(home / "datasets");
-  std::filesystem::copy(std::filesystem::path(LCR_SOURCE_DIR) / "presets", home / "presets");
-  const auto write_descriptor = [&] {
-    write_atomic(home / "datasets/fashion-mnist.json", nlohmann::json{{"name", "fashion-mnist"}, {"title", "toy"}, {"licence", "none"}, {"citation", ""}, {"files", files}}.dump());
-  };
+    files.push_back({{"name", entry.path().filename().string() + ".gz"}, {"url", "file://" + entry.path().string()}, {"content_sha256", sha256_file(entry.path())}});
+  const auto write_descriptor = [&] { describe_fashion([&](auto& json) { json["files"] = files; }); };
   write_descriptor();
-  ::setenv("LCR_HOME", home.c_str(), 1);
   const Outcome fetched = run(tiny + "--dry-run");
   EXPECT_EQ(fetched.code, 0) << fetched.err;
   EXPECT_NE(fetched.err.find("Fetching"), std::string::npos);
@@ -124,10 +140,9 @@ TEST_F(Programs, FashionMnistIsFetchedWhereItIsNowhere) {
   EXPECT_EQ(again.code, 0);
   EXPECT_EQ(again.err.find("Fetching"), std::string::npos);
   std::filesystem::remove_all(folder / "data");
-  for (auto& file : files) file["sha256"] = std::string(64, '0');
+  for (auto& file : files) file["content_sha256"] = std::string(64, '0');
   write_descriptor();
   const Outcome tampered = run(tiny + "--dry-run");
-  ::unsetenv("LCR_HOME");
   EXPECT_EQ(tampered.code, 2);
   EXPECT_NE(tampered.err.find("SHA-256"), std::string::npos) << tampered.err;
   EXPECT_TRUE(std::filesystem::is_empty(folder / "data/fashion-mnist"));

@@ -1,0 +1,195 @@
+// lcr-data as a user runs it, and an experiment on image files.
+#include <archive.h>
+#include <archive_entry.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "lcr/base/files.h"
+#include "lcr/base/hashing.h"
+#include "lcr/data/image_file.h"
+#include "support/files.h"
+#include "support/http_server.h"
+#include "support/images.h"
+
+namespace lcr {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HttpServer;
+using testing::write_bytes;
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+class DataProgram : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    fs::create_directories(home);
+    fs::copy(fs::path(LCR_SOURCE_DIR) / "datasets", home / "datasets");
+    fs::create_directory_symlink(fs::path(LCR_SOURCE_DIR) / "presets", home / "presets");
+    ::setenv("LCR_HOME", home.c_str(), 1);
+  }
+  void TearDown() override { ::unsetenv("LCR_HOME"); }
+  Outcome run(const std::string& program, const std::string& arguments) {
+    const std::string line = fmt::format("cd '{}' && OMP_WAIT_POLICY=passive '{}/{}' {} >out.txt 2>err.txt </dev/null", folder.path().string(), LCR_BIN, program, arguments);
+    const int status = std::system(line.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder / "out.txt"), read_text(folder / "err.txt")};
+  }
+  Outcome data(const std::string& arguments) { return run("lcr-data", arguments + " --data-dir data"); }
+  void expect_refused(const std::string& arguments, const std::string& part) {
+    const Outcome outcome = data(arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments << outcome.err;
+    EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+  void write_folder(int each = 3) {
+    for (const char* split : {"train", "test"})
+      for (const char* name : {"a", "b"})
+        for (int i = 0; i < each; ++i) {
+          fs::create_directories(folder / "folder" / split / name);
+          write_bytes(folder / "folder" / split / name / (std::to_string(i) + ".jpg"), testing::image_file(i % 2 ? "4:4:4" : "grey"));
+        }
+  }
+  /// An archive of a CUB with three images, served under the descriptor's name.
+  std::string cub_archive() {
+    const std::unique_ptr<archive, int (*)(archive*)> writer(archive_write_new(), archive_write_free);
+    archive_write_set_format_pax_restricted(writer.get());
+    archive_write_add_filter_gzip(writer.get());
+    archive_write_open_filename(writer.get(), (folder / "cub.tgz").c_str());
+    const auto add = [&](const std::string& path, const std::string& content) {
+      const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(), archive_entry_free);
+      archive_entry_set_pathname(entry.get(), ("CUB_200_2011/" + path).c_str());
+      archive_entry_set_filetype(entry.get(), AE_IFREG);
+      archive_entry_set_perm(entry.get(), 0644);
+      archive_entry_set_size(entry.get(), static_cast<la_int64_t>(content.size()));
+      archive_write_header(writer.get(), entry.get());
+      archive_write_data(writer.get(), content.data(), content.size());
+    };
+    const auto jpeg = testing::image_file("4:2:0");
+    add("classes.txt", "1 001.A\n2 002.B\n");
+    add("images.txt", "1 001.A/a.jpg\n2 002.B/b.jpg\n3 002.B/c.jpg\n");
+    add("image_class_labels.txt", "1 1\n2 2\n3 2\n");
+    add("train_test_split.txt", "1 1\n2 0\n3 1\n");
+    add("bounding_boxes.txt", "1 2 2 13 10\n2 0 0 26 20\n3 2 2 3 3\n");
+    for (const char* name : {"001.A/a.jpg", "002.B/b.jpg", "002.B/c.jpg"}) add(std::string("images/") + name, {jpeg.begin(), jpeg.end()});
+    archive_write_close(writer.get());
+    const auto bytes = read_file(folder / "cub.tgz", 1 << 24);
+    return {bytes.begin(), bytes.end()};
+  }
+  void describe_cub(const std::string& url, int train = 2) {
+    auto json = nlohmann::json::parse(read_text(fs::path(LCR_SOURCE_DIR) / "datasets/cub200.json"));
+    json["classes"] = 2;
+    json["train"] = train;
+    json["test"] = 1;
+    json["files"][0]["url"] = url;
+    json["files"][0].erase("bytes");
+    json["files"][0]["md5"] = md5_file(folder / "cub.tgz");
+    write_atomic(home / "datasets/cub200.json", json.dump());
+  }
+  testing::TemporaryFolder folder;
+  const fs::path home = folder / "home";
+};
+
+TEST_F(DataProgram, ListsAndDescribes) {
+  const Outcome list = data("list");
+  EXPECT_EQ(list.code, 0);
+  for (const char* name : {"cub200", "stanford-cars", "fgvc-aircraft", "cifar10", "cifar100", "fashion-mnist", "resnet50-imagenet", "synthbirds"}) EXPECT_NE(list.out.find(name), std::string::npos) << name;
+  const Outcome info = data("info cub200");
+  for (const char* part : {"97eceeb196236b17998738112f37df78", "non-commercial", "Welinder", "5994 training"}) EXPECT_NE(info.out.find(part), std::string::npos) << part;
+  EXPECT_EQ(run("lcr-data", "--help").code, 0);
+}
+
+TEST_F(DataProgram, BadCommandLines) {
+  expect_refused("", "verb");
+  expect_refused("eat cub200", "'eat'");
+  expect_refused("info", "which data set");
+  expect_refused("info nothing", "'nothing'");
+  expect_refused("fetch nothing", "'nothing'");
+  expect_refused("show nothing", "'nothing'");
+  expect_refused("show synthbirds --views 1000", "views");
+  expect_refused("show synthbirds --split val", "'val'");
+  expect_refused("pack synthbirds", "no image files");
+  expect_refused("pack image-folder", "--folder");
+  expect_refused("verify cub200", "lcr-data fetch cub200");
+  expect_refused("pack cub200 --store-side x", "store-side = 'x'");
+  expect_refused("list --no-such", "no-such");
+}
+
+TEST_F(DataProgram, FetchesUnpacksVerifiesPacksAndShows) {
+  const HttpServer server(cub_archive());
+  describe_cub(server.url());
+  const Outcome fetched = data("fetch cub200");
+  ASSERT_EQ(fetched.code, 0) << fetched.err;
+  EXPECT_NE(fetched.out.find("licence"), std::string::npos);
+  EXPECT_LT(fetched.out.find("licence"), fetched.out.find("2 training"));
+  EXPECT_FALSE(fs::exists(folder / "data/downloads/CUB_200_2011.tgz"));
+  EXPECT_TRUE(fs::exists(folder / "data/CUB_200_2011/images/002.B/c.jpg"));
+  EXPECT_NE(data("fetch cub200").out.find("there already"), std::string::npos);
+  EXPECT_EQ(server.requests(), 1);
+
+  EXPECT_EQ(data("verify cub200").code, 0);
+  const Outcome packed = data("pack cub200");
+  EXPECT_EQ(packed.code, 0) << packed.err;
+  EXPECT_TRUE(fs::exists(folder / "data/pixel-store/cub200.pixels"));
+  EXPECT_NE(data("verify cub200").out.find("whole"), std::string::npos);
+  EXPECT_EQ(data("pack cub200 --store-side 10 --pixel-store elsewhere").code, 0);
+  EXPECT_TRUE(fs::exists(folder / "elsewhere/cub200-10.pixels"));
+
+  const Outcome shown = data("show cub200 --images 2 --views 3 --out sheet.png");
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  const RgbImage sheet = read_image(folder / "sheet.png");
+  EXPECT_EQ(sheet.width, 6 + 5 * (128 + 6));
+  EXPECT_GT(sheet.height, 2 * 128);
+
+  // One damaged image.
+  fs::resize_file(folder / "data/CUB_200_2011/images/002.B/b.jpg", 500);
+  const Outcome damaged = data("verify cub200");
+  EXPECT_EQ(damaged.code, 2);
+  EXPECT_NE(damaged.out.find("b.jpg"), std::string::npos);
+  EXPECT_NE(damaged.err.find("1 of 3"), std::string::npos);
+  EXPECT_EQ(data("pack cub200").code, 2);
+  EXPECT_EQ(data("pack cub200 --skip-bad 1").code, 0);
+}
+
+TEST_F(DataProgram, WrongArchivesAreRefused) {
+  const std::string good = cub_archive();
+  std::string other = good;
+  other[good.size() / 2] ^= 1;
+  const HttpServer server(other);
+  describe_cub(server.url());
+  const Outcome tampered = data("fetch cub200");
+  EXPECT_EQ(tampered.code, 2);
+  EXPECT_NE(tampered.err.find("MD5"), std::string::npos) << tampered.err;
+  EXPECT_FALSE(fs::exists(folder / "data/CUB_200_2011"));
+  // The right archive, but not what the descriptor promises.
+  const HttpServer right(good);
+  describe_cub(right.url(), 3);
+  const Outcome counts = data("fetch cub200");
+  EXPECT_EQ(counts.code, 2);
+  EXPECT_NE(counts.err.find("2 training images instead of 3"), std::string::npos) << counts.err;
+}
+
+TEST_F(DataProgram, AnExperimentTrainsOnAFolderAndSkipsBadFilesWhenTold) {
+  write_folder(8);
+  const std::string c1 = "--dataset image-folder --folder folder --data-dir data --image-size 16 --width 4 --batch-size 4 --queue-size 8 --epochs 1 --limit-train 0 --limit-test 0 --seeds 0 --threads 1 --jobs 1 ";
+  const Outcome good = run("cifar100_baseline", c1);
+  ASSERT_EQ(good.code, 0) << good.err;
+  EXPECT_TRUE(fs::exists(folder / "data/pixel-store/image-folder-folder.pixels"));
+  fs::resize_file(folder / "folder/train/a/3.jpg", 400);
+  const Outcome stopped = run("cifar100_baseline", c1);
+  EXPECT_EQ(stopped.code, 2);
+  EXPECT_NE(stopped.err.find("3.jpg"), std::string::npos) << stopped.err;
+  const Outcome skipped = run("cifar100_baseline", c1 + "--skip-bad 2");
+  EXPECT_EQ(skipped.code, 0) << skipped.err;
+  EXPECT_NE(skipped.err.find("1 image files are left out"), std::string::npos) << skipped.err;
+  EXPECT_NE(skipped.err.find("3 to do"), std::string::npos) << skipped.err;  // another training set, the same test set: raw pixels... and untrained stay
+}
+
+}  // namespace
+}  // namespace lcr
