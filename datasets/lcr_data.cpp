@@ -52,6 +52,10 @@ fs::path target_of(const DatasetDescriptor& d, const RemoteFile& file, const Opt
   return file.unpack ? data_directory(options) / "downloads" / file.name : directory_of(d, options) / file.name;
 }
 
+bool is_there(const DatasetDescriptor& d, const Options& options) {
+  return d.kind == "weights" ? fs::exists(target_of(d, d.files.front(), options)) : fs::exists(directory_of(d, options));
+}
+
 std::string counts_text(const DatasetDescriptor& d) {
   return d.kind == "images" ? fmt::format("{} classes, {} training and {} test images", d.classes, d.train, d.test) : "weights";
 }
@@ -60,7 +64,7 @@ int list(const Command& command) {
   fmt::print("{:<18} {:<62} {:<52} {}\n", "name", "title", "holds", "in " + data_directory(command.options).string());
   for (const auto& name : descriptor_names(descriptors())) {
     const auto d = read_descriptor(descriptors() / (name + ".json"));
-    fmt::print("{:<18} {:<62} {:<52} {}\n", d.name, d.title, counts_text(d), fs::exists(directory_of(d, command.options)) ? "there" : "-");
+    fmt::print("{:<18} {:<62} {:<52} {}\n", d.name, d.title, counts_text(d), is_there(d, command.options) ? "there" : "-");
   }
   fmt::print("{:<18} {:<62} {:<52} {}\n", "synthbirds", "SynthBirds (drawn by this program)", "as many classes and images as asked for", "-");
   fmt::print("{:<18} {:<62} {:<52} {}\n", "image-folder", "any folder of train/CLASS/*.jpg and test/CLASS/*.jpg", "--folder DIR", "-");
@@ -74,7 +78,7 @@ void print_terms(const DatasetDescriptor& d) {
 
 int info(const DatasetDescriptor& d, const Command& command) {
   print_terms(d);
-  fmt::print("  holds    {}\n  place    {} ({})\n", counts_text(d), directory_of(d, command.options).string(), fs::exists(directory_of(d, command.options)) ? "there" : "not there");
+  fmt::print("  holds    {}\n  place    {} ({})\n", counts_text(d), directory_of(d, command.options).string(), is_there(d, command.options) ? "there" : "not there");
   for (const auto& file : d.files) {
     fmt::print("  file     {}\n           {}\n", file.name, file.url);
     if (file.bytes > 0) fmt::print("           {} bytes\n", file.bytes);

@@ -2,11 +2,10 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/rng.h"
-#include "lcr/data/augment.h"
 
 namespace lcr {
 
-TwoViewLoader::TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank, int ranks)
+EpochPlan::EpochPlan(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int rank, int ranks)
     : set_(set),
       options_(options),
       seed_(seed),
@@ -14,8 +13,27 @@ TwoViewLoader::TwoViewLoader(const ImageSet& set, const Options& options, std::u
       batch_count_(set.count() / options.batch_size),
       share_(options.batch_size / ranks),
       first_(rank * share_),
-      order_(random_permutation(CounterRng(RngKey(seed, "epoch order"), static_cast<std::uint32_t>(epoch)), set.count())),
-      capacity_(workers + 1) {
+      order_(random_permutation(CounterRng(RngKey(seed, "epoch order"), static_cast<std::uint32_t>(epoch)), set.count())) {}
+
+BatchPlan EpochPlan::batch(std::int64_t index) const {
+  const std::int64_t start = index * options_.batch_size + first_;
+  const RngKey key(seed_, "augmentation");
+  BatchPlan plan;
+  plan.samples.assign(order_.begin() + start, order_.begin() + start + share_);
+  std::uint32_t view = 0;
+  for (auto* views : {&plan.query, &plan.key}) {
+    const ViewRecipe recipe = training_recipe(options_, static_cast<int>(view));
+    for (const std::int64_t sample : plan.samples) {
+      const ImageView image = set_.image(sample);
+      views->push_back(draw_view(CounterRng(key, static_cast<std::uint32_t>(epoch_), static_cast<std::uint32_t>(sample), view), image.height, image.width, recipe));
+    }
+    ++view;
+  }
+  return plan;
+}
+
+TwoViewLoader::TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank, int ranks)
+    : set_(set), options_(options), plan_(set, options, seed, epoch, rank, ranks), capacity_(workers + 1) {
   try {
     for (int i = 0; i < workers; ++i) workers_.emplace_back([this] { work(); });
   } catch (...) {
@@ -36,7 +54,7 @@ void TwoViewLoader::stop() {
 
 TwoViewBatch TwoViewLoader::next() {
   std::unique_lock lock(mutex_);
-  check_internal(delivered_ < batch_count_, "more batches asked for than the epoch has");
+  check_internal(delivered_ < batch_count(), "more batches asked for than the epoch has");
   ready_.wait(lock, [&] { return error_ || finished_.contains(delivered_); });
   if (error_) std::rethrow_exception(error_);
   TwoViewBatch batch = std::move(finished_.extract(delivered_).mapped());
@@ -51,8 +69,8 @@ void TwoViewLoader::work() {
     std::int64_t batch = 0;
     {
       std::unique_lock lock(mutex_);
-      room_.wait(lock, [&] { return stop_ || claimed_ == batch_count_ || claimed_ < delivered_ + capacity_; });
-      if (stop_ || claimed_ == batch_count_) return;
+      room_.wait(lock, [&] { return stop_ || claimed_ == batch_count() || claimed_ < delivered_ + capacity_; });
+      if (stop_ || claimed_ == batch_count()) return;
       batch = claimed_++;
     }
     try {
@@ -68,23 +86,18 @@ void TwoViewLoader::work() {
 }
 
 TwoViewBatch TwoViewLoader::make(std::int64_t batch) const {
-  const std::int64_t n = share_, start = batch * options_.batch_size + first_, size = options_.image_size, bytes = size * size * 3;
-  const RngKey key(seed_, "augmentation");
+  BatchPlan plan = plan_.batch(batch);
+  const std::int64_t n = static_cast<std::int64_t>(plan.samples.size()), size = options_.image_size, bytes = size * size * 3;
   TwoViewBatch out;
-  out.samples.assign(order_.begin() + start, order_.begin() + start + n);
-  std::uint32_t view_index = 0;
-  for (auto* views : {&out.query, &out.key}) {
-    const ViewRecipe recipe = training_recipe(options_, static_cast<int>(view_index));
-    views->resize(static_cast<std::size_t>(n * bytes));
+  for (const auto& [drawn, rendered] : {std::pair(&plan.query, &out.query), std::pair(&plan.key, &out.key)}) {
+    rendered->resize(static_cast<std::size_t>(n * bytes));
     for (std::int64_t i = 0; i < n; ++i) {
-      const std::int64_t sample = out.samples[static_cast<std::size_t>(i)];
-      const CounterRng rng(key, static_cast<std::uint32_t>(epoch_), static_cast<std::uint32_t>(sample), view_index);
-      const ImageView image = set_.image(sample);
-      const auto view = draw_view(rng, image.height, image.width, recipe);
-      render_view(image.pixels, image.height, image.width, view, size, std::span(*views).subspan(static_cast<std::size_t>(i * bytes), static_cast<std::size_t>(bytes)));
+      const ImageView image = set_.image(plan.samples[static_cast<std::size_t>(i)]);
+      render_view(image.pixels, image.height, image.width, (*drawn)[static_cast<std::size_t>(i)], size,
+                  std::span(*rendered).subspan(static_cast<std::size_t>(i * bytes), static_cast<std::size_t>(bytes)));
     }
-    ++view_index;
   }
+  out.samples = std::move(plan.samples);
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "lcr/data/augment.h"
 #include "lcr/data/image_set.h"
 #include "lcr/record/options.h"
 
@@ -19,9 +20,31 @@ struct TwoViewBatch {
   std::vector<std::uint8_t> query, key;       ///< N x size x size x 3 each, RGB
 };
 
-/// Delivers the batches of one epoch in order. The order of samples and every view depend on (seed, epoch, sample, view)
-/// alone, whatever the number of workers. At most `workers + 1` batches are held at a time. The last, smaller batch of an
-/// epoch is dropped. Of several ranks each has a loader of its own, which delivers its consecutive share of every batch.
+/// One batch before it is rendered.
+struct BatchPlan {
+  std::vector<std::int64_t> samples;         ///< N indices into the training set
+  std::vector<ViewParameters> query, key;    ///< N each
+};
+
+/// Which samples each batch of an epoch holds and what their views are: depends on (seed, epoch, sample, view) alone. Of several
+/// ranks each plans its consecutive share of every batch. The last, smaller batch of an epoch is dropped.
+class EpochPlan {
+ public:
+  /// `set` and `options` must outlive the plan.
+  EpochPlan(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int rank = 0, int ranks = 1);
+  std::int64_t batch_count() const { return batch_count_; }
+  BatchPlan batch(std::int64_t index) const;
+
+ private:
+  const ImageSet& set_;
+  const Options& options_;
+  std::uint64_t seed_;
+  std::int64_t epoch_, batch_count_;
+  std::int64_t share_, first_;  ///< images of each batch, and where in the batch they start
+  std::vector<std::int64_t> order_;
+};
+
+/// Delivers the batches of an EpochPlan in order, rendered by `workers` threads. At most `workers + 1` batches are held at a time.
 class TwoViewLoader {
  public:
   /// `set` and `options` must outlive the loader.
@@ -30,7 +53,7 @@ class TwoViewLoader {
   TwoViewLoader(const TwoViewLoader&) = delete;
   TwoViewLoader& operator=(const TwoViewLoader&) = delete;
 
-  std::int64_t batch_count() const { return batch_count_; }
+  std::int64_t batch_count() const { return plan_.batch_count(); }
   /// The next batch; call at most batch_count() times. Rethrows what went wrong in a worker.
   TwoViewBatch next();
 
@@ -41,10 +64,7 @@ class TwoViewLoader {
 
   const ImageSet& set_;
   const Options& options_;
-  std::uint64_t seed_;
-  std::int64_t epoch_, batch_count_;
-  std::int64_t share_, first_;  ///< images of each batch that are delivered, and where in the batch they start
-  std::vector<std::int64_t> order_;
+  const EpochPlan plan_;
   std::mutex mutex_;
   std::condition_variable ready_, room_;
   std::map<std::int64_t, TwoViewBatch> finished_;

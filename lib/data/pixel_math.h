@@ -111,9 +111,8 @@ LCR_HOST_DEVICE std::int64_t resize_weights(const ResizeAxis& axis, std::int64_t
   const double step = 1.0 / axis.filter_scale;
   double sum = 0;
   for (std::int64_t k = 0; k < count; ++k) sum += resize_filter((static_cast<double>(k + first) - centre + 0.5) * step, axis.bicubic);
-  const double norm = sum != 0.0 ? 1.0 / sum : 1.0;
   for (std::int64_t k = 0; k < count; ++k) {
-    const double weight = resize_filter((static_cast<double>(k + first) - centre + 0.5) * step, axis.bicubic) * norm;
+    const double weight = resize_filter((static_cast<double>(k + first) - centre + 0.5) * step, axis.bicubic) / sum;
     weights[k] = static_cast<std::int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << kResizePrecision));
   }
   return count;

@@ -13,11 +13,13 @@ torch::Tensor normalised(const torch::Tensor& values) {
 
 }  // namespace
 
+torch::Tensor to_input(const torch::Tensor& bytes) { return normalised(bytes.to(torch::kFloat32)).permute({0, 3, 1, 2}); }
+
 torch::Tensor to_input(const std::vector<std::uint8_t>& images, std::int64_t count, std::int64_t size, const torch::Device& device) {
   // N x H x W x 3 seen as N x 3 x H x W is exactly the channels_last layout.
   if (!device.is_cpu()) {
     const torch::Tensor bytes = torch::from_blob(const_cast<std::uint8_t*>(images.data()), {count, size, size, 3}, torch::kUInt8);
-    return normalised(bytes.to(device).to(torch::kFloat32)).permute({0, 3, 1, 2});
+    return to_input(bytes.to(device));
   }
   // On the CPU one pass instead of four: a byte has 256 values.
   static const torch::Tensor table = normalised(torch::arange(256, torch::kFloat32).unsqueeze(1).expand({256, 3})).contiguous();

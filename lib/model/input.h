@@ -12,4 +12,7 @@ namespace lcr {
 /// the device: (x / 255 - mean) / sd with ImageNet's channel statistics, as torchvision's models expect.
 torch::Tensor to_input(const std::vector<std::uint8_t>& images, std::int64_t count, std::int64_t size, const torch::Device& device);
 
+/// The same from bytes that lie on their device already: N x size x size x 3.
+torch::Tensor to_input(const torch::Tensor& bytes);
+
 }  // namespace lcr

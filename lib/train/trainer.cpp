@@ -11,9 +11,8 @@
 #include "lcr/base/error.h"
 #include "lcr/base/signals.h"
 #include "lcr/base/text.h"
-#include "lcr/data/loader.h"
-#include "lcr/model/input.h"
 #include "lcr/model/weights.h"
+#include "lcr/train/two_view_input.h"
 
 namespace lcr {
 namespace {
@@ -54,7 +53,7 @@ Trainer::Trainer(std::shared_ptr<Method> method, const Options& options, const I
     const torch::Device own = rank_device(device, rank);
     const auto replica = prepare(rank == 0 ? method : make_method(options, seed), own);
     replica->join(ranks_, rank);
-    replicas_.push_back({replica, own, Sgd(replica->trained_parameters(), options.sgd_momentum, options.weight_decay)});
+    replicas_.push_back({replica, own, Sgd(replica->trained_parameters(), options.sgd_momentum, options.weight_decay), make_device_views(train_set, own)});
   }
   broadcast();
 }
@@ -77,19 +76,16 @@ EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer, st
 }
 
 EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps) {
-  auto& [method, device, sgd] = replicas_[static_cast<std::size_t>(rank)];
+  auto& [method, device, sgd, views] = replicas_[static_cast<std::size_t>(rank)];
   const int workers = device.is_cuda() ? threads_ : std::max(1, threads_ / 2);  // on the CPU the loader shares the cores with the network
-  TwoViewLoader loader(train_set_, options_, seed_, epoch, workers, rank, ranks_.size());
-  const std::int64_t share = options_.batch_size / ranks_.size();
+  TwoViewInput input(train_set_, options_, seed_, epoch, workers, rank, ranks_.size(), device, views);
   EpochLog log;
   log.epoch = epoch + 1;
   log.lr = cosine_lr(options_.lr, epoch, options_.epochs);
-  const std::int64_t first = epoch * loader.batch_count(), steps = std::min(loader.batch_count(), max_steps);
+  const std::int64_t first = epoch * input.batch_count(), steps = std::min(input.batch_count(), max_steps);
   for (std::int64_t i = 0; i < steps; ++i) {
     if (stop_requested()) throw Interrupted("stopped by a signal; finished runs are kept, this one starts again when asked for");
-    const TwoViewBatch batch = loader.next();
-    const torch::Tensor query = to_input(batch.query, share, options_.image_size, device);
-    const torch::Tensor key = to_input(batch.key, share, options_.image_size, device);
+    const auto [query, key] = input.next();
     const StepLoss loss = method->step(query, key, first + i);
     sgd.zero_grad();
     loss.total.backward();

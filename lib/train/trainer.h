@@ -15,6 +15,8 @@
 
 namespace lcr {
 
+class DeviceViews;
+
 /// Means over the steps of one epoch.
 struct EpochLog {
   std::int64_t epoch = 0;  ///< from 1
@@ -60,6 +62,7 @@ class Trainer {
     std::shared_ptr<Method> method;
     torch::Device device;
     Sgd sgd;
+    std::shared_ptr<DeviceViews> views;  ///< on a CUDA device: where its views are rendered
   };
 
   /// Every tensor of a replica's training state by the name it has in a checkpoint.

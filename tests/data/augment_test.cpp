@@ -75,6 +75,25 @@ TEST(PixelOps, AgreeWithPillowOnEveryColour) {
   }
 }
 
+TEST(PixelOps, AgreeWithPillowOnLargeNoise) {
+  constexpr std::int64_t kHeight = 600, kWidth = 700;
+  Bytes noise(kHeight * kWidth * 3);
+  for (std::uint64_t i = 0; i < noise.size(); ++i) noise[i] = static_cast<std::uint8_t>((i * i * 40503 + i * 2654435761) >> 16);
+  for (const auto& item : testing::pixel_goldens()["large"]) {
+    const std::string op = item["op"];
+    Bytes actual = noise;
+    if (op == "blur") {
+      gaussian_blur(actual, kHeight, kWidth, item["factor"]);
+    } else if (op == "contrast") {
+      adjust_contrast(actual, item["factor"].get<float>());
+    } else {
+      actual.resize(224 * 224 * 3);
+      crop_resize(noise, kHeight, kWidth, {item["x"], item["y"], item["w"], item["h"]}, 224, 224, actual, op == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear);
+    }
+    EXPECT_EQ(sha256_hex({reinterpret_cast<const char*>(actual.data()), actual.size()}), item["sha256"].get<std::string>()) << item.dump();
+  }
+}
+
 TEST(Augment, ViewsDependOnTheirCoordinatesAlone) {
   const ViewRecipe options = training_recipe(Options(), 0);
   const RngKey key(0, "augmentation");

@@ -63,6 +63,18 @@ def sha256(img):
 every_colour = [{"op": "hue", "factor": f, "sha256": sha256(F.adjust_hue(every, f))} for f in (0.07, -0.1)]
 every_colour += [{"op": "saturation", "factor": f, "sha256": sha256(F.adjust_saturation(every, f))} for f in (0.63, 1.37)]
 
+# Large pieces of a noisy image: every rounding of the resampling and of the blur.
+i = np.arange(600 * 700 * 3, dtype=np.uint64)
+noisy = Image.fromarray(((i * i * 40503 + i * 2654435761 >> 16) & 255).astype(np.uint8).reshape(600, 700, 3))
+large = []
+for x, y, w, h in ((0, 0, 700, 600), (13, 27, 501, 377), (200, 100, 224, 224), (310, 5, 97, 131)):
+    for name, mode in (("bilinear", InterpolationMode.BILINEAR), ("bicubic", InterpolationMode.BICUBIC)):
+        large.append({"op": name, "x": x, "y": y, "w": w, "h": h, "sha256": sha256(F.resized_crop(noisy, y, x, h, w, [224, 224], mode))})
+for sigma in (0.1, 0.31, 0.77, 1.3, 1.99):
+    large.append({"op": "blur", "factor": sigma, "sha256": sha256(noisy.filter(ImageFilter.GaussianBlur(sigma)))})
+for factor in (0.61, 0.97, 1.33):
+    large.append({"op": "contrast", "factor": factor, "sha256": sha256(F.adjust_contrast(noisy, factor))})
+
 # Image files, and what Pillow's convert("RGB") makes of them.
 files = []
 
@@ -102,5 +114,5 @@ for height, width, low in ((100, 100, 0.2), (160, 213, 0.2), (375, 500, 0.08)):
                   "left": np.quantile((draws[:, 1] + 0.5) / (width - draws[:, 3] + 1), at).tolist()})
 
 path = pathlib.Path(__file__).with_name("pixel_ops.json")
-path.write_text(json.dumps({"height": H, "width": W, "pixels": pixels(image), "cases": cases, "every_colour": every_colour, "files": files, "crops": crops}, separators=(",", ":")))
+path.write_text(json.dumps({"height": H, "width": W, "pixels": pixels(image), "cases": cases, "every_colour": every_colour, "large": large, "files": files, "crops": crops}, separators=(",", ":")))
 print(path, path.stat().st_size, "bytes")

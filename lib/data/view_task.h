@@ -1,0 +1,12 @@
+// From drawn parameters to the plain form of a view that batches are rendered from.
+#pragma once
+
+#include "lcr/data/augment.h"
+#include "lcr/data/view_stages.h"
+
+namespace lcr {
+
+/// `offset`: of the image's first byte among the pixels of the batch.
+ViewTask make_view_task(const ViewParameters& view, std::int64_t offset, std::int64_t image_width);
+
+}  // namespace lcr

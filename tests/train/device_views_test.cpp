@@ -1,0 +1,43 @@
+// The CUDA kernels against render_view(), byte for byte: all images on the device, and streamed.
+#include <gtest/gtest.h>
+#include <torch/cuda.h>
+#include <torch/torch.h>
+
+#include "lcr/base/rng.h"
+#include "lcr/train/two_view_input.h"
+
+namespace lcr {
+namespace {
+
+TEST(DeviceViews, AreTheHostsViews) {
+#ifndef LCR_WITH_CUDA_KERNELS
+  GTEST_SKIP() << "this build has no CUDA kernels (no CUDA compiler, or a LibTorch without CUDA)";
+#endif
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a CUDA device";
+  ImageSet set;
+  set.class_count = 2;
+  CounterRng rng(RngKey(0, "images"));
+  for (int i = 0; i < 24; ++i) {
+    const std::int64_t height = 20 + rng.below(60), width = 20 + rng.below(60);
+    set.places.push_back({height, width, static_cast<std::int64_t>(set.pixels.size())});
+    set.labels.push_back(i % 2);
+    for (std::int64_t p = 0; p < height * width * 3; ++p) set.pixels.push_back(static_cast<std::uint8_t>(rng.below(256)));
+  }
+  const torch::Device cuda(torch::kCUDA, 0);
+  for (const char* augmentation : {"moco_v2", "byol"}) {
+    Options options;
+    options.batch_size = 8;
+    options.image_size = 40;
+    options.augmentation = augmentation;
+    TwoViewInput host(set, options, 3, 1, 2, 0, 1, torch::kCPU, nullptr), device(set, options, 3, 1, 2, 0, 1, cuda, make_device_views(set, cuda));
+    for (std::int64_t b = 0; b < host.batch_count(); ++b) {
+      const auto [q, k] = host.next();
+      const auto [dq, dk] = device.next();
+      EXPECT_TRUE(torch::allclose(q, dq.cpu(), 0, 1e-6)) << augmentation << " " << b;
+      EXPECT_TRUE(torch::allclose(k, dk.cpu(), 0, 1e-6)) << augmentation << " " << b;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lcr
