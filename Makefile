@@ -15,7 +15,7 @@ export OMP_WAIT_POLICY = passive
 OPTIONS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir "$(DATA)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu build test bench reproduce table-c1 clean
+.PHONY: help setup setup-gpu build test bench fuzz reproduce table-c1 clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,8 +35,11 @@ build: setup $(if $(filter pip,$(TORCH)),setup-gpu) ## compile everything into b
 test: build ## set up, build, run all tests
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
-bench: build ## speed of a training step and of the augmentation (benchmarks/README.md)
+bench: build ## speed of training steps and of the data pipeline (benchmarks/README.md)
 	@$(BUILD)/bin/lcr-benchmark
+
+fuzz: setup ## fuzz the readers of images and lists, SECONDS (600) each; needs clang and its runtime (Debian: clang-14, libclang-rt-14-dev)
+	@tests/fuzz/fuzz.sh $(or $(SECONDS),600)
 
 reproduce: table-c1 ## set up, build, reproduce every table that is in the suite (PRESET=quick: minutes on a CPU)
 

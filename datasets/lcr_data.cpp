@@ -104,21 +104,32 @@ std::string check_content(const DatasetDescriptor& d, const Command& command) {
 int fetch(const DatasetDescriptor& d, const Command& command) {
   print_terms(d);
   std::fflush(stdout);
-  const fs::path data = data_directory(command.options);
-  const bool archives = std::any_of(d.files.begin(), d.files.end(), [](const RemoteFile& file) { return file.unpack; });
-  if (archives && fs::exists(directory_of(d, command.options) / ".unpacked")) {
-    fmt::print("{}: there already: {}\n", directory_of(d, command.options).string(), check_content(d, command));
+  const fs::path data = data_directory(command.options), directory = directory_of(d, command.options);
+  require_writable_directory(data);
+  const FileLock lock(data / ("." + d.name + ".lock"));
+  const auto unpacks = [](const RemoteFile& file) { return file.unpack; };
+  const bool archives = std::any_of(d.files.begin(), d.files.end(), unpacks);
+  // An archive that was unpacked by an earlier call, which then stopped, is not unpacked again.
+  const auto marker = [&](const RemoteFile& file) { return data / "downloads" / (file.name + ".unpacked"); };
+  const bool unfinished = std::any_of(d.files.begin(), d.files.end(), [&](const RemoteFile& file) { return fs::exists(marker(file)); });
+  if (archives && fs::exists(directory) && !unfinished) {
+    fmt::print("{}: there already: {}\n", directory.string(), check_content(d, command));
     return kDone;
   }
-  for (const auto& file : d.files) fetch_file(file, target_of(d, file, command.options));
   for (const auto& file : d.files)
-    if (file.unpack) unpack_archive(target_of(d, file, command.options), data / d.unpack_into);
+    if (!fs::exists(marker(file))) fetch_file(file, target_of(d, file, command.options));
+  for (const auto& file : d.files) {
+    if (!file.unpack || fs::exists(marker(file))) continue;
+    unpack_archive(target_of(d, file, command.options), data / d.unpack_into);
+    write_atomic(marker(file), "by lcr-data\n");
+  }
   const std::string found = check_content(d, command);
-  if (archives) write_atomic(directory_of(d, command.options) / ".unpacked", "by lcr-data\n");
-  if (archives && !command.keep_archives)
-    for (const auto& file : d.files)
-      if (file.unpack) fs::remove(target_of(d, file, command.options));
-  fmt::print("{}: {}\n", directory_of(d, command.options).string(), found);
+  for (const auto& file : d.files) {
+    if (!file.unpack) continue;
+    if (!command.keep_archives) fs::remove(target_of(d, file, command.options));
+    fs::remove(marker(file));
+  }
+  fmt::print("{}: {}\n", directory.string(), found);
   return kDone;
 }
 
@@ -153,8 +164,7 @@ int verify(const std::string& name, const Command& command) {
     for (const auto& file : d.files) {
       const fs::path path = target_of(d, file, options);
       std::string reason;
-      if (file.unpack && !fs::exists(path)) continue;  // unpacked and removed
-      if (!file.unpack && !file.content_sha256.empty() && !fs::exists(path)) continue;  // Debian's package, or kept uncompressed: the records are read below
+      if (d.kind == "images" && !fs::exists(path)) continue;  // an archive that was unpacked and removed, or another layout: the content is read below
       if (!matches(file, path, reason)) fail("{}: {}", path.string(), reason);
       fmt::print("{}: checksums are right\n", path.string());
     }
@@ -190,8 +200,9 @@ int show(const std::string& name, const Command& command) {
   if (has_image_files(options)) class_names = list_dataset(options).class_names;
   const Dataset data = load_dataset(options, command.threads);
   const std::string out = command.out.empty() ? name + ".png" : command.out;
-  draw_contact_sheet(command.split == "test" ? data.test : data.train, class_names, options, command.sheet, out);
-  fmt::print("{}: {} images of the {} split\n", out, command.sheet.images, command.split);
+  const ImageSet& set = command.split == "test" ? data.test : data.train;
+  draw_contact_sheet(set, class_names, options, command.sheet, out);
+  fmt::print("{}: {} images of the {} split\n", out, std::min(command.sheet.images, set.count()), command.split);
   return kDone;
 }
 
@@ -237,6 +248,7 @@ int run(int argc, char** argv) {
   }
   for (const char* shared : kShared)
     if (values.contains(shared)) set_option(command.options, shared, values[shared].as<std::string>(), "command line");
+  check_consistency(command.options);
   if (command.split != "train" && command.split != "test") fail("command line: split = '{}' is not one of train, test", command.split);
   if (command.sheet.images < 1 || command.sheet.images > 1000 || command.sheet.views < 0 || command.sheet.views > 100) fail("command line: images is 1 to 1000, views 0 to 100");
   command.threads = static_cast<int>(command.options.threads > 0 ? command.options.threads : std::max(1u, std::thread::hardware_concurrency()));

@@ -41,21 +41,29 @@ fs::path safe_path(const char* name, const fs::path& archive) {
   return clean;
 }
 
-/// Moves what is in `from` into `to`; folders that exist on both sides are merged, files are never overwritten.
+/// Fails if something of `from` would overwrite something in `to`. Folders that exist on both sides are merged.
+void require_room(const fs::path& from, const fs::path& to) {
+  for (const auto& entry : fs::directory_iterator(from)) {
+    const fs::path target = to / entry.path().filename();
+    if (!fs::exists(target)) continue;
+    if (!entry.is_directory() || !fs::is_directory(target)) fail("{}: is there already; remove it to unpack the archive again", target.string());
+    require_room(entry.path(), target);
+  }
+}
+
+/// Moves what is in `from` into `to`.
 void move_into(const fs::path& from, const fs::path& to) {
   std::vector<fs::path> entries;
   for (const auto& entry : fs::directory_iterator(from)) entries.push_back(entry.path());
   for (const auto& entry : entries) {
     const fs::path target = to / entry.filename();
-    if (!fs::exists(target)) {
-      std::error_code error;
-      fs::rename(entry, target, error);
-      if (error) fail("{}: cannot be written: {}", target.string(), error.message());
-    } else if (fs::is_directory(entry) && fs::is_directory(target)) {
+    if (fs::is_directory(target)) {
       move_into(entry, target);
-    } else {
-      fail("{}: is there already; remove it to unpack the archive again", target.string());
+      continue;
     }
+    std::error_code error;
+    fs::rename(entry, target, error);
+    if (error) fail("{}: cannot be written: {}", target.string(), error.message());
   }
 }
 
@@ -64,6 +72,7 @@ void move_into(const fs::path& from, const fs::path& to) {
 void unpack_archive(const fs::path& archive_path, const fs::path& folder, const UnpackLimits& limits) {
   require_writable_directory(folder);
   const ScratchFolder scratch{folder / fmt::format(".unpack-{}-{}", archive_path.filename().string(), ::getpid())};
+  fs::remove_all(scratch.path);  // of a killed process that had this number
   fs::create_directory(scratch.path);
   const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), archive_read_free);
   check_internal(reader != nullptr, "libarchive cannot be set up");
@@ -112,6 +121,7 @@ void unpack_archive(const fs::path& archive_path, const fs::path& folder, const 
     progress.update(archive_filter_bytes(reader.get(), -1));
   }
   if (entries == 0) fail("{}: is empty, or no archive", archive_path.string());
+  require_room(scratch.path, folder);
   move_into(scratch.path, folder);
 }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "lcr/base/error.h"
+
 namespace lcr {
 namespace {
 
@@ -88,13 +90,19 @@ void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::
   if (view.solarise) solarise(out);
 }
 
+ImageSize with_short_side(std::int64_t height, std::int64_t width, std::int64_t side) {
+  const std::int64_t low = std::min(height, width);
+  return {height == low ? side : side * height / low, width == low ? side : side * width / low};
+}
+
 void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size,
                       std::span<std::uint8_t> out) {
-  const std::int64_t side = resize > 0 ? resize : size, low = std::min(height, width);
-  // The long side is truncated, the centre crop's offset rounded half to even, as torchvision does.
-  const std::int64_t resized_height = height == low ? side : side * height / low, resized_width = width == low ? side : side * width / low;
+  const std::int64_t side = resize > 0 ? resize : size;
+  check_internal(side >= size, "a test view larger than the resized image");
+  const auto [resized_height, resized_width] = with_short_side(height, width, side);
   std::vector<std::uint8_t> resized(static_cast<std::size_t>(resized_height * resized_width * 3));
   crop_resize(image, height, width, {0, 0, width, height}, resized_height, resized_width, resized);
+  // The centre crop's offset is rounded half to even, as torchvision does.
   const auto top = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(resized_height - size) / 2.0));
   const auto left = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(resized_width - size) / 2.0));
   for (std::int64_t y = 0; y < size; ++y)

@@ -53,6 +53,12 @@ ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width
 void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, const ViewParameters& view, std::int64_t size,
                  std::span<std::uint8_t> out);
 
+/// Height and width of an image whose short side becomes `side`; the long side is truncated, as torchvision does.
+struct ImageSize {
+  std::int64_t height, width;
+};
+ImageSize with_short_side(std::int64_t height, std::int64_t width, std::int64_t side);
+
 /// The test transform: resize the short side to `resize` (0: to `size`), crop the centre to size x size.
 void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size,
                       std::span<std::uint8_t> out);

@@ -44,7 +44,11 @@ void paint(cairo_t* cairo, const Surface& surface, double x, double y, double sc
 void write_text(cairo_t* cairo, double x, double y, const std::string& text) {
   cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
   cairo_move_to(cairo, x, y);
-  cairo_show_text(cairo, text.c_str());
+  // Class names come from file names, in whatever encoding: Cairo refuses to draw anything after a text that is not UTF-8.
+  std::string shown = text;
+  for (auto& letter : shown)
+    if (static_cast<unsigned char>(letter) >= 128 || static_cast<unsigned char>(letter) < 32) letter = '?';
+  cairo_show_text(cairo, shown.c_str());
 }
 
 }  // namespace
@@ -103,6 +107,7 @@ void draw_contact_sheet(const ImageSet& set, const std::vector<std::string>& cla
       paint(cairo, make_surface(view, size, size), column(v + 2), y, view_scale);
     }
   }
+  if (cairo_status(cairo) != CAIRO_STATUS_SUCCESS) fail("the picture cannot be drawn: {}", cairo_status_to_string(cairo_status(cairo)));
   cairo_surface_flush(canvas.get());
   const auto* data = cairo_image_surface_get_data(canvas.get());
   const int stride = cairo_image_surface_get_stride(canvas.get());

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <map>
 
 #include "lcr/base/error.h"
@@ -28,7 +29,7 @@ std::vector<double> numbers(const std::string& text, std::size_t count, const fs
   std::vector<double> values;
   for (const auto& part : split(text, ' ')) {
     const auto value = parse_number(part);
-    if (!value) fail("{}: image {}: '{}' is no number", path.string(), id, part);
+    if (!value || !std::isfinite(*value)) fail("{}: image {}: '{}' is no number", path.string(), id, part);
     values.push_back(*value);
   }
   if (values.size() != count) fail("{}: image {}: '{}' has {} numbers instead of {}", path.string(), id, text, values.size(), count);

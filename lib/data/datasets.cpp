@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "lcr/base/error.h"
+#include "lcr/base/hashing.h"
 #include "lcr/data/cifar.h"
 #include "lcr/data/descriptor.h"
 #include "lcr/data/fetch.h"
@@ -124,7 +125,9 @@ Dataset load_image_files(const Options& options, int threads) {
     fmt::print(stderr, "{}: {} image files are left out (--skip-bad):\n", listing.title, store.skipped.size());
     for (const auto& reason : store.skipped) fmt::print(stderr, "  {}\n", reason);
   }
-  return {options.dataset, listing.title, make_set(listing, listing.train, store, 0), make_set(listing, listing.test, store, listing.train.size())};
+  Dataset data{options.dataset, listing.title, make_set(listing, listing.train, store, 0), make_set(listing, listing.test, store, listing.train.size())};
+  if (data.train.count() == 0 || data.test.count() == 0) fail("{}: none of the images of a split can be decoded", listing.root.string());
+  return data;
 }
 
 Dataset load_all(const Options& options, int threads) {
@@ -159,7 +162,8 @@ Listing list_dataset(const Options& options) {
 fs::path pixel_store_file(const Listing& listing, const Options& options) {
   // An image folder lies anywhere, and so its store beside it would surprise: it goes where the others are.
   const fs::path folder = options.pixel_store.empty() ? data_directory(options) / "pixel-store" : fs::path(options.pixel_store);
-  const std::string name = listing.name == "image-folder" ? "image-folder-" + fs::absolute(listing.root).lexically_normal().filename().string() : listing.name;
+  // Folders of the same name in different places have stores of their own.
+  const std::string name = listing.name == "image-folder" ? listing.title + "-" + sha256_hex(fs::canonical(listing.root).string()).substr(0, 8) : listing.name;
   return folder / (options.store_side > 0 ? fmt::format("{}-{}.pixels", name, options.store_side) : name + ".pixels");
 }
 

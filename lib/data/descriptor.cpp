@@ -46,6 +46,7 @@ DatasetDescriptor read_descriptor(const std::filesystem::path& path) {
       if (std::filesystem::path(remote.name).filename() != remote.name) fail("{}: '{}' is no plain file name", path.string(), remote.name);
       d.files.push_back(std::move(remote));
     }
+    if (d.files.empty()) fail("{}: names no files", path.string());
     return d;
   } catch (const nlohmann::json::exception& e) {
     fail("{}: malformed data set descriptor: {}", path.string(), e.what());

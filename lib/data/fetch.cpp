@@ -55,14 +55,6 @@ int report(void* user, curl_off_t total, curl_off_t, curl_off_t, curl_off_t) {
   return stop_requested() ? 1 : 0;  // 1 ends the transfer
 }
 
-struct RemovedAtExit {
-  fs::path path;
-  ~RemovedAtExit() {
-    std::error_code ignored;
-    fs::remove(path, ignored);
-  }
-};
-
 void pause(double seconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   while (std::chrono::steady_clock::now() < end && !stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -101,17 +93,23 @@ bool matches(const RemoteFile& file, const fs::path& path, std::string& reason) 
 void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptions& options) {
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+  std::string reason;
+  if (fs::exists(target) && matches(file, target, reason)) return;
   require_writable_directory(target.parent_path());
   const fs::path partial = target.string() + ".part";
-  const RemovedAtExit lock_file{target.string() + ".lock"};
-  const FileLock lock(lock_file.path);  // of two programs that want the file one fetches it
+  // Of two programs that want the file one fetches it. The lock file stays: removing it would let a third program lock another one.
+  const FileLock lock(target.parent_path() / ("." + target.filename().string() + ".lock"));
   std::error_code error;
-  std::string reason;
+  std::string existing;
   const auto finished = [&] {
     fs::rename(partial, target, error);
     if (error) fail("{}: cannot be written: {}", target.string(), error.message());
   };
-  if (fs::exists(target) && matches(file, target, reason)) return;
+  if (fs::exists(target)) {
+    if (matches(file, target, reason)) return;  // another program fetched it meanwhile
+    existing = fmt::format("; the file that is there {}", reason);
+    fmt::print(stderr, "{}: {}; fetching it anew\n", target.string(), reason);
+  }
   Progress progress("fetch " + file.name, 1, "bytes");
   std::string last_error;
   bool fresh = !fs::exists(partial);  // whether all of the partial file comes from this call
@@ -171,12 +169,12 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
       fresh = true;
       continue;
     }
-    last_error = code == CURLE_FILESIZE_EXCEEDED ? fmt::format("it sends more than the {} bytes of the file", file.bytes) : *message ? message : curl_easy_strerror(code);
+    last_error = code == CURLE_FILESIZE_EXCEEDED ? fmt::format("it sends more than {} bytes", file.bytes > 0 ? file.bytes : kMaxDownload) : *message ? message : curl_easy_strerror(code);
     if (code == CURLE_FILESIZE_EXCEEDED) {
       fs::remove(partial, error);
       if (fresh) break;
       fresh = true;
-    } else if (code == CURLE_RANGE_ERROR || (code == CURLE_HTTP_RETURNED_ERROR && std::strstr(message, "416")) || code == CURLE_BAD_DOWNLOAD_RESUME) {
+    } else if (code == CURLE_RANGE_ERROR || code == CURLE_BAD_DOWNLOAD_RESUME) {
       fs::remove(partial, error);  // the server cannot continue: from the start, then
       fresh = true;
     } else if (code == CURLE_FILE_COULDNT_READ_FILE || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT || (code == CURLE_HTTP_RETURNED_ERROR && std::strstr(message, "404"))) {
@@ -184,7 +182,7 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
     }
   }
   if (fs::exists(partial) && fs::file_size(partial, error) == 0) fs::remove(partial, error);
-  fail("cannot fetch {}: {}; put the file at {} by hand, or name its folder with --data-dir", file.url, last_error, target.string());
+  fail("cannot fetch {}: {}; put the file at {} by hand, or name its folder with --data-dir{}", file.url, last_error, target.string(), existing);
 }
 
 }  // namespace lcr

@@ -31,7 +31,7 @@ Listing list_fgvc_aircraft(const fs::path& root) {
     for (const auto& line : lines(path)) {
       const auto parts = split(line, ' ');
       std::vector<double> values;
-      for (std::size_t i = 1; i < parts.size(); ++i) values.push_back(parse_number(parts[i]).value_or(-1));
+      for (std::size_t i = 1; i < parts.size(); ++i) values.push_back(parse_integer(parts[i]) ? static_cast<double>(*parse_integer(parts[i])) : -1);
       if (values.size() != 4 || values[0] < 0 || values[1] < 0 || values[2] < values[0] || values[3] < values[1]) fail("{}: '{}' is no 'image xmin ymin xmax ymax'", path.string(), line);
       boxes[parts[0]] = {values[0] - 1, values[1] - 1, values[2] - values[0] + 1, values[3] - values[1] + 1};
     }

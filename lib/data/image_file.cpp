@@ -47,6 +47,15 @@ tjscalingfactor choose_scale(int width, int height, std::int64_t min_side) {
   return best;
 }
 
+/// Whether JPEG's end-of-image marker stands among the last bytes.
+bool has_end_marker(std::span<const std::uint8_t> bytes) {
+  constexpr std::size_t kTail = 64;
+  const auto tail = bytes.last(std::min(bytes.size(), kTail));
+  for (std::size_t i = 0; i + 1 < tail.size(); ++i)
+    if (tail[i] == 0xFF && tail[i + 1] == 0xD9) return true;
+  return false;
+}
+
 RgbImage decode_jpeg(std::span<const std::uint8_t> bytes, const std::filesystem::path& path, std::int64_t min_side) {
   const std::unique_ptr<void, int (*)(tjhandle)> decoder(tjInitDecompress(), tjDestroy);
   check_internal(decoder != nullptr, "libjpeg-turbo cannot be set up");
@@ -63,10 +72,12 @@ RgbImage decode_jpeg(std::span<const std::uint8_t> bytes, const std::filesystem:
   const std::size_t area = static_cast<std::size_t>(out_width) * static_cast<std::size_t>(out_height);
   RgbImage image{out_height, out_width, std::vector<std::uint8_t>(area * 3), height, width};
   std::vector<std::uint8_t> four(cmyk ? area * 4 : 0);
-  if (tjDecompress2(decoder.get(), bytes.data(), bytes.size(), cmyk ? four.data() : image.pixels.data(), out_width, 0, out_height, cmyk ? TJPF_CMYK : TJPF_RGB, TJFLAG_ACCURATEDCT) != 0) {
+  if (tjDecompress2(decoder.get(), bytes.data(), bytes.size(), cmyk ? four.data() : image.pixels.data(), out_width, 0, out_height, cmyk ? TJPF_CMYK : TJPF_RGB, TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS) != 0) {
     // Stray bytes between markers harm nothing, and some cameras write them; every other warning means lost pixels.
     const std::string reason = tjGetErrorStr2(decoder.get());
-    if (tjGetErrorCode(decoder.get()) != TJERR_WARNING || reason.find("extraneous bytes") == std::string::npos) fail("{}: damaged JPEG image: {}", path.string(), reason);
+    // Only the first warning is told; the end marker says that nothing is missing.
+    const bool harmless = tjGetErrorCode(decoder.get()) == TJERR_WARNING && reason.find("extraneous bytes") != std::string::npos && has_end_marker(bytes);
+    if (!harmless) fail("{}: damaged JPEG image: {}", path.string(), reason);
   }
   if (cmyk) from_inverted_cmyk(four, image.pixels);
   return image;

@@ -29,7 +29,7 @@ std::vector<std::string> names(const fs::path& folder, Wanted&& wanted) {
 }  // namespace
 
 Listing list_image_folder(const fs::path& root) {
-  Listing listing{.name = "image-folder", .title = root.filename().string(), .root = root};
+  Listing listing{.name = "image-folder", .title = fs::weakly_canonical(root).filename().string(), .root = root};
   const auto folders = [&](const char* split) { return names(root / split, [](const fs::directory_entry& e) { return e.is_directory(); }); };
   for (const char* split : {"train", "test"})
     if (!fs::is_directory(root / split)) fail("{}: no such folder; an image folder holds train/CLASS/*.jpg and test/CLASS/*.jpg", (root / split).string());

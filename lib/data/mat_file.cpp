@@ -107,8 +107,15 @@ std::string ascii(const std::vector<double>& codes) {
   return text;
 }
 
-MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& path, int depth) {
+/// What a whole file may still take.
+struct Budget {
+  std::int64_t arrays = kMaxEntries;
+  std::uint64_t inflated_bytes = kMaxBytes;
+};
+
+MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& path, int depth, Budget& budget) {
   Reader reader(data, path);
+  if (--budget.arrays < 0) reader.damaged("it claims too many arrays");
   if (depth > kMaxDepth) reader.damaged("arrays are nested too deeply");
   MatArray array;
   if (reader.at_end()) return array;  // an empty field
@@ -125,7 +132,7 @@ MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& 
   const auto read_elements = [&](std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) {
       std::string inner_name;
-      array.elements.push_back(read_array(reader.next(kMatrix, "an element").data, inner_name, path, depth + 1));
+      array.elements.push_back(read_array(reader.next(kMatrix, "an element").data, inner_name, path, depth + 1, budget));
     }
   };
   if (kind == kCellClass) {
@@ -156,8 +163,8 @@ MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& 
   return array;
 }
 
-/// Inflates zlib data of at most kMaxBytes.
-std::vector<std::uint8_t> inflate_all(Bytes data, const std::filesystem::path& path) {
+/// Inflates zlib data.
+std::vector<std::uint8_t> inflate_all(Bytes data, const std::filesystem::path& path, Budget& budget) {
   z_stream stream{};
   if (inflateInit(&stream) != Z_OK) throw std::bad_alloc();
   struct End {
@@ -170,7 +177,7 @@ std::vector<std::uint8_t> inflate_all(Bytes data, const std::filesystem::path& p
   int code = Z_OK;
   while (code == Z_OK) {
     const std::size_t done = out.size();
-    if (done > kMaxBytes) fail("{}: decompresses to more than {} bytes", path.string(), kMaxBytes);
+    if (done > budget.inflated_bytes) fail("{}: decompresses to more than {} bytes", path.string(), kMaxBytes);
     out.resize(done + (1 << 16));
     stream.next_out = out.data() + done;
     stream.avail_out = 1 << 16;
@@ -178,6 +185,7 @@ std::vector<std::uint8_t> inflate_all(Bytes data, const std::filesystem::path& p
     out.resize(out.size() - stream.avail_out);
   }
   if (code != Z_STREAM_END) fail("{}: damaged MATLAB file: its compressed data are cut short or wrong", path.string());
+  budget.inflated_bytes -= std::min<std::uint64_t>(out.size(), budget.inflated_bytes);
   return out;
 }
 
@@ -202,16 +210,17 @@ std::map<std::string, MatArray> read_mat(const std::filesystem::path& path) {
   std::map<std::string, MatArray> variables;
   Reader reader(Bytes(bytes).subspan(kHeaderBytes), path);
   if (reader.at_end()) reader.damaged("it is cut short");
+  Budget budget;
   while (!reader.at_end()) {
     Element element = reader.next();
     std::vector<std::uint8_t> inflated;
     if (element.type == kCompressed) {
-      inflated = inflate_all(element.data, path);
+      inflated = inflate_all(element.data, path, budget);
       element = Reader(inflated, path).next();
     }
     if (element.type != kMatrix) reader.damaged(fmt::format("an element of type {} where a variable belongs", element.type));
     std::string name;
-    MatArray array = read_array(element.data, name, path, 0);
+    MatArray array = read_array(element.data, name, path, 0, budget);
     variables[name] = std::move(array);
   }
   return variables;

@@ -15,8 +15,8 @@
 #include "lcr/base/parallel.h"
 #include "lcr/base/progress.h"
 #include "lcr/base/signals.h"
+#include "lcr/data/augment.h"
 #include "lcr/data/image_file.h"
-#include "lcr/data/pixel_ops.h"
 
 namespace lcr {
 namespace fs = std::filesystem;
@@ -151,32 +151,33 @@ RgbImage prepare(RgbImage image, const fs::path& path, const PixelStoreOptions& 
     image.height = image.source_height -= options.cut_bottom;
     image.pixels.resize(static_cast<std::size_t>(image.height * image.width * 3));
   }
-  const std::int64_t low = std::min(image.height, image.width), side = options.short_side;
-  if (side <= 0 || low <= side) return image;
-  const std::int64_t height = image.height == low ? side : side * image.height / low, width = image.width == low ? side : side * image.width / low;
+  if (options.short_side <= 0 || std::min(image.height, image.width) <= options.short_side) return image;
+  const auto [height, width] = with_short_side(image.height, image.width, options.short_side);
   RgbImage scaled{height, width, std::vector<std::uint8_t>(static_cast<std::size_t>(height * width * 3)), image.source_height, image.source_width};
   crop_resize(image.pixels, image.height, image.width, {0, 0, image.width, image.height}, height, width, scaled.pixels);
   return scaled;
 }
 
 void build(const std::vector<std::string>& paths, const PixelStoreOptions& options, const std::string& source) {
-  TemporaryFile out(options.file.string() + ".tmp" + std::to_string(::getpid()));
+  TemporaryFile out(options.file.string() + ".tmp");  // ours alone: the lock is held
   const std::string nothing(kHeaderBytes, '\0');
   out.write(nothing.data(), nothing.size());
   Progress progress("decode images", static_cast<std::int64_t>(paths.size()), "images");
   nlohmann::json images = nlohmann::json::array(), skipped = nlohmann::json::array();
   std::int64_t offset = kHeaderBytes;
   // A part at a time: memory stays bounded while the order in the file is that of the paths.
-  const std::size_t part = 32 * static_cast<std::size_t>(options.threads);
-  for (std::size_t start = 0; start < paths.size(); start += part) {
+  constexpr std::uintmax_t kPartBytes = 32 << 20;  // of files, which decode to ten times as much or so
+  const std::size_t most = 32 * static_cast<std::size_t>(options.threads);
+  for (std::size_t start = 0, count = 0; start < paths.size(); start += count) {
     if (stop_requested()) throw Interrupted("stopped by a signal while the pixel store was built; nothing is kept of it");
-    const std::size_t count = std::min(part, paths.size() - start);
+    count = 0;
+    for (std::uintmax_t bytes = 0; count < most && start + count < paths.size() && (count == 0 || bytes < kPartBytes); ++count) bytes += fs::file_size(options.root / paths[start + count]);
     std::vector<RgbImage> decoded(count);
     std::vector<std::string> digests(count), errors(count);
     parallel_for(static_cast<std::int64_t>(count), options.threads, [&](std::int64_t i) {
       const auto at = static_cast<std::size_t>(i);
       try {
-        decoded[at] = prepare(read_image(options.root / paths[start + at], options.cut_bottom > 0 ? 0 : options.short_side), paths[start + at], options);
+        decoded[at] = prepare(read_image(options.root / paths[start + at], options.cut_bottom > 0 ? 0 : options.short_side), options.root / paths[start + at], options);
         digests[at] = sha256_hex({reinterpret_cast<const char*>(decoded[at].pixels.data()), decoded[at].pixels.size()});
       } catch (const UserError& e) {
         errors[at] = e.what();
@@ -214,7 +215,7 @@ PixelStore open_pixel_store(const std::vector<std::string>& paths, const PixelSt
   std::error_code error;
   fs::create_directories(options.file.parent_path(), error);
   const auto try_open = [&](bool tell) -> std::optional<PixelStore> {
-    std::string reason = "older than its images or settings";
+    std::string reason = "older than its images or settings, or without images that are wanted";
     if (!fs::exists(options.file)) return std::nullopt;
     try {
       OpenStore open = open_checked(options.file, verify, options.threads);

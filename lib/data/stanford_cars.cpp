@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "lcr/base/error.h"
 #include "lcr/data/listing.h"
 #include "lcr/data/mat_file.h"
@@ -20,7 +22,7 @@ const std::string& text_of(const MatArray* array, const fs::path& path) {
 }
 
 double number_of(const MatArray* array, const fs::path& path) {
-  if (!array || array->kind != MatArray::Kind::kNumbers || array->numbers.size() != 1) fail("{}: a number is missing", path.string());
+  if (!array || array->kind != MatArray::Kind::kNumbers || array->numbers.size() != 1 || !std::isfinite(array->numbers[0])) fail("{}: a number is missing", path.string());
   return array->numbers[0];
 }
 

@@ -1,31 +1,126 @@
 #include "lcr/evaluate/retrieval.h"
 
+#include <ATen/Parallel.h>
+
+#include <algorithm>
 #include <limits>
+#include <unordered_map>
 
 #include "lcr/base/error.h"
 
 namespace lcr {
+namespace {
+
+constexpr std::int64_t kNoHit = std::numeric_limits<std::int64_t>::max();
+
+/// What one query's ranked list says.
+struct QueryResult {
+  std::int64_t first_hit = kNoHit;  ///< rank, from 1, of the first image of its class
+  double average_precision = 0;
+};
+
+/// On the CPU without sorting the list: only the few images of the query's class are sorted, and every other image is counted between
+/// them. similarity: of the query to the whole gallery; relevant: the gallery's images of its class, ascending; self: index that
+/// is left out, or -1.
+QueryResult rank_query(const float* similarity, std::int64_t count, const std::vector<std::int64_t>& relevant, std::int64_t self) {
+  std::vector<std::int64_t> hits;
+  for (const auto i : relevant)
+    if (i != self) hits.push_back(i);
+  if (hits.empty()) return {};
+  const auto before = [&](std::int64_t a, std::int64_t b) { return similarity[a] != similarity[b] ? similarity[a] > similarity[b] : a < b; };
+  std::sort(hits.begin(), hits.end(), before);
+  // passed[h]: images ranked after hit h - 1 and before hit h.
+  std::vector<std::int64_t> passed(hits.size() + 1);
+  for (std::int64_t j = 0; j < count; ++j) {
+    if (j == self || similarity[j] < similarity[hits.back()]) continue;  // most images come after the last hit
+    const auto place = std::lower_bound(hits.begin(), hits.end(), j, before);
+    if (place != hits.end() && *place == j) continue;  // a hit itself
+    ++passed[static_cast<std::size_t>(place - hits.begin())];
+  }
+  QueryResult result;
+  std::int64_t others = 0;
+  for (std::size_t h = 0; h < hits.size(); ++h) {
+    others += passed[h];
+    const std::int64_t rank = static_cast<std::int64_t>(h) + 1 + others;
+    if (h == 0) result.first_hit = rank;
+    result.average_precision += static_cast<double>(h + 1) / static_cast<double>(rank);
+  }
+  result.average_precision /= static_cast<double>(hits.size());
+  return result;
+}
+
+/// On other devices by sorting whole lists, in tensors.
+std::vector<QueryResult> rank_queries_sorted(torch::Tensor similarity, const torch::Tensor& query_labels, const torch::Tensor& gallery_labels, std::int64_t first_self) {
+  std::int64_t count = similarity.size(1);
+  if (first_self >= 0) similarity.diagonal(first_self).fill_(-std::numeric_limits<double>::infinity());  // to the end of its list, where it is cut off
+  if (first_self >= 0) --count;
+  const torch::Tensor order = std::get<1>(similarity.sort(/*stable=*/true, /*dim=*/1, /*descending=*/true)).narrow(1, 0, count);
+  const torch::Tensor hit = gallery_labels.index_select(0, order.flatten()).view_as(order).eq(query_labels.unsqueeze(1)).to(torch::kDouble);
+  const torch::Tensor precision = hit.cumsum(1) / torch::arange(1, count + 1, hit.options());
+  const torch::Tensor average = ((precision * hit).sum(1) / hit.sum(1).clamp_min(1)).cpu(), any = hit.amax(1).cpu(), first = hit.argmax(1).cpu();
+  std::vector<QueryResult> results;
+  for (std::int64_t q = 0; q < hit.size(0); ++q)
+    results.push_back(any[q].item<double>() > 0 ? QueryResult{first[q].item<std::int64_t>() + 1, average[q].item<double>()} : QueryResult{});
+  return results;
+}
+
+RetrievalScores retrieve(const torch::Tensor& queries, const torch::Tensor& query_labels, const torch::Tensor& gallery, const torch::Tensor& gallery_labels, bool leave_one_out,
+                         std::int64_t chunk) {
+  const torch::NoGradGuard no_grad;
+  const std::int64_t count = queries.size(0), size = gallery.size(0);
+  if (!torch::isfinite(queries).all().item<bool>() || !torch::isfinite(gallery).all().item<bool>()) fail("retrieval: there are features that are NaN or infinite");
+  check_internal(query_labels.size(0) == count && gallery_labels.size(0) == size, "a label for each feature");
+  const bool on_cpu = queries.is_cpu();
+  const torch::Tensor asked = query_labels.cpu().contiguous(), found = gallery_labels.cpu().contiguous();
+  std::unordered_map<std::int64_t, std::vector<std::int64_t>> members;
+  for (std::int64_t i = 0; i < size; ++i) members[found.data_ptr<std::int64_t>()[i]].push_back(i);
+  const std::vector<std::int64_t> nobody;
+  std::vector<QueryResult> results;
+  results.reserve(static_cast<std::size_t>(count));
+  const torch::Tensor transposed = gallery.t();
+  for (std::int64_t start = 0; start < count; start += chunk) {
+    const std::int64_t here = std::min(chunk, count - start);
+    const torch::Tensor similarity = queries.narrow(0, start, here).mm(transposed);
+    if (!on_cpu) {
+      const auto ranked = rank_queries_sorted(similarity, query_labels.narrow(0, start, here), gallery_labels, leave_one_out ? start : -1);
+      results.insert(results.end(), ranked.begin(), ranked.end());
+      continue;
+    }
+    results.resize(static_cast<std::size_t>(start + here));
+    const torch::Tensor values = similarity.to(torch::kFloat32).contiguous();
+    at::parallel_for(0, here, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t q = begin; q < end; ++q) {
+        const auto group = members.find(asked.data_ptr<std::int64_t>()[start + q]);
+        results[static_cast<std::size_t>(start + q)] = rank_query(values.data_ptr<float>() + q * size, size, group == members.end() ? nobody : group->second, leave_one_out ? start + q : -1);
+      }
+    });
+  }
+  RetrievalScores scores;
+  scores.rank.resize(kMaxRank);
+  for (const auto& result : results) {
+    if (result.first_hit == kNoHit) ++scores.without_match;
+    if (result.first_hit <= kMaxRank) ++scores.rank[static_cast<std::size_t>(result.first_hit - 1)];
+    scores.mean_average_precision += result.average_precision;
+  }
+  for (std::size_t k = 1; k < scores.rank.size(); ++k) scores.rank[k] += scores.rank[k - 1];
+  const double percent = 100.0 / static_cast<double>(count);
+  for (auto& share : scores.rank) share *= percent;
+  scores.mean_average_precision *= percent;
+  scores.rank1 = scores.rank[0];
+  scores.rank5 = scores.rank[4];
+  return scores;
+}
+
+}  // namespace
 
 RetrievalScores leave_one_out_retrieval(const torch::Tensor& features, const torch::Tensor& labels, std::int64_t chunk) {
-  const torch::NoGradGuard no_grad;
-  const std::int64_t count = features.size(0);
-  check_internal(count >= 2 && labels.size(0) == count, "retrieval needs at least two labelled images");
-  const auto doubles = torch::TensorOptions().dtype(torch::kDouble).device(features.device());
-  torch::Tensor sums = torch::zeros({3}, doubles);
-  const torch::Tensor rank = torch::arange(1, count, doubles);  // 1 .. M-1
-  for (std::int64_t start = 0; start < count; start += chunk) {
-    const std::int64_t queries = std::min(chunk, count - start);
-    torch::Tensor similarity = features.narrow(0, start, queries).mm(features.t());
-    // The query itself goes to the end of its list, where it is cut off.
-    similarity.diagonal(start).fill_(-std::numeric_limits<double>::infinity());
-    const torch::Tensor order = std::get<1>(similarity.sort(/*stable=*/true, /*dim=*/1, /*descending=*/true)).narrow(1, 0, count - 1);
-    const torch::Tensor hit = labels.index_select(0, order.flatten()).view_as(order).eq(labels.narrow(0, start, queries).unsqueeze(1)).to(torch::kDouble);
-    const torch::Tensor precision = hit.cumsum(1) / rank;
-    const torch::Tensor average_precision = (precision * hit).sum(1) / hit.sum(1).clamp_min(1);
-    sums += torch::stack({hit.select(1, 0).sum(), hit.narrow(1, 0, std::min<std::int64_t>(5, count - 1)).amax(1).sum(), average_precision.sum()});
-  }
-  const torch::Tensor percent = (sums * (100.0 / static_cast<double>(count))).cpu();
-  return {percent[0].item<double>(), percent[1].item<double>(), percent[2].item<double>()};
+  if (features.size(0) < 2) fail("retrieval: {} images; it needs at least 2", features.size(0));
+  return retrieve(features, labels, features, labels, true, chunk);
+}
+
+RetrievalScores query_gallery_retrieval(const torch::Tensor& queries, const torch::Tensor& query_labels, const torch::Tensor& gallery, const torch::Tensor& gallery_labels, std::int64_t chunk) {
+  if (queries.size(0) < 1 || gallery.size(0) < 1) fail("retrieval: {} queries in a gallery of {} images; it needs at least 1 of each", queries.size(0), gallery.size(0));
+  return retrieve(queries, query_labels, gallery, gallery_labels, false, chunk);
 }
 
 }  // namespace lcr

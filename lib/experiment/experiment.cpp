@@ -68,7 +68,7 @@ void identify_grid(std::vector<Cell>& grid, const Dataset& data) {
       fail("the training set has {} images, fewer than one batch of batch-size = {}", data.train.count(), options.batch_size);
     const std::string init = uses_network(options) ? options.init : "";
     if (!init_sha256.contains(init)) init_sha256[init] = sha256_file(init);
-    cell.identity = identify_run(options, {cell.seed, sha256_hex((trains(options) ? train_fingerprint : "") + "/" + test_fingerprint), init_sha256[init]});
+    cell.identity = identify_run(options, {cell.seed, data_fingerprint(options, train_fingerprint, test_fingerprint), init_sha256[init]});
   }
 }
 

@@ -109,6 +109,8 @@ void write_selection(const std::filesystem::path& path, const torch::Tensor& var
 
 }  // namespace
 
+std::string data_fingerprint(const Options& options, const std::string& train, const std::string& test) { return sha256_hex((trains(options) ? train : "") + "/" + test); }
+
 std::int64_t count_steps(const Options& options, const Dataset& data) {
   if (!trains(options)) return 0;
   const std::int64_t steps = options.epochs * (data.train.count() / options.batch_size);

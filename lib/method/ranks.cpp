@@ -29,7 +29,14 @@ void RankGroup::run(const std::function<void(int)>& body) {
   };
   {
     std::vector<std::jthread> threads;
-    for (int rank = 0; rank < size(); ++rank) threads.emplace_back(work, rank);
+    try {
+      for (int rank = 0; rank < size(); ++rank) threads.emplace_back(work, rank);
+    } catch (...) {  // the system has no more threads: those that run must not wait for the others
+      const std::lock_guard lock(mutex_);
+      if (!error) error = std::current_exception();
+      failed_ = true;
+      all_arrived_.notify_all();
+    }
   }
   if (error) std::rethrow_exception(error);
 }

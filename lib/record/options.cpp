@@ -78,8 +78,8 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "jitter-hue", &O::jitter_hue, "of the colour circle", "shift from -x to x", 0, 0.5, {}, jitters, "jitter-probability > 0"));
   t.push_back(row(g, "gray-probability", &O::gray_probability, "", "probability of turning grey", 0, 1, {}, trains, trained));
   t.push_back(row(g, "blur-probability", &O::blur_probability, "", "probability of Gaussian blur", 0, 1, {}, moco_views, "augmentation = moco_v2"));
-  t.push_back(row(g, "blur-sigma-min", &O::blur_sigma_min, "pixels", "smallest blur", 0, 100, {}, blurs, "blur-probability > 0"));
-  t.push_back(row(g, "blur-sigma-max", &O::blur_sigma_max, "pixels", "largest blur", 0, 100, {}, blurs, "blur-probability > 0"));
+  t.push_back(row(g, "blur-sigma-min", &O::blur_sigma_min, "pixels", "smallest blur", 0, 100, {}, blurs, "views are blurred"));
+  t.push_back(row(g, "blur-sigma-max", &O::blur_sigma_max, "pixels", "largest blur", 0, 100, {}, blurs, "views are blurred"));
   t.push_back(row(g, "flip-probability", &O::flip_probability, "", "probability of a horizontal flip", 0, 1, {}, trains, trained));
   g = "Model";
   t.push_back(row(g, "arch", &O::arch, "", "backbone; narrow: one basic block a stage, stage strides 1 2 2 1, for quick runs", 0, 0,

@@ -1,138 +1,101 @@
 #ifdef LCR_WITH_CUDA_KERNELS
 #include "lcr/train/device_views.h"
 
+#include <ATen/cuda/CUDAContext.h>
+#include <c10/core/DeviceGuard.h>
+#include <cuda_runtime_api.h>
+
 #include <algorithm>
 #include <cstring>
-#include <vector>
+#include <stdexcept>
 
-#include "lcr/base/error.h"
 #include "lcr/data/view_task.h"
 #include "lcr/train/view_kernels.h"
 
 namespace lcr {
 namespace {
 
+/// A fault of the device, not of the user's input.
 void check(const char* error, const char* what) {
-  if (error) fail("CUDA: {}: {}; a smaller batch-size, image-size or store-side needs less memory", what, error);
+  if (error) throw std::runtime_error(std::string("CUDA: ") + what + ": " + error);
 }
 
-/// Memory on the device, or pinned on the host, that grows as needed.
-class Buffer {
- public:
-  explicit Buffer(int device, bool pinned = false) : device_(device), pinned_(pinned) {}
-  ~Buffer() { free(); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  template <typename T>
-  T* get(std::int64_t count) {
-    const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
-    if (bytes > size_) {
-      free();
-      check(pinned_ ? cuda::allocate_pinned(bytes, &memory_) : cuda::allocate(device_, bytes, &memory_), "no memory for views");
-      size_ = bytes;
-    }
-    return static_cast<T*>(memory_);
-  }
-
- private:
-  void free() {
-    if (memory_) pinned_ ? cuda::release_pinned(memory_) : cuda::release(memory_);
-    memory_ = nullptr;
-    size_ = 0;
-  }
-  int device_;
-  bool pinned_;
-  void* memory_ = nullptr;
-  std::size_t size_ = 0;
-};
+torch::Tensor pinned_bytes(std::int64_t count) { return torch::empty({count}, torch::TensorOptions().dtype(torch::kUInt8).pinned_memory(true)); }
 
 }  // namespace
 
-struct DeviceViews::State {
-  State(const ImageSet& images, int device)
-      : set(images), pixels(device), tasks{Buffer(device), Buffer(device)}, first(device), count(device), weights(device), middle(device), scratch(device), out{Buffer(device), Buffer(device)}, batch_pixels{Buffer(device), Buffer(device)} {}
-  ~State() {
-    for (void* event : copied)
-      if (event) cuda::destroy_event(event);
-  }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-
-  const ImageSet& set;
-  bool resident = false;
-  std::vector<std::int64_t> offset;  ///< on the device, where all images lie there
-  Buffer pixels, tasks[2], first, count, weights, middle, scratch, out[2], batch_pixels[2];
-  Buffer staging[2] = {Buffer(0, true), Buffer(0, true)}, task_staging[2] = {Buffer(0, true), Buffer(0, true)};
-  void* copied[2] = {nullptr, nullptr};  ///< events: the slot's pinned buffers have been read
-};
-
-DeviceViews::DeviceViews(const ImageSet& set, int device, void* stream) : state_(std::make_unique<State>(set, device)) {
-  std::size_t free_bytes = 0;
-  check(cuda::free_memory(device, &free_bytes), "the device does not answer");
+DeviceViews::DeviceViews(const ImageSet& set, const torch::Device& device, double resident_share) : set_(set), device_(device) {
+  const c10::DeviceGuard guard(device);
+  std::size_t free_bytes = 0, total_bytes = 0;
+  if (const auto code = cudaMemGetInfo(&free_bytes, &total_bytes); code != cudaSuccess) check(cudaGetErrorString(code), "the device does not answer");
   std::int64_t bytes = 0;
   for (std::int64_t i = 0; i < set.count(); ++i) {
-    state_->offset.push_back(bytes);
+    offset_.push_back(bytes);
     bytes += static_cast<std::int64_t>(set.image(i).pixels.size());
   }
-  state_->resident = static_cast<std::size_t>(bytes) <= free_bytes / 2;
-  if (!state_->resident) return;
-  auto* target = state_->pixels.get<std::uint8_t>(bytes);
+  if (static_cast<double>(bytes) > resident_share * static_cast<double>(free_bytes)) return;
+  pixels_ = torch::empty({bytes}, torch::TensorOptions().dtype(torch::kUInt8).device(device));
   for (std::int64_t i = 0; i < set.count(); ++i) {
     const auto image = set.image(i).pixels;
-    check(cuda::copy_to_device(target + state_->offset[static_cast<std::size_t>(i)], image.data(), image.size(), stream), "images cannot be copied to the device");
+    const auto size = static_cast<std::int64_t>(image.size());
+    pixels_.narrow(0, offset_[static_cast<std::size_t>(i)], size).copy_(torch::from_blob(const_cast<std::uint8_t*>(image.data()), {size}, torch::kUInt8));
   }
-  check(cuda::wait(stream), "images cannot be copied to the device");
 }
 
-DeviceViews::~DeviceViews() = default;
-
-bool DeviceViews::resident() const { return state_->resident; }
-
-const std::uint8_t* DeviceViews::render(std::span<const std::int64_t> samples, std::span<const ViewParameters> views, std::int64_t size, int slot, void* stream) {
-  State& s = *state_;
-  const auto n = static_cast<std::int64_t>(samples.size());
-  if (s.copied[slot]) check(cuda::wait_for_event(s.copied[slot]), "the last batch failed");
-  ViewTask* tasks = s.task_staging[slot].get<ViewTask>(n);
-  std::int64_t batch_bytes = 0, rows = 1, room = 1;
-  bool any_blur = false, any_solarise = false;
-  for (std::int64_t i = 0; i < n; ++i) {
-    const ImageView image = s.set.image(samples[static_cast<std::size_t>(i)]);
-    tasks[i] = make_view_task(views[static_cast<std::size_t>(i)], s.resident ? s.offset[static_cast<std::size_t>(samples[static_cast<std::size_t>(i)])] : batch_bytes, image.width);
-    batch_bytes += static_cast<std::int64_t>(image.pixels.size());
-    rows = std::max<std::int64_t>(rows, tasks[i].crop_height);
-    for (const auto side : {tasks[i].crop_width, tasks[i].crop_height}) room = std::max(room, resize_taps(resize_axis(side, size, tasks[i].bicubic != 0)));
-    any_blur = any_blur || tasks[i].blurs;
-    any_solarise = any_solarise || tasks[i].solarise;
-  }
-  const std::uint8_t* pixels = s.resident ? s.pixels.get<std::uint8_t>(0) : nullptr;
-  if (!s.resident) {
-    auto* staging = s.staging[slot].get<std::uint8_t>(batch_bytes);
-    for (std::int64_t i = 0; i < n; ++i) {
-      const auto image = s.set.image(samples[static_cast<std::size_t>(i)]).pixels;
-      std::memcpy(staging + tasks[i].image, image.data(), image.size());
+std::pair<torch::Tensor, torch::Tensor> DeviceViews::render(const BatchPlan& plan, std::int64_t size) const {
+  const c10::DeviceGuard guard(device_);
+  const auto n = static_cast<std::int64_t>(plan.samples.size()), views = 2 * n;
+  // Pinned memory of LibTorch is not handed out again before the copies from it are done.
+  torch::Tensor pixels = pixels_;
+  std::vector<std::int64_t> place(plan.samples.size());  // of each image among the pixels
+  if (resident()) {
+    for (std::size_t i = 0; i < place.size(); ++i) place[i] = offset_[static_cast<std::size_t>(plan.samples[i])];
+  } else {
+    std::int64_t bytes = 0;
+    for (std::size_t i = 0; i < place.size(); ++i) {
+      place[i] = bytes;
+      bytes += static_cast<std::int64_t>(set_.image(plan.samples[i]).pixels.size());
     }
-    auto* target = s.batch_pixels[slot].get<std::uint8_t>(batch_bytes);
-    check(cuda::copy_to_device(target, staging, static_cast<std::size_t>(batch_bytes), stream), "images cannot be copied to the device");
-    pixels = target;
+    const torch::Tensor staging = pinned_bytes(bytes);
+    for (std::size_t i = 0; i < place.size(); ++i) {
+      const auto image = set_.image(plan.samples[i]).pixels;
+      std::memcpy(staging.data_ptr<std::uint8_t>() + place[i], image.data(), image.size());
+    }
+    pixels = staging.to(device_, /*non_blocking=*/true);
   }
-  auto* device_tasks = s.tasks[slot].get<ViewTask>(n);
-  check(cuda::copy_to_device(device_tasks, tasks, static_cast<std::size_t>(n) * sizeof(ViewTask), stream), "views cannot be copied to the device");
-  check(cuda::record_event(&s.copied[slot], stream), "an event cannot be recorded");
-  const std::int64_t area = n * size * size * 3;
-  const ViewBuffers buffers{.views = n,
+
+  const torch::Tensor task_bytes = pinned_bytes(views * static_cast<std::int64_t>(sizeof(ViewTask)));
+  auto* tasks = reinterpret_cast<ViewTask*>(task_bytes.data_ptr<std::uint8_t>());
+  std::int64_t rows = 1, room = 1;
+  bool any_blur = false, any_solarise = false;
+  for (std::int64_t v = 0; v < views; ++v) {
+    const auto i = static_cast<std::size_t>(v % n);
+    tasks[v] = make_view_task(v < n ? plan.query[i] : plan.key[i], place[i], set_.image(plan.samples[i]).width);
+    rows = std::max<std::int64_t>(rows, tasks[v].crop_height);
+    for (const auto side : {tasks[v].crop_width, tasks[v].crop_height}) room = std::max(room, resize_taps(resize_axis(side, size, tasks[v].bicubic != 0)));
+    any_blur = any_blur || tasks[v].blurs;
+    any_solarise = any_solarise || tasks[v].solarise;
+  }
+  const torch::Tensor device_tasks = task_bytes.to(device_, /*non_blocking=*/true);
+  const auto make = [&](torch::ScalarType type, std::int64_t count) { return torch::empty({count}, torch::TensorOptions().dtype(type).device(device_)); };
+  const torch::Tensor first = make(torch::kLong, views * 2 * size), count = make(torch::kInt, views * 2 * size), weights = make(torch::kInt, views * 2 * size * room),
+                      middle = make(torch::kUInt8, views * rows * size * 3), out = make(torch::kUInt8, views * size * size * 3), scratch = torch::empty_like(out);
+  const ViewBuffers buffers{.views = views,
                             .size = size,
                             .rows = rows,
                             .room = room,
-                            .pixels = pixels,
-                            .tasks = device_tasks,
-                            .first = s.first.get<std::int64_t>(n * 2 * size),
-                            .count = s.count.get<std::int32_t>(n * 2 * size),
-                            .weights = s.weights.get<std::int32_t>(n * 2 * size * room),
-                            .middle = s.middle.get<std::uint8_t>(n * rows * size * 3),
-                            .out = s.out[slot].get<std::uint8_t>(area),
-                            .scratch = s.scratch.get<std::uint8_t>(area)};
-  check(cuda::render(buffers, any_blur, any_solarise, stream), "views cannot be rendered");
-  return buffers.out;
+                            .pixels = pixels.data_ptr<std::uint8_t>(),
+                            .tasks = reinterpret_cast<const ViewTask*>(device_tasks.data_ptr<std::uint8_t>()),
+                            .first = first.data_ptr<std::int64_t>(),
+                            .count = count.data_ptr<std::int32_t>(),
+                            .weights = weights.data_ptr<std::int32_t>(),
+                            .middle = middle.data_ptr<std::uint8_t>(),
+                            .out = out.data_ptr<std::uint8_t>(),
+                            .scratch = scratch.data_ptr<std::uint8_t>()};
+  // Tensors that end here are reused by later work on the same stream only, which comes after the kernels.
+  check(cuda::render(buffers, any_blur, any_solarise, at::cuda::getCurrentCUDAStream(device_.index()).stream()), "views cannot be rendered");
+  const torch::Tensor images = out.view({views, size, size, 3});
+  return {images.narrow(0, 0, n), images.narrow(0, n, n)};
 }
 
 }  // namespace lcr

@@ -1,34 +1,33 @@
-// Views rendered on a CUDA device from images that lie there: the device's form of render_view(), byte for byte the same.
+// Views rendered on a CUDA device from images that lie there: the device's form of render_view(), byte for byte the same. Only in
+// builds with CUDA kernels (LCR_WITH_CUDA_KERNELS).
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <span>
+#include <torch/types.h>
 
-#include "lcr/data/augment.h"
-#include "lcr/data/image_set.h"
+#include <utility>
+#include <vector>
+
+#include "lcr/data/loader.h"
 
 namespace lcr {
 
-/// A set's images for one CUDA device: all of them in its memory where they fit into half of what is free, else copied batch by
-/// batch through pinned memory. Calls run on the given CUDA stream (a cudaStream_t).
+/// A set's images for one CUDA device: all of them in its memory where they fit into a share of what is free, else copied batch by
+/// batch through pinned memory. All memory is LibTorch's; work goes to the device's current stream.
 class DeviceViews {
  public:
-  /// `set` must outlive the object. Throws UserError if the device has no memory left.
-  DeviceViews(const ImageSet& set, int device, void* stream);
-  ~DeviceViews();
-  DeviceViews(const DeviceViews&) = delete;
-  DeviceViews& operator=(const DeviceViews&) = delete;
+  /// `set` must outlive the object.
+  DeviceViews(const ImageSet& set, const torch::Device& device, double resident_share = 0.5);
 
-  /// Renders one view of each sample, N x size x size x 3 bytes, and returns where they lie on the device: until the next call with the
-  /// same `slot` (0 or 1).
-  const std::uint8_t* render(std::span<const std::int64_t> samples, std::span<const ViewParameters> views, std::int64_t size, int slot, void* stream);
+  /// The query and key views of a batch, each N x size x size x 3 uint8 on the device.
+  std::pair<torch::Tensor, torch::Tensor> render(const BatchPlan& plan, std::int64_t size) const;
 
-  bool resident() const;  ///< whether all images lie on the device
+  bool resident() const { return pixels_.defined(); }  ///< whether all images lie on the device
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  const ImageSet& set_;
+  torch::Device device_;
+  torch::Tensor pixels_;                ///< of all images, where they lie on the device
+  std::vector<std::int64_t> offset_;    ///< of each image in pixels_
 };
 
 }  // namespace lcr

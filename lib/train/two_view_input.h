@@ -23,17 +23,17 @@ class TwoViewInput {
   /// `set` and `options` must outlive it. views: of make_device_views(); null: `workers` threads of the host render.
   TwoViewInput(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank, int ranks, const torch::Device& device,
                std::shared_ptr<DeviceViews> views);
-  std::int64_t batch_count() const { return plan_.batch_count(); }
+  std::int64_t batch_count() const { return views_ ? plan_->batch_count() : loader_->batch_count(); }
   /// Query and key views of the next batch, each N x 3 x size x size.
   std::pair<torch::Tensor, torch::Tensor> next();
 
  private:
   const Options& options_;
   const torch::Device device_;
-  const EpochPlan plan_;
   std::shared_ptr<DeviceViews> views_;
-  std::optional<TwoViewLoader> loader_;
-  std::int64_t next_ = 0;
+  std::optional<EpochPlan> plan_;        ///< where the device renders
+  std::int64_t next_ = 0;                ///< batch of the plan
+  std::optional<TwoViewLoader> loader_;  ///< where the host does
 };
 
 }  // namespace lcr

@@ -8,8 +8,6 @@ namespace {
 
 constexpr int kThreads = 256, kColourThreads = 512;
 
-const char* text(cudaError_t error) { return error == cudaSuccess ? nullptr : cudaGetErrorString(error); }
-
 template <typename Stage>
 __global__ void each(ViewBuffers buffers, std::int64_t elements, Stage stage) {
   for (std::int64_t i = blockIdx.x * static_cast<std::int64_t>(blockDim.x) + threadIdx.x; i < elements; i += static_cast<std::int64_t>(gridDim.x) * blockDim.x) stage(buffers, i);
@@ -58,36 +56,6 @@ void launch(const ViewBuffers& buffers, std::int64_t elements, Stage stage, cuda
 
 }  // namespace
 
-const char* free_memory(int device, std::size_t* bytes) {
-  std::size_t total = 0;
-  if (const char* error = text(cudaSetDevice(device))) return error;
-  return text(cudaMemGetInfo(bytes, &total));
-}
-
-const char* allocate(int device, std::size_t bytes, void** memory) {
-  if (const char* error = text(cudaSetDevice(device))) return error;
-  return text(cudaMalloc(memory, bytes));
-}
-
-const char* allocate_pinned(std::size_t bytes, void** memory) { return text(cudaMallocHost(memory, bytes)); }
-void release(void* memory) { cudaFree(memory); }
-void release_pinned(void* memory) { cudaFreeHost(memory); }
-const char* copy_to_device(void* target, const void* source, std::size_t bytes, void* stream) {
-  return text(cudaMemcpyAsync(target, source, bytes, cudaMemcpyHostToDevice, static_cast<cudaStream_t>(stream)));
-}
-const char* wait(void* stream) { return text(cudaStreamSynchronize(static_cast<cudaStream_t>(stream))); }
-
-const char* record_event(void** event, void* stream) {
-  if (!*event) {
-    cudaEvent_t made = nullptr;
-    if (const char* error = text(cudaEventCreateWithFlags(&made, cudaEventDisableTiming))) return error;
-    *event = made;
-  }
-  return text(cudaEventRecord(static_cast<cudaEvent_t>(*event), static_cast<cudaStream_t>(stream)));
-}
-const char* wait_for_event(void* event) { return text(cudaEventSynchronize(static_cast<cudaEvent_t>(event))); }
-void destroy_event(void* event) { cudaEventDestroy(static_cast<cudaEvent_t>(event)); }
-
 const char* render(const ViewBuffers& b, bool any_blur, bool any_solarise, void* opaque_stream) {
   const auto stream = static_cast<cudaStream_t>(opaque_stream);
   launch(b, weight_elements(b), Weights{}, stream);
@@ -97,7 +65,8 @@ const char* render(const ViewBuffers& b, bool any_blur, bool any_solarise, void*
   if (any_blur)
     for (int pass = 0; pass < kBlurStages; ++pass) launch(b, view_elements(b), Blur{pass}, stream);
   if (any_solarise) launch(b, view_elements(b), Solarise{}, stream);
-  return text(cudaGetLastError());
+  const cudaError_t error = cudaGetLastError();
+  return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 }
 
 }  // namespace lcr::cuda

@@ -4,7 +4,10 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <memory>
 
@@ -37,7 +40,6 @@ class Fetch : public ::testing::Test {
   void expect_fetched() {
     EXPECT_EQ(read_text(target), data);
     EXPECT_FALSE(fs::exists(partial));
-    EXPECT_FALSE(fs::exists(target.string() + ".lock"));
   }
   void expect_nothing() { EXPECT_FALSE(fs::exists(target)); }
   const std::string data = content();
@@ -101,7 +103,7 @@ TEST_F(Fetch, ABusyServerIsAskedAgain) {
 
 TEST_F(Fetch, TooMuchIsNotTaken) {
   const HttpServer server(data, Manner::kTooLong);
-  expect_user_error([&] { get(server); }, "sends more than the");
+  expect_user_error([&] { get(server); }, "sends more than 3");
   expect_nothing();
   EXPECT_FALSE(fs::exists(partial));
 }
@@ -137,6 +139,45 @@ TEST_F(Fetch, WhatAnEarlierCallLeftMayBeWrong) {
   fs::remove(target);
   write_bytes(partial, std::string(data.size() + 10, 'x'));
   get(server);
+  expect_fetched();
+}
+
+TEST_F(Fetch, AWrongFileThatIsThereIsNamed) {
+  HttpServer server(data, Manner::kNotFound);
+  fs::create_directories(target.parent_path());
+  write_bytes(target, std::string(data.size(), 'x'));
+  expect_user_error([&] { get(server); }, "404", "the file that is there has SHA-256");
+  EXPECT_EQ(fs::file_size(target), data.size());  // not touched
+  server.behave(Manner::kWell);
+  get(server);
+  expect_fetched();
+  // What is whole is taken from where nothing can be written.
+  fs::permissions(target.parent_path(), fs::perms::owner_read | fs::perms::owner_exec);
+  get(server);
+  fs::permissions(target.parent_path(), fs::perms::owner_all);
+}
+
+TEST_F(Fetch, ProgramsThatFetchAtOnceDoNotClash) {
+  const HttpServer server(data);
+  std::vector<pid_t> children;
+  for (int i = 0; i < 5; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      try {
+        get(server);
+        ::_exit(0);
+      } catch (...) {
+        ::_exit(1);
+      }
+    }
+    children.push_back(child);
+  }
+  ::kill(children[3], SIGKILL);  // one that waits, or fetches, goes
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    int status = 0;
+    ::waitpid(children[i], &status, 0);
+    if (i != 3) EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  }
   expect_fetched();
 }
 
@@ -230,6 +271,11 @@ TEST(Archive, UnpacksFilesAndFolders) {
     unpack_archive(folder / "b", folder / "out");
     EXPECT_EQ(read_text(folder / "out/set/z.txt"), "z");
     expect_user_error([&] { unpack_archive(folder / "b", folder / "out"); }, "z.txt", "there already");
+    // A conflict anywhere leaves everything as it was.
+    make_archive(folder / "c", {{"a-new.txt", "a"}, {"set/new.txt", "n"}, {"top.txt", "t"}}, zip);
+    expect_user_error([&] { unpack_archive(folder / "c", folder / "out"); }, "top.txt", "there already");
+    EXPECT_FALSE(fs::exists(folder / "out/a-new.txt"));
+    EXPECT_FALSE(fs::exists(folder / "out/set/new.txt"));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "lcr/base/files.h"
 #include "lcr/data/datasets.h"
 #include "lcr/data/descriptor.h"
+#include "lcr/data/image_file.h"
 #include "support/files.h"
 #include "support/images.h"
 
@@ -120,6 +121,7 @@ TEST(Cub200, BadListsAreRefused) {
   write_cub(folder.path());
   refuse("bounding_boxes.txt", "1 1 2 3\n", "3 numbers instead of 4");
   refuse("bounding_boxes.txt", "1 1 2 3 x\n", "'x' is no number");
+  refuse("bounding_boxes.txt", "1 1 2 3 nan\n", "'nan' is no number");
   refuse("bounding_boxes.txt", "9 1 2 3 4\n", "image 9");
   write_cub(folder.path());
   refuse("original_sizes.txt", "1 0 10\n", "no size");
@@ -231,10 +233,7 @@ void write_aircraft(const fs::path& root) {
   write(root / "data/images_variant_trainval.txt", "0000001 A340-300 x\n0000002 707-320\n");
   write(root / "data/images_variant_test.txt", "0000003 DR-400\n");
   write(root / "data/images_box.txt", "0000001 1 1 26 10\n0000002 2 2 3 3\n0000003 1 1 26 20\n");
-  for (const char* name : {"0000001", "0000002", "0000003"}) {
-    // 40 rows, so that something is left without the banner.
-    write_image(root / "data/images" / (std::string(name) + ".jpg"));
-  }
+  for (const char* name : {"0000001", "0000002", "0000003"}) write_image(root / "data/images" / (std::string(name) + ".jpg"));
 }
 
 TEST(FgvcAircraft, ReadsTheOfficialLayoutAndCutsTheBanner) {
@@ -251,6 +250,15 @@ TEST(FgvcAircraft, ReadsTheOfficialLayoutAndCutsTheBanner) {
   const Home home(folder / "home", "fgvc-aircraft", 3, 2, 1);
   // Images of 20 rows have nothing but a banner.
   expect_user_error([&] { load_dataset(options_for("fgvc-aircraft", folder.path()), 1); }, "20 are to be cut off");
+  // 30 rows, of which 10 are left (PNG files by another name: the content counts).
+  std::vector<std::uint8_t> pixels(30 * 26 * 3, 7);
+  std::fill(pixels.begin() + 10 * 26 * 3, pixels.end(), std::uint8_t{200});
+  for (const char* name : {"0000001", "0000002", "0000003"}) write_png(folder / "fgvc-aircraft-2013b/data/images" / (std::string(name) + ".jpg"), pixels, 30, 26);
+  const Dataset data = load_dataset(options_for("fgvc-aircraft", folder.path()), 1);
+  EXPECT_EQ(data.train.image(0).height, 10);
+  for (const auto value : data.train.image(0).pixels) ASSERT_EQ(value, 7);
+  EXPECT_FLOAT_EQ(data.train.boxes[0].bottom, 1);  // 10 rows of 10
+  EXPECT_FLOAT_EQ(data.train.boxes[1].bottom, 0.3F);
 }
 
 TEST(FgvcAircraft, BadListsAreRefused) {
@@ -265,6 +273,7 @@ TEST(FgvcAircraft, BadListsAreRefused) {
   refuse("images_variant_trainval.txt", "../../x DR-400\n", "'../../x'");
   refuse("variants.txt", "DR-400\nDR-400\n", "twice");
   refuse("images_box.txt", "0000001 5 5 1 1\n", "xmin");
+  refuse("images_box.txt", "0000001 1 1 nan 5\n", "xmin");
   fs::remove(folder / "data/variants.txt");
   expect_user_error([&] { list_fgvc_aircraft(folder.path()); }, "variants.txt");
 }

@@ -190,6 +190,7 @@ TEST_F(PixelStoreTest, KilledWhileBuildingLeavesNothingThatLooksWhole) {
     }
   }
   EXPECT_EQ(open().images.size(), paths.size());
+  no_traces();
 }
 
 TEST_F(PixelStoreTest, AFullDiskIsSaidAndLeavesNothing) {

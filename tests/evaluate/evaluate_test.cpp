@@ -7,6 +7,7 @@
 #include "lcr/evaluate/features.h"
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/method/method.h"
+#include "support/files.h"
 #include "support/networks.h"
 
 namespace lcr {
@@ -36,7 +37,10 @@ RetrievalScores brute_force(const torch::Tensor& features, const torch::Tensor& 
     if (hits > 0) scores.mean_average_precision += precision_sum / hits;
   }
   const double scale = 100.0 / static_cast<double>(count);
-  return {scores.rank1 * scale, scores.rank5 * scale, scores.mean_average_precision * scale};
+  scores.rank1 *= scale;
+  scores.rank5 *= scale;
+  scores.mean_average_precision *= scale;
+  return scores;
 }
 
 TEST(Retrieval, AgreesWithBruteForceForEveryChunk) {
@@ -45,12 +49,36 @@ TEST(Retrieval, AgreesWithBruteForceForEveryChunk) {
   const auto labels = (random_normal({41}, 0, "labels") * 2).round().to(torch::kLong);  // some classes have one member
   const auto expected = brute_force(features, labels);
   EXPECT_GT(expected.rank5, expected.rank1);
+  const auto lonely = (labels.unsqueeze(0) == labels.unsqueeze(1)).sum(1).eq(1).sum().item<std::int64_t>();
+  EXPECT_GT(lonely, 0);
   for (const std::int64_t chunk : {1, 7, 41, 256}) {
     const auto actual = leave_one_out_retrieval(features.to(testing::test_device()), labels.to(testing::test_device()), chunk);
     EXPECT_DOUBLE_EQ(actual.rank1, expected.rank1) << chunk;
     EXPECT_DOUBLE_EQ(actual.rank5, expected.rank5) << chunk;
     EXPECT_NEAR(actual.mean_average_precision, expected.mean_average_precision, 1e-10) << chunk;
+    EXPECT_EQ(actual.without_match, lonely) << chunk;
+    EXPECT_DOUBLE_EQ(actual.rank[0], actual.rank1);
+    EXPECT_TRUE(std::is_sorted(actual.rank.begin(), actual.rank.end()));
+    EXPECT_NEAR(actual.rank[kMaxRank - 1], 100.0 * static_cast<double>(41 - lonely) / 41, 1e-9);  // the whole list
   }
+}
+
+TEST(Retrieval, QueriesAgainstAGallery) {
+  // Two queries apart from a gallery of four; class 5 is not in it.
+  const auto gallery = torch::tensor({{1.0F, 0.0F}, {0.9F, 0.1F}, {0.0F, 1.0F}, {0.1F, 0.9F}}), queries = torch::tensor({{1.0F, 0.05F}, {0.0F, 1.0F}, {1.0F, 1.0F}});
+  const auto scores = query_gallery_retrieval(queries, torch::tensor({1, 0, 5}, torch::kLong), gallery, torch::tensor({0, 1, 0, 0}, torch::kLong));
+  // Query 0: ranked 0 1 3 2, its class second: AP 1/2. Query 1: ranked 2 3 1 0: its class at 1, 2 and 4: AP (1 + 1 + 3/4) / 3.
+  EXPECT_NEAR(scores.rank1, 100.0 / 3, 1e-9);
+  EXPECT_NEAR(scores.rank[1], 200.0 / 3, 1e-9);
+  EXPECT_NEAR(scores.mean_average_precision, 100.0 * (0.5 + 2.75 / 3) / 3, 1e-9);
+  EXPECT_EQ(scores.without_match, 1);
+}
+
+TEST(Retrieval, BadInputIsRefused) {
+  const auto features = random_normal({4, 3}, 0, "x"), labels = torch::arange(4);
+  testing::expect_user_error([&] { leave_one_out_retrieval(features / 0, labels); }, "NaN");
+  testing::expect_user_error([&] { leave_one_out_retrieval(features.narrow(0, 0, 1), labels.narrow(0, 0, 1)); }, "at least 2");
+  testing::expect_user_error([&] { query_gallery_retrieval(features, labels, features.narrow(0, 0, 0), labels.narrow(0, 0, 0)); }, "gallery of 0");
 }
 
 TEST(Retrieval, PerfectAndHopelessFeatures) {

@@ -119,6 +119,7 @@ TEST_F(DataProgram, BadCommandLines) {
   expect_refused("verify cub200", "lcr-data fetch cub200");
   expect_refused("pack cub200 --store-side x", "store-side = 'x'");
   expect_refused("list --no-such", "no-such");
+  expect_refused("show synthbirds --test-resize 64", "test-resize = 64");
 }
 
 TEST_F(DataProgram, FetchesUnpacksVerifiesPacksAndShows) {
@@ -148,13 +149,29 @@ TEST_F(DataProgram, FetchesUnpacksVerifiesPacksAndShows) {
   EXPECT_GT(sheet.height, 2 * 128);
 
   // One damaged image.
-  fs::resize_file(folder / "data/CUB_200_2011/images/002.B/b.jpg", 500);
+  fs::resize_file(folder / "data/CUB_200_2011/images/002.B/c.jpg", 500);
   const Outcome damaged = data("verify cub200");
   EXPECT_EQ(damaged.code, 2);
-  EXPECT_NE(damaged.out.find("b.jpg"), std::string::npos);
+  EXPECT_NE(damaged.out.find("c.jpg"), std::string::npos);
   EXPECT_NE(damaged.err.find("1 of 3"), std::string::npos);
   EXPECT_EQ(data("pack cub200").code, 2);
   EXPECT_EQ(data("pack cub200 --skip-bad 1").code, 0);
+}
+
+TEST_F(DataProgram, AFetchThatStoppedAfterUnpackingGoesOn) {
+  const HttpServer server(cub_archive());
+  describe_cub(server.url(), 3);
+  EXPECT_EQ(data("fetch cub200").code, 2);  // unpacked, but not what the descriptor promises
+  describe_cub(server.url());
+  const Outcome again = data("fetch cub200");
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(server.requests(), 1);
+  // What was unpacked by hand is taken as it is.
+  fs::create_directories(folder / "other");
+  fs::rename(folder / "data/CUB_200_2011", folder / "other/CUB_200_2011");
+  const Outcome by_hand = run("lcr-data", "fetch cub200 --data-dir other");
+  EXPECT_NE(by_hand.out.find("there already"), std::string::npos) << by_hand.err;
+  EXPECT_EQ(server.requests(), 1);
 }
 
 TEST_F(DataProgram, WrongArchivesAreRefused) {
@@ -180,7 +197,14 @@ TEST_F(DataProgram, AnExperimentTrainsOnAFolderAndSkipsBadFilesWhenTold) {
   const std::string c1 = "--dataset image-folder --folder folder --data-dir data --image-size 16 --width 4 --batch-size 4 --queue-size 8 --epochs 1 --limit-train 0 --limit-test 0 --seeds 0 --threads 1 --jobs 1 ";
   const Outcome good = run("cifar100_baseline", c1);
   ASSERT_EQ(good.code, 0) << good.err;
-  EXPECT_TRUE(fs::exists(folder / "data/pixel-store/image-folder-folder.pixels"));
+  const auto stores = [&] {
+    int count = 0;
+    for (const auto& entry : fs::directory_iterator(folder / "data/pixel-store")) count += entry.path().extension() == ".pixels" && entry.path().filename().string().starts_with("folder-");
+    return count;
+  };
+  EXPECT_EQ(stores(), 1);
+  EXPECT_EQ(data("pack image-folder --folder folder/").code, 0);  // the same folder by another name
+  EXPECT_EQ(stores(), 1);
   fs::resize_file(folder / "folder/train/a/3.jpg", 400);
   const Outcome stopped = run("cifar100_baseline", c1);
   EXPECT_EQ(stopped.code, 2);

@@ -145,7 +145,7 @@ TEST_F(Programs, FashionMnistIsFetchedWhereItIsNowhere) {
   const Outcome tampered = run(tiny + "--dry-run");
   EXPECT_EQ(tampered.code, 2);
   EXPECT_NE(tampered.err.find("SHA-256"), std::string::npos) << tampered.err;
-  EXPECT_TRUE(std::filesystem::is_empty(folder / "data/fashion-mnist"));
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "data/fashion-mnist")) EXPECT_EQ(entry.path().extension(), ".lock") << entry.path();
 }
 
 TEST_F(Programs, UnwritableResults) {
@@ -318,6 +318,46 @@ TEST_F(Programs, SeveralRanksTrainReproduciblyAsARunOfTheirOwn) {
     EXPECT_EQ(a[i][result_column("run_hash")] == one[i][result_column("run_hash")], !trained);
   }
   expect_refused(tiny + "--ranks 3", "not a multiple of ranks");
+}
+
+TEST_F(Programs, StoredRunsAreEvaluatedFurther) {
+  write_fashion("data");
+  ASSERT_EQ(run(tiny + "--results r --pin-epochs 1").code, 0);
+  std::string lcr, raw;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "runs")) {
+    const std::string name = entry.path().filename();
+    if (name.find("-lcr-") != std::string::npos && name.ends_with("-s0")) lcr = "runs/" + name;
+    if (name.find("raw_pixels") != std::string::npos) raw = "runs/" + name;
+  }
+  const std::string evaluate = "evaluate --data-dir data --threads 1 --knn-k 1,20 --label-shares 1,0.5 --probe-lr 1,30 --run ";
+  const Outcome outcome = run(evaluate + lcr);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto written = outcome.out.find("written: ");
+  ASSERT_NE(written, std::string::npos);
+  const std::string file = outcome.out.substr(written + 9, outcome.out.find('\n', written) - written - 9);
+  const auto json = nlohmann::json::parse(read_text(folder / file));
+  std::map<std::string, double> values;
+  for (const auto& entry : json["entries"]) values[entry["pooling"].get<std::string>() + "/" + entry["metric"].get<std::string>()] = entry["value"];
+  // Two poolings; retrieval 5, kNN 2 x 2, the probe 2 shares x 2 learning rates x 4.
+  EXPECT_EQ(values.size(), 2U * (5 + 4 + 16));
+  // The stored network gives the scores that the run recorded.
+  for (const auto& row : read_results(folder / "r/c1.csv"))
+    if (row[result_column("row")] == "Ours" && row[result_column("seed")] == "0" && row[result_column("selection")] == "last")
+      EXPECT_NEAR(values.at(row[result_column("pooling")] + "/" + row[result_column("metric")]), *parse_number(row[result_column("value")]), 1e-9) << row[result_column("metric")];
+  const auto labels = read_lines(folder / lcr / "evaluations/labels-0.5.txt");
+  EXPECT_EQ(std::count_if(labels.begin(), labels.end(), [](const auto& line) { return !line.empty(); }), 20);
+  EXPECT_EQ(read_text(folder / file), (run(evaluate + lcr), read_text(folder / file)));
+  EXPECT_NE(run(evaluate + lcr + " --checkpoint epoch-1").out, outcome.out);
+
+  expect_refused(evaluate + "runs/absent", "no such run");
+  expect_refused(evaluate + raw, "trains nothing");
+  expect_refused(evaluate + lcr + " --checkpoint epoch-9", "epoch-9");
+  expect_refused(evaluate + lcr + " --protocols magic", "'magic'");
+  expect_refused("evaluate --protocols knn", "--run");
+  expect_refused("evaluate --data-dir data --threads 1 --knn-k 400 --run " + lcr, "k = 400");
+  expect_refused("evaluate --data-dir data --label-shares 2 --run " + lcr, "'2'");
+  write_fashion("data", 3, 8);  // one label is another
+  expect_refused(evaluate + lcr, "'data=");
 }
 
 TEST_F(Programs, MaxStepsRecordsNothing) {

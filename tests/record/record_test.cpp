@@ -117,7 +117,7 @@ TEST(Identity, SeedDataAndInitialWeightsCount) {
 
 TEST(Identity, DefaultsAreLeftOutSoThatNewOptionsChangeNoHash) {
   // Frozen: all defaults leave only the method's resolved switches.
-  EXPECT_EQ(canonical_text(resolved({{"method", "moco_v2"}}), {5, "d", ""}), "data=d\nmethod=moco_v2\nnumerics_revision=1\nseed=5\n");
+  EXPECT_EQ(canonical_text(resolved({{"method", "moco_v2"}}), {5, "d", ""}), fmt::format("data=d\nmethod=moco_v2\nnumerics_revision={}\nseed=5\n", kNumericsRevision));
 }
 
 class CommandLineTest : public ::testing::Test {
