@@ -174,6 +174,27 @@ TEST_F(DataProgram, AFetchThatStoppedAfterUnpackingGoesOn) {
   EXPECT_EQ(server.requests(), 1);
 }
 
+TEST_F(DataProgram, FetchesWeights) {
+  const std::string content(5000, 'w');
+  write_bytes(folder / "content", content);
+  const HttpServer server(content);
+  auto json = nlohmann::json::parse(read_text(fs::path(LCR_SOURCE_DIR) / "datasets/resnet50-imagenet.json"));
+  json["files"][0]["url"] = server.url();
+  json["files"][0]["bytes"] = content.size();
+  json["files"][0]["sha256"] = sha256_file(folder / "content");
+  write_atomic(home / "datasets/resnet50-imagenet.json", json.dump());
+  expect_refused("verify resnet50-imagenet", "resnet50-0676ba61.pth");
+  const Outcome fetched = data("fetch resnet50-imagenet");
+  ASSERT_EQ(fetched.code, 0) << fetched.err;
+  EXPECT_NE(fetched.out.find("BSD-3-Clause"), std::string::npos);
+  EXPECT_EQ(read_text(folder / "data/weights/resnet50-0676ba61.pth"), content);
+  EXPECT_EQ(data("verify resnet50-imagenet").code, 0);
+  EXPECT_EQ(data("fetch resnet50-imagenet").code, 0);
+  EXPECT_EQ(server.requests(), 1);
+  fs::resize_file(folder / "data/weights/resnet50-0676ba61.pth", 4999);
+  expect_refused("verify resnet50-imagenet", "4999 bytes instead of 5000");
+}
+
 TEST_F(DataProgram, WrongArchivesAreRefused) {
   const std::string good = cub_archive();
   std::string other = good;
