@@ -10,17 +10,25 @@ namespace lcr {
 namespace fs = std::filesystem;
 namespace {
 
-/// "id value" lines, by id.
-std::map<std::int64_t, std::string> read_list(const fs::path& path) {
-  std::map<std::int64_t, std::string> values;
+/// Calls use(id, value, line number) for every "id value" line of a list.
+template <typename Use>
+void for_each_entry(const fs::path& path, Use&& use) {
   const auto lines = read_lines(path);
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const std::string& line = lines[i];
-    if (line.empty()) continue;
-    const auto blank = line.find(' ');
-    const auto id = parse_integer(std::string_view(line).substr(0, blank));
-    if (!id || blank == std::string::npos || !values.emplace(*id, line.substr(blank + 1)).second) fail("{}: line {}: '{}' is no new 'id value'", path.string(), i + 1, line);
+    if (lines[i].empty()) continue;
+    const auto blank = lines[i].find(' ');
+    const auto id = parse_integer(std::string_view(lines[i]).substr(0, blank));
+    if (!id || blank == std::string::npos) fail("{}: line {}: '{}' is no 'id value'", path.string(), i + 1, lines[i]);
+    use(*id, lines[i].substr(blank + 1), i + 1);
   }
+}
+
+/// The values of a list by id; each id stands once.
+std::map<std::int64_t, std::string> read_list(const fs::path& path) {
+  std::map<std::int64_t, std::string> values;
+  for_each_entry(path, [&](std::int64_t id, const std::string& value, std::size_t line) {
+    if (!values.emplace(id, value).second) fail("{}: line {}: image or entry {} stands twice", path.string(), line, id);
+  });
   return values;
 }
 
@@ -58,19 +66,15 @@ void add_sizes(std::map<std::int64_t, ListedImage>& images, const fs::path& path
 
 /// part_locs.txt: "image part x y visible".
 void add_parts(std::map<std::int64_t, ListedImage>& images, std::size_t part_count, const fs::path& path) {
-  const auto lines = read_lines(path);
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const std::string& line = lines[i];
-    if (line.empty()) continue;
-    const auto blank = line.find(' ');
-    const auto id = parse_integer(std::string_view(line).substr(0, blank));
-    const auto image = id ? images.find(*id) : images.end();
-    if (blank == std::string::npos || image == images.end()) fail("{}: line {}: '{}' names no image of images.txt", path.string(), i + 1, line);
-    const auto values = numbers(line.substr(blank + 1), 4, path, *id);
-    if (!(values[0] >= 1 && values[0] <= static_cast<double>(part_count))) fail("{}: line {}: part {} is not 1 to {}", path.string(), i + 1, values[0], part_count);
+  for_each_entry(path, [&](std::int64_t id, const std::string& value, std::size_t line) {
+    const auto image = images.find(id);
+    if (image == images.end()) fail("{}: line {}: image {} is not in images.txt", path.string(), line, id);
+    const auto numbers_of_part = numbers(value, 4, path, id);
+    const double part = numbers_of_part[0];
+    if (!(part >= 1 && part <= static_cast<double>(part_count))) fail("{}: line {}: part {} is not 1 to {}", path.string(), line, part, part_count);
     image->second.parts.resize(part_count);
-    image->second.parts[static_cast<std::size_t>(values[0]) - 1] = {values[1], values[2], values[3] != 0};
-  }
+    image->second.parts[static_cast<std::size_t>(part) - 1] = {numbers_of_part[1], numbers_of_part[2], numbers_of_part[3] != 0};
+  });
 }
 
 }  // namespace
