@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <unordered_map>
 
@@ -29,13 +30,17 @@ QueryResult rank_query(const float* similarity, std::int64_t count, const std::v
   if (hits.empty()) return {};
   const auto before = [&](std::int64_t a, std::int64_t b) { return similarity[a] != similarity[b] ? similarity[a] > similarity[b] : a < b; };
   std::sort(hits.begin(), hits.end(), before);
+  std::vector<float> values;
+  for (const auto hit : hits) values.push_back(similarity[hit]);
   // passed[h]: images ranked after hit h - 1 and before hit h.
   std::vector<std::int64_t> passed(hits.size() + 1);
   for (std::int64_t j = 0; j < count; ++j) {
-    if (j == self || similarity[j] < similarity[hits.back()]) continue;  // most images come after the last hit
-    const auto place = std::lower_bound(hits.begin(), hits.end(), j, before);
-    if (place != hits.end() && *place == j) continue;  // a hit itself
-    ++passed[static_cast<std::size_t>(place - hits.begin())];
+    const float value = similarity[j];
+    if (j == self || value < values.back()) continue;  // of good features, most images come after the last hit
+    auto place = static_cast<std::size_t>(std::lower_bound(values.begin(), values.end(), value, std::greater<>()) - values.begin());
+    while (place < hits.size() && values[place] == value && hits[place] < j) ++place;  // ties go to the lower index
+    if (place < hits.size() && hits[place] == j) continue;                              // a hit itself
+    ++passed[place];
   }
   QueryResult result;
   std::int64_t others = 0;
