@@ -1,48 +1,40 @@
-// Evaluates a run of the store by further protocols: retrieval, kNN, the linear probe on cached features.
+// Evaluates a run of the store by further protocols.
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <boost/program_options.hpp>
 #include <sstream>
 
 #include "lcr/base/error.h"
 #include "lcr/base/memory.h"
+#include "lcr/base/progress.h"
 #include "lcr/base/signals.h"
-#include "lcr/base/text.h"
+#include "lcr/data/datasets.h"
+#include "lcr/experiment/device.h"
 #include "lcr/experiment/evaluate_run.h"
+#include "lcr/experiment/stored_run.h"
 
 namespace lcr {
 namespace {
 
 namespace po = boost::program_options;
 
-/// The experiments' control options that matter here too.
-constexpr const char* kShared[] = {"data-dir", "pixel-store", "folder", "skip-bad", "device", "threads"};
-constexpr const char* kProtocols[] = {"retrieval", "knn", "probe-cached"};
-
-/// "1,0.5" as numbers within [low, high].
-std::vector<double> numbers(const std::string& name, const std::string& text, double low, double high) {
-  std::vector<double> values;
-  for (const auto& part : split(text, ',')) {
-    const auto value = parse_number(part);
-    if (!value || !(*value >= low && *value <= high)) fail("command line: {} = '{}': '{}' is not a number from {} to {}", name, text, part, low, high);
-    values.push_back(*value);
-  }
-  if (values.empty()) fail("command line: {}: name at least one", name);
-  return values;
-}
+/// What matters here besides the options of the protocols; eval-mask-norm is the run's own unless given.
+constexpr const char* kShared[] = {"eval-mask-norm", "init", "data-dir", "pixel-store", "folder", "skip-bad", "device", "threads"};
 
 int run(int argc, char** argv) {
-  Options control;
-  EvaluateOptions what;
-  std::string run_directory, protocols = "retrieval,knn,probe-cached", neighbours = "1,200", shares = "1,0.5,0.2", lrs = "30";
+  std::string run_directory;
   po::options_description description("Options");
-  description.add_options()("run", po::value(&run_directory), "directory of the run, for example runs/cub200-lcr-0123456789ab-s0")(
-      "protocols", po::value(&protocols)->default_value(protocols), "of retrieval, knn, probe-cached")("checkpoint", po::value(&what.checkpoint)->default_value("last"), "last, best_rank1 or epoch-N")(
-      "knn-k", po::value(&neighbours)->default_value(neighbours), "neighbours that vote")("knn-temperature", po::value(&what.knn_temperature)->default_value(0.1), "of the votes")(
-      "label-shares", po::value(&shares)->default_value(shares), "shares of the training labels for the probe, stratified")("probe-lr", po::value(&lrs)->default_value(lrs), "learning rates of the probe; several sweep")(
-      "help", "print this help");
-  for (const char* shared : kShared) description.add_options()(shared, po::value<std::string>(), find_option(shared, "").meaning);
+  description.add_options()("run", po::value(&run_directory), "directory of the run, for example runs/cub200-lcr-0123456789ab-s0")("help", "print this help");
+  const Options defaults;
+  std::vector<std::string> names(std::begin(kShared), std::end(kShared)), meanings;
+  for (const auto& spec : option_table())
+    if (spec.part == OptionPart::kEvaluation) names.emplace_back(spec.name);
+  for (const auto& name : names) {
+    const OptionSpec& spec = find_option(name, "");
+    const std::string value = name == "eval-mask-norm" ? "the run's" : get_option(defaults, spec);
+    meanings.push_back(spec.meaning + (value.empty() ? "" : " [" + value + "]") + (spec.active_when.empty() || spec.part != OptionPart::kEvaluation ? "" : "; when " + spec.active_when));
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) description.add_options()(names[i].c_str(), po::value<std::string>(), meanings[i].c_str());
   po::variables_map values;
   try {
     namespace style = po::command_line_style;
@@ -52,32 +44,36 @@ int run(int argc, char** argv) {
     fail("command line: {}; --help lists the options", e.what());
   }
   if (values.contains("help")) {
-    std::ostringstream options;
-    options << description;
-    fmt::print("evaluate: a stored run by further protocols\n\nUsage: evaluate --run DIR [--option value]...\n\nWrites DIR/evaluations/<hash>.json and prints it. Features are those of the test transform; probe-cached trains\n"
-               "the classifier on features extracted once, without augmentation, unlike the authors' probe.\n\n{}",
-               options.str());
+    std::ostringstream text;
+    text << description;
+    fmt::print("evaluate: a stored run by further protocols\n\nUsage: evaluate --run DIR [--option value]...\n\nPrints the numbers and writes DIR/evaluations/<hash>.json; an evaluation that is there already is not repeated.\n\n{}", text.str());
     return kDone;
   }
   if (run_directory.empty()) fail("command line: --run names the directory of a run");
-  what.run = run_directory;
-  what.protocols = split(protocols, ',');
-  if (what.protocols.empty()) fail("command line: protocols: name at least one of retrieval, knn, probe-cached");
-  for (const auto& protocol : what.protocols)
-    if (std::find(std::begin(kProtocols), std::end(kProtocols), protocol) == std::end(kProtocols)) fail("command line: protocols = '{}': '{}' is not one of retrieval, knn, probe-cached", protocols, protocol);
-  if (!(what.knn_temperature > 0)) fail("command line: knn-temperature = {} is not above 0", what.knn_temperature);
-  what.neighbours.clear();
-  for (const double k : numbers("knn-k", neighbours, 1, 1e9)) what.neighbours.push_back(static_cast<std::int64_t>(k));
-  what.label_shares = numbers("label-shares", shares, 1e-9, 1);
-  what.probe_lrs = numbers("probe-lr", lrs, 1e-9, 1e6);
-  for (const char* shared : kShared)
-    if (values.contains(shared)) set_option(control, shared, values[shared].as<std::string>(), "command line");
+  Options control;
+  for (const auto& name : names)
+    if (values.contains(name)) set_option(control, name, values[name].as<std::string>(), "command line");
+  check_evaluation(control);
   watch_signals();
   keep_freed_memory();
-  const EvaluationRecord record = evaluate_run(what, control);
-  fmt::print("{:<12} {:<36} {:>9}\n", "pooling", "metric", "value");
-  for (const auto& entry : record.entries) fmt::print("{:<12} {:<36} {:>9.3f}\n", entry.pooling, entry.metric, entry.value);
-  fmt::print("written: {}\n", record.file.string());
+  Options options = read_run_options(run_directory, control);
+  const int threads = resolve_threads(options);
+  const Dataset data = load_dataset(options, threads);
+  const RunIdentity identity = check_run_identity(run_directory, options, data);
+  if (values.contains("eval-mask-norm")) options.eval_mask_norm = control.eval_mask_norm;
+  auto record = find_evaluation(run_directory, identity, options);
+  if (record) {
+    fmt::print(stderr, "evaluate: found in the store\n");
+  } else {
+    Progress progress("evaluate", 0, "steps");
+    record = evaluate_run(run_directory, identity, options, data, threads, [&](std::int64_t done, std::int64_t total, const std::string& note) {
+      progress.update(done, total);
+      progress.update(done, note);
+    });
+  }
+  fmt::print("{:<22} {:<24} {:<32} {:>9}\n", "pooling or map", "metric", "", "value");
+  for (const auto& entry : record->entries) fmt::print("{:<22} {:<24} {:<32} {:>9.3f}\n", entry.pooling, entry.metric, entry.detail, entry.value);
+  fmt::print("written: {}\n", record->file.string());
   return kDone;
 }
 

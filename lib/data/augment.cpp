@@ -95,18 +95,22 @@ ImageSize with_short_side(std::int64_t height, std::int64_t width, std::int64_t 
   return {height == low ? side : side * height / low, width == low ? side : side * width / low};
 }
 
-void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size,
-                      std::span<std::uint8_t> out) {
+TestGeometry test_geometry(std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size) {
   const std::int64_t side = resize > 0 ? resize : size;
   check_internal(side >= size, "a test view larger than the resized image");
   const auto [resized_height, resized_width] = with_short_side(height, width, side);
-  std::vector<std::uint8_t> resized(static_cast<std::size_t>(resized_height * resized_width * 3));
-  crop_resize(image, height, width, {0, 0, width, height}, resized_height, resized_width, resized);
   // The centre crop's offset is rounded half to even, as torchvision does.
-  const auto top = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(resized_height - size) / 2.0));
-  const auto left = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(resized_width - size) / 2.0));
+  const auto offset = [&](std::int64_t length) { return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(length - size) / 2.0)); };
+  return {resized_height, resized_width, offset(resized_height), offset(resized_width)};
+}
+
+void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size,
+                      std::span<std::uint8_t> out) {
+  const TestGeometry geometry = test_geometry(height, width, resize, size);
+  std::vector<std::uint8_t> resized(static_cast<std::size_t>(geometry.height * geometry.width * 3));
+  crop_resize(image, height, width, {0, 0, width, height}, geometry.height, geometry.width, resized);
   for (std::int64_t y = 0; y < size; ++y)
-    std::copy_n(resized.begin() + ((top + y) * resized_width + left) * 3, size * 3, out.begin() + y * size * 3);
+    std::copy_n(resized.begin() + ((geometry.top + y) * geometry.width + geometry.left) * 3, size * 3, out.begin() + y * size * 3);
 }
 
 }  // namespace lcr

@@ -59,6 +59,12 @@ struct ImageSize {
 };
 ImageSize with_short_side(std::int64_t height, std::int64_t width, std::int64_t side);
 
+/// Where the test transform cuts: the image is resized to this size, and the view's corner lies at (left, top) of it.
+struct TestGeometry {
+  std::int64_t height, width, top, left;
+};
+TestGeometry test_geometry(std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size);
+
 /// The test transform: resize the short side to `resize` (0: to `size`), crop the centre to size x size.
 void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size,
                       std::span<std::uint8_t> out);

@@ -4,7 +4,6 @@
 #include <torch/types.h>
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 namespace lcr {
@@ -22,14 +21,29 @@ struct ProbeScores {
   std::int64_t best_epoch = 0;  ///< from 1
 };
 
-/// The training features of one epoch (from 0), M x D: the same every time for a probe on cached features, those of freshly augmented views
-/// for the authors' protocol.
-using ProbeFeatures = std::function<torch::Tensor(std::int64_t epoch)>;
+/// One classifier under training, epoch by epoch, so that several can share the features of an epoch (augmented views are drawn anew
+/// in each). Weights from N(0, 0.01), biases 0, softmax cross-entropy, SGD. Everything random comes from the seed.
+class LinearProbe {
+ public:
+  /// like: a tensor of the features' type and device.
+  LinearProbe(std::int64_t features, std::int64_t classes, const ProbeOptions& options, std::uint64_t seed, const torch::Tensor& like);
+  /// The next epoch on M x D features with labels below `classes`, int64. Throws UserError on features that are not finite, and when the
+  /// weights no longer are.
+  void train_epoch(const torch::Tensor& features, const torch::Tensor& labels);
+  /// Tests after an epoch.
+  void test(const torch::Tensor& features, const torch::Tensor& labels);
+  const ProbeScores& scores() const { return scores_; }
 
-/// Trains the classifier (weights from N(0, 0.01), biases 0, softmax cross-entropy, SGD) and tests it after every epoch. labels: int64,
-/// below `classes`; all on one device. Everything random comes from the seed. Throws UserError on features that are not finite, and
-/// when the classifier's weights no longer are.
-ProbeScores linear_probe(const ProbeFeatures& train, const torch::Tensor& train_labels, const torch::Tensor& test, const torch::Tensor& test_labels, std::int64_t classes,
+ private:
+  ProbeOptions options_;
+  std::uint64_t seed_;
+  std::int64_t classes_, epoch_ = 0;  ///< epochs trained
+  torch::Tensor weight_, bias_, weight_velocity_, bias_velocity_;
+  ProbeScores scores_;
+};
+
+/// The probe on features that stay the same in every epoch, tested after each.
+ProbeScores linear_probe(const torch::Tensor& train, const torch::Tensor& train_labels, const torch::Tensor& test, const torch::Tensor& test_labels, std::int64_t classes,
                          const ProbeOptions& options, std::uint64_t seed);
 
 /// A share of the labels, in (0, 1]: of every class the nearest whole number of images, at least one, drawn by the seed. Ascending indices.

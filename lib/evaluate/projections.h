@@ -6,15 +6,17 @@
 #include <vector>
 
 #include "lcr/data/image_set.h"
-#include "lcr/model/encoder.h"
-#include "lcr/model/gfb.h"
+#include "lcr/evaluate/features.h"
 #include "lcr/record/options.h"
 
 namespace lcr {
 
 /// Variance of each rectified projection over the positions of an image, averaged over the images (test views, evaluation mode):
 /// K doubles on the CPU. All projections count, selected or not.
-torch::Tensor projection_variance(Encoder& encoder, GradCamFittingBranch gfb, const ImageSet& images, const Options& options, const torch::Device& device, int threads);
+torch::Tensor projection_variance(const EvaluatedNetwork& network, const ImageSet& images);
+
+/// The projections by falling variance; of equal ones the lower index first.
+std::vector<std::int64_t> rank_projections(const torch::Tensor& variance);
 
 /// The projections that options.subset keeps, given their variances: "top_variance", the subset_size highest; "random", subset_size
 /// drawn by the seed from those that are not among the subset_size highest. Sorted.

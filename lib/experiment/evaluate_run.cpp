@@ -5,148 +5,358 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
+#include "lcr/base/rng.h"
+#include "lcr/base/signals.h"
 #include "lcr/base/text.h"
-#include "lcr/data/datasets.h"
+#include "lcr/data/augment.h"
+#include "lcr/data/object_region.h"
 #include "lcr/evaluate/features.h"
 #include "lcr/evaluate/knn.h"
 #include "lcr/evaluate/linear_probe.h"
+#include "lcr/evaluate/localisation.h"
+#include "lcr/evaluate/principal_alignment.h"
+#include "lcr/evaluate/projection_panel.h"
+#include "lcr/evaluate/projections.h"
+#include "lcr/evaluate/recalibrate.h"
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/experiment/device.h"
-#include "lcr/experiment/run.h"
-#include "lcr/record/run_store.h"
+#include "lcr/model/initialise.h"
 #include "lcr/train/trainer.h"
 
 namespace lcr {
 namespace fs = std::filesystem;
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EvaluationEntry, pooling, metric, detail, value)
+
 namespace {
 
-/// The options of the run, out of its config.ini.
-Options stored_options(const fs::path& run, const Options& control) {
-  Options options = control;
-  const fs::path path = run / "config.ini";
-  for (const auto& line : read_lines(path)) {
-    if (line.empty() || line.front() == '#') continue;
-    const auto equals = line.find(" = ");
-    if (equals == std::string::npos) fail("{}: '{}' is no 'name = value'", path.string(), line);
-    set_option(options, line.substr(0, equals), line.substr(equals + 3), path.string());
-  }
-  resolve_variant(options);  // switches without effect on this run are not in the file
-  return options;
+/// Raised by whoever changes what a protocol measures.
+constexpr int kProtocolRevision = 1;
+
+bool has(const Options& options, const char* protocol) {
+  const auto names = split(options.protocols, ',');
+  return std::find(names.begin(), names.end(), protocol) != names.end();
 }
 
-/// The identity the run was stored under, made anew from options and data: whatever differs is found.
-RunIdentity check_identity(const fs::path& run, const Options& options, const Dataset& data) {
-  const std::string text = read_text(run / "identity.txt");
-  RunInputs inputs;
-  for (const auto& line : split(text, '\n')) {
-    if (line.starts_with("seed=")) inputs.seed = static_cast<std::uint64_t>(parse_integer(line.substr(5)).value_or(0));
-    if (line.starts_with("init=")) inputs.init_sha256 = line.substr(5);
+/// "name=value" lines of the active evaluation options that differ from their defaults, and the normalisation of masks, which may be chosen
+/// apart from the run's.
+std::string protocol_text(const Options& options) {
+  const Options defaults;
+  std::string text = fmt::format("protocol_revision={}\n", kProtocolRevision);
+  for (const auto& spec : option_table()) {
+    if (spec.part != OptionPart::kEvaluation || !spec.active(options)) continue;
+    const std::string value = get_option(options, spec);
+    if (value != get_option(defaults, spec)) text += fmt::format("{}={}\n", spec.name, value);
   }
-  inputs.data_fingerprint = data_fingerprint(options, fingerprint(data.train), fingerprint(data.test));
-  RunIdentity identity = identify_run(options, inputs);
-  if (identity.text == text) return identity;
-  const auto now = split(identity.text, '\n');
-  for (const auto& line : split(text, '\n'))
-    if (std::find(now.begin(), now.end(), line) == now.end())
-      fail("{}: this run has '{}', which the data or this program no longer give: it cannot be evaluated beside them", run.string(), line);
-  fail("{}: identity.txt lacks settings that the run has; the record is damaged", run.string());
-}
-
-std::string protocol_text(const EvaluateOptions& what, const Options& options) {
-  std::string text = fmt::format("checkpoint={}\nimage_size={}\ntest_resize={}\nmask_norm={}\n", what.checkpoint, options.image_size, options.test_resize, uses_gfb(options) ? options.eval_mask_norm : "");
-  for (const auto& protocol : what.protocols) {
-    if (protocol == "retrieval") text += "retrieval: leave-one-out on the test split, dot product of unit-length features, ties to the lower index\n";
-    if (protocol == "knn") {
-      text += fmt::format("knn: training images vote, temperature {}, k", what.knn_temperature);
-      for (const auto k : what.neighbours) text += fmt::format(" {}", k);
-      text += "\n";
-    }
-    if (protocol == "probe-cached") {
-      text += "probe-cached: linear classifier on features of unaugmented training images, SGD momentum 0.9, batch 256, 100 epochs, x0.1 at 60 and 80; lr";
-      for (const auto lr : what.probe_lrs) text += " " + format_number(lr);
-      text += "; label shares";
-      for (const auto share : what.label_shares) text += " " + format_number(share);
-      text += "\n";
-    }
-  }
+  if (uses_gfb(options)) text += "eval-mask-norm=" + options.eval_mask_norm + "\n";
   return text;
 }
+
+fs::path record_file(const fs::path& run, const std::string& hash) { return run / "evaluations" / (hash.substr(0, 12) + ".json"); }
 
 torch::Tensor label_tensor(const ImageSet& set, const torch::Device& device) {
   return torch::tensor(std::vector<std::int64_t>(set.labels.begin(), set.labels.end()), torch::kLong).to(device);
 }
 
+/// One evaluation under way.
+class Evaluator {
+ public:
+  Evaluator(const fs::path& run, const RunIdentity& identity, const Options& options, const Dataset& data, int threads, const RunObserver& observer)
+      : run_(run), seed_(identity.inputs.seed), options_(options), data_(data), device_(resolve_device(options.device)), threads_(threads), observer_(observer) {
+    probes_ = has(options, "probe");
+    total_ = 2 + (has(options, "knn") || (probes_ && options.probe == "cached")) + (probes_ ? options.probe_epochs : 0) + has(options, "localisation") + has(options, "projections");
+    restore(identity);
+  }
+
+  std::vector<EvaluationEntry> run() {
+    const auto features = test_features();
+    if (has(options_, "retrieval")) retrieval(features);
+    PooledFeatures train;
+    if (has(options_, "knn") || (probes_ && options_.probe == "cached")) {
+      train = network_ ? extract_features(*network_, data_.train, test_views(data_.train, options_), trained_poolings(features)) : PooledFeatures{{"none", raw_pixel_features(data_.train, options_, device_, threads_)}};
+      advance("training features");
+    }
+    if (has(options_, "knn")) knn(train, features);
+    if (probes_) probe(train, features);
+    if (has(options_, "localisation")) {
+      localisation();
+      advance("localisation");
+    }
+    if (has(options_, "projections")) {
+      projections();
+      advance("projections");
+    }
+    return std::move(entries_);
+  }
+
+ private:
+  void add(const std::string& pooling, const std::string& metric, const std::string& detail, double value) { entries_.push_back({pooling, metric, detail, value}); }
+
+  void advance(const std::string& note) { observer_(++done_, total_, note); }
+
+  /// Network and branches as the run's checkpoint has them.
+  void restore(const RunIdentity& identity) {
+    if (!uses_network(options_)) {
+      for (const char* protocol : {"localisation", "projections"})
+        if (has(options_, protocol)) fail("{}: method {} has no network: protocol {} has nothing to look at", run_.string(), options_.method, protocol);
+      if (probes_ && options_.probe == "augmented") fail("{}: method {} has no network: only probe = cached", run_.string(), options_.method);
+      return;
+    }
+    Encoder encoder{nullptr};
+    GradCamFittingBranch gfb{nullptr};
+    if (trains(options_)) {
+      const fs::path checkpoint = run_ / "checkpoints" / (options_.checkpoint + ".safetensors");
+      if (!fs::exists(checkpoint)) fail("{}: no such checkpoint", checkpoint.string());
+      trainer_ = std::make_unique<Trainer>(make_method(without_init(), seed_), options_, data_.train, seed_, device_, threads_);
+      trainer_->load(checkpoint, identity.hash);
+      encoder = trainer_->method().encoder();
+      gfb = trainer_->method().gfb();
+      trainer_->method().eval();
+    } else {
+      if (options_.checkpoint != "last") fail("{}: method {} trains nothing and has no checkpoint '{}'", run_.string(), options_.method, options_.checkpoint);
+      if (!identity.inputs.init_sha256.empty() && (options_.init.empty() || sha256_file(options_.init) != identity.inputs.init_sha256))
+        fail("{}: this run is a network as read from a file; name the same file with --init (SHA-256 {})", run_.string(), identity.inputs.init_sha256);
+      encoder = make_encoder(options_, seed_);
+      encoder->to(device_);
+      encoder->eval();
+    }
+    const std::int64_t channels = encoder->backbone()->channels();
+    GradCamFittingBranch random(channels, GfbOptions{.structure = "random", .projections = options_.random_projections});
+    initialise(*random, InitScheme::kDefault, seed_, "random gfb");
+    random->to(device_);
+    random->eval();
+    network_ = std::make_unique<EvaluatedNetwork>(EvaluatedNetwork{encoder, gfb, random, options_, device_, threads_});
+    if (options_.bn_statistics == "recalibrated")
+      recalibrate_batch_norm(*network_, data_.train, seed_);
+    else if (wants("random_gfb") || has(options_, "localisation"))
+      calibrate_random_gfb(*network_, data_.train, seed_);
+    advance("network");
+  }
+
+  /// The checkpoint replaces every weight: the file that training began with need not be there any more.
+  Options without_init() const {
+    Options options = options_;
+    options.init.clear();
+    return options;
+  }
+
+  bool wants(const char* pooling) const {
+    const auto names = split(options_.poolings, ',');
+    return names.empty() || std::find(names.begin(), names.end(), pooling) != names.end();
+  }
+
+  PooledFeatures test_features() {
+    if (!network_) return {{"none", raw_pixel_features(data_.test, options_, device_, threads_)}};
+    const auto available = available_poolings(*network_, data_.test);
+    std::vector<std::string> poolings;
+    for (const auto& name : available)
+      if (wants(name.c_str())) poolings.push_back(name);
+    for (const auto& name : split(options_.poolings, ','))
+      if (std::find(available.begin(), available.end(), name) == available.end()) fail("poolings: this run and its data do not allow '{}'; there are {}", name, join(available, ", "));
+    auto features = extract_features(*network_, data_.test, test_views(data_.test, options_), poolings);
+    advance("test features");
+    return features;
+  }
+
+  /// What a classifier can be trained on: an oracle's training views would need the truth of every crop.
+  static std::vector<std::string> trained_poolings(const PooledFeatures& features) {
+    std::vector<std::string> names;
+    for (const auto& [pooling, unused] : features)
+      if (pooling != "oracle") names.push_back(pooling);
+    return names;
+  }
+
+  void retrieval(const PooledFeatures& features) {
+    const torch::Tensor labels = label_tensor(data_.test, device_);
+    for (const auto& [pooling, x] : features) {
+      const RetrievalScores scores = leave_one_out_retrieval(x, labels);
+      for (const std::int64_t k : {1, 5, 10}) add(pooling, fmt::format("rank{}", k), "", scores.rank[static_cast<std::size_t>(k - 1)]);
+      add(pooling, "mean_average_precision", "", scores.mean_average_precision);
+      add(pooling, "queries_without_match", "", static_cast<double>(scores.without_match));
+    }
+  }
+
+  void knn(const PooledFeatures& train, const PooledFeatures& test) {
+    const torch::Tensor train_labels = label_tensor(data_.train, device_), test_labels = label_tensor(data_.test, device_);
+    for (const auto& [pooling, x] : train)
+      for (const double k : parse_numbers("knn-neighbours", options_.knn_neighbours, 1, 1e9)) {
+        const KnnScores scores = knn_classify(x, train_labels, test.at(pooling), test_labels, data_.train.class_count, static_cast<std::int64_t>(k), options_.knn_temperature);
+        const std::string detail = "knn-neighbours=" + format_number(k);
+        add(pooling, "knn_top1", detail, scores.top1);
+        add(pooling, "knn_top5", detail, scores.top5);
+      }
+  }
+
+  /// All probes side by side, epoch by epoch: they share each epoch's features.
+  void probe(const PooledFeatures& cached, const PooledFeatures& test) {
+    struct Running {
+      std::string pooling, detail;
+      torch::Tensor rows, labels;
+      LinearProbe probe;
+    };
+    const torch::Tensor labels = label_tensor(data_.train, device_), test_labels = label_tensor(data_.test, device_);
+    const auto poolings = trained_poolings(test);
+    std::vector<Running> probes;
+    for (const double share : parse_numbers("label-shares", options_.label_shares, 1e-9, 1)) {
+      const auto chosen = stratified_share({data_.train.labels.begin(), data_.train.labels.end()}, share, seed_);
+      std::string lines;
+      for (const auto i : chosen) lines += fmt::format("{}\n", i);
+      write_atomic(run_ / "evaluations" / fmt::format("labels-{}.txt", format_number(share)), lines);
+      const torch::Tensor rows = torch::tensor(chosen, torch::kLong).to(device_), own = labels.index_select(0, rows);
+      for (const double lr : parse_numbers("probe-lr", options_.probe_lr, 1e-9, 1e6))
+        for (const auto& pooling : poolings) {
+          const ProbeOptions settings{.epochs = options_.probe_epochs, .batch_size = options_.probe_batch_size, .lr = lr, .milestones = {options_.probe_epochs * 6 / 10, options_.probe_epochs * 8 / 10}};
+          probes.push_back({pooling, fmt::format("label-share={};probe-lr={}", format_number(share), format_number(lr)), rows, own,
+                            LinearProbe(test.at(pooling).size(1), data_.train.class_count, settings, seed_, test.at(pooling))});
+        }
+    }
+    for (std::int64_t epoch = 0; epoch < options_.probe_epochs; ++epoch) {
+      const bool fresh = options_.probe == "augmented";
+      const PooledFeatures drawn = fresh ? extract_features(*network_, data_.train, probe_views(data_.train, options_, seed_, epoch), poolings) : PooledFeatures{};
+      const PooledFeatures& features = fresh ? drawn : cached;
+      for (auto& running : probes) {
+        running.probe.train_epoch(features.at(running.pooling).index_select(0, running.rows), running.labels);
+        running.probe.test(test.at(running.pooling), test_labels);
+      }
+      advance(fmt::format("probe epoch {}/{} top-1 {:.2f}", epoch + 1, options_.probe_epochs, probes.front().probe.scores().last_top1));
+    }
+    const std::string name = options_.probe == "cached" ? "cached_probe" : "probe";
+    for (const auto& running : probes) {
+      const ProbeScores& scores = running.probe.scores();
+      add(running.pooling, name + "_top1", running.detail, scores.last_top1);
+      add(running.pooling, name + "_top5", running.detail, scores.last_top5);
+      add(running.pooling, name + "_top1_best", running.detail, scores.best_top1);
+      add(running.pooling, name + "_top5_best", running.detail, scores.best_top5);
+    }
+  }
+
+  /// The maps of one batch of test views, by source.
+  std::map<std::string, torch::Tensor> attention_maps(std::int64_t start, std::int64_t count) {
+    std::map<std::string, torch::Tensor> maps;
+    const torch::Tensor query = render_batch(test_views(data_.test, options_), start, count, *network_);
+    {
+      const torch::NoGradGuard no_grad;
+      const torch::Tensor map = network_->encoder->feature_map(query);
+      if (network_->gfb) maps["attention"] = normalise_mask(network_->gfb->forward(map), options_.eval_mask_norm);
+      maps["random_gfb"] = normalise_mask(network_->random_gfb->forward(map), options_.eval_mask_norm);
+      maps["activation_norm"] = map.norm(2, 1);
+      maps["uniform"] = torch::ones_like(maps["activation_norm"]);
+    }
+    if (!trainer_) return maps;
+    // A GradCAM needs a pair: the test view against a random key view of the same image, as training draws them.
+    const RngKey key(seed_, "localisation keys");
+    const RenderView key_views = [&](std::int64_t i, std::span<std::uint8_t> out) {
+      const ImageView image = data_.test.image(i);
+      const CounterRng rng(key, static_cast<std::uint32_t>(i));
+      render_view(image.pixels, image.height, image.width, draw_view(rng, image.height, image.width, training_recipe(options_, 1)), options_.image_size, out);
+    };
+    const torch::Tensor key_batch = render_batch(key_views, start, count, *network_);
+    for (const char* source : {"loss", "positive_logit"}) maps[std::string("gradcam_") + source] = trainer_->method().objective_cam(query, key_batch, source);
+    return maps;
+  }
+
+  void localisation() {
+    const std::string truth = object_ground_truth(data_.test);
+    if (truth.empty()) fail("localisation: {} has neither masks nor boxes of its objects", data_.title);
+    std::map<std::string, Localisation> found;
+    for (std::int64_t start = 0; start < data_.test.count(); start += kEvaluationBatch) {
+      if (stop_requested()) throw Interrupted("stopped by a signal during localisation; nothing of it is kept");
+      const std::int64_t count = std::min(kEvaluationBatch, data_.test.count() - start);
+      const torch::Tensor regions = object_regions(data_.test, start, count, *network_);
+      for (const auto& [source, maps] : attention_maps(start, count)) found[source].add(maps, regions);
+    }
+    const std::string detail = "ground-truth=" + truth;
+    for (const auto& [source, localisation] : found) {
+      const LocalisationScores scores = localisation.scores();
+      add(source, "pointing_game", detail, scores.pointing);
+      add(source, "mass_inside", detail, scores.mass);
+      add(source, "iou", detail, scores.iou);
+      add(source, "iou_threshold", detail, scores.threshold);
+      if (source != "uniform") continue;
+      add(source, "object_area", detail, scores.area);
+      add(source, "images_cut_off", detail, static_cast<double>(scores.cut_off));
+    }
+  }
+
+  void projections() {
+    if (!network_->gfb || !network_->gfb->linear()) fail("{}: projections: this run has no GFB of linear projections", run_.string());
+    const ImageSet& images = options_.variance_images == "test" ? data_.test : data_.train;
+    const torch::Tensor variance = projection_variance(*network_, images);
+    const auto ranked = rank_projections(variance);
+    for (std::size_t r = 0; r < ranked.size(); ++r) add("attention", "projection_variance", fmt::format("rank={};projection={}", r + 1, ranked[r]), variance[ranked[r]].item<double>());
+    const std::int64_t directions = std::clamp<std::int64_t>(static_cast<std::int64_t>(ranked.size()) / 2, 1, 8);
+    const PrincipalAlignment alignment = principal_alignment(*network_, images, ranked, directions);
+    const std::string detail = fmt::format("directions={}", directions);
+    for (std::size_t i = 0; i < alignment.angles.size(); ++i) add("attention", "principal_angle", fmt::format("{};index={}", detail, i + 1), alignment.angles[i]);
+    add("attention", "alignment_top", detail, alignment.top);
+    add("attention", "alignment_bottom", detail, alignment.bottom);
+    add("attention", "alignment_chance", detail, alignment.chance);
+    add("attention", "captured_top", detail, alignment.captured_top);
+    add("attention", "captured_bottom", detail, alignment.captured_bottom);
+    add("attention", "captured_principal", detail, alignment.captured_principal);
+    draw_projection_panel(*network_, data_.test, ranked, variance, options_.panel_images, seed_, run_ / "evaluations" / (evaluation_hash(options_).substr(0, 12) + "-projections.png"));
+  }
+
+  const fs::path run_;
+  const std::uint64_t seed_;
+  const Options& options_;
+  const Dataset& data_;
+  const torch::Device device_;
+  const int threads_;
+  const RunObserver& observer_;
+  bool probes_ = false;
+  std::int64_t done_ = 0, total_ = 0;
+  std::unique_ptr<Trainer> trainer_;            ///< of a method that trains
+  std::unique_ptr<EvaluatedNetwork> network_;   ///< null for raw pixels
+  std::vector<EvaluationEntry> entries_;
+};
+
 }  // namespace
 
-EvaluationRecord evaluate_run(const EvaluateOptions& what, const Options& control) {
-  if (!fs::is_directory(what.run)) fail("{}: no such run", what.run.string());
-  const auto has = [&](const char* protocol) { return std::find(what.protocols.begin(), what.protocols.end(), protocol) != what.protocols.end(); };
-  const Options options = stored_options(what.run, control);
-  const fs::path checkpoint = what.run / "checkpoints" / (what.checkpoint + ".safetensors");
-  if (!fs::exists(checkpoint)) fail("{}: no such checkpoint{}", checkpoint.string(), trains(options) ? "" : fmt::format("; method {} trains nothing", options.method));
-  const torch::Device device = resolve_device(control.device);
-  const int threads = resolve_threads(control);
-  at::set_num_threads(threads);
-  const Dataset data = load_dataset(options, threads);
-  const RunIdentity identity = check_identity(what.run, options, data);
-  Trainer trainer(make_method(options, identity.inputs.seed), options, data.train, identity.inputs.seed, device, threads);
-  trainer.load(checkpoint, identity.hash);
-  Method& method = trainer.method();
-
-  const torch::Tensor test_labels = label_tensor(data.test, device), train_labels = label_tensor(data.train, device);
-  const auto test = extract_features(method.encoder(), method.gfb(), data.test, options, device, threads);
-  PooledFeatures train;
-  if (has("knn") || has("probe-cached")) train = extract_features(method.encoder(), method.gfb(), data.train, options, device, threads);
-
-  const fs::path folder = what.run / "evaluations";
-  require_writable_directory(folder);
-  EvaluationRecord record;
-  const auto add = [&](const std::string& pooling, const std::string& metric, double value) { record.entries.push_back({pooling, metric, value}); };
-  std::map<double, std::vector<std::int64_t>> chosen;
-  if (has("probe-cached"))
-    for (const double share : what.label_shares) {
-      chosen[share] = stratified_share({data.train.labels.begin(), data.train.labels.end()}, share, identity.inputs.seed);
-      std::string lines;
-      for (const auto i : chosen[share]) lines += fmt::format("{}\n", i);
-      write_atomic(folder / fmt::format("labels-{}.txt", format_number(share)), lines);
-    }
-  for (const auto& [pooling, features] : test) {
-    if (has("retrieval")) {
-      const RetrievalScores scores = leave_one_out_retrieval(features, test_labels);
-      for (const std::int64_t k : {1, 5, 10}) add(pooling, fmt::format("rank{}", k), scores.rank[static_cast<std::size_t>(k - 1)]);
-      add(pooling, "mean_average_precision", scores.mean_average_precision);
-      add(pooling, "queries_without_match", static_cast<double>(scores.without_match));
-    }
-    if (has("knn"))
-      for (const auto k : what.neighbours) {
-        const KnnScores scores = knn_classify(train.at(pooling), train_labels, features, test_labels, data.train.class_count, k, what.knn_temperature);
-        add(pooling, fmt::format("knn{}_top1", k), scores.top1);
-        add(pooling, fmt::format("knn{}_top5", k), scores.top5);
-      }
-    if (has("probe-cached"))
-      for (const auto& [share, indices] : chosen)
-        for (const double lr : what.probe_lrs) {
-          const torch::Tensor rows = torch::tensor(indices, torch::kLong).to(device);
-          const torch::Tensor cached = train.at(pooling).index_select(0, rows);
-          const ProbeScores scores = linear_probe([&](std::int64_t) { return cached; }, train_labels.index_select(0, rows), features, test_labels, data.train.class_count,
-                                                  ProbeOptions{.lr = lr}, identity.inputs.seed);
-          const std::string name = fmt::format("probe_cached_{}_lr{}", format_number(share), format_number(lr));
-          add(pooling, name + "_top1_last", scores.last_top1);
-          add(pooling, name + "_top5_last", scores.last_top5);
-          add(pooling, name + "_top1_best", scores.best_top1);
-          add(pooling, name + "_top5_best", scores.best_top5);
-        }
+void check_evaluation(const Options& options) {
+  if (parse_names("protocols", options.protocols, protocol_names()).empty()) fail("protocols: name at least one of {}", join(protocol_names(), ", "));
+  parse_names("poolings", options.poolings, pooling_names());
+  if (has(options, "knn"))
+    for (const double k : parse_numbers("knn-neighbours", options.knn_neighbours, 1, 1e9))
+      if (k != static_cast<double>(static_cast<std::int64_t>(k))) fail("knn-neighbours = '{}': {} is not a whole number", options.knn_neighbours, k);
+  if (has(options, "probe")) {
+    parse_numbers("probe-lr", options.probe_lr, 1e-9, 1e6);
+    parse_numbers("label-shares", options.label_shares, 1e-9, 1);
   }
-  const std::string protocol = protocol_text(what, options);
-  record.file = folder / (sha256_hex(protocol).substr(0, 12) + ".json");
-  nlohmann::json entries = nlohmann::json::array();
-  for (const auto& entry : record.entries) entries.push_back({{"pooling", entry.pooling}, {"metric", entry.metric}, {"value", entry.value}});
-  write_atomic(record.file, nlohmann::json{{"identity", identity.hash}, {"protocol", protocol}, {"entries", entries}, {"provenance", describe_provenance(options, device, threads)}}.dump(1) + "\n");
+}
+
+std::string evaluation_hash(const Options& options) { return sha256_hex(protocol_text(options)); }
+
+std::optional<EvaluationRecord> find_evaluation(const fs::path& run, const RunIdentity& identity, const Options& options) {
+  EvaluationRecord record{.hash = evaluation_hash(options)};
+  record.file = record_file(run, record.hash);
+  if (!fs::exists(record.file)) return std::nullopt;
+  try {
+    const auto json = nlohmann::json::parse(read_text(record.file, 64 << 20));
+    if (json.at("identity") != identity.hash || json.at("evaluation") != record.hash) fail("{}: belongs to another run or protocol; remove it to evaluate again", record.file.string());
+    record.entries = json.at("entries").get<std::vector<EvaluationEntry>>();
+  } catch (const nlohmann::json::exception& e) {
+    fail("{}: damaged record ({}); remove it to evaluate again", record.file.string(), e.what());
+  }
+  return record;
+}
+
+EvaluationRecord evaluate_run(const fs::path& run, const RunIdentity& identity, const Options& options, const Dataset& data, int threads, const RunObserver& observer) {
+  check_evaluation(options);
+  at::set_num_threads(threads);
+  require_writable_directory(run / "evaluations");
+  EvaluationRecord record{.hash = evaluation_hash(options)};
+  record.file = record_file(run, record.hash);
+  record.entries = Evaluator(run, identity, options, data, threads, observer).run();
+  const nlohmann::json json = {{"identity", identity.hash},       {"evaluation", record.hash}, {"protocol", split(protocol_text(options), '\n')},
+                               {"entries", record.entries}, {"provenance", describe_provenance(options, resolve_device(options.device), threads)}};
+  write_atomic(record.file, json.dump(1) + "\n");
   return record;
 }
 

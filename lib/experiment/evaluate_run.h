@@ -1,39 +1,44 @@
-// Evaluation of a stored run by further protocols, at any time after its training.
+// Evaluation of a finished run by the protocols of the option table, at any time after its training.
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "lcr/data/image_set.h"
+#include "lcr/experiment/run.h"
 #include "lcr/record/options.h"
+#include "lcr/record/run_identity.h"
 
 namespace lcr {
 
-struct EvaluateOptions {
-  std::filesystem::path run;               ///< directory of the run in its store
-  std::string checkpoint = "last";         ///< last, best_rank1, or epoch-N
-  std::vector<std::string> protocols;      ///< of retrieval, knn, probe-cached
-  std::vector<std::int64_t> neighbours = {1, 200};   ///< k of kNN
-  double knn_temperature = 0.1;
-  std::vector<double> label_shares = {1.0, 0.5, 0.2};  ///< of the training labels, for the probe
-  std::vector<double> probe_lrs = {30};
-};
-
-/// One number.
+/// One measured number.
 struct EvaluationEntry {
-  std::string pooling, metric;
+  std::string pooling;  ///< or, of localisation, the source of the map
+  std::string metric;
+  std::string detail;   ///< settings within the protocol, "label-share=0.5;probe-lr=30", or empty
   double value = 0;
 };
 
 struct EvaluationRecord {
-  std::filesystem::path file;  ///< evaluations/<hash>.json in the run's directory
+  std::string hash;            ///< SHA-256 of the protocol's canonical text
+  std::filesystem::path file;  ///< evaluations/<first 12 digits>.json in the run's directory
   std::vector<EvaluationEntry> entries;
 };
 
-/// Restores the run's checkpoint, evaluates it with every pooling it has, and writes evaluations/<hash of the protocol>.json; the training
-/// images that a probe with fewer labels used stand in evaluations/labels-<share>.txt. `control` gives data directory, pixel store, folder, device
-/// and threads. Throws UserError if the run is damaged, has no such checkpoint, or if the data or this program's numerics are not those that it
-/// was trained with.
-EvaluationRecord evaluate_run(const EvaluateOptions& what, const Options& control);
+/// Refuses evaluation options that make no sense, alone or for this run. Throws UserError.
+void check_evaluation(const Options& options);
+
+/// The hash of the evaluation that the options ask for.
+std::string evaluation_hash(const Options& options);
+
+/// The record of a finished evaluation, if the run has it. Throws UserError if it is damaged.
+std::optional<EvaluationRecord> find_evaluation(const std::filesystem::path& run, const RunIdentity& identity, const Options& options);
+
+/// Evaluates a finished run and writes the record. Beside it: evaluations/labels-<share>.txt, the training images that a probe with fewer
+/// labels used; evaluations/<hash>-projections.png, the panel of heat maps. options: the run's own with those of the evaluation; the data must be those
+/// of `identity`. Throws UserError where the run has no such checkpoint, or network and data do not allow the protocol.
+EvaluationRecord evaluate_run(const std::filesystem::path& run, const RunIdentity& identity, const Options& options, const Dataset& data, int threads, const RunObserver& observer);
 
 }  // namespace lcr

@@ -114,7 +114,7 @@ void print_dry_run(const std::vector<Cell>& grid, const RunStore& store, const D
     if (&cell != grid.data() && (&cell - 1)->row == cell.row) continue;
     fmt::print("\n[{}]\n", cell.row->name);
     for (const auto& spec : option_table())
-      if (spec.identity && spec.active(cell.options)) fmt::print("{} = {}\n", spec.name, get_option(cell.options, spec));
+      if (spec.part == OptionPart::kRun && spec.active(cell.options)) fmt::print("{} = {}\n", spec.name, get_option(cell.options, spec));
   }
 }
 

@@ -40,10 +40,12 @@ std::string protocol_text(const Options& o) {
   return text;
 }
 
-Evaluation evaluate(Encoder& encoder, GradCamFittingBranch gfb, const Dataset& data, const torch::Tensor& labels, const Options& options,
-                    const torch::Device& device, int threads) {
+/// By average pooling and by the method's own.
+Evaluation evaluate(const EvaluatedNetwork& network, const Dataset& data, const torch::Tensor& labels) {
+  std::vector<std::string> poolings = {"average"};
+  if (own_pooling(network.options.method) != "average") poolings.push_back(own_pooling(network.options.method));
   Evaluation scores;
-  for (const auto& [pooling, features] : extract_features(encoder, gfb, data.test, options, device, threads)) scores[pooling] = leave_one_out_retrieval(features, labels);
+  for (const auto& [pooling, features] : extract_features(network, data.test, test_views(data.test, network.options), poolings)) scores[pooling] = leave_one_out_retrieval(features, labels);
   return scores;
 }
 
@@ -154,10 +156,11 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
   } else if (options.method == "untrained") {
     Encoder encoder = make_encoder(options, seed);
     encoder->to(device);
-    history[0] = evaluate(encoder, nullptr, data, labels, options, device, threads);
+    history[0] = evaluate({encoder, nullptr, nullptr, options, device, threads}, data, labels);
   } else {
     Trainer trainer(make_method(options, seed), options, data.train, seed, device, threads);
     Method& method = trainer.method();
+    const EvaluatedNetwork network{method.encoder(), method.gfb(), nullptr, options, device, threads};
     std::vector<std::string> poolings = {"average"};
     if (own_pooling(options.method) != "average") poolings.push_back(own_pooling(options.method));
     std::string epochs_csv = epochs_header(poolings);
@@ -167,7 +170,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
     double best_rank1 = -1;
     for (std::int64_t epoch = switches ? branch_from_trunk(trainer, options, identity, store) : 0; epoch < options.epochs && trained_steps < total_steps; ++epoch) {
       if (switches && records && epoch == options.subset_epoch) {
-        const torch::Tensor variance = projection_variance(method.encoder(), method.gfb(), options.subset_images == "test" ? data.test : data.train, options, device, threads);
+        const torch::Tensor variance = projection_variance(network, options.subset_images == "test" ? data.test : data.train);
         chosen = choose_projections(variance, options, seed);
         write_selection(directory / "selection.json", variance, chosen);
         if (options.subset_scope == "train_and_test") trainer.select_projections(chosen);
@@ -189,7 +192,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
       if (counts) {
         const bool only_now = switches && options.subset_scope == "test_only";
         if (only_now) method.gfb()->select(chosen);
-        const Evaluation& scores = history[log.epoch] = evaluate(method.encoder(), method.gfb(), data, labels, options, device, threads);
+        const Evaluation& scores = history[log.epoch] = evaluate(network, data, labels);
         if (const double rank1 = scores.at(own_pooling(options.method)).rank1; rank1 > best_rank1) {
           best_rank1 = rank1;
           trainer.save(checkpoint(directory, "best_rank1"), identity.hash, log.epoch);  // with the selection that it was evaluated with

@@ -11,6 +11,10 @@ torch::Tensor grad_cam(const torch::Tensor& scalar, const torch::Tensor& feature
   return torch::relu(((detach ? feature_map.detach() : feature_map) * gradient).sum(1));
 }
 
+torch::Tensor cam_scalar(const std::string& source, const ContrastiveLogits& logits, const torch::Tensor& contrastive) {
+  return source == "loss" ? contrastive : logits.positive.sum();
+}
+
 torch::Tensor scale_cam(const torch::Tensor& cam, const std::string& scale) {
   if (scale == "none") return cam;
   constexpr double kEpsilon = 1e-7;

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "lcr/method/momentum_contrast.h"
+
 namespace lcr {
 
 /// ReLU(sum over channels of feature_map * d scalar / d feature_map), N x h x w: elementwise, without the channel averaging of
@@ -12,6 +14,10 @@ namespace lcr {
 /// the backward pass that follows. The gradient itself is a constant (first-order method); with `detach` the feature map is one
 /// too, otherwise the result carries gradient through it.
 torch::Tensor grad_cam(const torch::Tensor& scalar, const torch::Tensor& feature_map, bool detach);
+
+/// The scalar that the CAM is made of: the contrastive loss ("loss": the authors' code and the paper's framework figure), or the sum of
+/// the positive logits ("positive_logit": Algorithm A1), which points the other way.
+torch::Tensor cam_scalar(const std::string& source, const ContrastiveLogits& logits, const torch::Tensor& contrastive);
 
 /// Scales each image's CAM (N x h x w): "none"; "max": by its maximum; "minmax": to [0, 1].
 torch::Tensor scale_cam(const torch::Tensor& cam, const std::string& scale);

@@ -50,9 +50,8 @@ StepLoss Lcr::contrast(const torch::Tensor& x_q, const torch::Tensor& x_k, std::
 
 torch::Tensor Lcr::target_map(const ContrastiveLogits& logits, const torch::Tensor& contrastive, const torch::Tensor& feature_map, std::int64_t step, int direction) {
   if (options_.cam_source == "uniform") return torch::zeros({feature_map.size(0), feature_map.size(2), feature_map.size(3)}, feature_map.options());
-  // feat_grads = autograd.grad(logits_pos, feat_map) in Algorithm A1; the authors' code (and the paper's framework figure)
-  // differentiates the loss instead, which points the other way.
-  const torch::Tensor scalar = options_.cam_source == "loss" ? contrastive : logits.positive.sum();
+  // feat_grads = autograd.grad(logits_pos, feat_map) in Algorithm A1; the authors' code differentiates the loss instead.
+  const torch::Tensor scalar = cam_scalar(options_.cam_source, logits, contrastive);
   const torch::Tensor cam = scale_cam(grad_cam(scalar, feature_map, options_.detach_target == "yes"), options_.cam_scale);
   if (options_.cam_source != "shuffled") return cam;
   const auto order = random_permutation(CounterRng(RngKey(seed_, "shuffled target"), static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(direction)), cam.size(0));

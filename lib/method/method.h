@@ -39,6 +39,9 @@ class Method : public torch::nn::Module {
     group_ = &group;
     rank_ = rank;
   }
+  /// GradCAM of the objective on the query view's feature map, N x h x w, unscaled: of the "loss" or of the "positive_logit". For
+  /// looking at a trained network: nothing is updated, the modules stay in the mode they are in.
+  virtual torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view, const std::string& source) = 0;
   /// What SGD updates, in a fixed order.
   virtual std::vector<torch::Tensor> trained_parameters() = 0;
   /// The network that is evaluated.

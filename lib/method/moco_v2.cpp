@@ -1,6 +1,7 @@
 #include "lcr/method/moco_v2.h"
 
 #include "lcr/base/rng.h"
+#include "lcr/method/gradcam.h"
 
 namespace lcr {
 
@@ -29,6 +30,17 @@ StepLoss MoCoV2::step(const torch::Tensor& query_view, const torch::Tensor& key_
 void MoCoV2::finish_step() {
   for (const auto& keys : new_keys_) queue_->enqueue(all_gather(keys));
   new_keys_.clear();
+}
+
+torch::Tensor MoCoV2::objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view, const std::string& source) {
+  const auto [feature_map, q] = query_(query_view);
+  torch::Tensor k;
+  {
+    const torch::NoGradGuard no_grad;
+    k = key_(key_view).embedding;
+  }
+  const ContrastiveLogits logits = queue_->logits(q, k);
+  return grad_cam(cam_scalar(source, logits, contrastive_loss(logits, options_.temperature)), feature_map, /*detach=*/true);
 }
 
 StepLoss MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction) {

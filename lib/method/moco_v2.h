@@ -11,6 +11,7 @@ class MoCoV2 : public Method {
   MoCoV2(const Options& options, std::uint64_t seed);
   StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) override;
   void finish_step() override;
+  torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view, const std::string& source) override;
   std::vector<torch::Tensor> trained_parameters() override { return query_->parameters(); }
   Encoder& encoder() override { return query_; }
   Encoder& key_encoder() { return key_; }

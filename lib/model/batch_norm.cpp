@@ -3,11 +3,6 @@
 #include <ATen/Context.h>
 
 namespace lcr {
-namespace {
-
-constexpr double kMomentum = 0.1;  // PyTorch's default
-
-}  // namespace
 
 SplitBatchNormImpl::SplitBatchNormImpl(std::int64_t channels, double eps)
     : eps_(eps),
@@ -19,7 +14,7 @@ SplitBatchNormImpl::SplitBatchNormImpl(std::int64_t channels, double eps)
 
 torch::Tensor SplitBatchNormImpl::forward(const torch::Tensor& x) {
   const auto normalise = [&](const torch::Tensor& part, const torch::Tensor& mean, const torch::Tensor& var) {
-    return torch::batch_norm(part, weight_, bias_, mean, var, is_training(), kMomentum, eps_, at::globalContext().userEnabledCuDNN());
+    return torch::batch_norm(part, weight_, bias_, mean, var, is_training(), momentum, eps_, at::globalContext().userEnabledCuDNN());
   };
   if (is_training()) num_batches_tracked_.add_(1);
   if (!is_training() || groups == 1) return normalise(x, running_mean_, running_var_);
@@ -39,6 +34,11 @@ torch::Tensor SplitBatchNormImpl::forward(const torch::Tensor& x) {
 void set_batch_norm_groups(torch::nn::Module& module, std::int64_t groups) {
   for (const auto& child : module.modules())
     if (auto* norm = child->as<SplitBatchNormImpl>()) norm->groups = groups;
+}
+
+void set_batch_norm_momentum(torch::nn::Module& module, double momentum) {
+  for (const auto& child : module.modules())
+    if (auto* norm = child->as<SplitBatchNormImpl>()) norm->momentum = momentum;
 }
 
 }  // namespace lcr

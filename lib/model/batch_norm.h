@@ -6,7 +6,10 @@
 
 namespace lcr {
 
-/// BatchNorm2d (momentum 0.1) with the parameter and buffer names of torch's. With groups > 1, training normalises each of
+/// PyTorch's default.
+inline constexpr double kBatchNormMomentum = 0.1;
+
+/// BatchNorm2d (momentum 0.1 unless set otherwise) with the parameter and buffer names of torch's. With groups > 1, training normalises each of
 /// `groups` consecutive equal parts of the batch by its own statistics; the running statistics move by the mean of the groups'.
 /// Evaluation is plain. Input: N x C x H x W, N a multiple of `groups` in training.
 class SplitBatchNormImpl : public torch::nn::Module {
@@ -14,6 +17,7 @@ class SplitBatchNormImpl : public torch::nn::Module {
   explicit SplitBatchNormImpl(std::int64_t channels, double eps = 1e-5);
   torch::Tensor forward(const torch::Tensor& x);
   std::int64_t groups = 1;
+  double momentum = kBatchNormMomentum;  ///< weight of a batch in the running statistics
 
  private:
   double eps_;
@@ -23,5 +27,8 @@ TORCH_MODULE(SplitBatchNorm);
 
 /// Sets the number of groups of every SplitBatchNorm below `module`.
 void set_batch_norm_groups(torch::nn::Module& module, std::int64_t groups);
+
+/// Sets the momentum of every SplitBatchNorm below `module`.
+void set_batch_norm_momentum(torch::nn::Module& module, double momentum);
 
 }  // namespace lcr

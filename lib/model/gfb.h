@@ -29,6 +29,10 @@ class GradCamFittingBranchImpl : public torch::nn::Module {
   /// Uses only these projections from now on (Figure B2); empty: all. Throws UserError on an index out of range or repeated. The
   /// selection is part of the saved state (buffer "selection": 1 or 0 for each projection).
   void select(const std::vector<std::int64_t>& subset);
+  /// Weights of the projections, K x C (1 x C/4 for the MLP, whose projections are not linear in the feature map).
+  torch::Tensor projection_weights() const { return conv_->weight.detach().flatten(1); }
+  /// Whether the projections are linear in the feature map.
+  bool linear() const { return !hidden_; }
   std::int64_t count() const { return conv_->options.out_channels(); }
   /// False for the random structure, whose weights stay as they were drawn.
   bool trainable() const { return trainable_; }

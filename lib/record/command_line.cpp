@@ -114,7 +114,7 @@ std::string help_text(const std::string& program, const std::string& title) {
       text += "\n" + group + ":\n";
     }
     std::string value = get_option(defaults, spec);
-    if (value.empty() || (std::string_view(spec.name) == "tau" && value == "0")) value = spec.choices.empty() && std::string_view(spec.name) != "tau" ? "none" : "from variant";
+    if (value.empty() || (std::string_view(spec.name) == "tau" && value == "0")) value = spec.choices.empty() && std::string_view(spec.name) != "tau" ? (spec.part == OptionPart::kEvaluation ? "all" : "none") : "from variant";
     std::string details = fmt::format("default {}", value);
     if (*spec.unit && value != "none") details += fmt::format(" {}", spec.unit);
     if (!spec.active_when.empty()) details += fmt::format("; when {}", spec.active_when);

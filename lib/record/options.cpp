@@ -1,5 +1,6 @@
 #include "lcr/record/options.h"
 
+#include <algorithm>
 #include <set>
 
 #include "lcr/base/error.h"
@@ -45,12 +46,24 @@ bool has_target(const Options& o) { return fits_cam(o) && o.cam_source != "unifo
 
 OptionSpec row(const char* group, const char* name, OptionSpec::Member member, const char* unit, const char* meaning, double low, double high,
                std::vector<std::string> choices = {}, std::function<bool(const Options&)> active = always, std::string active_when = "",
-               bool identity = true) {
-  return {group, name, member, unit, meaning, low, high, std::move(choices), identity, std::move(active), std::move(active_when)};
+               OptionPart part = OptionPart::kRun) {
+  return {group, name, member, unit, meaning, low, high, std::move(choices), part, std::move(active), std::move(active_when)};
 }
 
 OptionSpec control(const char* name, OptionSpec::Member member, const char* unit, const char* meaning, double low = 0, double high = kMany) {
-  return row("Control", name, member, unit, meaning, low, high, {}, always, "", false);
+  return row("Control", name, member, unit, meaning, low, high, {}, always, "", OptionPart::kControl);
+}
+
+bool has_protocol(const Options& o, std::string_view protocol) {
+  const auto names = split(o.protocols, ',');
+  return std::find(names.begin(), names.end(), protocol) != names.end();
+}
+
+/// An option of a protocol: active where --protocols names it (any, if empty).
+OptionSpec protocol(const char* name, OptionSpec::Member member, const char* unit, const char* meaning, const char* of, double low = 0, double high = kMany, std::vector<std::string> choices = {}) {
+  const std::string wanted = of;
+  return row("Protocols", name, member, unit, meaning, low, high, std::move(choices), [wanted](const Options& o) { return wanted.empty() || has_protocol(o, wanted); },
+             wanted.empty() ? "" : "protocols has " + wanted, OptionPart::kEvaluation);
 }
 
 std::vector<OptionSpec> make_table() {
@@ -59,7 +72,7 @@ std::vector<OptionSpec> make_table() {
   std::vector<OptionSpec> t;
   const char* g = "Data";
   t.push_back(row(g, "dataset", &O::dataset, "", "data set", 0, 0, {"fashion-mnist", "cifar10", "cifar100", "synthbirds", "cub200", "stanford-cars", "fgvc-aircraft", "image-folder"}));
-  t.push_back(row(g, "folder", &O::folder, "", "of image-folder: it holds train/CLASS/*.jpg and test/CLASS/*.jpg (or .png)", 0, 0, {}, from_folder, "dataset = image-folder", false));
+  t.push_back(row(g, "folder", &O::folder, "", "of image-folder: it holds train/CLASS/*.jpg and test/CLASS/*.jpg (or .png)", 0, 0, {}, from_folder, "dataset = image-folder", OptionPart::kControl));
   t.push_back(row(g, "store-side", &O::store_side, "pixels", "the pixel store keeps images with their short side at most this long (0: at full resolution)", 0, 4096, {}, has_image_files, "the data set is many image files"));
   t.push_back(row(g, "limit-train", &O::limit_train, "images", "use this many training images, balanced over classes (0: all)", 0, kMany, {}, trains, trained));
   t.push_back(row(g, "limit-test", &O::limit_test, "images", "use this many test images, balanced over classes (0: all)", 0, kMany));
@@ -90,7 +103,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "bilinear-maps", &O::bilinear_maps, "maps", "attention maps of MoCo-Bilinear", 1, 1024, {}, bilinear, "method = moco_bilinear"));
   t.push_back(row(g, "stride-in-1x1", &O::stride_in_1x1, "", "bottlenecks: stride on the first 1x1 convolution (original Caffe models), not on the 3x3", 0, 0, {}, bottleneck, "arch has bottlenecks"));
   t.push_back(row(g, "bn-eps", &O::bn_eps, "", "batch norm's epsilon in the backbone", 1e-12, 1, {}, uses_network, "the method has a network"));
-  t.push_back(row(g, "init", &O::init, "", "backbone weights to start from (.safetensors); empty: random; the row 'Untrained network' is then the network as read", 0, 0, {}, uses_network, "the method has a network", false));
+  t.push_back(row(g, "init", &O::init, "", "backbone weights to start from (.safetensors); empty: random; the row 'Untrained network' is then the network as read", 0, 0, {}, uses_network, "the method has a network", OptionPart::kControl));
   g = "Method";
   t.push_back(row(g, "method", &O::method, "", "moco_v2, moco_bilinear, lcr, or a control without training: untrained network, raw_pixels", 0, 0,
                   {"moco_v2", "moco_bilinear", "lcr", "untrained", "raw_pixels"}));
@@ -109,7 +122,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "subset-epoch", &O::subset_epoch, "epochs", "after which the choice is made", 1, 100000, {}, has_subset, switched));
   t.push_back(row(g, "subset-images", &O::subset_images, "", "images whose projections' variance ranks them (test: as the authors' code)", 0, 0, {"train", "test"}, has_subset, switched));
   t.push_back(row(g, "subset-scope", &O::subset_scope, "", "where only the kept ones are used", 0, 0, {"train_and_test", "test_only"}, has_subset, switched));
-  t.push_back(row(g, "variant", &O::variant, "", "sets the switches below that are not set themselves", 0, 0, {"authors_code", "algorithm_a1", "algorithm_a1_rescaled"}, uses_gfb, lcr, false));
+  t.push_back(row(g, "variant", &O::variant, "", "sets the switches below that are not set themselves", 0, 0, {"authors_code", "algorithm_a1", "algorithm_a1_rescaled"}, uses_gfb, lcr, OptionPart::kControl));
   t.push_back(row(g, "cam-source", &O::cam_source, "", "scalar whose gradient makes the GradCAM target; uniform, shuffled: controls", 0, 0, {"loss", "positive_logit", "uniform", "shuffled"}, fits_cam, fitted));
   t.push_back(row(g, "kl-axis", &O::kl_axis, "", "softmax over all positions, or over each row alone", 0, 0, {"rows", "positions"}, fits_cam, fitted));
   t.push_back(row(g, "tau", &O::tau, "", "temperature of both softmaxes in the KL loss", kSmall, 1000, {}, fits_cam, fitted));
@@ -129,6 +142,21 @@ std::vector<OptionSpec> make_table() {
   g = "Evaluation";
   t.push_back(row(g, "eval-every", &O::eval_every, "epochs", "evaluate the test split after every so many epochs, and after the last", 1, 100000, {}, trains, trained));
   t.push_back(row(g, "eval-mask-norm", &O::eval_mask_norm, "", "min-max normalisation of the mask at test (batch: depends on batch mates, as the authors' code)", 0, 0, {"batch", "image", "none"}, uses_gfb, lcr));
+
+  t.push_back(protocol("protocols", &O::protocols, "", "of retrieval, knn, probe, localisation, projections", ""));
+  t.push_back(protocol("poolings", &O::poolings, "", "of average, bilinear, attention, activation, random_gfb, oracle; empty: all that network and data allow", ""));
+  t.push_back(protocol("checkpoint", &O::checkpoint, "", "last, best_rank1 or epoch-N", ""));
+  t.push_back(protocol("bn-statistics", &O::bn_statistics, "", "of batch norm: as_trained, or recalibrated on clean training images", "", 0, 0, {"as_trained", "recalibrated"}));
+  t.push_back(protocol("random-projections", &O::random_projections, "", "K of the untrained GFB that random_gfb pools by", "", 1, 65536));
+  t.push_back(protocol("knn-neighbours", &O::knn_neighbours, "", "how many training images vote; several numbers give several scores", "knn"));
+  t.push_back(protocol("knn-temperature", &O::knn_temperature, "", "of the votes", "knn", kSmall, 1000));
+  t.push_back(protocol("probe", &O::probe, "", "augmented: fresh random crops and flips every epoch, as the authors; cached: features extracted once, without", "probe", 0, 0, {"augmented", "cached"}));
+  t.push_back(protocol("probe-lr", &O::probe_lr, "", "learning rates of the probe's SGD; several sweep", "probe"));
+  t.push_back(protocol("probe-epochs", &O::probe_epochs, "epochs", "length of the probe; its learning rate falls to a tenth after 60 % and after 80 %", "probe", 1, 10000));
+  t.push_back(protocol("probe-batch-size", &O::probe_batch_size, "images", "of the probe", "probe", 1, 65536));
+  t.push_back(protocol("label-shares", &O::label_shares, "", "shares of the training labels that the probe sees, stratified by class", "probe"));
+  t.push_back(protocol("variance-images", &O::variance_images, "", "images over which the projections' variance is averaged (test: as the authors' code)", "projections", 0, 0, {"train", "test"}));
+  t.push_back(protocol("panel-images", &O::panel_images, "images", "test images on the panel of heat maps, drawn by the seed", "projections", 1, 64));
 
   t.push_back(control("preset", &O::preset, "", "presets/NAME.ini, or the path of an INI file"));
   t.push_back(control("config", &O::config, "FILE", "a further INI file, over the preset"));
@@ -257,6 +285,38 @@ void check_consistency(const Options& o) {
   }
   if (o.test_resize != 0 && o.test_resize < o.image_size)
     fail("test-resize = {} is below image-size = {}: there would be nothing to crop from", o.test_resize, o.image_size);
+}
+
+std::vector<double> parse_numbers(const std::string& name, const std::string& text, double low, double high) {
+  std::vector<double> values;
+  for (const auto& part : split(text, ',')) {
+    const auto value = parse_number(part);
+    if (!value || !(*value >= low && *value <= high)) fail("{} = '{}': '{}' is not a number from {} to {}", name, text, part, format_number(low), format_number(high));
+    if (std::find(values.begin(), values.end(), *value) != values.end()) fail("{} = '{}': {} is named twice", name, text, part);
+    values.push_back(*value);
+  }
+  if (values.empty()) fail("{}: name at least one", name);
+  return values;
+}
+
+std::vector<std::string> parse_names(const std::string& name, const std::string& text, const std::vector<std::string>& choices) {
+  std::vector<std::string> values;
+  for (const auto& part : split(text, ',')) {
+    if (std::find(choices.begin(), choices.end(), part) == choices.end()) fail("{} = '{}': '{}' is not one of {}", name, text, part, join(choices, ", "));
+    if (std::find(values.begin(), values.end(), part) != values.end()) fail("{} = '{}': {} is named twice", name, text, part);
+    values.push_back(part);
+  }
+  return values;
+}
+
+const std::vector<std::string>& protocol_names() {
+  static const std::vector<std::string> names = {"retrieval", "knn", "probe", "localisation", "projections"};
+  return names;
+}
+
+const std::vector<std::string>& pooling_names() {
+  static const std::vector<std::string> names = {"average", "bilinear", "attention", "activation", "random_gfb", "oracle"};
+  return names;
 }
 
 std::vector<std::uint64_t> parse_seeds(const std::string& text) {

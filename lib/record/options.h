@@ -60,6 +60,16 @@ struct Options {
   std::int64_t eval_every = 1;
   std::string eval_mask_norm = "image";
 
+  // Protocols: how a stored run is evaluated; part of an evaluation's hash, not of the run's.
+  std::string protocols = "retrieval", poolings, checkpoint = "last", bn_statistics = "as_trained";
+  std::int64_t random_projections = 32;
+  std::string knn_neighbours = "1,200";
+  double knn_temperature = 0.1;
+  std::string probe = "augmented", probe_lr = "30", label_shares = "1";
+  std::int64_t probe_epochs = 100, probe_batch_size = 256;
+  std::string variance_images = "train";
+  std::int64_t panel_images = 6;
+
   // Control: none of these is part of a run's identity.
   std::string preset = "quick", config, seeds = "0", device = "auto";
   std::int64_t threads = 0, jobs = 1, max_steps = 0;
@@ -68,6 +78,13 @@ struct Options {
   std::string results, runs = "runs", data_dir, pixel_store;
   std::int64_t skip_bad = 0;
   std::string worker_run;
+};
+
+/// What an option decides, and so which hash it goes into.
+enum class OptionPart {
+  kRun,         ///< the training: a run's identity
+  kEvaluation,  ///< how a finished run is evaluated: an evaluation's hash
+  kControl,     ///< where and how fast: none
 };
 
 /// One row of the option table.
@@ -80,7 +97,7 @@ struct OptionSpec {
   const char* meaning;
   double low, high;       ///< inclusive range of a number
   std::vector<std::string> choices;  ///< of a string; empty: any text
-  bool identity;          ///< whether it is part of a run's identity
+  OptionPart part;
   std::function<bool(const Options&)> active;  ///< whether it has any effect under these settings
   std::string active_when;                     ///< the same in words, for --help
 };
@@ -109,6 +126,16 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text);
 
 /// "30,60" as numbers, each at least 1; empty: none. Throws UserError.
 std::vector<std::int64_t> parse_epochs(const std::string& text);
+
+/// "1,0.5" as numbers within [low, high], none twice. Throws UserError naming the option.
+std::vector<double> parse_numbers(const std::string& name, const std::string& text, double low, double high);
+
+/// "retrieval,knn" as names out of `choices`, none twice. Throws UserError naming the option.
+std::vector<std::string> parse_names(const std::string& name, const std::string& text, const std::vector<std::string>& choices);
+
+/// Choices of --protocols and --poolings.
+const std::vector<std::string>& protocol_names();
+const std::vector<std::string>& pooling_names();
 
 /// The pooling that a method is judged by: "attention" for LCR (Weight Average Pooling), "bilinear" for MoCo-Bilinear, "average" for
 /// other networks, "none" for raw pixels.

@@ -14,7 +14,7 @@ std::string canonical_text(const Options& options, const RunInputs& inputs, bool
   Options defaults;
   std::set<std::string> lines;
   for (const auto& spec : option_table()) {
-    if (!spec.identity || !spec.active(options)) continue;
+    if (spec.part != OptionPart::kRun || !spec.active(options)) continue;
     const std::string value = get_option(options, spec);
     if (value != get_option(defaults, spec)) lines.insert(std::string(spec.name) + "=" + value);
   }

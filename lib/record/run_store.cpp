@@ -32,7 +32,7 @@ void RunStore::begin(const RunIdentity& run, const Options& options) const {
   if (error) fail("{}: cannot be made: {}", path.string(), error.message());
   std::string ini = "# The options that make this run, resolved (initial weights and data apart: see identity.txt).\n";
   for (const auto& spec : option_table())
-    if (spec.identity && spec.active(options)) ini += fmt::format("{} = {}\n", spec.name, get_option(options, spec));
+    if (spec.part == OptionPart::kRun && spec.active(options)) ini += fmt::format("{} = {}\n", spec.name, get_option(options, spec));
   write_atomic(path / "config.ini", ini);
   write_atomic(path / "identity.txt", run.text);
 }

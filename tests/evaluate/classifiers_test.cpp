@@ -62,7 +62,7 @@ TEST(LinearProbe, SeparableFeaturesAreLearnedAndShuffledLabelsAreChance) {
   };
   const auto train = noisy(400, "train"), test = noisy(2000, "test");
   const auto probe = [&](const torch::Tensor& labels, std::uint64_t seed) {
-    return linear_probe([&](std::int64_t) { return train; }, labels, test, labels_of(2000, classes), classes, ProbeOptions{.epochs = 20, .milestones = {12, 16}}, seed);
+    return linear_probe(train, labels, test, labels_of(2000, classes), classes, ProbeOptions{.epochs = 20, .milestones = {12, 16}}, seed);
   };
   const ProbeScores good = probe(labels_of(400, classes), 0);
   EXPECT_EQ(good.last_top1, 100);
@@ -81,7 +81,7 @@ TEST(LinearProbe, StepsAreTorchs) {
   const auto train = random_normal({24, 6}, 0, "train"), test = random_normal({50, 6}, 0, "test");
   const auto labels = labels_of(24, classes), test_labels = labels_of(50, classes);
   const ProbeOptions options{.epochs = 3, .batch_size = 10, .lr = 2, .momentum = 0.9, .weight_decay = 0.01, .milestones = {2}};
-  const ProbeScores ours = linear_probe([&](std::int64_t) { return train; }, labels, test, test_labels, classes, options, 5);
+  const ProbeScores ours = linear_probe(train, labels, test, test_labels, classes, options, 5);
   // The same by torch's layers, loss and optimiser.
   auto weight = (random_normal({6, classes}, 5, "linear probe") * 0.01).requires_grad_(true), bias = torch::zeros({classes}).requires_grad_(true);
   torch::optim::SGD sgd({weight, bias}, torch::optim::SGDOptions(2).momentum(0.9).weight_decay(0.01));
@@ -100,9 +100,9 @@ TEST(LinearProbe, StepsAreTorchs) {
 
 TEST(LinearProbe, BadInputIsRefused) {
   const auto features = random_normal({8, 3}, 0, "x"), labels = labels_of(8, 2);
-  expect_user_error([&] { linear_probe([&](std::int64_t) { return features; }, labels, features / 0, labels, 2, {}, 0); }, "NaN");
-  expect_user_error([&] { linear_probe([&](std::int64_t) { return features / 0; }, labels, features, labels, 2, {}, 0); }, "NaN");
-  expect_user_error([&] { linear_probe([&](std::int64_t) { return features * 1e20; }, labels, features, labels, 2, {.epochs = 5, .lr = 1e30}, 0); }, "learning rate");
+  expect_user_error([&] { linear_probe(features, labels, features / 0, labels, 2, {}, 0); }, "NaN");
+  expect_user_error([&] { linear_probe(features / 0, labels, features, labels, 2, {}, 0); }, "NaN");
+  expect_user_error([&] { linear_probe(features * 1e20, labels, features, labels, 2, {.epochs = 5, .lr = 1e30}, 0); }, "learning rate");
 }
 
 TEST(StratifiedShare, TakesTheShareOfEveryClass) {

@@ -7,6 +7,7 @@
 #include "lcr/evaluate/features.h"
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/method/method.h"
+#include "lcr/model/weights.h"
 #include "support/files.h"
 #include "support/networks.h"
 
@@ -63,6 +64,15 @@ TEST(Retrieval, AgreesWithBruteForceForEveryChunk) {
   }
 }
 
+TEST(Retrieval, EqualsThePerQueryProcedure) {
+  const SafetensorsFile golden = read_safetensors(std::filesystem::path(LCR_SOURCE_DIR) / "tests/golden/retrieval.safetensors");
+  const auto scores = leave_one_out_retrieval(read_tensor(golden, "features").to(testing::test_device()), read_tensor(golden, "labels").to(testing::test_device()));
+  const auto expected = read_tensor(golden, "scores");
+  EXPECT_NEAR(scores.rank1, expected[0].item<double>(), 1e-6);
+  EXPECT_NEAR(scores.rank5, expected[1].item<double>(), 1e-6);
+  EXPECT_NEAR(scores.mean_average_precision, expected[2].item<double>(), 1e-6);
+}
+
 TEST(Retrieval, QueriesAgainstAGallery) {
   // Two queries apart from a gallery of four; class 5 is not in it.
   const auto gallery = torch::tensor({{1.0F, 0.0F}, {0.9F, 0.1F}, {0.0F, 1.0F}, {0.1F, 0.9F}}), queries = torch::tensor({{1.0F, 0.05F}, {0.0F, 1.0F}, {1.0F, 1.0F}});
@@ -97,7 +107,8 @@ TEST(Features, PoolingsFollowTheirDefinitions) {
   const auto method = make_method(options, 0);
   method->train();
   method->step(testing::tiny_batch("q"), testing::tiny_batch("k"), 0);  // so that BN statistics are not the initial ones
-  auto features = extract_features(method->encoder(), method->gfb(), data.test, options, torch::kCPU, 1);
+  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr, options, torch::kCPU, 1};
+  auto features = extract_features(network, data.test, test_views(data.test, options), {"average", "attention"});
   ASSERT_EQ(features["average"].sizes(), (std::vector<std::int64_t>{8, 32}));
   EXPECT_TRUE(torch::allclose(features["average"].norm(2, 1), torch::ones(8)));
   EXPECT_TRUE(torch::allclose(features["attention"].norm(2, 1), torch::ones(8)));
@@ -110,7 +121,7 @@ TEST(Features, PoolingsFollowTheirDefinitions) {
   half.labels.resize(4);
   half.pixels.resize(half.pixels.size() / 2);
   half.masks.resize(half.masks.size() / 2);
-  auto alone = extract_features(method->encoder(), method->gfb(), half, options, torch::kCPU, 1);
+  auto alone = extract_features(network, half, test_views(half, options), {"attention"});
   EXPECT_TRUE(torch::allclose(alone["attention"], features["attention"].narrow(0, 0, 4), 1e-4, 1e-5));
 
   const auto pixels = raw_pixel_features(data.test, options, torch::kCPU, 1);

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <set>
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/files.h"
@@ -323,41 +324,107 @@ TEST_F(Programs, SeveralRanksTrainReproduciblyAsARunOfTheirOwn) {
 TEST_F(Programs, StoredRunsAreEvaluatedFurther) {
   write_fashion("data");
   ASSERT_EQ(run(tiny + "--results r --pin-epochs 1").code, 0);
-  std::string lcr, raw;
+  std::string lcr, raw, untrained;
   for (const auto& entry : std::filesystem::directory_iterator(folder / "runs")) {
     const std::string name = entry.path().filename();
     if (name.find("-lcr-") != std::string::npos && name.ends_with("-s0")) lcr = "runs/" + name;
     if (name.find("raw_pixels") != std::string::npos) raw = "runs/" + name;
+    if (name.find("untrained") != std::string::npos && name.ends_with("-s0")) untrained = "runs/" + name;
   }
-  const std::string evaluate = "evaluate --data-dir data --threads 1 --knn-k 1,20 --label-shares 1,0.5 --probe-lr 1,30 --run ";
-  const Outcome outcome = run(evaluate + lcr);
+  const std::string evaluate = "evaluate --data-dir data --threads 1 --knn-neighbours 1,20 --label-shares 1,0.5 --probe-lr 1,30 --probe-epochs 4 --random-projections 3 --panel-images 3 ";
+  const std::string all = evaluate + "--protocols retrieval,knn,probe,projections --run ";
+  const auto record_of = [&](const Outcome& outcome) {
+    const auto written = outcome.out.find("written: ");
+    return written == std::string::npos ? std::string() : outcome.out.substr(written + 9, outcome.out.find('\n', written) - written - 9);
+  };
+  const Outcome outcome = run(all + lcr);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  const auto written = outcome.out.find("written: ");
-  ASSERT_NE(written, std::string::npos);
-  const std::string file = outcome.out.substr(written + 9, outcome.out.find('\n', written) - written - 9);
+  const std::string file = record_of(outcome);
   const auto json = nlohmann::json::parse(read_text(folder / file));
   std::map<std::string, double> values;
-  for (const auto& entry : json["entries"]) values[entry["pooling"].get<std::string>() + "/" + entry["metric"].get<std::string>()] = entry["value"];
-  // Two poolings; retrieval 5, kNN 2 x 2, the probe 2 shares x 2 learning rates x 4.
-  EXPECT_EQ(values.size(), 2U * (5 + 4 + 16));
+  std::map<std::string, int> numbers;
+  for (const auto& entry : json["entries"]) {
+    values[entry["pooling"].get<std::string>() + "/" + entry["metric"].get<std::string>()] = entry["value"];
+    ++numbers[entry["metric"]];
+  }
+  // Four poolings (no object is known, so no oracle): each metric once, kNN for two k, the probe for two shares and two learning rates.
+  EXPECT_EQ(numbers["rank1"], 4);
+  EXPECT_EQ(numbers["knn_top5"], 4 * 2);
+  EXPECT_EQ(numbers["probe_top1_best"], 4 * 4);
+  EXPECT_EQ(numbers["cached_probe_top1"], 0);
+  EXPECT_EQ(numbers["projection_variance"], 8);
+  EXPECT_EQ(numbers["principal_angle"], 4);
+  EXPECT_TRUE(std::filesystem::exists(folder / (file.substr(0, file.size() - 5) + "-projections.png")));
   // The stored network gives the scores that the run recorded.
   for (const auto& row : read_results(folder / "r/c1.csv"))
     if (row[result_column("row")] == "Ours" && row[result_column("seed")] == "0" && row[result_column("selection")] == "last")
       EXPECT_NEAR(values.at(row[result_column("pooling")] + "/" + row[result_column("metric")]), *parse_number(row[result_column("value")]), 1e-9) << row[result_column("metric")];
   const auto labels = read_lines(folder / lcr / "evaluations/labels-0.5.txt");
   EXPECT_EQ(std::count_if(labels.begin(), labels.end(), [](const auto& line) { return !line.empty(); }), 20);
-  EXPECT_EQ(read_text(folder / file), (run(evaluate + lcr), read_text(folder / file)));
-  EXPECT_NE(run(evaluate + lcr + " --checkpoint epoch-1").out, outcome.out);
-
-  expect_refused(evaluate + "runs/absent", "no such run");
-  expect_refused(evaluate + raw, "trains nothing");
-  expect_refused(evaluate + lcr + " --checkpoint epoch-9", "epoch-9");
-  expect_refused(evaluate + lcr + " --protocols magic", "'magic'");
+  // What is in the store is not measured again; measured again, it is the same.
+  const std::string text = read_text(folder / file);
+  EXPECT_NE(run(all + lcr).err.find("found in the store"), std::string::npos);
+  std::filesystem::remove(folder / file);
+  EXPECT_EQ((run(all + lcr), read_text(folder / file)), text);
+  // Other protocols, other records: a checkpoint, batch norm, one's own mask normalisation, features extracted once.
+  const std::string retrieval = evaluate + "--run " + lcr;
+  const Outcome plain = run(retrieval);
+  for (const char* other : {" --checkpoint epoch-1", " --bn-statistics recalibrated", " --eval-mask-norm none", " --poolings average"}) {
+    const Outcome changed = run(retrieval + other);
+    EXPECT_EQ(changed.code, 0) << changed.err;
+    EXPECT_NE(record_of(changed), record_of(plain)) << other;
+    EXPECT_NE(changed.out.substr(0, changed.out.find("written")), plain.out.substr(0, plain.out.find("written"))) << other;
+  }
+  EXPECT_NE(run(retrieval + " --protocols probe --probe cached").out.find("cached_probe_top1"), std::string::npos);
+  // A control without training, and one without a network.
+  EXPECT_EQ(run(evaluate + "--protocols retrieval,knn,probe --run " + untrained).code, 0);
+  EXPECT_EQ(run(evaluate + "--protocols retrieval,knn,probe --probe cached --run " + raw).code, 0);
+  expect_refused(evaluate + "--protocols probe --run " + raw, "no network");
+  expect_refused(evaluate + "--protocols projections --run " + untrained, "no GFB");
+  expect_refused(evaluate + "--checkpoint epoch-1 --run " + untrained, "trains nothing");
+  expect_refused(evaluate + "--protocols localisation --run " + lcr, "neither masks nor boxes");
+  expect_refused(evaluate + "--poolings oracle --run " + lcr, "'oracle'");
+  expect_refused(evaluate + "--run runs/absent", "no such run");
+  expect_refused(retrieval + " --checkpoint epoch-9", "epoch-9");
+  expect_refused(retrieval + " --protocols magic", "'magic'");
+  expect_refused(retrieval + " --protocols knn,knn", "twice");
+  expect_refused(retrieval + " --poolings sum", "'sum'");
   expect_refused("evaluate --protocols knn", "--run");
-  expect_refused("evaluate --data-dir data --threads 1 --knn-k 400 --run " + lcr, "k = 400");
-  expect_refused("evaluate --data-dir data --label-shares 2 --run " + lcr, "'2'");
+  expect_refused("evaluate --data-dir data --threads 1 --protocols knn --knn-neighbours 400 --run " + lcr, "k = 400");
+  expect_refused("evaluate --data-dir data --protocols knn --knn-neighbours 1.5 --run " + lcr, "whole number");
+  expect_refused("evaluate --data-dir data --protocols probe --label-shares 2 --run " + lcr, "'2'");
+  write_bytes(folder / record_of(plain), std::string("{"));
+  expect_refused(retrieval, "damaged record");
   write_fashion("data", 3, 8);  // one label is another
-  expect_refused(evaluate + lcr, "'data=");
+  expect_refused(evaluate + "--run " + lcr, "'data=");
+}
+
+TEST_F(Programs, LocalisationOfAStoredRun) {
+  const Outcome trained = run("cifar100_baseline --dataset synthbirds --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 4 --limit-train 0 --limit-test 0 --width 4 --image-size 24 --batch-size 8 "
+                              "--queue-size 16 --epochs 1 --jobs 1 --threads 1 --seeds 0");
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  std::map<std::string, std::set<std::string>> sources;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "runs")) {
+    const std::string name = entry.path().filename();
+    if (name.find("raw_pixels") != std::string::npos) continue;
+    const Outcome outcome = run("evaluate --threads 1 --protocols retrieval,localisation --run runs/" + name);
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    for (const auto& file : std::filesystem::directory_iterator(entry.path() / "evaluations")) {
+      const auto record = nlohmann::json::parse(read_text(file.path()));
+      for (const auto& number : record["entries"]) sources[name.substr(11, name.find('-', 11) - 11)].insert(number["pooling"].get<std::string>() + "/" + number["metric"].get<std::string>());
+    }
+  }
+  for (const auto& [method, found] : sources) {
+    SCOPED_TRACE(method);
+    EXPECT_TRUE(found.contains("oracle/rank1"));
+    EXPECT_TRUE(found.contains("activation/rank1"));
+    EXPECT_TRUE(found.contains("random_gfb/pointing_game"));
+    EXPECT_TRUE(found.contains("activation_norm/iou"));
+    EXPECT_TRUE(found.contains("uniform/object_area"));
+    EXPECT_EQ(found.contains("attention/mass_inside"), method == "lcr");
+    EXPECT_EQ(found.contains("gradcam_loss/pointing_game"), method != "untrained");
+  }
+  EXPECT_EQ(sources.size(), 3U);
 }
 
 TEST_F(Programs, MaxStepsRecordsNothing) {

@@ -78,8 +78,10 @@ TEST(TrainingState, AStoredStateEvaluatesAsTheTrainedOne) {
   trained.method().gfb()->select({1});
   trained.save(folder / "state", "id", 1);
   stored.load(folder / "state", "id");
-  auto a = extract_features(trained.method().encoder(), trained.method().gfb(), images, options, torch::kCPU, 1);
-  auto b = extract_features(stored.method().encoder(), stored.method().gfb(), images, options, torch::kCPU, 1);
+  const auto features = [&](Trainer& trainer) {
+    return extract_features({trainer.method().encoder(), trainer.method().gfb(), nullptr, options, torch::kCPU, 1}, images, test_views(images, options), {"average", "attention"});
+  };
+  auto a = features(trained), b = features(stored);
   for (const char* pooling : {"average", "attention"}) EXPECT_TRUE(a[pooling].equal(b[pooling])) << pooling;
 }
 

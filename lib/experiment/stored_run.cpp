@@ -1,0 +1,44 @@
+#include "lcr/experiment/stored_run.h"
+
+#include <algorithm>
+
+#include "lcr/base/error.h"
+#include "lcr/base/files.h"
+#include "lcr/base/text.h"
+#include "lcr/experiment/run.h"
+
+namespace lcr {
+namespace fs = std::filesystem;
+
+Options read_run_options(const fs::path& run, const Options& control) {
+  if (!fs::is_directory(run)) fail("{}: no such run", run.string());
+  Options options = control;
+  const fs::path path = run / "config.ini";
+  for (const auto& line : read_lines(path)) {
+    if (line.empty() || line.front() == '#') continue;
+    const auto equals = line.find(" = ");
+    if (equals == std::string::npos) fail("{}: '{}' is no 'name = value'", path.string(), line);
+    set_option(options, line.substr(0, equals), line.substr(equals + 3), path.string());
+  }
+  resolve_variant(options);  // switches without effect on this run are not in the file
+  return options;
+}
+
+RunIdentity check_run_identity(const fs::path& run, const Options& options, const Dataset& data) {
+  const std::string text = read_text(run / "identity.txt");
+  RunInputs inputs;
+  for (const auto& line : split(text, '\n')) {
+    if (line.starts_with("seed=")) inputs.seed = static_cast<std::uint64_t>(parse_integer(line.substr(5)).value_or(0));
+    if (line.starts_with("init=")) inputs.init_sha256 = line.substr(5);
+  }
+  inputs.data_fingerprint = data_fingerprint(options, fingerprint(data.train), fingerprint(data.test));
+  RunIdentity identity = identify_run(options, inputs);
+  if (identity.text == text) return identity;
+  const auto now = split(identity.text, '\n');
+  for (const auto& line : split(text, '\n'))
+    if (std::find(now.begin(), now.end(), line) == now.end())
+      fail("{}: this run has '{}', which the data or this program no longer give: it cannot be evaluated beside them", run.string(), line);
+  fail("{}: identity.txt lacks settings that the run has; the record is damaged", run.string());
+}
+
+}  // namespace lcr
