@@ -3,6 +3,8 @@ PRESET  ?= quick
 SEEDS   ?=
 DEVICE  ?=
 DATA    ?=
+INIT    ?=
+OPTIONS ?=
 TORCH   ?= debian
 BUILD   ?= $(if $(filter pip,$(TORCH)),build-pip,build)
 JOBS    ?= $(shell nproc)
@@ -12,14 +14,17 @@ MAKEFLAGS += --no-print-directory
 # Threads that wait give the core to others; must be set before the OpenMP library loads.
 export OMP_WAIT_POLICY = passive
 
-OPTIONS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir "$(DATA)")
+ARGUMENTS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir "$(DATA)") $(if $(INIT),--init "$(INIT)") $(OPTIONS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu build test bench fuzz reproduce table-c1 clean
+TABLES = table-main table-c1 table-e1 table-f1 table-g1 table-x1
+FIGURES = figure-b1 figure-b2 figure-d1
+.PHONY: help setup setup-gpu build test bench fuzz reproduce report $(TABLES) $(FIGURES) clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: PRESET=quick|cifar100|paper (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR, TORCH=debian|pip"
+	@echo "  Variables: PRESET=quick|full|cifar100|cub|paper (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR, INIT=FILE, TORCH=debian|pip"
+	@echo "  OPTIONS=... passes any further option of the programs, for example OPTIONS='--rows LCR --limit-train 500'"
 
 setup: ## install the Debian packages that are missing
 	@ci/setup.sh
@@ -41,11 +46,36 @@ bench: build ## speed of training steps and of the data pipeline (benchmarks/REA
 fuzz: setup ## fuzz the readers of images and lists, SECONDS (600) each; needs clang and its runtime (Debian: clang-14, libclang-rt-14-dev)
 	@tests/fuzz/fuzz.sh $(or $(SECONDS),600)
 
-reproduce: table-c1 ## set up, build, reproduce every table that is in the suite (PRESET=quick: minutes on a CPU)
+reproduce: build ## set up, build, reproduce all tables and figures, and report.html (PRESET=quick: 15 minutes on two cores)
+	@$(BUILD)/bin/reproduce $(ARGUMENTS)
+	@$(BUILD)/bin/lcr-plot report --results results/$(PRESET)
 
-table-c1: build ## Table C1: MoCo v2 and LCR on CIFAR-100
-	@$(BUILD)/bin/cifar100_baseline $(OPTIONS)
-	@$(BUILD)/bin/lcr-plot table c1 --results results/$(PRESET)
+report: build ## tables, figures and report.html of whatever results there are
+	@$(BUILD)/bin/lcr-plot report --results results/$(PRESET)
+
+table-main: PROGRAM = main_results
+table-main: build ## main results: retrieval and linear probing
+table-c1: PROGRAM = cifar100_baseline
+table-c1: build ## Table C1: MoCo v2 and LCR on a non-fine-grained data set
+table-e1: PROGRAM = gfb_structure
+table-e1: build ## Table E1: structure of the GFB
+table-f1: PROGRAM = loss_weights
+table-f1: build ## Table F1: weights of the losses
+table-g1: PROGRAM = embedding_dim
+table-g1: build ## Table G1: embedding dimension
+table-x1: PROGRAM = attribution
+table-x1: build ## Table X1, beyond the paper: where the gain comes from
+figure-b1: PROGRAM = projection_maps
+figure-b1: build ## Figure B1: heat maps of the projections
+figure-b2: PROGRAM = projection_selection
+figure-b2: build ## Figure B2: selection of projections
+figure-d1: PROGRAM = k_sweep
+figure-d1: build ## Figure D1: the number of projections
+
+# table-x1 runs the experiment's program, then draws its table; figure-d1 likewise.
+$(TABLES) $(FIGURES):
+	@$(BUILD)/bin/$(PROGRAM) $(ARGUMENTS)
+	@$(BUILD)/bin/lcr-plot $(subst -, ,$@) --results results/$(PRESET)
 
 clean: ## remove the build (runs/ and results/ stay)
 	rm -rf $(BUILD) $(BUILD)-configure.log

@@ -2,14 +2,16 @@
 // untrained network retrieve well, so a number without them beside it would mislead.
 #include "lcr/experiment/experiment.h"
 
-int main(int argc, char** argv) {
-  return lcr::run_experiment(argc, argv,
-                             {.id = "c1",
-                              .program = "cifar100_baseline",
-                              .title = "Table C1: MoCo v2 and LCR on a non-fine-grained data set",
-                              .paper_dataset = "cifar100",
-                              .rows = {{"Raw pixels", {{"method", "raw_pixels"}}},
-                                       {"Untrained network", {{"method", "untrained"}}},
-                                       {"MoCo v2", {{"method", "moco_v2"}}},
-                                       {"Ours", {{"method", "lcr"}}}}});
-}
+namespace {
+
+const lcr::RegisteredExperiment experiment({.id = "c1",
+                                            .title = "Table C1: MoCo v2 and LCR on a non-fine-grained data set",
+                                            .paper_dataset = "cifar100",
+                                            .rows = [](const lcr::Options&) -> std::vector<lcr::ExperimentRow> {
+                                              return {{"Raw pixels", {{"method", "raw_pixels"}}},
+                                                      {"Untrained network", {{"method", "untrained"}}},
+                                                      {"MoCo v2", {{"method", "moco_v2"}}},
+                                                      {"Ours", {{"method", "lcr"}}}};
+                                            }});
+
+}  // namespace

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "lcr/base/csv.h"
 #include "lcr/base/statistics.h"
 #include "lcr/base/text.h"
@@ -17,11 +19,19 @@ std::string ours_text(const TableCell& cell, const char* plus_minus) {
 
 std::string paper_text(const TableCell& cell) { return cell.paper ? fmt::format("{:.2f}", *cell.paper) : ""; }
 
-std::string difference_text(const Table& table, const TableCell& cell) {
-  return table.comparable && cell.paper && !cell.ours.empty() ? fmt::format("{:+.2f}", mean(cell.ours) - *cell.paper) : "";
+std::string difference_text(const TableBlock& block, const TableCell& cell) {
+  return block.comparable() && cell.paper && !cell.ours.empty() ? fmt::format("{:+.2f}", mean(cell.ours) - *cell.paper) : "";
 }
 
-std::size_t seeds(const TableRow& row) { return row.cells.empty() ? 0 : row.cells.front().ours.size(); }
+std::size_t seeds(const TableRow& row) {
+  std::size_t most = 0;
+  for (const auto& cell : row.cells) most = std::max(most, cell.ours.size());
+  return most;
+}
+
+bool names_pooling(const TableBlock& block) {
+  return std::any_of(block.rows.begin(), block.rows.end(), [](const TableRow& row) { return !row.pooling.empty(); });
+}
 
 std::string escape_latex(const std::string& text) {
   std::string out;
@@ -32,49 +42,65 @@ std::string escape_latex(const std::string& text) {
   return out;
 }
 
+/// The block as lines of cells, its heading first; whether a column holds text.
+std::vector<std::vector<std::string>> lines_of(const TableBlock& block, const char* plus_minus) {
+  std::vector<std::vector<std::string>> lines = {{"", "n"}};
+  if (names_pooling(block)) lines[0].emplace_back("pooling");
+  for (const auto& heading : block.headings) {
+    lines[0].push_back(block.published() ? heading + " ours" : heading);
+    if (block.published()) lines[0].emplace_back("paper");
+    if (block.published() && block.comparable()) lines[0].emplace_back("difference");
+  }
+  for (const auto& row : block.rows) {
+    std::vector<std::string> line = {row.name, std::to_string(seeds(row))};
+    if (names_pooling(block)) line.push_back(row.pooling);
+    for (const auto& cell : row.cells) {
+      line.push_back(ours_text(cell, plus_minus));
+      if (block.published()) line.push_back(paper_text(cell));
+      if (block.published() && block.comparable()) line.push_back(difference_text(block, cell));
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+bool is_text(const TableBlock& block, std::size_t column) { return column == 0 || (column == 2 && names_pooling(block)); }
+
 }  // namespace
 
+bool TableBlock::published() const {
+  for (const auto& row : rows)
+    for (const auto& cell : row.cells)
+      if (cell.paper) return true;
+  return false;
+}
+
 std::string to_markdown(const Table& table) {
-  // Columns are padded, so that the same text reads well on a terminal.
-  std::vector<std::vector<std::string>> lines = {{"", "n", "pooling"}};
-  for (const auto& metric : table.metrics) {
-    lines[0].insert(lines[0].end(), {metric + " ours", "paper"});
-    if (table.comparable) lines[0].push_back("difference");
-  }
-  std::vector<std::size_t> block_starts;
-  for (const auto& block : table.blocks) {
-    block_starts.push_back(lines.size());
-    for (const auto& row : block.rows) {
-      std::vector<std::string> line = {row.name, std::to_string(seeds(row)), row.pooling};
-      for (const auto& cell : row.cells) {
-        line.insert(line.end(), {ours_text(cell, "±"), paper_text(cell)});
-        if (table.comparable) line.push_back(difference_text(table, cell));
-      }
-      lines.push_back(std::move(line));
-    }
-  }
-  std::vector<std::size_t> widths(lines[0].size(), 3);
   const auto width = [](const std::string& text) {
     std::size_t count = 0;
     for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // UTF-8 continuation bytes take no room
     return count;
   };
-  for (const auto& line : lines)
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width(line[i]));
-  const auto print = [&](const std::vector<std::string>& line) {
-    std::string out = "|";
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      const std::string pad(widths[i] - width(line[i]), ' ');
-      out += i == 0 || i == 2 ? " " + line[i] + pad + " |" : " " + pad + line[i] + " |";
-    }
-    return out + "\n";
-  };
   std::string out = "## " + table.title + "\n";
-  for (std::size_t b = 0; b < table.blocks.size(); ++b) {
-    out += "\n" + table.blocks[b].title + "\n\n" + print(lines[0]) + "|";
-    for (std::size_t i = 0; i < widths.size(); ++i) out += i == 0 || i == 2 ? std::string(widths[i] + 2, '-') + "|" : std::string(widths[i] + 1, '-') + ":|";
-    out += "\n";
-    for (std::size_t r = 0; r < table.blocks[b].rows.size(); ++r) out += print(lines[block_starts[b] + r]);
+  for (const auto& block : table.blocks) {
+    // Columns are padded, so that the same text reads well on a terminal.
+    const auto lines = lines_of(block, "±");
+    std::vector<std::size_t> widths(lines[0].size(), 3);
+    for (const auto& line : lines)
+      for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width(line[i]));
+    out += "\n" + block.title + "\n\n";
+    for (std::size_t l = 0; l < lines.size(); ++l) {
+      out += "|";
+      for (std::size_t i = 0; i < widths.size(); ++i) {
+        const std::string pad(widths[i] - width(lines[l][i]), ' ');
+        out += is_text(block, i) ? " " + lines[l][i] + pad + " |" : " " + pad + lines[l][i] + " |";
+      }
+      out += "\n";
+      if (l > 0) continue;
+      out += "|";
+      for (std::size_t i = 0; i < widths.size(); ++i) out += is_text(block, i) ? std::string(widths[i] + 2, '-') + "|" : std::string(widths[i] + 1, '-') + ":|";
+      out += "\n";
+    }
   }
   out += "\n";
   for (const auto& note : table.notes) out += "- " + note + "\n";
@@ -82,27 +108,22 @@ std::string to_markdown(const Table& table) {
 }
 
 std::string to_latex(const Table& table) {
-  const std::string columns = table.comparable ? "rrr" : "rr";
-  std::string out = "% " + table.title + "\n\\begin{tabular}{lrl";
-  for (std::size_t i = 0; i < table.metrics.size(); ++i) out += columns;
-  out += "}\n\\hline\n & $n$ & pooling";
-  for (const auto& metric : table.metrics) out += " & " + escape_latex(metric) + " ours & paper" + (table.comparable ? " & diff." : "");
-  out += " \\\\\n\\hline\n";
+  std::string out = "% " + table.title + " (needs the package booktabs)\n";
   for (const auto& block : table.blocks) {
-    out += fmt::format("\\multicolumn{{{}}}{{l}}{{\\emph{{{}}}}} \\\\\n", 3 + table.metrics.size() * columns.size(), escape_latex(block.title));
-    for (const auto& row : block.rows) {
-      out += fmt::format("{} & {} & {}", escape_latex(row.name), seeds(row), row.pooling);
-      for (const auto& cell : row.cells) {
-        out += " & $" + ours_text(cell, "\\pm") + "$ & " + paper_text(cell);
-        if (table.comparable) out += " & " + difference_text(table, cell);
+    const auto lines = lines_of(block, "\\pm");
+    out += "\n% " + block.title + "\n\\begin{tabular}{";
+    for (std::size_t i = 0; i < lines[0].size(); ++i) out += is_text(block, i) ? 'l' : 'r';
+    out += "}\n\\toprule\n";
+    for (std::size_t l = 0; l < lines.size(); ++l) {
+      for (std::size_t i = 0; i < lines[l].size(); ++i) {
+        const std::string& text = lines[l][i];
+        out += (i > 0 ? " & " : "") + (text.find("\\pm") != std::string::npos ? "$" + text + "$" : escape_latex(text));
       }
-      out += " \\\\\n";
+      out += l == 0 ? " \\\\\n\\midrule\n" : " \\\\\n";
     }
-    out += "\\hline\n";
+    out += "\\bottomrule\n\\end{tabular}\n";
+    if (!block.comparable() && block.published()) out += fmt::format("% Ours: {}, standing in for the paper's {}.\n", block.dataset, block.paper_dataset);
   }
-  if (!table.comparable)
-    out += fmt::format("\\multicolumn{{{}}}{{l}}{{Ours: {}, standing in for the paper's {}.}} \\\\\n", 3 + table.metrics.size() * columns.size(), escape_latex(table.dataset), escape_latex(table.paper_dataset));
-  out += "\\end{tabular}\n";
   for (const auto& note : table.notes) out += "% " + note + "\n";
   return out;
 }
@@ -114,10 +135,33 @@ std::string to_csv(const Table& table) {
     for (const auto& row : block.rows)
       for (std::size_t i = 0; i < row.cells.size(); ++i) {
         const auto& cell = row.cells[i];
-        out += csv_line({table.dataset, table.paper_dataset, block.title, row.name, row.pooling, table.metrics[i], std::to_string(cell.ours.size()), number(mean(cell.ours)), number(standard_deviation(cell.ours)),
-                         cell.paper ? format_number(*cell.paper) : "", table.comparable && cell.paper && !cell.ours.empty() ? number(mean(cell.ours) - *cell.paper) : ""});
+        out += csv_line({block.dataset, block.paper_dataset, block.title, row.name, row.pooling, block.headings[i], std::to_string(cell.ours.size()), number(mean(cell.ours)), number(standard_deviation(cell.ours)),
+                         cell.paper ? format_number(*cell.paper) : "", block.comparable() && cell.paper && !cell.ours.empty() ? number(mean(cell.ours) - *cell.paper) : ""});
       }
   return out;
+}
+
+std::string escape_html(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&quot;" : std::string(1, c);
+  return out;
+}
+
+std::string to_html(const Table& table) {
+  std::string out;
+  for (const auto& block : table.blocks) {
+    const auto lines = lines_of(block, "±");
+    out += "<p class=\"block\">" + escape_html(block.title) + "</p>\n<div class=\"scroll\"><table>\n";
+    for (std::size_t l = 0; l < lines.size(); ++l) {
+      out += "<tr>";
+      for (std::size_t i = 0; i < lines[l].size(); ++i) out += fmt::format("<{0}{1}>{2}</{0}>", l == 0 ? "th" : "td", is_text(block, i) ? " class=\"text\"" : "", escape_html(lines[l][i]));
+      out += "</tr>\n";
+    }
+    out += "</table></div>\n";
+  }
+  out += "<ul>";
+  for (const auto& note : table.notes) out += "<li>" + escape_html(note) + "</li>";
+  return out + "</ul>\n";
 }
 
 }  // namespace lcr

@@ -23,4 +23,8 @@ inline double standard_deviation(std::span<const double> values) {
   return std::sqrt(sum / static_cast<double>(values.size() - 1));
 }
 
+/// p-value of Welch's one-sided t-test that the mean of `a` exceeds that of `b` by more than `margin`. Needs two values on each side (else NaN).
+/// Where neither side varies, it is 0, 1 or, of equal means, 0.5.
+double welch_p_greater(std::span<const double> a, std::span<const double> b, double margin = 0);
+
 }  // namespace lcr

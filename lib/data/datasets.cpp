@@ -139,6 +139,7 @@ Dataset load_all(const Options& options, int threads) {
                              .size = options.image_size,
                              .first_class = 0,
                              .threads = threads});
+  if (options.dataset == "synthbirds-standin") return make_synth_birds_standin(options.image_size, options.synthbirds_train, threads);
   const DatasetDescriptor descriptor = descriptor_of(options.dataset);
   Dataset data = options.dataset == "fashion-mnist" ? load_fashion_mnist(descriptor, options) : load_cifar(descriptor, options);
   check_counts(descriptor, data.train.class_count, data.train.count(), data.test.count(), data_directory(options) / descriptor.directory);

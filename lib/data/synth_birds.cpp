@@ -17,11 +17,15 @@ namespace {
 constexpr double kPi = std::numbers::pi;
 constexpr std::uint64_t kDataSeed = 20230618;  // the data set is one fixed set, like a downloaded one
 
-struct Colour {
+constexpr std::uint32_t kThings = 40;           // kinds of distractors
+constexpr std::uint32_t kStandinSpecies = 500;  // the first of the stand-in's
+constexpr std::int64_t kStandinBirds = 40;
+
+struct Rgb {
   double r, g, b;
 };
 
-Colour hsv(double h, double s, double v) {
+Rgb hsv(double h, double s, double v) {
   h = (h - std::floor(h)) * 6;
   s = std::clamp(s, 0.0, 1.0);
   v = std::clamp(v, 0.0, 1.0);
@@ -54,7 +58,7 @@ class Canvas {
 };
 
 // Shapes, filled with the current colour.
-void set(cairo_t* c, Colour colour) { cairo_set_source_rgb(c, colour.r, colour.g, colour.b); }
+void set(cairo_t* c, Rgb colour) { cairo_set_source_rgb(c, colour.r, colour.g, colour.b); }
 void ellipse(cairo_t* c, double x0, double y0, double x1, double y1) {
   cairo_save(c);
   cairo_translate(c, (x0 + x1) / 2, (y0 + y1) / 2);
@@ -87,7 +91,7 @@ struct Species {
   double body_hue, body_saturation, body_value, head_hue, head_saturation, head_value, wing_hue, belly_value, beak, tail;
   unsigned wing_pattern, bars;
   bool crest;
-  Colour beak_colour;
+  Rgb beak_colour;
 };
 
 Species make_species(std::uint32_t index) {
@@ -115,13 +119,13 @@ Species make_species(std::uint32_t index) {
 void draw_bird(cairo_t* image, cairo_t* mask, const Species& s, CounterRng& rng) {
   const auto jitter = [&](double sd) { return sd * rng.normal(); };
   const double light = rng.uniform(.85, 1.15), length = .26 * (1 + jitter(.06)), height = .15 * (1 + jitter(.08));
-  const Colour body = hsv(s.body_hue + jitter(.01), s.body_saturation, s.body_value * light);
-  const Colour head = hsv(s.head_hue + jitter(.01), s.head_saturation, s.head_value * light);
-  const Colour wing = hsv(s.wing_hue + jitter(.01), .6, .7 * light), belly = hsv(s.body_hue, .15, s.belly_value * light);
+  const Rgb body = hsv(s.body_hue + jitter(.01), s.body_saturation, s.body_value * light);
+  const Rgb head = hsv(s.head_hue + jitter(.01), s.head_saturation, s.head_value * light);
+  const Rgb wing = hsv(s.wing_hue + jitter(.01), .6, .7 * light), belly = hsv(s.body_hue, .15, s.belly_value * light);
   const double tail_low = jitter(.018), tail_high = jitter(.018), beak_tip = jitter(.012), foot_left = jitter(.012), foot_right = jitter(.012);
   const double cx = .5, cy = .55, hx = cx + length * .85, hy = cy - height, r = .085;
   for (cairo_t* c : {image, mask}) {
-    const auto colour = [&](Colour value) { c == mask ? set(c, {1, 1, 1}) : set(c, value); };
+    const auto colour = [&](Rgb value) { c == mask ? set(c, {1, 1, 1}) : set(c, value); };
     colour({.24, .16, .16});
     line(c, cx - length * .1, cy + height * .9, cx - length * .1 + foot_left, cy + height * 1.7, .017);
     line(c, cx + length * .15, cy + height * .9, cx + length * .15 + foot_right, cy + height * 1.7, .017);
@@ -161,10 +165,10 @@ void draw_bird(cairo_t* image, cairo_t* mask, const Species& s, CounterRng& rng)
 void draw_thing(cairo_t* c, std::uint32_t kind, CounterRng& rng) {
   CounterRng traits(RngKey(kDataSeed, "synthbirds/things"), kind);
   const double hue = traits.uniform(), saturation = traits.uniform(.3, .9), value = traits.uniform(.3, .95);
-  const Colour second = hsv(traits.uniform(), traits.uniform(.3, .9), traits.uniform(.3, .95));
+  const Rgb second = hsv(traits.uniform(), traits.uniform(.3, .9), traits.uniform(.3, .95));
   const unsigned corners = 4 + traits.below(5), pattern = traits.below(4), count = 2 + traits.below(3);
   const double k = traits.uniform(.35, .75);
-  const Colour first = hsv(hue + .01 * rng.normal(), saturation, value * rng.uniform(.9, 1.1));
+  const Rgb first = hsv(hue + .01 * rng.normal(), saturation, value * rng.uniform(.9, 1.1));
   const double m = .5, r = .4 * (1 + .05 * rng.normal());
   set(c, first);
   switch (kind % 6) {
@@ -279,7 +283,7 @@ void draw_scene(const Species& species, int size, CounterRng rng, std::uint8_t* 
   for (unsigned things = 1 + rng.below(2); things > 0; --things) {
     const double opposite = angle + kPi + rng.uniform(-.9, .9), scale = rng.uniform(.45, .75);
     place({image.get()}, size, .5 + .3 * std::cos(opposite), .5 + .3 * std::sin(opposite), scale, rng);
-    draw_thing(image.get(), rng.below(40), rng);
+    draw_thing(image.get(), rng.below(kThings), rng);
   }
   place({image.get(), mask.get()}, size, .5 + .22 * std::cos(angle), .5 + .22 * std::sin(angle), rng.uniform(.7, 1.1), rng);
   draw_bird(image.get(), mask.get(), species, rng);
@@ -295,6 +299,40 @@ void draw_scene(const Species& species, int size, CounterRng rng, std::uint8_t* 
       for (int channel = 0; channel < 3; ++channel) *rgb++ = pixel[2 - channel];
       *mask_out++ = mask.pixel(x, y)[3];
     }
+}
+
+/// The background and one object: a bird of the species, or a distractor.
+void draw_portrait(bool bird, std::uint32_t which, int size, CounterRng rng, std::uint8_t* rgb) {
+  Canvas image(size), mask(size);
+  draw_background(image, size, rng);
+  const double x = rng.uniform(.3, .7), y = rng.uniform(.3, .7), scale = bird ? rng.uniform(.7, 1.1) : rng.uniform(.6, 1);
+  place({image.get(), mask.get()}, size, x, y, scale, rng);
+  if (bird)
+    draw_bird(image.get(), mask.get(), make_species(which), rng);
+  else
+    draw_thing(image.get(), which, rng);
+  for (int row = 0; row < size; ++row)
+    for (int column = 0; column < size; ++column) {
+      const std::uint8_t* pixel = image.pixel(column, row);
+      for (int channel = 0; channel < 3; ++channel) *rgb++ = pixel[2 - channel];
+    }
+}
+
+ImageSet draw_standin_split(std::int64_t size, std::int64_t per_class, const char* split, int threads) {
+  ImageSet set;
+  set.height = set.width = size;
+  set.class_count = kStandinBirds + kThings;
+  const std::int64_t count = set.class_count * per_class, area = size * size;
+  set.pixels.resize(static_cast<std::size_t>(count * area * 3));
+  for (std::int64_t i = 0; i < count; ++i) set.labels.push_back(static_cast<std::int32_t>(i / per_class));
+  const RngKey key(kDataSeed, split);
+  parallel_for(count, threads, [&](std::int64_t i) {
+    const auto label = static_cast<std::uint32_t>(i / per_class);
+    const bool bird = label < kStandinBirds;
+    draw_portrait(bird, bird ? kStandinSpecies + label : label - static_cast<std::uint32_t>(kStandinBirds), static_cast<int>(size),
+                  CounterRng(key, label, static_cast<std::uint32_t>(i % per_class)), set.pixels.data() + i * area * 3);
+  });
+  return set;
 }
 
 ImageSet draw_split(const SynthBirdsSettings& settings, std::int64_t per_class, const char* split) {
@@ -319,6 +357,11 @@ ImageSet draw_split(const SynthBirdsSettings& settings, std::int64_t per_class, 
 Dataset make_synth_birds(const SynthBirdsSettings& settings) {
   return {"synthbirds", "SynthBirds", draw_split(settings, settings.train_per_class, "synthbirds/train"),
           draw_split(settings, settings.test_per_class, "synthbirds/test")};
+}
+
+Dataset make_synth_birds_standin(std::int64_t size, std::int64_t per_class, int threads) {
+  return {"synthbirds-standin", "SynthBirds stand-in (disjoint species and distractors)", draw_standin_split(size, per_class, "synthbirds-standin/train", threads),
+          draw_standin_split(size, std::max<std::int64_t>(2, per_class / 3), "synthbirds-standin/test", threads)};
 }
 
 }  // namespace lcr

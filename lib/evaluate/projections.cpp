@@ -29,7 +29,7 @@ std::vector<std::int64_t> choose_projections(const torch::Tensor& variance, cons
   } else {
     check_internal(options.subset == "random", "unknown projection subset");
     const std::int64_t others = variance.numel() - options.subset_size;
-    const auto draw = random_permutation(CounterRng(RngKey(seed, "projection subset")), others);
+    const auto draw = random_permutation(CounterRng(RngKey(seed, "projection subset"), static_cast<std::uint32_t>(options.subset_seed)), others);
     for (std::int64_t i = 0; i < options.subset_size; ++i) chosen.push_back(ranked[static_cast<std::size_t>(options.subset_size + draw[static_cast<std::size_t>(i)])]);
   }
   std::sort(chosen.begin(), chosen.end());

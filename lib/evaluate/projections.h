@@ -19,7 +19,7 @@ torch::Tensor projection_variance(const EvaluatedNetwork& network, const ImageSe
 std::vector<std::int64_t> rank_projections(const torch::Tensor& variance);
 
 /// The projections that options.subset keeps, given their variances: "top_variance", the subset_size highest; "random", subset_size
-/// drawn by the seed from those that are not among the subset_size highest. Sorted.
+/// drawn by the seed and subset_seed from those that are not among the subset_size highest. Sorted.
 std::vector<std::int64_t> choose_projections(const torch::Tensor& variance, const Options& options, std::uint64_t seed);
 
 }  // namespace lcr

@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <functional>
 #include <limits>
 #include <unordered_map>
 
@@ -30,17 +29,37 @@ QueryResult rank_query(const float* similarity, std::int64_t count, const std::v
   if (hits.empty()) return {};
   const auto before = [&](std::int64_t a, std::int64_t b) { return similarity[a] != similarity[b] ? similarity[a] > similarity[b] : a < b; };
   std::sort(hits.begin(), hits.end(), before);
-  std::vector<float> values;
-  for (const auto hit : hits) values.push_back(similarity[hit]);
+  // Their similarities, padded to one less than a power of two: a search without branches, for many images at once.
+  std::size_t slots = 1;
+  while (slots <= hits.size()) slots *= 2;
+  std::vector<float> values(slots - 1, -std::numeric_limits<float>::infinity());
+  for (std::size_t h = 0; h < hits.size(); ++h) values[h] = similarity[hits[h]];
+  const float lowest = values[hits.size() - 1];
   // passed[h]: images ranked after hit h - 1 and before hit h.
-  std::vector<std::int64_t> passed(hits.size() + 1);
-  for (std::int64_t j = 0; j < count; ++j) {
+  std::vector<std::int64_t> passed(slots);
+  const auto count_one = [&](std::int64_t j, std::size_t place) {
     const float value = similarity[j];
-    if (j == self || value < values.back()) continue;  // of good features, most images come after the last hit
-    auto place = static_cast<std::size_t>(std::lower_bound(values.begin(), values.end(), value, std::greater<>()) - values.begin());
     while (place < hits.size() && values[place] == value && hits[place] < j) ++place;  // ties go to the lower index
-    if (place < hits.size() && hits[place] == j) continue;                              // a hit itself
+    if (j == self || (place < hits.size() && hits[place] == j)) return;                // itself, or a hit
     ++passed[place];
+  };
+  constexpr std::int64_t kBlock = 16;
+  for (std::int64_t first = 0; first < count; first += kBlock) {
+    const std::int64_t here = std::min(kBlock, count - first);
+    float block[kBlock];
+    std::fill(std::copy_n(similarity + first, here, block), block + kBlock, -std::numeric_limits<float>::infinity());
+    float highest = block[0];
+    for (const float value : block) highest = std::max(highest, value);
+    if (highest < lowest) continue;  // of good features, most images come after the last hit
+    std::uint32_t place[kBlock] = {};
+    for (std::size_t half = slots / 2; half > 0; half /= 2)
+      for (std::int64_t i = 0; i < kBlock; ++i) place[i] += values[place[i] + half - 1] > block[i] ? static_cast<std::uint32_t>(half) : 0U;
+    for (std::int64_t i = 0; i < here; ++i) {
+      if (first + i == self || (place[i] < hits.size() && values[place[i]] == block[i]))
+        count_one(first + i, place[i]);
+      else
+        ++passed[place[i]];
+    }
   }
   QueryResult result;
   std::int64_t others = 0;

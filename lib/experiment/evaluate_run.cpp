@@ -16,6 +16,7 @@
 #include "lcr/base/text.h"
 #include "lcr/data/augment.h"
 #include "lcr/data/object_region.h"
+#include "lcr/data/safetensors.h"
 #include "lcr/evaluate/features.h"
 #include "lcr/evaluate/knn.h"
 #include "lcr/evaluate/linear_probe.h"
@@ -113,15 +114,14 @@ class Evaluator {
     if (trains(options_)) {
       const fs::path checkpoint = run_ / "checkpoints" / (options_.checkpoint + ".safetensors");
       if (!fs::exists(checkpoint)) fail("{}: no such checkpoint", checkpoint.string());
-      trainer_ = std::make_unique<Trainer>(make_method(without_init(), seed_), options_, data_.train, seed_, device_, threads_);
+      trainer_ = std::make_unique<Trainer>(make_method(without_init(), seed_, data_.train.class_count), options_, data_.train, seed_, device_, threads_);
       trainer_->load(checkpoint, identity.hash);
       encoder = trainer_->method().encoder();
       gfb = trainer_->method().gfb();
       trainer_->method().eval();
     } else {
       if (options_.checkpoint != "last") fail("{}: method {} trains nothing and has no checkpoint '{}'", run_.string(), options_.method, options_.checkpoint);
-      if (!identity.inputs.init_sha256.empty() && (options_.init.empty() || sha256_file(options_.init) != identity.inputs.init_sha256))
-        fail("{}: this run is a network as read from a file; name the same file with --init (SHA-256 {})", run_.string(), identity.inputs.init_sha256);
+      check_same_initial_weights(identity.inputs.init);
       encoder = make_encoder(options_, seed_);
       encoder->to(device_);
       encoder->eval();
@@ -139,6 +139,15 @@ class Evaluator {
     advance("network");
   }
 
+  /// A network as read from a file must be read from the same.
+  void check_same_initial_weights(const std::string& init) const {
+    if (init.empty()) return;
+    if (options_.init.empty()) fail("{}: this run is a network as read from a file; name the same file with --init ({})", run_.string(), init);
+    const bool same = init.starts_with("run ") ? read_safetensors(options_.init).metadata.contains("identity") && read_safetensors(options_.init).metadata.at("identity") == init.substr(4)
+                                               : sha256_file(options_.init) == init;
+    if (!same) fail("{}: --init {} is not what this run began with ({})", run_.string(), options_.init, init);
+  }
+
   /// The checkpoint replaces every weight: the file that training began with need not be there any more.
   Options without_init() const {
     Options options = options_;
@@ -146,8 +155,16 @@ class Evaluator {
     return options;
   }
 
+  /// The poolings asked for; empty: all.
+  std::vector<std::string> wanted_poolings() const {
+    auto names = split(options_.poolings, ',');
+    for (auto& name : names)
+      if (name == "own") name = own_pooling(options_.method);
+    return names;
+  }
+
   bool wants(const char* pooling) const {
-    const auto names = split(options_.poolings, ',');
+    const auto names = wanted_poolings();
     return names.empty() || std::find(names.begin(), names.end(), pooling) != names.end();
   }
 
@@ -157,7 +174,7 @@ class Evaluator {
     std::vector<std::string> poolings;
     for (const auto& name : available)
       if (wants(name.c_str())) poolings.push_back(name);
-    for (const auto& name : split(options_.poolings, ','))
+    for (const auto& name : wanted_poolings())
       if (std::find(available.begin(), available.end(), name) == available.end()) fail("poolings: this run and its data do not allow '{}'; there are {}", name, join(available, ", "));
     auto features = extract_features(*network_, data_.test, test_views(data_.test, options_), poolings);
     advance("test features");
@@ -300,7 +317,7 @@ class Evaluator {
     add("attention", "captured_top", detail, alignment.captured_top);
     add("attention", "captured_bottom", detail, alignment.captured_bottom);
     add("attention", "captured_principal", detail, alignment.captured_principal);
-    draw_projection_panel(*network_, data_.test, ranked, variance, options_.panel_images, seed_, run_ / "evaluations" / (evaluation_hash(options_).substr(0, 12) + "-projections.png"));
+    draw_projection_panel(*network_, data_.test, ranked, variance, options_.panel_images, seed_, projection_panel_file(run_, options_));
   }
 
   const fs::path run_;
@@ -332,6 +349,8 @@ void check_evaluation(const Options& options) {
 }
 
 std::string evaluation_hash(const Options& options) { return sha256_hex(protocol_text(options)); }
+
+fs::path projection_panel_file(const fs::path& run, const Options& options) { return run / "evaluations" / (evaluation_hash(options).substr(0, 12) + "-projections.png"); }
 
 std::optional<EvaluationRecord> find_evaluation(const fs::path& run, const RunIdentity& identity, const Options& options) {
   EvaluationRecord record{.hash = evaluation_hash(options)};

@@ -3,79 +3,42 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <set>
 
+#include "lcr/base/csv.h"
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
-#include "lcr/base/hashing.h"
 #include "lcr/base/memory.h"
 #include "lcr/base/signals.h"
 #include "lcr/base/statistics.h"
 #include "lcr/base/text.h"
 #include "lcr/data/datasets.h"
 #include "lcr/experiment/device.h"
+#include "lcr/experiment/evaluate_run.h"
+#include "lcr/experiment/grid.h"
 #include "lcr/experiment/run.h"
 #include "lcr/experiment/worker_pool.h"
 #include "lcr/method/method.h"
-#include "lcr/model/precision.h"
-#include "lcr/record/command_line.h"
 #include "lcr/record/results_csv.h"
-#include "lcr/record/run_store.h"
 
 namespace lcr {
+namespace fs = std::filesystem;
 namespace {
 
-/// One run of the grid.
-struct Cell {
-  const ExperimentRow* row;
-  Options options;
-  std::uint64_t seed;
-  RunIdentity identity;
-  std::string varied;  ///< "method=lcr"
-};
-
-/// All rows and seeds, resolved and checked: before any data is read, fetched or decoded.
-std::vector<Cell> resolve_grid(const Experiment& experiment, const CommandLine& command, const torch::Device& device) {
-  std::vector<Cell> grid;
-  for (const auto& row : experiment.rows) {
-    Options options = command.options;
-    std::vector<std::string> varied;
-    for (const auto& [name, value] : row.settings) {
-      if (command.given.contains(name)) fail("command line: --{} is what the rows of this experiment vary; it cannot be set", name);
-      set_option(options, name, value, "row " + row.name);
-      varied.push_back(name + "=" + value);
-    }
-    resolve_variant(options);
-    options.precision = resolve_precision(options.precision, device);
-    check_consistency(options);
-    auto seeds = parse_seeds(options.seeds);
-    if (options.method == "raw_pixels") seeds = {0};  // nothing random about it
-    for (const auto seed : seeds) grid.push_back({&row, options, seed, {}, join(varied, ";")});
-  }
-  return grid;
+std::vector<Experiment>& registry() {
+  static std::vector<Experiment> experiments;
+  return experiments;
 }
 
-/// Checks the runs against the data and identifies them.
-void identify_grid(std::vector<Cell>& grid, const Dataset& data) {
-  if (data.test.count() < 2) fail("the test set has {} images; retrieval needs at least 2: raise limit-test", data.test.count());
-  const std::string test_fingerprint = fingerprint(data.test), train_fingerprint = fingerprint(data.train);
-  std::map<std::string, std::string> init_sha256 = {{"", ""}};
-  for (auto& cell : grid) {
-    const Options& options = cell.options;
-    if (trains(options) && data.train.count() < options.batch_size)
-      fail("the training set has {} images, fewer than one batch of batch-size = {}", data.train.count(), options.batch_size);
-    const std::string init = uses_network(options) ? options.init : "";
-    if (!init_sha256.contains(init)) init_sha256[init] = sha256_file(init);
-    cell.identity = identify_run(options, {cell.seed, data_fingerprint(options, train_fingerprint, test_fingerprint), init_sha256[init]});
-  }
-}
-
-/// Reads the initial weights once before anything is trained, and says what they fill.
-void check_initial_weights(const std::vector<Cell>& grid) {
-  for (const auto& cell : grid) {
-    if (!uses_network(cell.options) || cell.options.init.empty()) continue;
+/// Reads the files of initial weights once before anything is trained, and says what they fill.
+void check_initial_weights(const std::vector<Cell>& cells) {
+  std::set<std::string> seen;
+  for (const auto& cell : cells) {
+    if (!uses_network(cell.options) || cell.options.init.empty() || cell.options.pretrain != "none") continue;
+    if (!seen.insert(cell.options.init + cell.options.arch).second) continue;
     Options options = cell.options;
     options.init.clear();
     Encoder encoder = make_encoder(options, cell.seed);
@@ -87,83 +50,235 @@ void check_initial_weights(const std::vector<Cell>& grid) {
       return count == 0 ? std::string("none") : fmt::format("{} ({}{})", count, join(names, ", "), count > 3 ? ", ..." : "");
     };
     fmt::print(stderr, "{}: {} tensors loaded into the backbone; missing: {}; unexpected: {}\n", cell.options.init, report.loaded, list(report.missing), list(report.unexpected));
-    return;
   }
 }
 
-void print_dry_run(const std::vector<Cell>& grid, const RunStore& store, const Dataset& data, const torch::Device& device) {
-  fmt::print("{} runs on {} ({}); {}: {} training, {} test images\n\n", grid.size(), device.str(), device_name(device), data.title, data.train.count(), data.test.count());
+/// Whether the store has the run and all evaluations of it that the cell asks for.
+bool is_done(const Cell& cell, const RunStore& store) {
+  return store.find(cell.identity) && std::all_of(cell.evaluations.begin(), cell.evaluations.end(),
+                                                  [&](const Options& evaluation) { return find_evaluation(store.directory(cell.identity), cell.identity, evaluation).has_value(); });
+}
+
+void print_dry_run(const std::vector<Cell>& cells, const RunStore& store, const torch::Device& device) {
+  std::set<const Dataset*> listed;
+  std::set<std::string> directories;
+  for (const auto& cell : cells) {
+    if (listed.insert(cell.data).second) fmt::print("{}: {} training, {} test images\n", cell.data->title, cell.data->train.count(), cell.data->test.count());
+    directories.insert(cell.identity.directory);
+  }
+  fmt::print("{} runs on {} ({})\n\n", directories.size(), device.str(), device_name(device));
   // Time a step takes, from the finished runs of the same method and backbone in this grid.
   std::map<std::string, double> seconds_per_step;
   const auto kind = [](const Options& o) { return o.method + "/" + o.arch + "/" + std::to_string(o.image_size); };
-  for (const auto& cell : grid)
-    if (const auto result = store.find(cell.identity)) seconds_per_step[kind(cell.options)] = result->wall_seconds / static_cast<double>(std::max<std::int64_t>(1, count_steps(cell.options, data)));
+  for (const auto& cell : cells)
+    if (const auto result = store.find(cell.identity))
+      seconds_per_step[kind(cell.options)] = result->wall_seconds / static_cast<double>(std::max<std::int64_t>(1, count_steps(cell.options, *cell.data)));
   double estimate = 0;
   bool known = true;
-  for (const auto& cell : grid) {
-    const bool done = store.find(cell.identity).has_value();
-    fmt::print("{:<8} {:<20} seed {:<3} {}\n", done ? "done" : "absent", cell.row->name, cell.seed, cell.identity.directory);
-    if (done || !trains(cell.options)) continue;
+  std::set<std::string> counted;
+  for (const auto& cell : cells) {
+    const bool trained = store.find(cell.identity).has_value();
+    fmt::print("{:<9} {:<4} {:<32} seed {:<3} {}\n", !trained ? "absent" : is_done(cell, store) ? "done" : "evaluate", cell.experiment ? cell.experiment->id : "", cell.row.name, cell.seed, cell.identity.directory);
+    if (trained || !trains(cell.options) || !counted.insert(cell.identity.directory).second) continue;
     const auto found = seconds_per_step.find(kind(cell.options));
     known = known && found != seconds_per_step.end();
-    if (known) estimate += found->second * static_cast<double>(count_steps(cell.options, data));
+    if (known) estimate += found->second * static_cast<double>(count_steps(cell.options, *cell.data));
   }
   fmt::print("\nTime to train what is absent, one run at a time: {}\n",
              known ? "about " + format_duration(estimate) : "not known, no finished run of the same kind is in the store");
-  for (const auto& cell : grid) {
-    if (&cell != grid.data() && (&cell - 1)->row == cell.row) continue;
-    fmt::print("\n[{}]\n", cell.row->name);
+  const Cell* before = nullptr;
+  for (const auto& cell : cells) {
+    if (before && before->experiment == cell.experiment && before->row.name == cell.row.name) continue;
+    before = &cell;
+    fmt::print("\n[{}{}]\n", cell.experiment ? cell.experiment->id + ": " : "", cell.row.name);
     for (const auto& spec : option_table())
       if (spec.part == OptionPart::kRun && spec.active(cell.options)) fmt::print("{} = {}\n", spec.name, get_option(cell.options, spec));
   }
 }
 
-std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector<Cell>& grid, const RunStore& store) {
+/// What the columns of one cell's results have in common.
+struct RowMaker {
+  const Experiment& experiment;
+  const Cell& cell;
+  const RunResult& result;
+
+  ResultRow operator()(const std::string& detail, const std::string& selection, const std::string& pooling, const std::string& metric, double value, std::int64_t epoch, const std::string& evaluation) const {
+    const Provenance& p = result.provenance;
+    std::vector<std::string> options;
+    for (const auto& text : {cell.varied, detail})
+      if (!text.empty()) options.push_back(text);
+    return {std::to_string(kResultsSchema), experiment.id, cell.row.name, cell.options.dataset, cell.options.method, join(options, ";"), std::to_string(cell.seed), selection, pooling, metric,
+            format_number(value), std::to_string(epoch), cell.identity.hash, cell.identity.config_hash, evaluation, fmt::format("{:.2f}", result.wall_seconds),
+            fmt::format("{:.2f}", result.samples_per_second), fmt::format("{:.0f}", result.peak_memory_mib), p.commit, p.device, p.precision, p.libtorch};
+  }
+};
+
+/// The scores of every evaluated epoch, out of the run's epochs.csv.
+void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::path& run, const std::string& pooling) {
+  static constexpr const char* kScores[] = {"rank1", "rank5", "mean_average_precision"};
+  std::array<std::string, 3> columns;
+  for (std::size_t i = 0; i < columns.size(); ++i) columns[i] = fmt::format("{}_{}", kScores[i], pooling);
+  for (const auto& line : read_csv<4>(run / "epochs.csv", {"epoch", columns[0].c_str(), columns[1].c_str(), columns[2].c_str()}))
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (line[i + 1].empty()) continue;  // not evaluated, or before a switch
+      const auto value = parse_number(line[i + 1]);
+      const auto epoch = parse_integer(line[0]);
+      if (!value || !epoch) fail("{}: damaged; remove the run's directory to train it again", (run / "epochs.csv").string());
+      rows.push_back(make("", "each_epoch", pooling, kScores[i], *value, *epoch, make.result.evaluation_hash));
+    }
+}
+
+std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector<Cell>& cells, const RunStore& store) {
   std::vector<ResultRow> rows;
-  for (const auto& cell : grid) {
+  for (const auto& cell : cells) {
+    if (cell.experiment != &experiment || (!cell.selected && !is_done(cell, store))) continue;
     const auto result = store.find(cell.identity);
     check_internal(result.has_value(), "a run of the grid has no result");
-    const Provenance& p = result->provenance;
+    const RowMaker make{experiment, cell, *result};
+    std::set<std::string> recorded;
     for (const auto& m : result->measurements)
-      rows.push_back({std::to_string(kResultsSchema), experiment.id, cell.row->name, cell.options.dataset, cell.options.method, cell.varied, std::to_string(cell.seed), m.selection, m.pooling,
-                      m.metric, format_number(m.value), std::to_string(m.epoch), cell.identity.hash, cell.identity.config_hash, result->evaluation_hash,
-                      fmt::format("{:.2f}", result->wall_seconds), fmt::format("{:.2f}", result->samples_per_second), fmt::format("{:.0f}", result->peak_memory_mib), p.commit, p.device,
-                      p.precision, p.libtorch});
+      if (m.selection == "last") recorded.insert(m.pooling + "/" + m.metric);
+    for (const auto& m : result->measurements) rows.push_back(make("", m.selection, m.pooling, m.metric, m.value, m.epoch, result->evaluation_hash));
+    const fs::path run = store.directory(cell.identity);
+    if (experiment.curves && trains(cell.options)) add_curve(rows, make, run, own_pooling(cell.options.method));
+    for (const auto& evaluation : cell.evaluations) {
+      const auto record = find_evaluation(run, cell.identity, evaluation);
+      check_internal(record.has_value(), "a run of the grid lacks an evaluation");
+      const std::int64_t epoch = trains(cell.options) ? cell.options.epochs : 0;
+      for (const auto& entry : record->entries) {
+        // An evaluation of the same weights by the same protocol repeats what the run recorded.
+        if (evaluation.bn_statistics == "as_trained" && entry.detail.empty() && recorded.contains(entry.pooling + "/" + entry.metric)) continue;
+        const std::string bn = evaluation.bn_statistics == "as_trained" ? "" : "bn-statistics=" + evaluation.bn_statistics;
+        rows.push_back(make(bn + (bn.empty() || entry.detail.empty() ? "" : ";") + entry.detail, "last", entry.pooling, entry.metric, entry.value, epoch, record->hash));
+      }
+    }
   }
   return rows;
 }
 
-void print_summary(const Experiment& experiment, const std::vector<Cell>& grid, const RunStore& store, const Dataset& data) {
-  fmt::print("\n{}\nData: {}{}\n", experiment.title, data.title, data.name == experiment.paper_dataset ? "" : " (standing in for " + experiment.paper_dataset + ")");
-  fmt::print("{} training images, {} test images; retrieval after the last epoch, each method with its own pooling, mean +- sd\n\n", data.train.count(), data.test.count());
-  fmt::print("{:<20} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", "", "n", "rank-1 %", "rank-5 %", "mAP %", "pooling", "samples/s");
-  for (const auto& row : experiment.rows) {
+/// Figure B1's panel of heat maps lies beside the evaluation: of the first run that has one it becomes the experiment's figure.
+void copy_panel(const Experiment& experiment, const std::vector<Cell>& cells, const RunStore& store, const fs::path& results) {
+  for (const auto& cell : cells) {
+    if (cell.experiment != &experiment) continue;
+    for (const auto& evaluation : cell.evaluations) {
+      const fs::path panel = projection_panel_file(store.directory(cell.identity), evaluation);
+      if (!fs::exists(panel)) continue;
+      require_writable_directory(results / "figures");
+      const auto bytes = read_file(panel, 256 << 20);
+      write_atomic(results / "figures" / (experiment.id + ".png"), std::string(bytes.begin(), bytes.end()));
+      return;
+    }
+  }
+}
+
+void print_summary(const Experiment& experiment, const std::vector<Cell>& cells, const RunStore& store) {
+  fmt::print("\n{}\n", experiment.title);
+  std::set<const Dataset*> listed;
+  for (const auto& cell : cells)
+    if (cell.experiment == &experiment && listed.insert(cell.data).second)
+      fmt::print("Data: {}{}: {} training images, {} test images\n", cell.data->title, cell.data->name == experiment.paper_dataset ? "" : " (standing in for " + experiment.paper_dataset + ")",
+                 cell.data->train.count(), cell.data->test.count());
+  fmt::print("Retrieval after the last epoch, each method with its own pooling, mean +- sd\n\n");
+  fmt::print("{:<32} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", "", "n", "rank-1 %", "rank-5 %", "mAP %", "pooling", "samples/s");
+  std::set<std::string> printed;
+  for (const auto& first : cells) {
+    if (first.experiment != &experiment || !printed.insert(first.row.name).second) continue;
     std::map<std::string, std::vector<double>> values;
     std::vector<double> speeds;
-    std::string pooling;
-    for (const auto& cell : grid) {
-      if (cell.row != &row) continue;
-      pooling = own_pooling(cell.options.method);
+    const std::string pooling = own_pooling(first.options.method);
+    for (const auto& cell : cells) {
+      if (cell.experiment != &experiment || cell.row.name != first.row.name) continue;
       const auto result = store.find(cell.identity);
+      if (!result) continue;  // not selected
       for (const auto& m : result->measurements)
         if (m.selection == "last" && m.pooling == pooling) values[m.metric].push_back(m.value);
       if (result->samples_per_second > 0) speeds.push_back(result->samples_per_second);
     }
     const auto cell_text = [&](const char* metric) {
       const auto& v = values[metric];
+      if (v.empty()) return std::string("not run");
       return v.size() > 1 ? fmt::format("{:.2f} +- {:.2f}", mean(v), standard_deviation(v)) : fmt::format("{:.2f}", mean(v));
     };
-    fmt::print("{:<20} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", row.name, values["rank1"].size(), cell_text("rank1"), cell_text("rank5"), cell_text("mean_average_precision"), pooling,
+    fmt::print("{:<32} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", first.row.name, values["rank1"].size(), cell_text("rank1"), cell_text("rank5"), cell_text("mean_average_precision"), pooling,
                speeds.empty() ? "-" : fmt::format("{:.1f}", mean(speeds)));
   }
 }
 
-int run(int argc, char** argv, const Experiment& experiment) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const CommandLine command = parse_command_line(arguments, experiment.id, suite_home());
-  const Options& options = command.options;
+/// The run that this process was started for, and whatever evaluations of it are missing.
+void work(Grid& grid, int threads) {
+  const std::string& wanted = grid.control().worker_run;
+  bool found = false;
+  for (const auto& cell : grid.cells()) {
+    if (cell.identity.directory != wanted) continue;
+    if (!found && !grid.store().find(cell.identity)) execute_run(cell.options, cell.identity, cell.seed, *cell.data, grid.store(), threads, report_progress);
+    found = true;
+    if (cell.options.max_steps > 0) return;
+    const fs::path run = grid.store().directory(cell.identity);
+    for (const auto& evaluation : cell.evaluations)
+      if (!find_evaluation(run, cell.identity, evaluation)) evaluate_run(run, cell.identity, evaluation, *cell.data, threads, report_progress);
+  }
+  if (!found) fail("--worker-run {}: no run of this grid", wanted);
+}
+
+/// The worker's command line: this one, with its share of the threads and what only the parent knows.
+std::vector<std::string> worker_arguments(const std::vector<std::string>& arguments, const Cell& cell, int threads) {
+  std::vector<std::string> out = {"--threads", std::to_string(threads), "--worker-run", cell.identity.directory};
+  if (cell.identity.inputs.init.starts_with("run ")) out.insert(out.end(), {"--worker-standin", cell.identity.inputs.init.substr(4)});
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--threads")
+      ++i;  // and its value
+    else if (!arguments[i].starts_with("--threads="))
+      out.push_back(arguments[i]);
+  }
+  return out;
+}
+
+std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& arguments, int threads) {
+  const Options& control = grid.control();
+  std::vector<WorkerTask> tasks;
+  std::set<std::string> planned, wanted, met;
+  for (const auto& cell : grid.cells())
+    if (cell.selected) wanted.insert(cell.identity.directory);
+  for (const int stage : {0, 1, 2})
+    for (const auto& cell : grid.cells()) {
+      if (cell.stage != stage || !cell.selected) continue;
+      if (control.max_steps == 0 && is_done(cell, grid.store())) {
+        if (!met.insert(cell.identity.directory).second) continue;
+        for (const auto epoch : parse_epochs(cell.options.pin_epochs))
+          if (trains(cell.options) && !fs::exists(grid.store().directory(cell.identity) / "checkpoints" / fmt::format("epoch-{}.safetensors", epoch)))
+            fmt::print(stderr, "warning: {} is finished and keeps no checkpoint of epoch {}; remove its directory to train it again\n", cell.identity.directory, epoch);
+        continue;
+      }
+      if (control.max_steps > 0 && !trains(cell.options)) continue;
+      if (!planned.insert(cell.identity.directory).second) continue;
+      const std::int64_t steps = grid.store().find(cell.identity) ? 1 : std::max<std::int64_t>(1, count_steps(cell.options, *cell.data));
+      // A run that others wait for has the machine to itself.
+      const int share = stage == 0 ? threads : std::max(1, threads / static_cast<int>(control.jobs));
+      tasks.push_back({fmt::format("{}{} s{}", cell.experiment ? cell.experiment->id + " " : "", cell.row.name, cell.seed), worker_arguments(arguments, cell, share),
+                       steps * (trains(cell.options) ? cell.options.batch_size : 1), stage});
+    }
+  fmt::print(stderr, "{} of {} runs are in the store, {} to do{}\n", wanted.size() - planned.size(), wanted.size(), planned.size(),
+             control.max_steps > 0 ? fmt::format(", at most {} steps each", control.max_steps) : "");
+  return tasks;
+}
+
+void warn_about_queues(const std::vector<Cell>& cells) {
+  std::set<std::pair<const Dataset*, std::int64_t>> told;
+  for (const auto& cell : cells)
+    if (contrasts(cell.options) && cell.options.queue_size > cell.data->train.count() && told.insert({cell.data, cell.options.queue_size}).second)
+      fmt::print(stderr, "warning: queue-size = {} is larger than the training set of {} images: it holds {:.1f} epochs of keys, the sample's own older ones among the negatives\n",
+                 cell.options.queue_size, cell.data->train.count(), static_cast<double>(cell.options.queue_size) / static_cast<double>(cell.data->train.count()));
+}
+
+int run(const std::string& program, const std::vector<std::string>& arguments) {
+  const auto& experiments = registry();
+  check_internal(!experiments.empty(), "a program without experiments");
+  const CommandLine first = parse_command_line(arguments, experiments.front().id, suite_home());
+  const Options& options = first.options;
   if (options.help) {
-    fmt::print("{}", help_text(experiment.program, experiment.title));
+    std::vector<std::string> titles;
+    for (const auto& experiment : experiments) titles.push_back(experiment.title);
+    fmt::print("{}", help_text(program, join(titles, "; ")));
     return kDone;
   }
   const torch::Device device = resolve_device(options.device);
@@ -175,74 +290,44 @@ int run(int argc, char** argv, const Experiment& experiment) {
   }
   watch_signals();
   keep_freed_memory();
-  std::vector<Cell> grid = resolve_grid(experiment, command, device);
-  const Dataset data = load_dataset(options, threads);
-  identify_grid(grid, data);
-  const RunStore store(options.runs);
-  if (!worker) check_initial_weights(grid);
-
-  if (options.dry_run) {
-    print_dry_run(grid, store, data, device);
+  Grid grid(experiments, arguments, threads);
+  if (worker) {
+    work(grid, threads);
     return kDone;
   }
-  if (worker) {
-    for (const auto& cell : grid)
-      if (cell.identity.directory == options.worker_run) {
-        execute_run(cell.options, cell.identity, cell.seed, data, store, threads, report_progress);
-        return kDone;
-      }
-    fail("--worker-run {}: no run of this grid", options.worker_run);
+  check_initial_weights(grid.cells());
+  if (options.dry_run) {
+    print_dry_run(grid.cells(), grid.store(), device);
+    return kDone;
   }
-
-  std::vector<WorkerTask> tasks;
-  std::set<std::string> planned;
-  const int share = std::max(1, threads / static_cast<int>(options.jobs));
-  for (const auto& cell : grid) {
-    if (options.max_steps == 0 && store.find(cell.identity)) {
-      for (const auto epoch : parse_epochs(options.pin_epochs))
-        if (trains(cell.options) && !std::filesystem::exists(store.directory(cell.identity) / "checkpoints" / fmt::format("epoch-{}.safetensors", epoch)))
-          fmt::print(stderr, "warning: {} is finished and keeps no checkpoint of epoch {}; remove its directory to train it again\n", cell.identity.directory, epoch);
-      continue;
-    }
-    if (options.max_steps > 0 && !trains(cell.options)) continue;
-    if (!planned.insert(cell.identity.directory).second) continue;
-    WorkerTask task{fmt::format("{} s{}", cell.row->name, cell.seed), {}, std::max<std::int64_t>(1, count_steps(cell.options, data)) * (trains(cell.options) ? options.batch_size : 1)};
-    // The worker parses the same command line, with its share of the threads.
-    task.arguments = {"--threads", std::to_string(share), "--worker-run", cell.identity.directory};
-    for (std::size_t i = 0; i < arguments.size(); ++i) {
-      if (arguments[i] == "--threads")
-        ++i;  // and its value
-      else if (!arguments[i].starts_with("--threads="))
-        task.arguments.push_back(arguments[i]);
-    }
-    tasks.push_back(std::move(task));
-  }
-  if (options.max_steps > 0)
-    fmt::print(stderr, "{}: {} runs, at most {} steps each\n", experiment.id, tasks.size(), options.max_steps);
-  else
-    fmt::print(stderr, "{}: {} of {} runs are in the store, {} to do\n", experiment.id, grid.size() - tasks.size(), grid.size(), tasks.size());
-  for (const auto& cell : grid)
-    if (trains(cell.options) && cell.options.queue_size > data.train.count()) {
-      fmt::print(stderr, "warning: queue-size = {} is larger than the training set of {} images: it holds {:.1f} epochs of keys, the sample's own older ones among the negatives\n",
-                 cell.options.queue_size, data.train.count(), static_cast<double>(cell.options.queue_size) / static_cast<double>(data.train.count()));
-      break;
-    }
-  if (const int code = run_workers(tasks, static_cast<int>(options.jobs), experiment.id, "samples"); code != kDone) return code;
+  const auto tasks = plan(grid, arguments, threads);
+  warn_about_queues(grid.cells());
+  if (const int code = run_workers(tasks, static_cast<int>(options.jobs), program, "samples"); code != kDone) return code;
   if (options.max_steps > 0) {
     fmt::print("Stopped after --max-steps {}: nothing is recorded.\n", options.max_steps);
     return kDone;
   }
-  const auto csv = std::filesystem::path(options.results) / (experiment.id + ".csv");
-  write_results(csv, make_rows(experiment, grid, store));
-  print_summary(experiment, grid, store, data);
-  fmt::print("\nresults: {}\n", csv.string());
+  for (const auto& experiment : experiments) {
+    const fs::path csv = fs::path(options.results) / (experiment.id + ".csv");
+    write_results(csv, make_rows(experiment, grid.cells(), grid.store()));
+    copy_panel(experiment, grid.cells(), grid.store(), options.results);
+    print_summary(experiment, grid.cells(), grid.store());
+    fmt::print("\nresults: {}\n", csv.string());
+  }
   return kDone;
 }
 
 }  // namespace
 
-int run_experiment(int argc, char** argv, const Experiment& experiment) {
-  return run_main(experiment.program.c_str(), [&] { return run(argc, argv, experiment); });
+RegisteredExperiment::RegisteredExperiment(Experiment experiment) {
+  // In the order of their ids, whatever the linker's.
+  auto& all = registry();
+  all.insert(std::upper_bound(all.begin(), all.end(), experiment, [](const Experiment& a, const Experiment& b) { return a.id < b.id; }), std::move(experiment));
+}
+
+int run_registered_experiments(int argc, char** argv) {
+  const std::string program = fs::path(argv[0]).filename().string();
+  return run_main(program.c_str(), [&] { return run(program, {argv + 1, argv + argc}); });
 }
 
 }  // namespace lcr

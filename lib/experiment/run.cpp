@@ -19,6 +19,7 @@
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/experiment/device.h"
 #include "lcr/method/method.h"
+#include "lcr/model/weights.h"
 #include "lcr/train/trainer.h"
 
 namespace lcr {
@@ -104,6 +105,14 @@ std::int64_t branch_from_trunk(Trainer& trainer, const Options& options, const R
   return std::filesystem::exists(path) ? trainer.load(path, trunk.hash) : 0;
 }
 
+/// The weights that other runs start from, in the form that --init reads.
+void write_backbone(const std::filesystem::path& path, Encoder& encoder, const std::string& identity) {
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& item : encoder->backbone()->named_parameters()) tensors[item.key()] = item.value();
+  for (const auto& item : encoder->backbone()->named_buffers()) tensors[item.key()] = item.value();
+  write_tensors(path, tensors, {{"identity", identity}});
+}
+
 void write_selection(const std::filesystem::path& path, const torch::Tensor& variance, const std::vector<std::int64_t>& chosen) {
   const std::vector<double> values(variance.data_ptr<double>(), variance.data_ptr<double>() + variance.numel());
   write_atomic(path, nlohmann::json{{"variance", values}, {"chosen", chosen}}.dump(1) + "\n");
@@ -158,7 +167,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
     encoder->to(device);
     history[0] = evaluate({encoder, nullptr, nullptr, options, device, threads}, data, labels);
   } else {
-    Trainer trainer(make_method(options, seed), options, data.train, seed, device, threads);
+    Trainer trainer(make_method(options, seed, data.train.class_count), options, data.train, seed, device, threads);
     Method& method = trainer.method();
     const EvaluatedNetwork network{method.encoder(), method.gfb(), nullptr, options, device, threads};
     std::vector<std::string> poolings = {"average"};
@@ -205,6 +214,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
     }
     if (records && switches) method.gfb()->select(chosen);
     if (records) trainer.save(checkpoint(directory, "last"), identity.hash, options.epochs);
+    if (records && options.method == "supervised") write_backbone(directory / "backbone.safetensors", method.encoder(), identity.hash);
   }
   if (!records) return;
   result.measurements = select(history, own_pooling(options.method));

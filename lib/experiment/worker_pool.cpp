@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -92,7 +93,10 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
   bool told = false;
   ::setenv("OMP_WAIT_POLICY", "passive", 0);  // for the workers: threads that wait give the core to others
   while (next < tasks.size() || !workers.empty()) {
-    while (result == kDone && !stop_requested() && next < tasks.size() && workers.size() < static_cast<std::size_t>(jobs)) try {
+    const auto may_start = [&] {
+      return std::all_of(workers.begin(), workers.end(), [&](const Worker& worker) { return worker.task->stage == tasks[next].stage; });
+    };
+    while (result == kDone && !stop_requested() && next < tasks.size() && workers.size() < static_cast<std::size_t>(jobs) && may_start()) try {
         workers.push_back(start(tasks[next]));
         ++next;
       } catch (const std::exception& e) {

@@ -11,9 +11,10 @@ struct WorkerTask {
   std::string label;                   ///< for the display
   std::vector<std::string> arguments;  ///< of this same program
   std::int64_t units = 1;              ///< of work, for the overall progress
+  int stage = 0;                       ///< starts only when all tasks of lower stages have ended
 };
 
-/// Starts this program once a task, at most `jobs` at a time, and shows their overall progress. A worker reports by
+/// Starts this program once a task, in their order, which must be that of their stages, at most `jobs` at a time, and shows their overall progress. A worker reports by
 /// report_progress(). When one fails, no further ones are started and its exit code is returned once the others have ended;
 /// otherwise 0. A SIGINT or SIGTERM is passed on to the workers.
 int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title, const std::string& unit);

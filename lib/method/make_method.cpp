@@ -2,6 +2,7 @@
 #include "lcr/base/text.h"
 #include "lcr/method/lcr.h"
 #include "lcr/method/moco_v2.h"
+#include "lcr/method/supervised.h"
 #include "lcr/model/initialise.h"
 
 namespace lcr {
@@ -35,7 +36,8 @@ LoadReport load_initial_weights(Encoder& encoder, const Options& options) {
   return report;
 }
 
-std::shared_ptr<Method> make_method(const Options& options, std::uint64_t seed) {
+std::shared_ptr<Method> make_method(const Options& options, std::uint64_t seed, std::int64_t classes) {
+  if (options.method == "supervised") return std::make_shared<Supervised>(options, seed, classes);
   if (options.method == "moco_v2" || options.method == "moco_bilinear") return std::make_shared<MoCoV2>(options, seed);
   check_internal(options.method == "lcr", "a method without a trainer");
   return std::make_shared<Lcr>(options, seed);

@@ -42,6 +42,8 @@ class Method : public torch::nn::Module {
   /// GradCAM of the objective on the query view's feature map, N x h x w, unscaled: of the "loss" or of the "positive_logit". For
   /// looking at a trained network: nothing is updated, the modules stay in the mode they are in.
   virtual torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view, const std::string& source) = 0;
+  /// The labels of the next step's batch (int64), for methods that learn from them.
+  void provide_labels(const torch::Tensor& labels) { labels_ = labels; }
   /// What SGD updates, in a fixed order.
   virtual std::vector<torch::Tensor> trained_parameters() = 0;
   /// The network that is evaluated.
@@ -52,15 +54,17 @@ class Method : public torch::nn::Module {
  protected:
   int rank_count() const { return group_ ? group_->size() : 1; }
   int rank() const { return rank_; }
+  const torch::Tensor& labels() const { return labels_; }
   torch::Tensor all_gather(const torch::Tensor& tensor) const { return group_ ? group_->all_gather(rank_, tensor) : tensor; }
 
  private:
   RankGroup* group_ = nullptr;
   int rank_ = 0;
+  torch::Tensor labels_;
 };
 
-/// Makes the method that the options name, its weights drawn from the seed.
-std::shared_ptr<Method> make_method(const Options& options, std::uint64_t seed);
+/// Makes the method that the options name, its weights drawn from the seed. classes: of the training set, for supervised training.
+std::shared_ptr<Method> make_method(const Options& options, std::uint64_t seed, std::int64_t classes = 0);
 
 /// Makes the encoder that the options name, its weights drawn from the seed and, for the backbone, read from --init.
 Encoder make_encoder(const Options& options, std::uint64_t seed);

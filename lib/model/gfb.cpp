@@ -26,8 +26,8 @@ GradCamFittingBranchImpl::GradCamFittingBranchImpl(std::int64_t channels, const 
 }
 
 torch::Tensor GradCamFittingBranchImpl::projections(const torch::Tensor& feature_map) {
-  const torch::Tensor input = hidden_ ? torch::relu(hidden_bn_(hidden_(feature_map))) : feature_map;
-  return torch::relu(bn_(conv_(input)));
+  if (hidden_) return bn_(conv_(torch::relu(hidden_bn_(hidden_(feature_map)))));
+  return torch::relu(bn_(conv_(feature_map)));
 }
 
 torch::Tensor GradCamFittingBranchImpl::forward(const torch::Tensor& feature_map) {

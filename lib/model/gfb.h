@@ -13,8 +13,9 @@ namespace lcr {
 
 struct GfbOptions {
   /// max_projections: 1x1 convolution C-K without bias, BN, ReLU, max over K (the authors' code; Algorithm A1's
-  /// projections_max). mlp: 1x1 convolution C-C/4, BN, ReLU, 1x1 convolution C/4-1, BN, ReLU, in place of Table E1's MLP, whose
-  /// layers the paper does not give. random: max_projections with untrained, frozen weights.
+  /// projections_max). mlp: 1x1 convolution C-C/4, BN, ReLU, 1x1 convolution C/4-1, BN, in place of Table E1's MLP, whose
+  /// layers the paper does not give. No ReLU at its end: a single rectified map is next to constant over whole images, and min-max
+  /// normalisation of those blows the gradient up (with it, quick training diverged). random: max_projections with untrained, frozen weights.
   std::string structure = "max_projections";
   std::int64_t projections = 32;  ///< K
 };
@@ -22,9 +23,9 @@ struct GfbOptions {
 class GradCamFittingBranchImpl : public torch::nn::Module {
  public:
   GradCamFittingBranchImpl(std::int64_t channels, const GfbOptions& options);
-  /// The K rectified projections, N x K x h x w (K = 1 for the MLP). feature_map: N x C x h x w.
+  /// The K rectified projections, N x K x h x w (the MLP's one map, not rectified). feature_map: N x C x h x w.
   torch::Tensor projections(const torch::Tensor& feature_map);
-  /// The attention mask before normalisation, N x h x w, >= 0: the maximum over the projections in use.
+  /// The attention mask before normalisation, N x h x w: the maximum over the projections in use, >= 0 (but for the MLP's).
   torch::Tensor forward(const torch::Tensor& feature_map);
   /// Uses only these projections from now on (Figure B2); empty: all. Throws UserError on an index out of range or repeated. The
   /// selection is part of the saved state (buffer "selection": 1 or 0 for each projection).

@@ -15,7 +15,15 @@ namespace {
 
 namespace po = boost::program_options;
 
-const std::vector<std::string> kExperimentIds = {"main", "b1", "b2", "c1", "d1", "e1", "f1", "g1", "x1"};
+/// Sections that a preset may have: the experiments that can be plotted, and the stand-in's pre-training.
+std::vector<std::string> known_sections(const std::filesystem::path& home) {
+  std::vector<std::string> ids = {"standin"};
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(home / "plots" / "specs", error))
+    if (entry.path().extension() == ".json") ids.push_back(entry.path().stem().string());
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
 
 bool is_flag(const OptionSpec& spec) { return std::holds_alternative<bool Options::*>(spec.member); }
 
@@ -36,7 +44,7 @@ po::options_description describe() {
   fail("{}: {}; --help lists the options", source, what);
 }
 
-void apply_file(Options& options, const std::filesystem::path& path, const std::string& experiment_id) {
+void apply_file(Options& options, const std::filesystem::path& path, const std::string& experiment_id, const std::vector<std::string>& sections) {
   const std::string source = path.string();
   std::istringstream text(read_text(path, 1 << 20));
   try {
@@ -49,9 +57,9 @@ void apply_file(Options& options, const std::filesystem::path& path, const std::
         if (in_section != section_pass) continue;
         const std::string section = in_section ? entry.string_key.substr(0, dot) : "";
         const std::string name = in_section ? entry.string_key.substr(dot + 1) : entry.string_key;
-        if (in_section && std::find(kExperimentIds.begin(), kExperimentIds.end(), section) == kExperimentIds.end())
-          fail("{}: section [{}] is no experiment; there are {}", source, section, join(kExperimentIds, ", "));
-        if (name == "preset" || name == "config" || name == "worker-run" || name == "help") fail("{}: '{}' belongs on the command line, not in a file", source, name);
+        if (in_section && section != experiment_id && std::find(sections.begin(), sections.end(), section) == sections.end())
+          fail("{}: section [{}] is no experiment; there are {}", source, section, join(sections, ", "));
+        if (name == "preset" || name == "config" || name.starts_with("worker-") || name == "help") fail("{}: '{}' belongs on the command line, not in a file", source, name);
         Options scratch;  // settings of other experiments are checked too
         set_option(in_section && section != experiment_id ? scratch : options, name, entry.value.empty() ? "" : entry.value.front(), source);
       }
@@ -91,9 +99,11 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, const 
     std::sort(known.begin(), known.end());
     fail("preset '{}': no file {}; there are {}", command.preset, preset_path.string(), join(known, ", "));
   }
-  apply_file(result.options, preset_path, experiment_id);
-  if (!command.config.empty()) apply_file(result.options, command.config, experiment_id);
+  const auto sections = known_sections(home);
+  apply_file(result.options, preset_path, experiment_id, sections);
+  if (!command.config.empty()) apply_file(result.options, command.config, experiment_id, sections);
   for (const auto& [name, value] : settings) set_option(result.options, name, value, source);
+  result.preset_argument = command.preset;
   result.options.preset = preset_path.stem().string();
   if (result.options.results.empty()) result.options.results = "results/" + result.options.preset;
   return result;
@@ -108,7 +118,7 @@ std::string help_text(const std::string& program, const std::string& title) {
   const Options defaults;
   std::string group;
   for (const auto& spec : option_table()) {
-    if (std::string_view(spec.name) == "worker-run") continue;  // internal
+    if (std::string_view(spec.name) .starts_with("worker-")) continue;  // internal
     if (group != spec.group) {
       group = spec.group;
       text += "\n" + group + ":\n";

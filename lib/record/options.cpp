@@ -8,7 +8,8 @@
 
 namespace lcr {
 
-bool trains(const Options& o) { return o.method == "moco_v2" || o.method == "moco_bilinear" || o.method == "lcr"; }
+bool contrasts(const Options& o) { return o.method == "moco_v2" || o.method == "moco_bilinear" || o.method == "lcr"; }
+bool trains(const Options& o) { return contrasts(o) || o.method == "supervised"; }
 bool uses_gfb(const Options& o) { return o.method == "lcr"; }
 bool uses_network(const Options& o) { return o.method != "raw_pixels"; }
 bool has_image_files(const Options& o) { return o.dataset == "cub200" || o.dataset == "stanford-cars" || o.dataset == "fgvc-aircraft" || o.dataset == "image-folder"; }
@@ -71,7 +72,7 @@ std::vector<OptionSpec> make_table() {
   const std::string trained = "the method trains", lcr = "method = lcr", fitted = "method = lcr, nu > 0, gfb is not random";
   std::vector<OptionSpec> t;
   const char* g = "Data";
-  t.push_back(row(g, "dataset", &O::dataset, "", "data set", 0, 0, {"fashion-mnist", "cifar10", "cifar100", "synthbirds", "cub200", "stanford-cars", "fgvc-aircraft", "image-folder"}));
+  t.push_back(row(g, "dataset", &O::dataset, "", "data set (synthbirds-standin: other species and objects, for supervised pre-training)", 0, 0, {"fashion-mnist", "cifar10", "cifar100", "synthbirds", "synthbirds-standin", "cub200", "stanford-cars", "fgvc-aircraft", "image-folder"}));
   t.push_back(row(g, "folder", &O::folder, "", "of image-folder: it holds train/CLASS/*.jpg and test/CLASS/*.jpg (or .png)", 0, 0, {}, from_folder, "dataset = image-folder", OptionPart::kControl));
   t.push_back(row(g, "store-side", &O::store_side, "pixels", "the pixel store keeps images with their short side at most this long (0: at full resolution)", 0, 4096, {}, has_image_files, "the data set is many image files"));
   t.push_back(row(g, "limit-train", &O::limit_train, "images", "use this many training images, balanced over classes (0: all)", 0, kMany, {}, trains, trained));
@@ -79,7 +80,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "image-size", &O::image_size, "pixels", "side of the square network input", 8, 1024));
   t.push_back(row(g, "test-resize", &O::test_resize, "pixels", "test images: resize the short side to this, then centre crop (0: to image-size)", 0, 2048));
   t.push_back(row(g, "synthbirds-classes", &O::synthbirds_classes, "classes", "number of SynthBirds classes", 2, 1000, {}, synthbirds, "dataset = synthbirds"));
-  t.push_back(row(g, "synthbirds-train", &O::synthbirds_train, "images", "training images a class", 1, 10000, {}, synthbirds, "dataset = synthbirds"));
+  t.push_back(row(g, "synthbirds-train", &O::synthbirds_train, "images", "training images a class", 1, 10000, {}, [](const Options& o) { return o.dataset.starts_with("synthbirds"); }, "the data set is a SynthBirds"));
   t.push_back(row(g, "synthbirds-test", &O::synthbirds_test, "images", "test images a class", 2, 10000, {}, synthbirds, "dataset = synthbirds"));
   g = "Augmentation";
   t.push_back(row(g, "augmentation", &O::augmentation, "", "moco_v2: both views alike; byol: bicubic, query view always blurred, key view blurred at 0.1 and solarised at 0.2", 0, 0, {"moco_v2", "byol"}, trains, trained));
@@ -99,19 +100,20 @@ std::vector<OptionSpec> make_table() {
                   {"narrow", "resnet18", "resnet34", "resnet50", "resnet101", "resnet50_c4"}, uses_network, "the method has a network"));
   t.push_back(row(g, "stem", &O::stem, "", "imagenet: 7x7 stride 2 and max-pooling; cifar: 3x3 stride 1", 0, 0, {"imagenet", "cifar"}, resnet, "arch is a ResNet"));
   t.push_back(row(g, "width", &O::width, "channels", "of the narrow network's first stage; the last has 8 times as many", 1, 1024, {}, narrow, "arch = narrow"));
-  t.push_back(row(g, "embedding-dim", &O::embedding_dim, "", "dimension of the contrastive embedding (Table G1)", 1, 65536, {}, trains, trained));
+  t.push_back(row(g, "embedding-dim", &O::embedding_dim, "", "dimension of the contrastive embedding (Table G1)", 1, 65536, {}, contrasts, "the method contrasts"));
   t.push_back(row(g, "bilinear-maps", &O::bilinear_maps, "maps", "attention maps of MoCo-Bilinear", 1, 1024, {}, bilinear, "method = moco_bilinear"));
   t.push_back(row(g, "stride-in-1x1", &O::stride_in_1x1, "", "bottlenecks: stride on the first 1x1 convolution (original Caffe models), not on the 3x3", 0, 0, {}, bottleneck, "arch has bottlenecks"));
   t.push_back(row(g, "bn-eps", &O::bn_eps, "", "batch norm's epsilon in the backbone", 1e-12, 1, {}, uses_network, "the method has a network"));
   t.push_back(row(g, "init", &O::init, "", "backbone weights to start from (.safetensors); empty: random; the row 'Untrained network' is then the network as read", 0, 0, {}, uses_network, "the method has a network", OptionPart::kControl));
+  t.push_back(row(g, "pretrain", &O::pretrain, "", "synthbirds: where no --init is given, start from a supervised run on synthbirds-standin (section [standin] of the preset), trained once", 0, 0, {"none", "synthbirds"}, uses_network, "the method has a network", OptionPart::kControl));
   g = "Method";
-  t.push_back(row(g, "method", &O::method, "", "moco_v2, moco_bilinear, lcr, or a control without training: untrained network, raw_pixels", 0, 0,
-                  {"moco_v2", "moco_bilinear", "lcr", "untrained", "raw_pixels"}));
-  t.push_back(row(g, "queue-size", &O::queue_size, "keys", "Q, a multiple of the batch size", 1, kMany, {}, trains, trained));
-  t.push_back(row(g, "key-momentum", &O::key_momentum, "", "m of the key encoder", 0, 1, {}, trains, trained));
-  t.push_back(row(g, "temperature", &O::temperature, "", "t of the contrastive loss", kSmall, 1000, {}, trains, trained));
-  t.push_back(row(g, "key-bn-groups", &O::key_bn_groups, "groups", "SplitBN: batch norm over this many virtual devices on each rank, keys shuffled among all of them (1: plain)", 1, 1024, {}, trains, trained));
-  t.push_back(row(g, "symmetric", &O::symmetric, "", "also contrast the key view as query (MoCo v2 and the paper do not)", 0, 0, {}, trains, trained));
+  t.push_back(row(g, "method", &O::method, "", "moco_v2, moco_bilinear, lcr; supervised: classification, for pre-training; or a control without training: untrained network, raw_pixels", 0, 0,
+                  {"moco_v2", "moco_bilinear", "lcr", "supervised", "untrained", "raw_pixels"}));
+  t.push_back(row(g, "queue-size", &O::queue_size, "keys", "Q, a multiple of the batch size", 1, kMany, {}, contrasts, "the method contrasts"));
+  t.push_back(row(g, "key-momentum", &O::key_momentum, "", "m of the key encoder", 0, 1, {}, contrasts, "the method contrasts"));
+  t.push_back(row(g, "temperature", &O::temperature, "", "t of the contrastive loss", kSmall, 1000, {}, contrasts, "the method contrasts"));
+  t.push_back(row(g, "key-bn-groups", &O::key_bn_groups, "groups", "SplitBN: batch norm over this many virtual devices on each rank, keys shuffled among all of them (1: plain)", 1, 1024, {}, contrasts, "the method contrasts"));
+  t.push_back(row(g, "symmetric", &O::symmetric, "", "also contrast the key view as query (MoCo v2 and the paper do not)", 0, 0, {}, contrasts, "the method contrasts"));
   t.push_back(row(g, "lambda", &O::lambda, "", "weight of the contrastive loss (Table F1)", 0, 1e6, {}, uses_gfb, lcr));
   t.push_back(row(g, "nu", &O::nu, "", "weight of the KL loss (Table F1)", 0, 1e6, {}, trains_gfb, "method = lcr and gfb is not random"));
   t.push_back(row(g, "gfb", &O::gfb, "", "GFB structure: max_projections; mlp (Table E1); random: untrained max_projections", 0, 0, {"max_projections", "mlp", "random"}, uses_gfb, lcr));
@@ -120,6 +122,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "subset", &O::subset, "", "projections in use after subset-epoch (Figure B2): those of highest variance, or random others", 0, 0, {"all", "top_variance", "random"}, has_projections, "the gfb has projections"));
   t.push_back(row(g, "subset-size", &O::subset_size, "projections", "how many are kept", 1, 65536, {}, has_subset, switched));
   t.push_back(row(g, "subset-epoch", &O::subset_epoch, "epochs", "after which the choice is made", 1, 100000, {}, has_subset, switched));
+  t.push_back(row(g, "subset-seed", &O::subset_seed, "", "further seed of the random choice, apart from the run's", 0, kMany, {}, [](const Options& o) { return has_subset(o) && o.subset == "random"; }, "subset = random"));
   t.push_back(row(g, "subset-images", &O::subset_images, "", "images whose projections' variance ranks them (test: as the authors' code)", 0, 0, {"train", "test"}, has_subset, switched));
   t.push_back(row(g, "subset-scope", &O::subset_scope, "", "where only the kept ones are used", 0, 0, {"train_and_test", "test_only"}, has_subset, switched));
   t.push_back(row(g, "variant", &O::variant, "", "sets the switches below that are not set themselves", 0, 0, {"authors_code", "algorithm_a1", "algorithm_a1_rescaled"}, uses_gfb, lcr, OptionPart::kControl));
@@ -135,7 +138,9 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "epochs", &O::epochs, "epochs", "length of the training and of its cosine schedule", 1, 100000, {}, trains, trained));
   t.push_back(row(g, "batch-size", &O::batch_size, "images", "N; the last, smaller batch of an epoch is dropped", 1, 65536, {}, trains, trained));
   t.push_back(row(g, "ranks", &O::ranks, "ranks", "data-parallel ranks that share each batch and the threads; on CUDA they take the devices in turn", 1, 1024, {}, trains, trained));
-  t.push_back(row(g, "lr", &O::lr, "", "initial learning rate, cosine to 0 by epoch", 0, 1000, {}, trains, trained));
+  t.push_back(row(g, "schedule", &O::schedule, "", "the learning rate's cosine falls by epoch (MoCo, the paper) or by step", 0, 0, {"epoch", "step"}, trains, trained));
+  t.push_back(row(g, "warmup-epochs", &O::warmup_epochs, "epochs", "the learning rate rises linearly, step by step, over these first", 0, 100000, {}, trains, trained));
+  t.push_back(row(g, "lr", &O::lr, "", "initial learning rate, cosine to 0", 0, 1000, {}, trains, trained));
   t.push_back(row(g, "sgd-momentum", &O::sgd_momentum, "", "momentum of SGD", 0, 0.9999, {}, trains, trained));
   t.push_back(row(g, "weight-decay", &O::weight_decay, "", "of all parameters", 0, 1, {}, trains, trained));
   t.push_back(row(g, "precision", &O::precision, "", "of the backbone; auto: bfloat16 on CUDA and on CPUs with AVX512_BF16 or AMX", 0, 0, {"auto", "float32", "bfloat16"}, uses_network, "the method has a network"));
@@ -144,7 +149,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "eval-mask-norm", &O::eval_mask_norm, "", "min-max normalisation of the mask at test (batch: depends on batch mates, as the authors' code)", 0, 0, {"batch", "image", "none"}, uses_gfb, lcr));
 
   t.push_back(protocol("protocols", &O::protocols, "", "of retrieval, knn, probe, localisation, projections", ""));
-  t.push_back(protocol("poolings", &O::poolings, "", "of average, bilinear, attention, activation, random_gfb, oracle; empty: all that network and data allow", ""));
+  t.push_back(protocol("poolings", &O::poolings, "", "of own (the method's), average, bilinear, attention, activation, random_gfb, oracle; empty: all that network and data allow", ""));
   t.push_back(protocol("checkpoint", &O::checkpoint, "", "last, best_rank1 or epoch-N", ""));
   t.push_back(protocol("bn-statistics", &O::bn_statistics, "", "of batch norm: as_trained, or recalibrated on clean training images", "", 0, 0, {"as_trained", "recalibrated"}));
   t.push_back(protocol("random-projections", &O::random_projections, "", "K of the untrained GFB that random_gfb pools by", "", 1, 65536));
@@ -161,6 +166,11 @@ std::vector<OptionSpec> make_table() {
   t.push_back(control("preset", &O::preset, "", "presets/NAME.ini, or the path of an INI file"));
   t.push_back(control("config", &O::config, "FILE", "a further INI file, over the preset"));
   t.push_back(control("seeds", &O::seeds, "", "comma-separated seeds, one run each"));
+  t.push_back(control("other-seeds", &O::other_seeds, "", "seeds of rows that carry no claim (empty: as --seeds)"));
+  t.push_back(control("datasets", &O::datasets, "", "data sets of experiments on several (empty: as --dataset)"));
+  t.push_back(control("values", &O::values, "", "what a sweep goes through: K in d1, the dimension in g1, nu in f1"));
+  t.push_back(control("lambda-values", &O::lambda_values, "", "lambda in f1"));
+  t.push_back(control("rows", &O::rows, "TEXT", "train only rows whose names contain this; the results hold whatever rows the store has"));
   t.push_back(control("device", &O::device, "", "auto, cpu, cuda or cuda:N"));
   t.push_back(control("threads", &O::threads, "threads", "in all (0: all cores)", 0, 4096));
   t.push_back(control("jobs", &O::jobs, "runs", "trained side by side, sharing the threads", 1, 256));
@@ -173,6 +183,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(control("pixel-store", &O::pixel_store, "DIR", "where decoded images are kept (default: pixel-store in the data directory)"));
   t.push_back(control("skip-bad", &O::skip_bad, "images", "leave out up to this many image files that cannot be decoded, and list them"));
   t.push_back(control("worker-run", &O::worker_run, "ID", "train only the run of this directory name (used by --jobs)"));
+  t.push_back(control("worker-standin", &O::worker_standin, "HASH", "of the run that made its initial weights (used by --jobs)"));
   t.push_back(control("help", &O::help, "", "print this help"));
   return t;
 }
@@ -268,7 +279,7 @@ void resolve_variant(Options& o) {
 
 void check_consistency(const Options& o) {
   if (trains(o)) {
-    if (o.queue_size % o.batch_size != 0)
+    if (contrasts(o) && o.queue_size % o.batch_size != 0)
       fail("queue-size = {} is not a multiple of batch-size = {}; choose, for example, {}", o.queue_size, o.batch_size,
            (o.queue_size / o.batch_size + 1) * o.batch_size);
     const std::int64_t groups = o.ranks * o.key_bn_groups;
@@ -281,10 +292,26 @@ void check_consistency(const Options& o) {
     if (uses_gfb(o) && o.gfb == "mlp" && o.subset != "all") fail("subset = {}: gfb = mlp has no projections to choose from", o.subset);
     for (const auto epoch : parse_epochs(o.pin_epochs))
       if (epoch > o.epochs) fail("pin-epochs = '{}': {} is beyond epochs = {}", o.pin_epochs, epoch, o.epochs);
+    if (o.warmup_epochs >= o.epochs) fail("warmup-epochs = {} leaves nothing of epochs = {}", o.warmup_epochs, o.epochs);
+    if (o.method == "supervised" && o.ranks > 1) fail("ranks = {}: supervised pre-training runs on one", o.ranks);
     if (o.blur_sigma_min > o.blur_sigma_max) fail("blur-sigma-min = {} is above blur-sigma-max = {}", o.blur_sigma_min, o.blur_sigma_max);
   }
+  if (o.pretrain != "none" && !o.init.empty()) fail("init = {} and pretrain = {}: choose one to start from", o.init, o.pretrain);
   if (o.test_resize != 0 && o.test_resize < o.image_size)
     fail("test-resize = {} is below image-size = {}: there would be nothing to crop from", o.test_resize, o.image_size);
+}
+
+std::vector<std::string> parse_values(const std::string& name, const std::string& text) {
+  std::vector<std::string> values;
+  Options scratch;
+  for (const auto& part : split(text, ',')) {
+    set_option(scratch, name, part, "values = '" + text + "'");
+    const std::string value = get_option(scratch, find_option(name, ""));
+    if (std::find(values.begin(), values.end(), value) != values.end()) fail("values = '{}': {} is named twice", text, part);
+    values.push_back(value);
+  }
+  if (values.empty()) fail("values: name at least one {}", name);
+  return values;
 }
 
 std::vector<double> parse_numbers(const std::string& name, const std::string& text, double low, double high) {
@@ -315,7 +342,7 @@ const std::vector<std::string>& protocol_names() {
 }
 
 const std::vector<std::string>& pooling_names() {
-  static const std::vector<std::string> names = {"average", "bilinear", "attention", "activation", "random_gfb", "oracle"};
+  static const std::vector<std::string> names = {"own", "average", "bilinear", "attention", "activation", "random_gfb", "oracle"};
   return names;
 }
 

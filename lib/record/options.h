@@ -33,7 +33,7 @@ struct Options {
   std::int64_t bilinear_maps = 8;
   bool stride_in_1x1 = false;
   double bn_eps = 1e-5;
-  std::string init;
+  std::string init, pretrain = "none";
 
   // Method.
   std::string method = "lcr";
@@ -45,7 +45,7 @@ struct Options {
   std::string gfb = "max_projections";
   std::int64_t projections = 32;
   std::string subset = "all", subset_images = "train", subset_scope = "train_and_test";
-  std::int64_t subset_size = 8, subset_epoch = 60;
+  std::int64_t subset_size = 8, subset_epoch = 60, subset_seed = 0;
   std::string variant = "algorithm_a1_rescaled";
   // Switches of the method; empty (or tau 0) until resolve_variant() sets them from `variant`.
   std::string cam_source, kl_axis;
@@ -55,6 +55,8 @@ struct Options {
   // Training.
   std::int64_t epochs = 100, batch_size = 128;
   std::int64_t ranks = 1;
+  std::string schedule = "epoch";
+  std::int64_t warmup_epochs = 0;
   double lr = 0.03, sgd_momentum = 0.9, weight_decay = 1e-4;
   std::string precision = "auto";
   std::int64_t eval_every = 1;
@@ -71,13 +73,14 @@ struct Options {
   std::int64_t panel_images = 6;
 
   // Control: none of these is part of a run's identity.
-  std::string preset = "quick", config, seeds = "0", device = "auto";
+  std::string preset = "quick", config, seeds = "0", other_seeds, device = "auto";
+  std::string datasets, values, lambda_values = "1", rows;
   std::int64_t threads = 0, jobs = 1, max_steps = 0;
   bool dry_run = false, help = false;
   std::string pin_epochs;
   std::string results, runs = "runs", data_dir, pixel_store;
   std::int64_t skip_bad = 0;
-  std::string worker_run;
+  std::string worker_run, worker_standin;
 };
 
 /// What an option decides, and so which hash it goes into.
@@ -127,6 +130,9 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text);
 /// "30,60" as numbers, each at least 1; empty: none. Throws UserError.
 std::vector<std::int64_t> parse_epochs(const std::string& text);
 
+/// "2,8,32" as texts, each used as the value of the option `name` and checked as such. Throws UserError, also where there is none.
+std::vector<std::string> parse_values(const std::string& name, const std::string& text);
+
 /// "1,0.5" as numbers within [low, high], none twice. Throws UserError naming the option.
 std::vector<double> parse_numbers(const std::string& name, const std::string& text, double low, double high);
 
@@ -141,7 +147,8 @@ const std::vector<std::string>& pooling_names();
 /// other networks, "none" for raw pixels.
 std::string own_pooling(const std::string& method);
 
-bool trains(const Options& options);    ///< the method updates weights
+bool trains(const Options& options);     ///< the method updates weights
+bool contrasts(const Options& options);  ///< the method learns by momentum contrast
 bool uses_gfb(const Options& options);  ///< the method has a GradCAM Fitting Branch
 bool uses_network(const Options& options);
 bool has_image_files(const Options& options);  ///< the data set is many image files, which go through the pixel store

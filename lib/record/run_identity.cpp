@@ -20,7 +20,7 @@ std::string canonical_text(const Options& options, const RunInputs& inputs, bool
   }
   lines.insert(fmt::format("numerics_revision={}", kNumericsRevision));
   lines.insert("data=" + inputs.data_fingerprint);
-  if (!inputs.init_sha256.empty()) lines.insert("init=" + inputs.init_sha256);
+  if (!inputs.init.empty()) lines.insert("init=" + inputs.init);
   if (with_seed) lines.insert(fmt::format("seed={}", inputs.seed));
   std::string text;
   for (const auto& line : lines) text += line + "\n";

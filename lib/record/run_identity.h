@@ -10,13 +10,13 @@ namespace lcr {
 
 /// Raised by whoever changes numerics (an initialisation, an operation's order, the RNG's use), so that older runs are not
 /// taken for new ones. The ten-step fingerprints in tests/ guard it.
-inline constexpr int kNumericsRevision = 2;
+inline constexpr int kNumericsRevision = 3;
 
 /// What is part of a run's identity besides the options.
 struct RunInputs {
   std::uint64_t seed = 0;
   std::string data_fingerprint;  ///< SHA-256 of the images, labels and their order that the run uses
-  std::string init_sha256;       ///< of the file of initial weights; empty: random
+  std::string init;              ///< initial weights: SHA-256 of their file, or "run <hash>" of the run that made them; empty: random
 };
 
 /// "name=value" lines, sorted: all active identity options that differ from their defaults, and the inputs.

@@ -52,6 +52,7 @@ class RunStore {
  public:
   explicit RunStore(std::filesystem::path root) : root_(std::move(root)) {}
 
+  const std::filesystem::path& root() const { return root_; }
   std::filesystem::path directory(const RunIdentity& run) const { return root_ / run.directory; }
 
   /// The result of a finished run, or nothing if it is absent. Throws UserError if the record is damaged or belongs to

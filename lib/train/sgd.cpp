@@ -2,9 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
-#include <numbers>
-
 namespace lcr {
 
 Sgd::Sgd(std::vector<torch::Tensor> parameters, double momentum, double weight_decay)
@@ -36,10 +33,6 @@ void Sgd::step(double lr) {
   at::_foreach_add_(velocities, gradients(), 1.0);
   at::_foreach_add_(velocities, parameters, weight_decay_);
   at::_foreach_add_(parameters, velocities, -lr);
-}
-
-double cosine_lr(double lr, std::int64_t epoch, std::int64_t epochs) {
-  return lr / 2 * (1 + std::cos(std::numbers::pi * static_cast<double>(epoch) / static_cast<double>(epochs)));
 }
 
 }  // namespace lcr

@@ -24,7 +24,4 @@ class Sgd {
   double momentum_, weight_decay_;
 };
 
-/// Learning rate of `epoch` (from 0): lr / 2 * (1 + cos(pi * epoch / epochs)), changed once an epoch as MoCo and the authors do.
-double cosine_lr(double lr, std::int64_t epoch, std::int64_t epochs);
-
 }  // namespace lcr

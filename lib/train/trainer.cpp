@@ -12,6 +12,7 @@
 #include "lcr/base/signals.h"
 #include "lcr/base/text.h"
 #include "lcr/model/weights.h"
+#include "lcr/train/schedule.h"
 #include "lcr/train/two_view_input.h"
 
 namespace lcr {
@@ -51,7 +52,7 @@ Trainer::Trainer(std::shared_ptr<Method> method, const Options& options, const I
     fail("the training set has {} images, fewer than one batch of batch-size = {}", train_set.count(), options.batch_size);
   for (int rank = 0; rank < ranks_.size(); ++rank) {
     const torch::Device own = rank_device(device, rank);
-    const auto replica = prepare(rank == 0 ? method : make_method(options, seed), own);
+    const auto replica = prepare(rank == 0 ? method : make_method(options, seed, train_set.class_count), own);
     replica->join(ranks_, rank);
     replicas_.push_back({replica, own, Sgd(replica->trained_parameters(), options.sgd_momentum, options.weight_decay), make_device_views(train_set, own)});
   }
@@ -81,11 +82,12 @@ EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& o
   TwoViewInput input(train_set_, options_, seed_, epoch, workers, rank, ranks_.size(), device, views);
   EpochLog log;
   log.epoch = epoch + 1;
-  log.lr = cosine_lr(options_.lr, epoch, options_.epochs);
   const std::int64_t first = epoch * input.batch_count(), steps = std::min(input.batch_count(), max_steps);
   for (std::int64_t i = 0; i < steps; ++i) {
     if (stop_requested()) throw Interrupted("stopped by a signal; finished runs are kept, this one starts again when asked for");
     const auto [query, key] = input.next();
+    if (options_.method == "supervised") method->provide_labels(input.labels());
+    log.lr = learning_rate(options_, first + i, input.batch_count());
     const StepLoss loss = method->step(query, key, first + i);
     sgd.zero_grad();
     loss.total.backward();

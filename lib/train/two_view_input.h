@@ -26,10 +26,14 @@ class TwoViewInput {
   std::int64_t batch_count() const { return views_ ? plan_->batch_count() : loader_->batch_count(); }
   /// Query and key views of the next batch, each N x 3 x size x size.
   std::pair<torch::Tensor, torch::Tensor> next();
+  /// The labels of the batch that next() gave last: N, int64, on the CPU.
+  torch::Tensor labels() const;
 
  private:
+  const ImageSet& set_;
   const Options& options_;
   const torch::Device device_;
+  std::vector<std::int64_t> samples_;  ///< of the last batch
   std::shared_ptr<DeviceViews> views_;
   std::optional<EpochPlan> plan_;        ///< where the device renders
   std::int64_t next_ = 0;                ///< batch of the plan

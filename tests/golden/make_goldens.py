@@ -143,7 +143,7 @@ class Gfb(nn.Module):
 
     def forward(self, f):
         if self.mlp:
-            f = F.relu(self.hidden_bn(self.hidden(f)))
+            return self.bn(self.conv(F.relu(self.hidden_bn(self.hidden(f))))).squeeze(1)
         return F.relu(self.bn(self.conv(f))).max(1)[0]
 
 

@@ -36,7 +36,7 @@ class Programs : public ::testing::Test {
     const std::filesystem::path source = LCR_SOURCE_DIR;
     std::filesystem::create_directories(home);
     std::filesystem::copy(source / "datasets", home / "datasets");
-    for (const char* name : {"presets", "results"}) std::filesystem::create_directory_symlink(source / name, home / name);
+    for (const char* name : {"plots", "presets", "results"}) std::filesystem::create_directory_symlink(source / name, home / name);
     describe_fashion([](auto&) {});
     ::setenv("LCR_HOME", home.c_str(), 1);
   }
@@ -106,6 +106,13 @@ TEST_F(Programs, BadCommandLines) {
   expect_refused(c1 + "--temperature 0", "temperature = '0'");
   expect_refused("lcr-plot", "table");
   expect_refused("lcr-plot table z9", "z9");
+  expect_refused("lcr-plot figure c1", "has no figure");
+  expect_refused("lcr-plot report --results nowhere", "no results of any experiment");
+  expect_refused(c1 + "--rows Nobody", "there are 'Raw pixels'");
+  expect_refused(c1 + "--pretrain synthbirds --init x", "choose one");
+  expect_refused(c1 + "--warmup-epochs 5", "warmup-epochs = 5");
+  expect_refused("k_sweep --data-dir data --values 2,2", "named twice");
+  expect_refused("k_sweep --data-dir data --values 2,x", "'x'");
   expect_refused("lcr-plot table c1 --results nowhere", "nowhere/c1.csv");
 }
 
@@ -211,6 +218,71 @@ TEST_F(Programs, TrainsOnceReusesAndReproduces) {
   EXPECT_NE(plot.out.find("27.14"), std::string::npos);
   EXPECT_NE(plot.out.find("STANDING IN"), std::string::npos);
   for (const char* extension : {"md", "tex", "csv"}) EXPECT_TRUE(std::filesystem::exists(folder / ("results/quick/tables/c1." + std::string(extension))));
+
+  // Results that are not what they should be.
+  const std::string good = read_text(folder / "results/quick/c1.csv");
+  const auto refuse = [&](const std::string& content, const std::string& part) {
+    write_atomic(folder / "bad/c1.csv", content);
+    const Outcome outcome = run("lcr-plot table c1 --results bad");
+    EXPECT_EQ(outcome.code, 2) << part;
+    EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
+    EXPECT_FALSE(std::filesystem::exists(folder / "bad/tables"));
+  };
+  const auto last_line = good.rfind('\n', good.size() - 2) + 1;
+  std::string changed = good;
+  std::filesystem::create_directories(folder / "bad");
+  refuse(good + good.substr(last_line), "stands there twice");
+  refuse(changed.replace(changed.find("\n1,c1,") + 3, 2, "d1"), "belongs to experiment 'd1'");
+  refuse(good.substr(0, good.find('\n') + 1), "has no rows");
+  changed = good;
+  refuse(changed.replace(0, 6, "schama"), "schema");
+  changed = good;
+  const auto hash = changed.find(read_results(folder / "results/quick/c1.csv").back()[result_column("config_hash")], last_line);
+  refuse(changed.replace(hash, 4, changed.substr(hash, 4) == "0000" ? "1111" : "0000"), "mixes two configurations");
+}
+
+TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
+  write_fashion("data");
+  write_atomic(folder / "tiny.ini", "[standin]\nsynthbirds-train = 3\nbatch-size = 16\nepochs = 3\n");
+  const std::string command =
+      "reproduce --data-dir data --config tiny.ini --limit-train 0 --limit-test 0 --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --subset-epoch 1 --probe-epochs 2 --jobs 2 --threads 2 "
+      "--seeds 0 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 --panel-images 2";
+  const Outcome outcome = run(command);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Outcome plot = run("lcr-plot report");
+  ASSERT_EQ(plot.code, 0) << plot.err;
+  for (const char* file : {"tables/main.md", "tables/c1.tex", "tables/e1.csv", "tables/f1.md", "tables/g1.md", "tables/x1.md", "figures/b1.png", "figures/b1.svg", "figures/b2.png", "figures/b2.svg",
+                           "figures/d1.png", "figures/d1.svg", "report.html"})
+    EXPECT_GT(std::filesystem::file_size(folder / "results/quick" / file), 200U) << file;
+  const std::string report = read_text(folder / "results/quick/report.html");
+  EXPECT_EQ(report.find("src=\"http"), std::string::npos) << "it opens offline";
+  EXPECT_NE(report.find("stand-ins"), std::string::npos);
+  EXPECT_NE(report.find("undecided"), std::string::npos) << "one seed decides nothing";
+  EXPECT_EQ(report.find("class=\"text holds\""), std::string::npos);
+  EXPECT_NE(read_text(folder / "results/quick/tables/main.md").find("stanford-cars (not run)"), std::string::npos);
+  // Every row of X1 has its poolings; batch norm's statistics of either kind are kept apart.
+  const std::string x1 = read_text(folder / "results/quick/tables/x1.md");
+  EXPECT_NE(x1.find("recalibrated"), std::string::npos);
+  EXPECT_EQ(x1.find("nan"), std::string::npos);
+  // A second time nothing is trained; one experiment alone finds its runs too.
+  const std::string before = read_text(folder / "results/quick/x1.csv");
+  EXPECT_NE(run(command).err.find(", 0 to do"), std::string::npos);
+  EXPECT_EQ(read_text(folder / "results/quick/x1.csv"), before);
+  // Without gnuplot the tables still come.
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", "/nowhere", 1);
+  const Outcome without = run("lcr-plot report");
+  const Outcome table = run("lcr-plot table d1");
+  ::setenv("PATH", path.c_str(), 1);
+  EXPECT_EQ(without.code, 2);
+  EXPECT_NE(without.err.find("gnuplot-nox"), std::string::npos) << without.err;
+  EXPECT_EQ(table.code, 0);
+  // A single row at a time: the results hold what the store has.
+  const Outcome row = run(command.replace(0, 9, "loss_weights") + " --results one --runs other --rows nu=0.1");
+  ASSERT_EQ(row.code, 0) << row.err;
+  std::set<std::string> rows;
+  for (const auto& line : read_results(folder / "one/f1.csv")) rows.insert(line[result_column("row")]);
+  EXPECT_EQ(rows, (std::set<std::string>{"lambda=1, nu=0.1"}));
 }
 
 TEST_F(Programs, SubsetsBranchFromTheirTrunkWithTheSameResult) {

@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "lcr/data/synth_birds.h"
 #include "lcr/train/sgd.h"
+#include "lcr/train/schedule.h"
 #include "lcr/train/trainer.h"
 #include "support/files.h"
 #include "support/networks.h"
@@ -36,10 +39,21 @@ TEST(Sgd, LeavesParametersWithoutGradientAlone) {
   EXPECT_FALSE(used.equal(torch::ones({2})));
 }
 
-TEST(CosineLr, RunsFromFullToNearlyZero) {
-  EXPECT_DOUBLE_EQ(cosine_lr(0.03, 0, 100), 0.03);
-  EXPECT_NEAR(cosine_lr(0.03, 50, 100), 0.015, 1e-12);
-  EXPECT_NEAR(cosine_lr(0.03, 99, 100), 7.4e-6, 1e-7);
+TEST(LearningRate, CosineByEpochAndByStepAfterAWarmUp) {
+  Options options;
+  options.lr = 0.03;
+  options.epochs = 100;
+  EXPECT_DOUBLE_EQ(learning_rate(options, 0, 7), 0.03);
+  EXPECT_DOUBLE_EQ(learning_rate(options, 6, 7), 0.03) << "the same all through an epoch";
+  EXPECT_NEAR(learning_rate(options, 350, 7), 0.015, 1e-12);
+  EXPECT_NEAR(learning_rate(options, 699, 7), 7.4e-6, 1e-7);
+  options.schedule = "step";
+  EXPECT_NEAR(learning_rate(options, 175, 7), 0.015 * (1 + std::sqrt(0.5)), 1e-12);
+  options.warmup_epochs = 2;
+  EXPECT_NEAR(learning_rate(options, 0, 7), 0.03 / 14, 1e-12);
+  EXPECT_NEAR(learning_rate(options, 13, 7), 0.03, 1e-12);
+  EXPECT_NEAR(learning_rate(options, 14, 7), 0.03, 1e-12);
+  EXPECT_NEAR(learning_rate(options, 14 + 343, 7), 0.015, 1e-12);
 }
 
 TEST(Trainer, EpochsAreReproducibleAndLimited) {

@@ -1,0 +1,14 @@
+// Figure D1: rank-1 over K, the number of projections, with MoCo v2's line.
+#include "lcr/experiment/experiment.h"
+
+namespace {
+
+std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
+  std::vector<lcr::ExperimentRow> rows = {{"MoCo v2", {{"method", "moco_v2"}}}};
+  for (const auto& k : lcr::parse_values("projections", options.values)) rows.push_back({"K=" + k, {{"method", "lcr"}, {"projections", k}}});
+  return rows;
+}
+
+const lcr::RegisteredExperiment experiment({.id = "d1", .title = "Figure D1: the number of projections K", .paper_dataset = "cifar100", .rows = rows});
+
+}  // namespace

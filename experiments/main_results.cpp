@@ -1,0 +1,24 @@
+// The main table: retrieval, and linear probing with all, half and a fifth of the labels.
+#include "lcr/base/text.h"
+#include "lcr/experiment/experiment.h"
+
+namespace {
+
+std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
+  std::vector<lcr::ExperimentRow> rows;
+  for (const auto& dataset : lcr::split(options.datasets.empty() ? options.dataset : options.datasets, ',')) {
+    rows.push_back({"ImageNet init", {{"dataset", dataset}, {"method", "untrained"}}, false});
+    rows.push_back({"MoCo v2", {{"dataset", dataset}, {"method", "moco_v2"}}});
+    rows.push_back({"MoCo-Bilinear", {{"dataset", dataset}, {"method", "moco_bilinear"}}, false});
+    rows.push_back({"LCR", {{"dataset", dataset}, {"method", "lcr"}}});
+  }
+  return rows;
+}
+
+const lcr::RegisteredExperiment experiment({.id = "main",
+                                            .title = "Main results: linear probing and retrieval",
+                                            .paper_dataset = "cub200",
+                                            .rows = rows,
+                                            .evaluations = {{{"protocols", "probe"}, {"label-shares", "1,0.5,0.2"}, {"poolings", "own"}}}});
+
+}  // namespace

@@ -1,0 +1,96 @@
+#include "lcr/record/claims.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+
+#include "lcr/base/csv.h"
+#include "lcr/base/statistics.h"
+#include "lcr/base/text.h"
+#include "lcr/record/results_csv.h"
+
+namespace lcr {
+namespace {
+
+constexpr double kLevel = 0.05;
+constexpr std::size_t kFewest = 3;
+
+/// One value a run of one metric; pooling as in the results.
+std::vector<double> values_of(const std::vector<ResultRow>& rows, const Claim& claim, const std::string& metric, const std::string& row_name, const std::string& pooling, std::set<std::string>& datasets) {
+  std::vector<double> values;
+  std::set<std::string> runs;
+  for (const auto& row : rows) {
+    const auto cell = [&](const char* column) -> const std::string& { return row[result_column(column)]; };
+    if (cell("row") != row_name || cell("pooling") != pooling || cell("metric") != metric || cell("selection") != claim.selection) continue;
+    if (cell("options").find("bn-statistics=") != std::string::npos) continue;
+    const auto share = cell("options").find("label-share=");
+    if (share != std::string::npos && cell("options").find("label-share=1;") == std::string::npos) continue;  // probes with all labels
+    if (!runs.insert(cell("run_hash")).second) continue;
+    const auto value = parse_number(cell("value"));
+    if (!value) fail("{}: value '{}' of row '{}' is no number", claim.experiment, cell("value"), row_name);
+    values.push_back(*value);
+    datasets.insert(cell("dataset"));
+  }
+  return values;
+}
+
+}  // namespace
+
+std::vector<Claim> read_claims(const std::filesystem::path& path) {
+  std::vector<Claim> claims;
+  for (const auto& row : read_csv<12>(path, {"id", "statement", "source", "experiment", "metric", "selection", "better_row", "better_pooling", "worse_row", "worse_pooling", "relation", "margin"})) {
+    Claim claim{.id = row[0], .statement = row[1], .source = row[2], .experiment = row[3], .metric = row[4], .selection = row[5], .better_row = row[6], .better_pooling = row[7],
+                .worse_row = row[8], .worse_pooling = row[9], .relation = row[10]};
+    if (claim.relation != "greater" && claim.relation != "equal") fail("{}: claim {}: relation '{}' is neither greater nor equal", path.string(), claim.id, claim.relation);
+    if (claim.relation == "equal") {
+      const auto margin = parse_number(row[11]);
+      if (!margin || *margin <= 0) fail("{}: claim {}: margin '{}' is no number above 0", path.string(), claim.id, row[11]);
+      claim.margin = *margin;
+    }
+    claims.push_back(std::move(claim));
+  }
+  return claims;
+}
+
+ClaimVerdict judge(const Claim& claim, const std::filesystem::path& folder) {
+  ClaimVerdict result{claim, "not run", "", ""};
+  const auto path = folder / (claim.experiment + ".csv");
+  if (!std::filesystem::exists(path)) {
+    result.reason = path.string() + " is not there";
+    return result;
+  }
+  const auto rows = read_results(path);
+  std::set<std::string> datasets;
+  std::vector<double> a, b;
+  for (const auto& metric : split(claim.metric, '|'))
+    if (a.empty() || b.empty()) {
+      datasets.clear();
+      a = values_of(rows, claim, metric, claim.better_row, claim.better_pooling, datasets);
+      b = values_of(rows, claim, metric, claim.worse_row, claim.worse_pooling, datasets);
+    }
+  result.datasets = join({datasets.begin(), datasets.end()}, ", ");
+  if (a.empty() || b.empty()) {
+    result.reason = fmt::format("no {} of '{}'", claim.metric, a.empty() ? claim.better_row : claim.worse_row);
+    return result;
+  }
+  result.reason = fmt::format("{:.2f} (n = {}) against {:.2f} (n = {})", mean(a), a.size(), mean(b), b.size());
+  result.verdict = "undecided";
+  if (a.size() < kFewest || b.size() < kFewest) {
+    result.reason += fmt::format("; needs n = {} on both sides", kFewest);
+    return result;
+  }
+  if (claim.relation == "greater") {
+    const double p = welch_p_greater(a, b), opposite = welch_p_greater(b, a);
+    result.reason += fmt::format(", one-sided p = {:.3g}", p);
+    result.verdict = p < kLevel ? "holds" : opposite < kLevel ? "fails" : "undecided";
+  } else {
+    const double above = welch_p_greater(a, b, -claim.margin), below = welch_p_greater(b, a, -claim.margin);
+    result.reason += fmt::format(", equal within {} with p = {:.3g}", format_number(claim.margin), std::max(above, below));
+    if (above < kLevel && below < kLevel) result.verdict = "holds";
+    if (welch_p_greater(a, b, claim.margin) < kLevel || welch_p_greater(b, a, claim.margin) < kLevel) result.verdict = "fails";
+  }
+  return result;
+}
+
+}  // namespace lcr
