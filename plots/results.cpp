@@ -88,6 +88,7 @@ std::vector<double> Results::values(const std::string& name, const std::string& 
 
 std::vector<PublishedValue> read_published(const std::filesystem::path& folder, const std::string& id) {
   std::vector<PublishedValue> values;
+  if (!std::filesystem::exists(folder / (id + ".csv"))) return values;
   for (auto& row : read_csv<5>(folder / (id + ".csv"), {"row", "dataset", "metric", "value", "source"})) values.push_back({row[0], row[1], row[2], row[3], row[4]});
   return values;
 }

@@ -40,7 +40,7 @@ class Results {
 /// The value of "name=value" in a results row's options column, if it is there.
 std::optional<std::string> option_in(const std::string& options, const std::string& name);
 
-/// results/paper/<file>. Throws UserError if it is missing or malformed; an experiment without published values has a file with a header only.
+/// results/paper/<id>.csv; nothing where there is no such file. Throws UserError if it is malformed.
 std::vector<PublishedValue> read_published(const std::filesystem::path& folder, const std::string& id);
 
 /// The experiment's table. Throws UserError where the results do not fit the specification.

@@ -164,5 +164,16 @@ TEST(Parallel, VisitsEachOnceAndRethrows) {
   }
 }
 
+TEST(Statistics, WelchAgreesWithScipy) {
+  // scipy.stats.ttest_ind(a, b, equal_var=False, alternative='greater').pvalue, SciPy 1.10.1.
+  const std::vector<double> a = {71.2, 73.9, 70.4, 72.8}, b = {69.1, 70.2, 68.4};
+  EXPECT_NEAR(welch_p_greater(a, b), 0.015619360887335884, 1e-9);
+  EXPECT_NEAR(welch_p_greater(b, a), 1 - 0.015619360887335884, 1e-9);
+  EXPECT_NEAR(welch_p_greater(a, b, 2), 0.20769537610352604, 1e-9);
+  EXPECT_TRUE(std::isnan(welch_p_greater(a, std::vector<double>{1})));
+  EXPECT_EQ(welch_p_greater(std::vector<double>{2, 2}, std::vector<double>{1, 1}), 0);
+  EXPECT_EQ(welch_p_greater(std::vector<double>{1, 1}, std::vector<double>{1, 1}), 0.5);
+}
+
 }  // namespace
 }  // namespace lcr

@@ -32,7 +32,7 @@ class DataProgram : public ::testing::Test {
   void SetUp() override {
     fs::create_directories(home);
     fs::copy(fs::path(LCR_SOURCE_DIR) / "datasets", home / "datasets");
-    fs::create_directory_symlink(fs::path(LCR_SOURCE_DIR) / "presets", home / "presets");
+    for (const char* name : {"plots", "presets"}) fs::create_directory_symlink(fs::path(LCR_SOURCE_DIR) / name, home / name);
     ::setenv("LCR_HOME", home.c_str(), 1);
   }
   void TearDown() override { ::unsetenv("LCR_HOME"); }

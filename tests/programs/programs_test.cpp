@@ -216,7 +216,7 @@ TEST_F(Programs, TrainsOnceReusesAndReproduces) {
   const Outcome plot = run("lcr-plot table c1 --results results/quick");
   ASSERT_EQ(plot.code, 0) << plot.err;
   EXPECT_NE(plot.out.find("27.14"), std::string::npos);
-  EXPECT_NE(plot.out.find("STANDING IN"), std::string::npos);
+  EXPECT_NE(plot.out.find("STAND-IN"), std::string::npos);
   for (const char* extension : {"md", "tex", "csv"}) EXPECT_TRUE(std::filesystem::exists(folder / ("results/quick/tables/c1." + std::string(extension))));
 
   // Results that are not what they should be.
@@ -278,11 +278,33 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   EXPECT_NE(without.err.find("gnuplot-nox"), std::string::npos) << without.err;
   EXPECT_EQ(table.code, 0);
   // A single row at a time: the results hold what the store has.
-  const Outcome row = run(command.replace(0, 9, "loss_weights") + " --results one --runs other --rows nu=0.1");
+  const Outcome row = run("loss_weights" + command.substr(9) + " --results one --runs other --rows nu=0.1");
   ASSERT_EQ(row.code, 0) << row.err;
   std::set<std::string> rows;
   for (const auto& line : read_results(folder / "one/f1.csv")) rows.insert(line[result_column("row")]);
   EXPECT_EQ(rows, (std::set<std::string>{"lambda=1, nu=0.1"}));
+}
+
+TEST_F(Programs, TheExperimentOfThePageIsBuiltRunAndDrawn) {
+  const std::string page = read_text(std::filesystem::path(LCR_SOURCE_DIR) / "docs/add-an-experiment.md");
+  const auto block = [&](const std::string& language) {
+    const auto start = page.find("```" + language + "\n") + language.size() + 4;
+    return page.substr(start, page.find("```", start) - start);
+  };
+  // A home with the page's section and specification.
+  for (const char* name : {"plots", "presets"}) {
+    std::filesystem::remove(home / name);
+    std::filesystem::copy(std::filesystem::path(LCR_SOURCE_DIR) / name, home / name, std::filesystem::copy_options::recursive);
+  }
+  write_atomic(home / "presets/quick.ini", read_text(home / "presets/quick.ini") + "\n" + block("ini"));
+  write_atomic(home / "plots/specs/t1.json", block("json"));
+  const Outcome trained = run("temperature_sweep --pretrain none --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 1 --jobs 1 --threads 1 --synthbirds-classes 2 --synthbirds-train 8 "
+                              "--synthbirds-test 3 --knn-neighbours 1");
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const Outcome table = run("lcr-plot table t1");
+  ASSERT_EQ(table.code, 0) << table.err;
+  for (const char* part : {"MoCo v2, t=0.1", "LCR, t=0.2", "kNN (k=1) %"}) EXPECT_NE(table.out.find(part), std::string::npos) << table.out;
+  EXPECT_EQ(table.out.find("not run"), std::string::npos) << table.out;
 }
 
 TEST_F(Programs, SubsetsBranchFromTheirTrunkWithTheSameResult) {

@@ -113,6 +113,7 @@ TEST(Fingerprint, TenStepsOfEveryMethodMatchTheRevision) {
                                                    {"authors_code", tiny_options({{"variant", "authors_code"}})},
                                                    {"algorithm_a1", tiny_options({{"variant", "algorithm_a1"}})},
                                                    {"algorithm_a1_rescaled", tiny_options({{"variant", "algorithm_a1_rescaled"}})},
+                                                   {"mlp", tiny_options({{"gfb", "mlp"}})},
                                                    {"split_symmetric", tiny_options({{"key-bn-groups", "2"}, {"symmetric", "yes"}})}};
   for (const auto& [name, options] : cases) {
     const auto method = make_method(options, 0);

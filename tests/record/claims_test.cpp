@@ -1,0 +1,67 @@
+#include <gtest/gtest.h>
+
+#include "lcr/base/files.h"
+#include "lcr/base/text.h"
+#include "lcr/record/claims.h"
+#include "lcr/record/results_csv.h"
+#include "support/files.h"
+
+namespace lcr {
+namespace {
+
+using testing::TemporaryFolder;
+
+ResultRow make_row(const std::string& name, int seed, double value, const std::string& options = "", const std::string& metric = "rank1") {
+  ResultRow row;
+  const auto set = [&](const char* column, const std::string& text) { row[result_column(column)] = text; };
+  set("schema", "1");
+  set("experiment", "y1");
+  set("row", name);
+  set("dataset", "synthbirds");
+  set("options", options);
+  set("seed", std::to_string(seed));
+  set("selection", "last");
+  set("pooling", "average");
+  set("metric", metric);
+  set("value", format_number(value));
+  set("run_hash", name + std::to_string(seed));
+  return row;
+}
+
+std::string verdict(const std::vector<double>& better, const std::vector<double>& worse, const std::string& relation = "greater") {
+  const TemporaryFolder folder;
+  std::vector<ResultRow> rows;
+  for (std::size_t i = 0; i < better.size(); ++i) {
+    rows.push_back(make_row("A", static_cast<int>(i), better[i]));
+    rows.push_back(make_row("A", static_cast<int>(i), 0, "bn-statistics=recalibrated"));  // numbers of another kind
+  }
+  for (std::size_t i = 0; i < worse.size(); ++i) rows.push_back(make_row("B", static_cast<int>(i), worse[i]));
+  write_results(folder / "y1.csv", rows);
+  return judge({.id = "y", .statement = "", .source = "", .experiment = "y1", .metric = "probe|rank1", .selection = "last", .better_row = "A", .better_pooling = "average", .worse_row = "B",
+                .worse_pooling = "average", .relation = relation, .margin = 1},
+               folder.path())
+      .verdict;
+}
+
+TEST(Claims, VerdictsFollowTheNumbers) {
+  EXPECT_EQ(verdict({80, 81, 82}, {70, 71, 72}), "holds");
+  EXPECT_EQ(verdict({70, 71, 72}, {80, 81, 82}), "fails");
+  EXPECT_EQ(verdict({70, 75, 80}, {71, 74, 79}), "undecided");
+  EXPECT_EQ(verdict({80, 81}, {70, 71}), "undecided") << "two runs decide nothing";
+  EXPECT_EQ(verdict({80}, {}), "not run");
+  EXPECT_EQ(verdict({70, 70.1, 69.9}, {70, 70.1, 70.2}, "equal"), "holds");
+  EXPECT_EQ(verdict({70, 70.1, 69.9}, {80, 80.1, 80.2}, "equal"), "fails");
+  EXPECT_EQ(verdict({70, 73, 67}, {70, 71, 72}, "equal"), "undecided");
+}
+
+TEST(Claims, TheShippedOnesAreReadable) {
+  const auto claims = read_claims(std::filesystem::path(LCR_SOURCE_DIR) / "results/paper/claims.csv");
+  EXPECT_GE(claims.size(), 14U);
+  const TemporaryFolder folder;
+  EXPECT_EQ(judge(claims.front(), folder.path()).verdict, "not run");
+  write_atomic(folder / "bad.csv", "id,statement,source,experiment,metric,selection,better_row,better_pooling,worse_row,worse_pooling,relation,margin\na,b,c,d,e,f,g,h,i,j,equal,\n");
+  testing::expect_user_error([&] { read_claims(folder / "bad.csv"); }, "margin");
+}
+
+}  // namespace
+}  // namespace lcr
