@@ -208,6 +208,8 @@ void print_summary(const Experiment& experiment, const std::vector<Cell>& cells,
 void work(Grid& grid, int threads) {
   const std::string& wanted = grid.control().worker_run;
   bool found = false;
+  // The run counts as trained by then; the note says how far the evaluation is.
+  const RunObserver evaluating = [](std::int64_t, std::int64_t, const std::string& note) { report_progress(1, 1, note); };
   for (const auto& cell : grid.cells()) {
     if (cell.identity.directory != wanted) continue;
     if (!found && !grid.store().find(cell.identity)) execute_run(cell.options, cell.identity, cell.seed, *cell.data, grid.store(), threads, report_progress);
@@ -215,7 +217,7 @@ void work(Grid& grid, int threads) {
     if (cell.options.max_steps > 0) return;
     const fs::path run = grid.store().directory(cell.identity);
     for (const auto& evaluation : cell.evaluations)
-      if (!find_evaluation(run, cell.identity, evaluation)) evaluate_run(run, cell.identity, evaluation, *cell.data, threads, report_progress);
+      if (!find_evaluation(run, cell.identity, evaluation)) evaluate_run(run, cell.identity, evaluation, *cell.data, threads, evaluating);
   }
   if (!found) fail("--worker-run {}: no run of this grid", wanted);
 }
