@@ -6,7 +6,7 @@ namespace {
 
 const lcr::RegisteredExperiment experiment({.id = "c1",
                                             .title = "Table C1: MoCo v2 and LCR on a non-fine-grained data set",
-                                            .paper_dataset = "cifar100",
+                                            .paper_datasets = {"cifar100"},
                                             .rows = [](const lcr::Options&) -> std::vector<lcr::ExperimentRow> {
                                               return {{"Raw pixels", {{"method", "raw_pixels"}}},
                                                       {"Untrained network", {{"method", "untrained"}}},

@@ -5,7 +5,7 @@ namespace {
 
 const lcr::RegisteredExperiment experiment({.id = "e1",
                                             .title = "Table E1: structure of the GFB",
-                                            .paper_dataset = "cifar100",
+                                            .paper_datasets = {"cifar100"},
                                             .rows = [](const lcr::Options&) -> std::vector<lcr::ExperimentRow> {
                                               return {{"Ours (K=8)", {{"method", "lcr"}, {"gfb", "max_projections"}, {"projections", "8"}}},
                                                       {"Ours (K=32)", {{"method", "lcr"}, {"gfb", "max_projections"}, {"projections", "32"}}},

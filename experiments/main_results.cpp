@@ -6,8 +6,10 @@ namespace {
 
 std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
   std::vector<lcr::ExperimentRow> rows;
+  // What the network is before self-supervision; only weights from a file can be the paper's.
+  const char* before = !options.init.empty() ? "ImageNet init" : options.pretrain != "none" ? "Stand-in init" : "Random init";
   for (const auto& dataset : lcr::split(options.datasets.empty() ? options.dataset : options.datasets, ',')) {
-    rows.push_back({"ImageNet init", {{"dataset", dataset}, {"method", "untrained"}}, false});
+    rows.push_back({before, {{"dataset", dataset}, {"method", "untrained"}}, false});
     rows.push_back({"MoCo v2", {{"dataset", dataset}, {"method", "moco_v2"}}});
     rows.push_back({"MoCo-Bilinear", {{"dataset", dataset}, {"method", "moco_bilinear"}}, false});
     rows.push_back({"LCR", {{"dataset", dataset}, {"method", "lcr"}}});
@@ -17,7 +19,7 @@ std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
 
 const lcr::RegisteredExperiment experiment({.id = "main",
                                             .title = "Main results: linear probing and retrieval",
-                                            .paper_dataset = "cub200",
+                                            .paper_datasets = {"cub200", "stanford-cars", "fgvc-aircraft"},
                                             .rows = rows,
                                             .evaluations = {{{"protocols", "probe"}, {"label-shares", "1,0.5,0.2"}, {"poolings", "own"}}}});
 

@@ -5,8 +5,8 @@ namespace {
 
 const lcr::RegisteredExperiment experiment({.id = "b1",
                                             .title = "Figure B1: what the projections look at",
-                                            .paper_dataset = "cub200",
-                                            .rows = [](const lcr::Options&) -> std::vector<lcr::ExperimentRow> { return {{"Ours", {{"method", "lcr"}}, false}}; },
+                                            .paper_datasets = {"cub200"},
+                                            .rows = [](const lcr::Options&) -> std::vector<lcr::ExperimentRow> { return {{"Ours", {{"method", "lcr"}}}}; },
                                             .evaluations = {{{"protocols", "projections"}}}});
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace {
 
 const lcr::RegisteredExperiment experiment({.id = "b2",
                                             .title = "Figure B2: selection of projections",
-                                            .paper_dataset = "fgvc-aircraft",
+                                            .paper_datasets = {"fgvc-aircraft"},
                                             .rows = [](const lcr::Options&) -> std::vector<lcr::ExperimentRow> {
                                               std::vector<lcr::ExperimentRow> rows = {{"Ours (all K)", {{"method", "lcr"}, {"subset", "all"}}},
                                                                                       {"Ours (high-variance K)", {{"method", "lcr"}, {"subset", "top_variance"}}}};

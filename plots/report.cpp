@@ -39,10 +39,10 @@ std::string figure_html(const PlotSpec& spec, const fs::path& results) {
 std::string claims_html(const fs::path& results, const fs::path& paper) {
   std::string html = "<h2>Claims</h2>\n<p>What the measurements of this folder say. A claim is undecided below three runs on each side, whatever the numbers.</p>\n"
                      "<div class=\"scroll\"><table><tr><th class=\"text\">claim</th><th class=\"text\">source</th><th class=\"text\">data</th><th class=\"text\">verdict</th><th class=\"text\">numbers</th></tr>\n";
-  for (const auto& claim : read_claims(paper / "claims.csv")) {
-    const ClaimVerdict verdict = judge(claim, results);
+  for (const auto& claim : read_claims(paper / "claims.csv"))
+    for (const ClaimVerdict& verdict : judge(claim, results)) {
     html += fmt::format("<tr><td class=\"wrap\">{}</td><td class=\"wrap\">{}</td><td class=\"text\">{}</td><td class=\"text {}\">{}</td><td class=\"wrap\">{}</td></tr>\n", escape_html(claim.statement),
-                        escape_html(claim.source), escape_html(verdict.datasets), verdict.verdict, verdict.verdict, escape_html(verdict.reason));
+                        escape_html(claim.source), escape_html(verdict.dataset), verdict.verdict, verdict.verdict, escape_html(verdict.reason));
   }
   return html + "</table></div>\n";
 }

@@ -27,6 +27,18 @@ bool options_match(const std::string& options, const std::vector<std::string>& w
   return true;
 }
 
+/// What the paper has for a cell; its source is added.
+std::optional<double> published_value(const std::vector<PublishedValue>& published, const std::string& row, const std::string& dataset, const ColumnSpec& column, std::set<std::string>& sources) {
+  for (const auto& value : published) {
+    if (value.row != row || value.dataset != dataset || value.metric != column.published || value.value.empty()) continue;
+    const auto number = parse_number(value.value);
+    if (!number) fail("published values: '{}' of '{}' is no number", value.value, row);
+    sources.insert(value.source);
+    return number;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::string> option_in(const std::string& options, const std::string& name) {
@@ -73,13 +85,15 @@ std::vector<double> Results::values(const std::string& name, const std::string& 
   wanted.insert(wanted.end(), column.options.begin(), column.options.end());
   for (const auto& metric : column.metrics) {
     std::vector<double> values;
-    std::set<std::string> measured;  // an evaluation may repeat what the run recorded
+    std::map<std::string, std::string> measured;  // options by run
     for (const auto& row : rows_) {
       if (cell(row, "row") != name || cell(row, "dataset") != dataset || cell(row, "selection") != block.selection || cell(row, "pooling") != pooling || cell(row, "metric") != metric) continue;
       if (!options_match(cell(row, "options"), wanted)) continue;
       const auto value = parse_number(cell(row, "value"));
       if (!value) fail("{}: value '{}' of row '{}' is no number", path_.string(), cell(row, "value"), name);
-      if (measured.insert(cell(row, "run_hash")).second) values.push_back(*value);
+      if (!measured.emplace(cell(row, "run_hash"), cell(row, "options")).second)
+        fail("{}: {} of row '{}' was measured with several settings ('{}', '{}'): say in the plot specification which to show", path_.string(), metric, name, measured.at(cell(row, "run_hash")), cell(row, "options"));
+      values.push_back(*value);
     }
     if (!values.empty()) return values;
   }
@@ -101,6 +115,11 @@ std::vector<std::string> provenance_notes(const PlotSpec& spec, const Results& r
                        : fmt::format("Data: {}, a small STAND-IN for the paper's {}; the paper's values are of other data and shown for orientation only.", join(ours, ", "), spec.paper_datasets.front()));
   notes.emplace_back("n: runs (seeds); ± is the standard deviation over them.");
   notes.insert(notes.end(), spec.notes.begin(), spec.notes.end());
+  const auto init = results.distinct("init");
+  notes.push_back(fmt::format("Initial weights: {}.{}", join(init, ", "),
+                              std::any_of(init.begin(), init.end(), [](const std::string& text) { return text.starts_with("stand-in"); })
+                                  ? " The stand-in for ImageNet's weights is a supervised run on disjoint SynthBirds classes."
+                                  : ""));
   notes.push_back(fmt::format("Measured on {}, LibTorch {}, {}, commit {}.", join(results.distinct("device"), ", "), join(results.distinct("libtorch"), ", "), join(results.distinct("precision"), ", "),
                               join(results.distinct("commit"), ", ")));
   return notes;
@@ -134,19 +153,26 @@ Table make_table(const PlotSpec& spec, const Results& results, const std::vector
         TableRow line{name, names_pooling ? results.pooling_of(name, dataset) : "", {}};
         bool any = false;
         for (const auto& column : block.columns) {
-          TableCell cell{results.values(name, dataset, block, column), {}};
+          TableCell cell{results.values(name, dataset, block, column), published_value(published, name, paper, column, sources)};
           cached = cached || (!cell.ours.empty() && column.metrics.size() > 1 && column.metrics[1].starts_with("cached") && results.values(name, dataset, block, ColumnSpec{"", {column.metrics[0]}, column.pooling, column.options, ""}).empty());
-          for (const auto& value : published)
-            if (value.row == name && value.dataset == paper && value.metric == column.published && !value.value.empty()) {
-              cell.paper = parse_number(value.value);
-              if (!cell.paper) fail("{}: published value '{}' of {} is no number", spec.id, value.value, name);
-              sources.insert(value.source);
-            }
           any = any || !cell.ours.empty() || cell.paper;
           line.cells.push_back(std::move(cell));
         }
         // Controls have no best epoch, and not every row has every map: such rows are left out of that block.
         if (any || dataset.empty()) out.rows.push_back(std::move(line));
+      }
+      // Published rows that were not run here: other values of a sweep, attempts of the paper's readers.
+      std::vector<std::string> absent;
+      for (const auto& value : published)
+        if (value.dataset == paper && std::find(names.begin(), names.end(), value.row) == names.end() && std::find(absent.begin(), absent.end(), value.row) == absent.end()) absent.push_back(value.row);
+      for (const auto& name : absent) {
+        TableRow line{name, "", {}};
+        bool any = false;
+        for (const auto& column : block.columns) {
+          line.cells.push_back({{}, published_value(published, name, paper, column, sources)});
+          any = any || line.cells.back().paper;
+        }
+        if (any && &block == &spec.blocks.front()) out.rows.push_back(std::move(line));
       }
       if (!out.rows.empty()) table.blocks.push_back(std::move(out));
     }

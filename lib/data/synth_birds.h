@@ -20,7 +20,7 @@ struct SynthBirdsSettings {
 /// Draws the data set. It depends on the settings alone (not on a run's seed, nor on the number of threads).
 Dataset make_synth_birds(const SynthBirdsSettings& settings);
 
-/// The stand-in for ImageNet in supervised pre-training: 40 species that no other setting draws unless its first_class is 500 or more, and the
+/// The stand-in for ImageNet in supervised pre-training: 40 species (500 and up) that no data set of at most 500 classes draws, and the
 /// 40 kinds of distractors, alone on the same backgrounds: 80 classes with `per_class` training and a third as many test images. No masks.
 Dataset make_synth_birds_standin(std::int64_t size, std::int64_t per_class, int threads);
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "lcr/base/error.h"
 #include "lcr/base/rng.h"
+#include "lcr/base/signals.h"
 #include "lcr/model/batch_norm.h"
 
 namespace lcr {
@@ -29,6 +31,7 @@ void estimate(const EvaluatedNetwork& network, const ImageSet& train, std::uint6
   const RenderView shuffled = [&](std::int64_t i, std::span<std::uint8_t> out) { in_list_order(order[static_cast<std::size_t>(i)], out); };
   const std::int64_t batch = std::min(kEvaluationBatch, train.count()), batches = train.count() / batch;
   for (std::int64_t b = 0; b < batches; ++b) {
+    if (stop_requested()) throw Interrupted("stopped by a signal during the estimation of batch norm's statistics; nothing of it is kept");
     // Momentum 1 / (b + 1) makes the running statistics the mean over the batches so far.
     for (auto* module : modules) set_batch_norm_momentum(*module, 1.0 / static_cast<double>(b + 1));
     const torch::Tensor map = encoder->feature_map(render_batch(shuffled, b * batch, batch, network));

@@ -1,5 +1,6 @@
 #include "lcr/experiment/device.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <sched.h>
@@ -62,6 +63,13 @@ double peak_memory_mib() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+void configure_libtorch(const Options& options, int threads) {
+  at::set_num_threads(threads);
+  const bool tf32 = options.precision != "float32";
+  at::globalContext().setAllowTF32CuDNN(tf32);
+  at::globalContext().setAllowTF32CuBLAS(tf32);
 }
 
 Provenance describe_provenance(const Options& options, const torch::Device& device, int threads) {

@@ -1,6 +1,5 @@
 #include "lcr/experiment/evaluate_run.h"
 
-#include <ATen/Parallel.h>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -55,7 +54,7 @@ std::string protocol_text(const Options& options) {
     const std::string value = get_option(options, spec);
     if (value != get_option(defaults, spec)) text += fmt::format("{}={}\n", spec.name, value);
   }
-  if (uses_gfb(options)) text += "eval-mask-norm=" + options.eval_mask_norm + "\n";
+  if (uses_network(options)) text += "eval-mask-norm=" + options.eval_mask_norm + "\n";  // the untrained branch's mask has it too
   return text;
 }
 
@@ -219,6 +218,7 @@ class Evaluator {
     };
     const torch::Tensor labels = label_tensor(data_.train, device_), test_labels = label_tensor(data_.test, device_);
     const auto poolings = trained_poolings(test);
+    if (poolings.empty()) fail("probe: none of the poolings '{}' can be trained on", options_.poolings);
     std::vector<Running> probes;
     for (const double share : parse_numbers("label-shares", options_.label_shares, 1e-9, 1)) {
       const auto chosen = stratified_share({data_.train.labels.begin(), data_.train.labels.end()}, share, seed_);
@@ -368,7 +368,7 @@ std::optional<EvaluationRecord> find_evaluation(const fs::path& run, const RunId
 
 EvaluationRecord evaluate_run(const fs::path& run, const RunIdentity& identity, const Options& options, const Dataset& data, int threads, const RunObserver& observer) {
   check_evaluation(options);
-  at::set_num_threads(threads);
+  configure_libtorch(options, threads);
   require_writable_directory(run / "evaluations");
   EvaluationRecord record{.hash = evaluation_hash(options)};
   record.file = record_file(run, record.hash);

@@ -109,7 +109,15 @@ struct RowMaker {
       if (!text.empty()) options.push_back(text);
     return {std::to_string(kResultsSchema), experiment.id, cell.row.name, cell.options.dataset, cell.options.method, join(options, ";"), std::to_string(cell.seed), selection, pooling, metric,
             format_number(value), std::to_string(epoch), cell.identity.hash, cell.identity.config_hash, evaluation, fmt::format("{:.2f}", result.wall_seconds),
-            fmt::format("{:.2f}", result.samples_per_second), fmt::format("{:.0f}", result.peak_memory_mib), p.commit, p.device, p.precision, p.libtorch};
+            fmt::format("{:.2f}", result.samples_per_second), fmt::format("{:.0f}", result.peak_memory_mib), p.commit, p.device, p.precision, p.libtorch, initial_weights()};
+  }
+
+  /// "random", "stand-in <run>", or the name and digest of the file.
+  std::string initial_weights() const {
+    const std::string& init = cell.identity.inputs.init;
+    if (init.empty()) return uses_network(cell.options) ? "random" : "none";
+    if (init.starts_with("run ")) return "stand-in " + init.substr(4, 12);
+    return fs::path(cell.options.init).filename().string() + " " + init.substr(0, 12);
   }
 };
 
@@ -173,21 +181,24 @@ void copy_panel(const Experiment& experiment, const std::vector<Cell>& cells, co
 
 void print_summary(const Experiment& experiment, const std::vector<Cell>& cells, const RunStore& store) {
   fmt::print("\n{}\n", experiment.title);
+  const auto is_paper = [&](const Cell& cell) { return std::find(experiment.paper_datasets.begin(), experiment.paper_datasets.end(), cell.data->name) != experiment.paper_datasets.end(); };
   std::set<const Dataset*> listed;
   for (const auto& cell : cells)
     if (cell.experiment == &experiment && listed.insert(cell.data).second)
-      fmt::print("Data: {}{}: {} training images, {} test images\n", cell.data->title, cell.data->name == experiment.paper_dataset ? "" : " (standing in for " + experiment.paper_dataset + ")",
+      fmt::print("Data: {}{}: {} training images, {} test images\n", cell.data->title, is_paper(cell) ? "" : " (standing in for " + experiment.paper_datasets.front() + ")",
                  cell.data->train.count(), cell.data->test.count());
   fmt::print("Retrieval after the last epoch, each method with its own pooling, mean +- sd\n\n");
   fmt::print("{:<32} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", "", "n", "rank-1 %", "rank-5 %", "mAP %", "pooling", "samples/s");
   std::set<std::string> printed;
   for (const auto& first : cells) {
-    if (first.experiment != &experiment || !printed.insert(first.row.name).second) continue;
+    // One line a row and data set.
+    const std::string title = first.row.name + (listed.size() > 1 ? ", " + first.options.dataset : "");
+    if (first.experiment != &experiment || !printed.insert(title).second) continue;
     std::map<std::string, std::vector<double>> values;
     std::vector<double> speeds;
     const std::string pooling = own_pooling(first.options.method);
     for (const auto& cell : cells) {
-      if (cell.experiment != &experiment || cell.row.name != first.row.name) continue;
+      if (cell.experiment != &experiment || cell.row.name != first.row.name || cell.options.dataset != first.options.dataset) continue;
       const auto result = store.find(cell.identity);
       if (!result) continue;  // not selected
       for (const auto& m : result->measurements)
@@ -199,7 +210,7 @@ void print_summary(const Experiment& experiment, const std::vector<Cell>& cells,
       if (v.empty()) return std::string("not run");
       return v.size() > 1 ? fmt::format("{:.2f} +- {:.2f}", mean(v), standard_deviation(v)) : fmt::format("{:.2f}", mean(v));
     };
-    fmt::print("{:<32} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", first.row.name, values["rank1"].size(), cell_text("rank1"), cell_text("rank5"), cell_text("mean_average_precision"), pooling,
+    fmt::print("{:<32} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", title, values["rank1"].size(), cell_text("rank1"), cell_text("rank5"), cell_text("mean_average_precision"), pooling,
                speeds.empty() ? "-" : fmt::format("{:.1f}", mean(speeds)));
   }
 }

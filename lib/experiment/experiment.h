@@ -23,7 +23,7 @@ struct ExperimentRow {
 struct Experiment {
   std::string id;             ///< "c1": its section in presets, its results file, its plot specification
   std::string title;          ///< one line for --help
-  std::string paper_dataset;  ///< what the paper used, as in --dataset; others are labelled as standing in for it
+  std::vector<std::string> paper_datasets;  ///< what the paper used, as in --dataset; others are labelled as standing in for the first
   /// The rows, which may depend on the preset (what a sweep goes through).
   std::function<std::vector<ExperimentRow>(const Options&)> rows;
   /// Evaluations of every finished run beyond the retrieval that each records: options of the protocols. What a run's method or data do

@@ -52,22 +52,17 @@ Grid::Grid(const std::vector<Experiment>& experiments, const std::vector<std::st
   for (const auto& experiment : experiments) command_lines_.push_back(parse_command_line(arguments, experiment.id, suite_home()));
   store_ = RunStore(control().runs);
   for (std::size_t i = 0; i < experiments.size(); ++i) add_rows(experiments[i], command_lines_[i]);
+  check_rows();
+  check_given_evaluation_options(experiments);
   const std::string& wanted = control().worker_run;
   if (wanted.empty() || wanted.starts_with("synthbirds-standin-")) add_standins(command_lines_.front());
-  if (!wanted.empty()) std::erase_if(cells_, [&](const Cell& cell) { return !wanted.starts_with(cell.options.dataset + "-" + cell.options.method + "-"); });
+  if (!wanted.empty()) std::erase_if(cells_, [&](const Cell& cell) { return !wanted.starts_with(cell.options.dataset + "-" + cell.options.method + "-") || (starts_from_standin(cell.options) && control().worker_standin.empty()); });
   identify(threads);
 }
 
 void Grid::add_rows(const Experiment& experiment, const CommandLine& command) {
   const torch::Device device = resolve_device(command.options.device);
-  const auto rows = experiment.rows(command.options);
-  const auto selected = [&](const ExperimentRow& row) { return row.name.find(command.options.rows) != std::string::npos; };
-  if (std::none_of(rows.begin(), rows.end(), selected)) {
-    std::vector<std::string> names;
-    for (const auto& row : rows) names.push_back("'" + row.name + "'");
-    fail("rows = '{}': {} has no such row; there are {}", command.options.rows, experiment.id, join(names, ", "));
-  }
-  for (const auto& row : rows) {
+  for (const auto& row : experiment.rows(command.options)) {
     Options options = command.options;
     std::vector<std::string> varied;
     for (const auto& [name, value] : row.settings) {
@@ -83,9 +78,32 @@ void Grid::add_rows(const Experiment& experiment, const CommandLine& command) {
       check_evaluation(evaluation);
       evaluations.push_back(std::move(evaluation));
     }
-    auto seeds = parse_seeds(row.headline || options.other_seeds.empty() ? options.seeds : options.other_seeds);
+    // Seeds of the command line hold for every row, unless it names others too.
+    const bool own_seeds = !row.headline && !options.other_seeds.empty() && (!command.given.contains("seeds") || command.given.contains("other-seeds"));
+    auto seeds = parse_seeds(own_seeds ? options.other_seeds : options.seeds);
     if (options.method == "raw_pixels") seeds = {0};  // nothing random about it
-    for (const auto seed : seeds) cells_.push_back({&experiment, row, options, seed, join(varied, ";"), nullptr, {}, evaluations, selected(row), has_subset(options) ? 2 : 1});
+    for (const auto seed : seeds) cells_.push_back({&experiment, row, options, seed, join(varied, ";"), nullptr, {}, evaluations, row.name.find(command.options.rows) != std::string::npos, has_subset(options) ? 2 : 1});
+  }
+}
+
+void Grid::check_rows() const {
+  if (std::any_of(cells_.begin(), cells_.end(), [](const Cell& cell) { return cell.selected; })) return;
+  std::vector<std::string> names;
+  for (const auto& cell : cells_)
+    if (std::find(names.begin(), names.end(), cell.row.name) == names.end()) names.push_back(cell.row.name);
+  fail("rows = '{}': there is no such row; there are '{}'", control().rows, join(names, "', '"));
+}
+
+void Grid::check_given_evaluation_options(const std::vector<Experiment>& experiments) const {
+  for (const auto& name : command_lines_.front().given) {
+    if (find_option(name, "").part != OptionPart::kEvaluation) continue;
+    // One that no evaluation leaves open would be ignored in silence. A checkpoint other than the last belongs to no row.
+    const bool used = name != "checkpoint" && std::any_of(experiments.begin(), experiments.end(), [&](const Experiment& experiment) {
+                        return std::any_of(experiment.evaluations.begin(), experiment.evaluations.end(), [&](const Settings& settings) {
+                          return std::none_of(settings.begin(), settings.end(), [&](const auto& setting) { return setting.first == name; });
+                        });
+                      });
+    if (!used) fail("command line: --{} has no part in {}; the program evaluate applies it to a stored run", name, experiments.size() == 1 ? experiments.front().id : "these experiments");
   }
 }
 
@@ -152,7 +170,7 @@ void Grid::identify(int threads) {
       init = init_sha256[options.init];
     }
     const auto& loaded = *data_.at(data_key(options));
-    cell.identity = identify_run(options, {cell.seed, data_fingerprint(options, loaded.train_fingerprint, loaded.test_fingerprint), init});
+    cell.identity = identify_run(options, {cell.seed, data_fingerprint(loaded.train_fingerprint, loaded.test_fingerprint), init});
     for (auto& evaluation : cell.evaluations) evaluation.protocols = possible_protocols(evaluation, *cell.data);
     std::erase_if(cell.evaluations, [](const Options& evaluation) { return evaluation.protocols.empty(); });
   }

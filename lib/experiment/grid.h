@@ -43,6 +43,8 @@ class Grid {
 
  private:
   void add_rows(const Experiment& experiment, const CommandLine& command);
+  void check_rows() const;
+  void check_given_evaluation_options(const std::vector<Experiment>& experiments) const;
   void add_standins(const CommandLine& command);
   void identify(int threads);
   const Dataset& data_of(const Options& options, int threads);

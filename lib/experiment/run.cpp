@@ -1,7 +1,5 @@
 #include "lcr/experiment/run.h"
 
-#include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -120,7 +118,7 @@ void write_selection(const std::filesystem::path& path, const torch::Tensor& var
 
 }  // namespace
 
-std::string data_fingerprint(const Options& options, const std::string& train, const std::string& test) { return sha256_hex((trains(options) ? train : "") + "/" + test); }
+std::string data_fingerprint(const std::string& train, const std::string& test) { return sha256_hex(train + "/" + test); }
 
 std::int64_t count_steps(const Options& options, const Dataset& data) {
   if (!trains(options)) return 0;
@@ -131,11 +129,7 @@ std::int64_t count_steps(const Options& options, const Dataset& data) {
 void execute_run(const Options& options, const RunIdentity& identity, std::uint64_t seed, const Dataset& data, const RunStore& store, int threads,
                  const RunObserver& observer) {
   const torch::Device device = resolve_device(options.device);
-  if (options.precision == "float32") {  // TF32 is not float32
-    at::globalContext().setAllowTF32CuDNN(false);
-    at::globalContext().setAllowTF32CuBLAS(false);
-  }
-  at::set_num_threads(threads);  // LibTorch's own default can be one thread
+  configure_libtorch(options, threads);
   const auto start = Clock::now();
   const bool records = options.max_steps == 0;
   const auto directory = store.directory(identity);

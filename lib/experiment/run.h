@@ -13,8 +13,8 @@ namespace lcr {
 /// Told how far a run is: steps done, steps in all, a note ("epoch 3/8 loss 5.21").
 using RunObserver = std::function<void(std::int64_t done, std::int64_t total, const std::string& note)>;
 
-/// The data's part of a run's identity, from the fingerprints of its splits: methods without training do not see the first.
-std::string data_fingerprint(const Options& options, const std::string& train, const std::string& test);
+/// The data's part of a run's identity, from the fingerprints of its splits. Methods without training count the first too: their evaluations see it.
+std::string data_fingerprint(const std::string& train, const std::string& test);
 
 /// Optimisation steps of a run; 0 for the controls.
 std::int64_t count_steps(const Options& options, const Dataset& data);

@@ -31,7 +31,7 @@ RunIdentity check_run_identity(const fs::path& run, const Options& options, cons
     if (line.starts_with("seed=")) inputs.seed = static_cast<std::uint64_t>(parse_integer(line.substr(5)).value_or(0));
     if (line.starts_with("init=")) inputs.init = line.substr(5);
   }
-  inputs.data_fingerprint = data_fingerprint(options, fingerprint(data.train), fingerprint(data.test));
+  inputs.data_fingerprint = data_fingerprint(fingerprint(data.train), fingerprint(data.test));
   RunIdentity identity = identify_run(options, inputs);
   if (identity.text == text) return identity;
   const auto now = split(identity.text, '\n');

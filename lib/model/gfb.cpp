@@ -48,7 +48,7 @@ void GradCamFittingBranchImpl::select(const std::vector<std::int64_t>& subset) {
 
 torch::Tensor normalise_mask(const torch::Tensor& mask, const std::string& norm) {
   constexpr double kEpsilon = 1e-7;  // as the authors' code
-  if (norm == "none") return mask;
+  if (norm == "none") return torch::relu(mask);
   if (norm == "batch") {
     const torch::Tensor shifted = mask - mask.min();
     return shifted / (shifted.max() + kEpsilon);

@@ -49,7 +49,7 @@ class GradCamFittingBranchImpl : public torch::nn::Module {
 TORCH_MODULE(GradCamFittingBranch);
 
 /// Min-max normalisation of a mask (N x h x w) to [0, 1]: over the whole "batch" (the authors' code: it depends on batch mates),
-/// over each "image", or "none". Differentiable, the extremes included.
+/// over each "image", or "none" (what is negative, as the MLP's map can be, becomes 0). Differentiable, the extremes included.
 torch::Tensor normalise_mask(const torch::Tensor& mask, const std::string& norm);
 
 }  // namespace lcr

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "lcr/base/csv.h"
@@ -16,60 +17,34 @@ namespace {
 constexpr double kLevel = 0.05;
 constexpr std::size_t kFewest = 3;
 
-/// One value a run of one metric; pooling as in the results.
-std::vector<double> values_of(const std::vector<ResultRow>& rows, const Claim& claim, const std::string& metric, const std::string& row_name, const std::string& pooling, std::set<std::string>& datasets) {
-  std::vector<double> values;
+/// One value a seed of one metric on one data set: runs that share a seed (B2's random choices share even their first epochs) are averaged.
+std::vector<double> values_of(const std::vector<ResultRow>& rows, const Claim& claim, const std::string& dataset, const std::string& metric, const std::string& row_name, const std::string& pooling) {
+  std::map<std::string, std::vector<double>> by_seed;
   std::set<std::string> runs;
   for (const auto& row : rows) {
     const auto cell = [&](const char* column) -> const std::string& { return row[result_column(column)]; };
-    if (cell("row") != row_name || cell("pooling") != pooling || cell("metric") != metric || cell("selection") != claim.selection) continue;
+    if (cell("dataset") != dataset || cell("row") != row_name || cell("pooling") != pooling || cell("metric") != metric || cell("selection") != claim.selection) continue;
     if (cell("options").find("bn-statistics=") != std::string::npos) continue;
     const auto share = cell("options").find("label-share=");
     if (share != std::string::npos && cell("options").find("label-share=1;") == std::string::npos) continue;  // probes with all labels
-    if (!runs.insert(cell("run_hash")).second) continue;
+    if (!runs.insert(cell("run_hash")).second) fail("claim {}: {} of row '{}' was measured with several settings; a claim needs one", claim.id, metric, row_name);
     const auto value = parse_number(cell("value"));
     if (!value) fail("{}: value '{}' of row '{}' is no number", claim.experiment, cell("value"), row_name);
-    values.push_back(*value);
-    datasets.insert(cell("dataset"));
+    by_seed[cell("seed")].push_back(*value);
   }
+  std::vector<double> values;
+  for (const auto& [seed, own] : by_seed) values.push_back(mean(own));
   return values;
 }
 
-}  // namespace
-
-std::vector<Claim> read_claims(const std::filesystem::path& path) {
-  std::vector<Claim> claims;
-  for (const auto& row : read_csv<12>(path, {"id", "statement", "source", "experiment", "metric", "selection", "better_row", "better_pooling", "worse_row", "worse_pooling", "relation", "margin"})) {
-    Claim claim{.id = row[0], .statement = row[1], .source = row[2], .experiment = row[3], .metric = row[4], .selection = row[5], .better_row = row[6], .better_pooling = row[7],
-                .worse_row = row[8], .worse_pooling = row[9], .relation = row[10]};
-    if (claim.relation != "greater" && claim.relation != "equal") fail("{}: claim {}: relation '{}' is neither greater nor equal", path.string(), claim.id, claim.relation);
-    if (claim.relation == "equal") {
-      const auto margin = parse_number(row[11]);
-      if (!margin || *margin <= 0) fail("{}: claim {}: margin '{}' is no number above 0", path.string(), claim.id, row[11]);
-      claim.margin = *margin;
-    }
-    claims.push_back(std::move(claim));
-  }
-  return claims;
-}
-
-ClaimVerdict judge(const Claim& claim, const std::filesystem::path& folder) {
-  ClaimVerdict result{claim, "not run", "", ""};
-  const auto path = folder / (claim.experiment + ".csv");
-  if (!std::filesystem::exists(path)) {
-    result.reason = path.string() + " is not there";
-    return result;
-  }
-  const auto rows = read_results(path);
-  std::set<std::string> datasets;
+ClaimVerdict judge_on(const Claim& claim, const std::vector<ResultRow>& rows, const std::string& dataset) {
+  ClaimVerdict result{claim, "not run", "", dataset};
   std::vector<double> a, b;
   for (const auto& metric : split(claim.metric, '|'))
     if (a.empty() || b.empty()) {
-      datasets.clear();
-      a = values_of(rows, claim, metric, claim.better_row, claim.better_pooling, datasets);
-      b = values_of(rows, claim, metric, claim.worse_row, claim.worse_pooling, datasets);
+      a = values_of(rows, claim, dataset, metric, claim.better_row, claim.better_pooling);
+      b = values_of(rows, claim, dataset, metric, claim.worse_row, claim.worse_pooling);
     }
-  result.datasets = join({datasets.begin(), datasets.end()}, ", ");
   if (a.empty() || b.empty()) {
     result.reason = fmt::format("no {} of '{}'", claim.metric, a.empty() ? claim.better_row : claim.worse_row);
     return result;
@@ -91,6 +66,36 @@ ClaimVerdict judge(const Claim& claim, const std::filesystem::path& folder) {
     if (welch_p_greater(a, b, claim.margin) < kLevel || welch_p_greater(b, a, claim.margin) < kLevel) result.verdict = "fails";
   }
   return result;
+}
+
+}  // namespace
+
+std::vector<Claim> read_claims(const std::filesystem::path& path) {
+  std::vector<Claim> claims;
+  for (const auto& row : read_csv<12>(path, {"id", "statement", "source", "experiment", "metric", "selection", "better_row", "better_pooling", "worse_row", "worse_pooling", "relation", "margin"})) {
+    Claim claim{.id = row[0], .statement = row[1], .source = row[2], .experiment = row[3], .metric = row[4], .selection = row[5], .better_row = row[6], .better_pooling = row[7],
+                .worse_row = row[8], .worse_pooling = row[9], .relation = row[10]};
+    if (claim.relation != "greater" && claim.relation != "equal") fail("{}: claim {}: relation '{}' is neither greater nor equal", path.string(), claim.id, claim.relation);
+    if (claim.relation == "equal") {
+      const auto margin = parse_number(row[11]);
+      if (!margin || *margin <= 0) fail("{}: claim {}: margin '{}' is no number above 0", path.string(), claim.id, row[11]);
+      claim.margin = *margin;
+    }
+    claims.push_back(std::move(claim));
+  }
+  return claims;
+}
+
+std::vector<ClaimVerdict> judge(const Claim& claim, const std::filesystem::path& folder) {
+  const auto path = folder / (claim.experiment + ".csv");
+  if (!std::filesystem::exists(path)) return {{claim, "not run", path.string() + " is not there", ""}};
+  const auto rows = read_results(path);
+  std::vector<std::string> datasets;
+  for (const auto& row : rows)
+    if (const auto& dataset = row[result_column("dataset")]; std::find(datasets.begin(), datasets.end(), dataset) == datasets.end()) datasets.push_back(dataset);
+  std::vector<ClaimVerdict> verdicts;
+  for (const auto& dataset : datasets) verdicts.push_back(judge_on(claim, rows, dataset));
+  return verdicts;
 }
 
 }  // namespace lcr

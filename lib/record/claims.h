@@ -22,15 +22,15 @@ struct ClaimVerdict {
   Claim claim;
   std::string verdict;   ///< "holds", "fails", "undecided", or "not run"
   std::string reason;    ///< the numbers, or why it is undecided
-  std::string datasets;  ///< that it was measured on
+  std::string dataset;   ///< that it was measured on
 };
 
 /// Throws UserError if the file is missing or malformed.
 std::vector<Claim> read_claims(const std::filesystem::path& path);
 
-/// Judges a claim by results/<tag>/<experiment>.csv in the folder. "greater" holds where Welch's one-sided test gives p < 0.05, fails where
+/// Judges a claim on each data set of results/<tag>/<experiment>.csv in the folder (one verdict "not run" where there is no such file). "greater" holds where Welch's one-sided test gives p < 0.05, fails where
 /// the opposite does; "equal" holds where both one-sided tests against the margin give p < 0.05, fails where the difference is beyond the
-/// margin by such a test. With fewer than three runs on either side it is undecided, whatever the numbers.
-ClaimVerdict judge(const Claim& claim, const std::filesystem::path& folder);
+/// margin by such a test. Runs that share a seed count once, by their mean. With fewer than three seeds on either side it is undecided, whatever the numbers.
+std::vector<ClaimVerdict> judge(const Claim& claim, const std::filesystem::path& folder);
 
 }  // namespace lcr

@@ -75,11 +75,11 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "dataset", &O::dataset, "", "data set (synthbirds-standin: other species and objects, for supervised pre-training)", 0, 0, {"fashion-mnist", "cifar10", "cifar100", "synthbirds", "synthbirds-standin", "cub200", "stanford-cars", "fgvc-aircraft", "image-folder"}));
   t.push_back(row(g, "folder", &O::folder, "", "of image-folder: it holds train/CLASS/*.jpg and test/CLASS/*.jpg (or .png)", 0, 0, {}, from_folder, "dataset = image-folder", OptionPart::kControl));
   t.push_back(row(g, "store-side", &O::store_side, "pixels", "the pixel store keeps images with their short side at most this long (0: at full resolution)", 0, 4096, {}, has_image_files, "the data set is many image files"));
-  t.push_back(row(g, "limit-train", &O::limit_train, "images", "use this many training images, balanced over classes (0: all)", 0, kMany, {}, trains, trained));
+  t.push_back(row(g, "limit-train", &O::limit_train, "images", "use this many training images, balanced over classes (0: all)", 0, kMany));
   t.push_back(row(g, "limit-test", &O::limit_test, "images", "use this many test images, balanced over classes (0: all)", 0, kMany));
   t.push_back(row(g, "image-size", &O::image_size, "pixels", "side of the square network input", 8, 1024));
   t.push_back(row(g, "test-resize", &O::test_resize, "pixels", "test images: resize the short side to this, then centre crop (0: to image-size)", 0, 2048));
-  t.push_back(row(g, "synthbirds-classes", &O::synthbirds_classes, "classes", "number of SynthBirds classes", 2, 1000, {}, synthbirds, "dataset = synthbirds"));
+  t.push_back(row(g, "synthbirds-classes", &O::synthbirds_classes, "classes", "number of SynthBirds classes (those of the stand-in follow)", 2, 500, {}, synthbirds, "dataset = synthbirds"));
   t.push_back(row(g, "synthbirds-train", &O::synthbirds_train, "images", "training images a class", 1, 10000, {}, [](const Options& o) { return o.dataset.starts_with("synthbirds"); }, "the data set is a SynthBirds"));
   t.push_back(row(g, "synthbirds-test", &O::synthbirds_test, "images", "test images a class", 2, 10000, {}, synthbirds, "dataset = synthbirds"));
   g = "Augmentation";
@@ -168,7 +168,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(control("seeds", &O::seeds, "", "comma-separated seeds, one run each"));
   t.push_back(control("other-seeds", &O::other_seeds, "", "seeds of rows that carry no claim (empty: as --seeds)"));
   t.push_back(control("datasets", &O::datasets, "", "data sets of experiments on several (empty: as --dataset)"));
-  t.push_back(control("values", &O::values, "", "what a sweep goes through: K in d1, the dimension in g1, nu in f1"));
+  t.push_back(control("values", &O::values, "", "what a sweep goes through: K in d1, the dimension in g1, nu in f1 (empty: the paper's grid)"));
   t.push_back(control("lambda-values", &O::lambda_values, "", "lambda in f1"));
   t.push_back(control("rows", &O::rows, "TEXT", "train only rows whose names contain this; the results hold whatever rows the store has"));
   t.push_back(control("device", &O::device, "", "auto, cpu, cuda or cuda:N"));
@@ -301,16 +301,15 @@ void check_consistency(const Options& o) {
     fail("test-resize = {} is below image-size = {}: there would be nothing to crop from", o.test_resize, o.image_size);
 }
 
-std::vector<std::string> parse_values(const std::string& name, const std::string& text) {
+std::vector<std::string> parse_values(const std::string& name, const std::string& text, const std::string& fallback) {
   std::vector<std::string> values;
   Options scratch;
-  for (const auto& part : split(text, ',')) {
+  for (const auto& part : split(text.empty() ? fallback : text, ',')) {
     set_option(scratch, name, part, "values = '" + text + "'");
     const std::string value = get_option(scratch, find_option(name, ""));
     if (std::find(values.begin(), values.end(), value) != values.end()) fail("values = '{}': {} is named twice", text, part);
     values.push_back(value);
   }
-  if (values.empty()) fail("values: name at least one {}", name);
   return values;
 }
 

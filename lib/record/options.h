@@ -130,8 +130,8 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text);
 /// "30,60" as numbers, each at least 1; empty: none. Throws UserError.
 std::vector<std::int64_t> parse_epochs(const std::string& text);
 
-/// "2,8,32" as texts, each used as the value of the option `name` and checked as such. Throws UserError, also where there is none.
-std::vector<std::string> parse_values(const std::string& name, const std::string& text);
+/// "2,8,32" as texts, each to be the value of the option `name` and checked as such; an empty text means `fallback`. Throws UserError.
+std::vector<std::string> parse_values(const std::string& name, const std::string& text, const std::string& fallback);
 
 /// "1,0.5" as numbers within [low, high], none twice. Throws UserError naming the option.
 std::vector<double> parse_numbers(const std::string& name, const std::string& text, double low, double high);

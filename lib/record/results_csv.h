@@ -10,13 +10,14 @@
 namespace lcr {
 
 /// Version of the schema below, in each row.
-inline constexpr int kResultsSchema = 1;
+inline constexpr int kResultsSchema = 2;
 
-/// The columns, in file order. `row` is the row of the paper's table; `config_hash` is the run's identity without its seed.
-inline constexpr std::array<const char*, 22> kResultColumns = {
+/// The columns, in file order. `row` is the row of the paper's table; `config_hash` is the run's identity without its seed;
+/// `init` says what the weights were before training.
+inline constexpr std::array<const char*, 23> kResultColumns = {
     "schema",    "experiment", "row",        "dataset",         "method",       "options",         "seed",         "selection",
     "pooling",   "metric",     "value",      "epoch",           "run_hash",     "config_hash",     "evaluation_hash", "wall_seconds",
-    "samples_per_second", "peak_memory_mib", "commit", "device", "precision", "libtorch"};
+    "samples_per_second", "peak_memory_mib", "commit", "device", "precision", "libtorch", "init"};
 
 using ResultRow = std::array<std::string, kResultColumns.size()>;
 

@@ -80,6 +80,12 @@ class Programs : public ::testing::Test {
       write_bytes(folder / name / "fashion-mnist" / (split + "-labels-idx1-ubyte"), labels);
     }
   }
+  /// The first run in the store whose name holds `part`.
+  std::string first_run(const std::string& part) const {
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "runs"))
+      if (entry.path().filename().string().find(part) != std::string::npos) return "runs/" + entry.path().filename().string();
+    return "";
+  }
   TemporaryFolder folder;
   const std::filesystem::path home = folder / "home";
   const std::string tiny = "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --jobs 1 --threads 1 --seeds 0,1 ";
@@ -232,7 +238,7 @@ TEST_F(Programs, TrainsOnceReusesAndReproduces) {
   std::string changed = good;
   std::filesystem::create_directories(folder / "bad");
   refuse(good + good.substr(last_line), "stands there twice");
-  refuse(changed.replace(changed.find("\n1,c1,") + 3, 2, "d1"), "belongs to experiment 'd1'");
+  refuse(changed.replace(changed.find(",c1,") + 1, 2, "d1"), "belongs to experiment 'd1'");
   refuse(good.substr(0, good.find('\n') + 1), "has no rows");
   changed = good;
   refuse(changed.replace(0, 6, "schama"), "schema");
@@ -245,9 +251,9 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   write_fashion("data");
   write_atomic(folder / "tiny.ini", "[standin]\nsynthbirds-train = 3\nbatch-size = 16\nepochs = 3\n");
   const std::string command =
-      "reproduce --data-dir data --config tiny.ini --limit-train 0 --limit-test 0 --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --subset-epoch 1 --probe-epochs 2 --jobs 2 --threads 2 "
-      "--seeds 0 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 --panel-images 2";
-  const Outcome outcome = run(command);
+      "reproduce --data-dir data --config tiny.ini --limit-train 0 --limit-test 0 --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --subset-epoch 1 --jobs 2 --threads 2 "
+      "--seeds 0 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 ", evaluation = "--panel-images 2 --probe-epochs 2";
+  const Outcome outcome = run(command + evaluation);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Outcome plot = run("lcr-plot report");
   ASSERT_EQ(plot.code, 0) << plot.err;
@@ -266,7 +272,7 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   EXPECT_EQ(x1.find("nan"), std::string::npos);
   // A second time nothing is trained; one experiment alone finds its runs too.
   const std::string before = read_text(folder / "results/quick/x1.csv");
-  EXPECT_NE(run(command).err.find(", 0 to do"), std::string::npos);
+  EXPECT_NE(run(command + evaluation).err.find(", 0 to do"), std::string::npos);
   EXPECT_EQ(read_text(folder / "results/quick/x1.csv"), before);
   // Without gnuplot the tables still come.
   const std::string path = std::getenv("PATH");
@@ -283,6 +289,16 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   std::set<std::string> rows;
   for (const auto& line : read_results(folder / "one/f1.csv")) rows.insert(line[result_column("row")]);
   EXPECT_EQ(rows, (std::set<std::string>{"lambda=1, nu=0.1"}));
+  // What would do nothing is refused; what every preset says makes a grid.
+  expect_refused_at("nothing", "loss_weights --probe-lr 1", "--probe-lr has no part in f1");
+  expect_refused_at("nothing", "attribution --bn-statistics recalibrated", "--bn-statistics has no part");
+  expect_refused_at("nothing", "main_results --checkpoint best_rank1", "--checkpoint has no part");
+  expect_refused_at("nothing", "evaluate --run " + first_run("synthbirds-lcr-") + " --protocols probe --poolings oracle --threads 1", "can be trained on");
+  for (const char* preset : {"quick", "full", "cifar100", "cub", "paper"}) {
+    const Outcome grid = run(std::string("reproduce --dry-run --data-dir data --dataset synthbirds --datasets synthbirds --limit-train 0 --limit-test 0 --store-side 0 --synthbirds-classes 2 --synthbirds-train 40 --synthbirds-test 3 --batch-size 32 --preset ") + preset);
+    EXPECT_EQ(grid.code, 0) << preset << ": " << grid.err;
+    for (const char* id : {"b1", "b2", "c1", "d1", "e1", "f1", "g1", "main", "x1"}) EXPECT_NE(grid.out.find(fmt::format("[{}: ", id)), std::string::npos) << preset << " " << id;
+  }
 }
 
 TEST_F(Programs, TheExperimentOfThePageIsBuiltRunAndDrawn) {

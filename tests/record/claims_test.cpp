@@ -40,6 +40,7 @@ std::string verdict(const std::vector<double>& better, const std::vector<double>
   return judge({.id = "y", .statement = "", .source = "", .experiment = "y1", .metric = "probe|rank1", .selection = "last", .better_row = "A", .better_pooling = "average", .worse_row = "B",
                 .worse_pooling = "average", .relation = relation, .margin = 1},
                folder.path())
+      .at(0)
       .verdict;
 }
 
@@ -54,11 +55,32 @@ TEST(Claims, VerdictsFollowTheNumbers) {
   EXPECT_EQ(verdict({70, 73, 67}, {70, 71, 72}, "equal"), "undecided");
 }
 
+TEST(Claims, DataSetsAreJudgedApartAndSeedsCountOnce) {
+  const TemporaryFolder folder;
+  const Claim claim{.id = "y", .experiment = "y1", .metric = "rank1", .selection = "last", .better_row = "A", .better_pooling = "average", .worse_row = "B", .worse_pooling = "average", .relation = "greater"};
+  std::vector<ResultRow> rows;
+  const auto add = [&](const std::string& dataset, const std::string& name, int seed, double value, const std::string& run) {
+    rows.push_back(make_row(name, seed, value));
+    rows.back()[result_column("dataset")] = dataset;
+    rows.back()[result_column("run_hash")] = dataset + name + std::to_string(seed) + run;
+  };
+  for (const char* dataset : {"one", "two", "three"}) {
+    add(dataset, "A", 0, 90, "");
+    add(dataset, "B", 0, 50, "");
+  }
+  for (const char* run : {"a", "b", "c"}) add("four", "A", 0, 90, run);
+  for (int seed = 0; seed < 3; ++seed) add("four", "B", seed, 50 + seed, "");
+  write_results(folder / "y1.csv", rows);
+  const auto verdicts = judge(claim, folder.path());
+  ASSERT_EQ(verdicts.size(), 4U);
+  for (const auto& verdict : verdicts) EXPECT_EQ(verdict.verdict, "undecided") << verdict.dataset << ": " << verdict.reason;
+}
+
 TEST(Claims, TheShippedOnesAreReadable) {
   const auto claims = read_claims(std::filesystem::path(LCR_SOURCE_DIR) / "results/paper/claims.csv");
   EXPECT_GE(claims.size(), 14U);
   const TemporaryFolder folder;
-  EXPECT_EQ(judge(claims.front(), folder.path()).verdict, "not run");
+  EXPECT_EQ(judge(claims.front(), folder.path()).at(0).verdict, "not run");
   write_atomic(folder / "bad.csv", "id,statement,source,experiment,metric,selection,better_row,better_pooling,worse_row,worse_pooling,relation,margin\na,b,c,d,e,f,g,h,i,j,equal,\n");
   testing::expect_user_error([&] { read_claims(folder / "bad.csv"); }, "margin");
 }

@@ -234,13 +234,13 @@ TEST(ResultsCsv, RoundTripAndNewerSchema) {
   const TemporaryFolder folder;
   ResultRow row;
   for (std::size_t i = 0; i < row.size(); ++i) row[i] = std::string(kResultColumns[i]) + ", \"x\"";
-  row[result_column("schema")] = "1";
+  row[result_column("schema")] = std::to_string(kResultsSchema);
   row[result_column("value")] = "";
   write_results(folder / "r.csv", {row, row});
   EXPECT_EQ(read_results(folder / "r.csv"), (std::vector<ResultRow>{row, row}));
-  row[result_column("schema")] = "2";
+  row[result_column("schema")] = "99";
   write_results(folder / "r.csv", {row});
-  expect_user_error([&] { read_results(folder / "r.csv"); }, "schema '2'");
+  expect_user_error([&] { read_results(folder / "r.csv"); }, "schema '99'");
   EXPECT_THROW(result_column("no such"), std::logic_error);
 }
 
