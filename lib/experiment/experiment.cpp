@@ -289,9 +289,9 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   const CommandLine first = parse_command_line(arguments, experiments.front().id, suite_home());
   const Options& options = first.options;
   if (options.help) {
-    std::vector<std::string> titles;
-    for (const auto& experiment : experiments) titles.push_back(experiment.title);
-    fmt::print("{}", help_text(program, join(titles, "; ")));
+    std::vector<std::string> ids;
+    for (const auto& experiment : experiments) ids.push_back(experiment.id);
+    fmt::print("{}", help_text(program, experiments.size() == 1 ? experiments.front().title : "all experiments in one (" + join(ids, ", ") + ")"));
     return kDone;
   }
   const torch::Device device = resolve_device(options.device);
@@ -315,7 +315,7 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   }
   const auto tasks = plan(grid, arguments, threads);
   warn_about_queues(grid.cells());
-  if (const int code = run_workers(tasks, static_cast<int>(options.jobs), program, "samples"); code != kDone) return code;
+  if (const int code = run_workers(tasks, static_cast<int>(options.jobs), program, "samples", fs::path(options.results) / "log.txt"); code != kDone) return code;
   if (options.max_steps > 0) {
     fmt::print("Stopped after --max-steps {}: nothing is recorded.\n", options.max_steps);
     return kDone;

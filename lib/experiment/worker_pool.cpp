@@ -12,6 +12,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <ctime>
+#include <fstream>
 #include <list>
 
 #include "lcr/base/error.h"
@@ -24,12 +26,15 @@ extern char** environ;
 namespace lcr {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 struct Worker {
   const WorkerTask* task;
   pid_t process;
   int pipe;
   std::string buffer, note;
   double fraction = 0;
+  Clock::time_point start = Clock::now();
 };
 
 Worker start(const WorkerTask& task) {
@@ -50,7 +55,7 @@ Worker start(const WorkerTask& task) {
     ::close(ends[0]);
     throw std::runtime_error(std::string("cannot start a worker: ") + std::strerror(error));
   }
-  return {&task, process, ends[0], {}, {}, 0};
+  return {&task, process, ends[0], {}, {}, 0, Clock::now()};
 }
 
 /// Takes in what the worker has written. False once it has closed its end.
@@ -83,10 +88,21 @@ int exit_code_of(pid_t process, std::string& reason) {
 
 }  // namespace
 
-int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title, const std::string& unit) {
+int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title, const std::string& unit, const std::filesystem::path& log) {
   std::int64_t total = 0, finished_units = 0;
   for (const auto& task : tasks) total += task.units;
   Progress progress(title, total, unit);
+  std::ofstream record;
+  if (!tasks.empty()) record.open(log, std::ios::app);
+  const auto tell = [&](const std::string& text) {
+    progress.line(text);
+    const std::time_t now = std::time(nullptr);
+    std::tm utc{};
+    ::gmtime_r(&now, &utc);
+    char stamp[32];
+    std::strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    record << stamp << " " << title << " " << text << std::endl;  // at once: the log is for when something goes wrong
+  };
   std::list<Worker> workers;
   std::size_t next = 0, finished = 0;
   int result = kDone;
@@ -100,7 +116,7 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
         workers.push_back(start(tasks[next]));
         ++next;
       } catch (const std::exception& e) {
-        progress.line(e.what());
+        tell(e.what());
         result = kInternalError;
       }
     if (workers.empty()) break;
@@ -123,9 +139,10 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
       ++finished;
       finished_units += worker->task->units;
       if (code == kDone) {
-        progress.line(fmt::format("[{}/{}] {} done", finished, tasks.size(), worker->task->label));
+        tell(fmt::format("[{}/{}] {} done in {}{}", finished, tasks.size(), worker->task->label, format_duration(std::chrono::duration<double>(Clock::now() - worker->start).count()),
+                         worker->note.empty() ? "" : "; " + worker->note));
       } else {
-        progress.line(fmt::format("[{}/{}] {} {}{}", finished, tasks.size(), worker->task->label, code == kStopped ? "stopped" : "failed", reason));
+        tell(fmt::format("[{}/{}] {} {}{}", finished, tasks.size(), worker->task->label, code == kStopped ? "stopped" : "failed", reason));
         if (result == kDone) result = code;
       }
       worker = workers.erase(worker);
@@ -139,12 +156,11 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
     progress.update(static_cast<std::int64_t>(done), join(notes, " | "));
   }
   if (result != kDone || next == tasks.size()) return result;
-  progress.line("stopped by a signal; finished runs are kept");
+  tell("stopped by a signal; finished runs are kept");
   return kStopped;
 }
 
 void report_progress(std::int64_t done, std::int64_t total, const std::string& note) {
-  using Clock = std::chrono::steady_clock;
   static Clock::time_point shown{};
   const auto now = Clock::now();
   if (now - shown < std::chrono::milliseconds(250) && done < total) return;

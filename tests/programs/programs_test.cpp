@@ -255,6 +255,8 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
       "--seeds 0 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 ", evaluation = "--panel-images 2 --probe-epochs 2";
   const Outcome outcome = run(command + evaluation);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto log = read_lines(folder / "results/quick/log.txt");
+  EXPECT_EQ(std::count_if(log.begin(), log.end(), [](const auto& line) { return line.find(" done in ") != std::string::npos; }), std::count(outcome.err.begin(), outcome.err.end(), ']'));
   const Outcome plot = run("lcr-plot report");
   ASSERT_EQ(plot.code, 0) << plot.err;
   for (const char* file : {"tables/main.md", "tables/c1.tex", "tables/e1.csv", "tables/f1.md", "tables/g1.md", "tables/x1.md", "figures/b1.png", "figures/b1.svg", "figures/b2.png", "figures/b2.svg",
