@@ -1,6 +1,6 @@
 #include "lcr/evaluate/localisation.h"
 
-#include <torch/nn/functional/upsampling.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 
@@ -9,11 +9,9 @@
 namespace lcr {
 
 void Localisation::add(const torch::Tensor& maps, const torch::Tensor& regions) {
-  namespace F = torch::nn::functional;
   if (!torch::isfinite(maps).all().item<bool>()) fail("localisation: there are attention maps that are NaN or infinite");
   const std::int64_t count = regions.size(0), side = regions.size(1), pixels = side * side;
-  const torch::Tensor resized =
-      F::interpolate(maps.to(torch::kFloat32).unsqueeze(1), F::InterpolateFuncOptions().size(std::vector<std::int64_t>{side, side}).mode(torch::kBilinear).align_corners(false)).cpu().contiguous();
+  const torch::Tensor resized = at::upsample_bilinear2d(maps.to(torch::kFloat32).unsqueeze(1), {side, side}, /*align_corners=*/false).cpu().contiguous();
   const torch::Tensor packed = regions.contiguous();
   for (std::int64_t n = 0; n < count; ++n) {
     const float* map = resized.data_ptr<float>() + n * pixels;

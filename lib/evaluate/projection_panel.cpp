@@ -1,7 +1,7 @@
 #include "lcr/evaluate/projection_panel.h"
 
+#include <ATen/ATen.h>
 #include <fmt/core.h>
-#include <torch/nn/functional/upsampling.h>
 
 #include <algorithm>
 
@@ -32,7 +32,6 @@ std::vector<std::uint8_t> heat_over(const float* map, const std::vector<std::uin
 
 void draw_projection_panel(const EvaluatedNetwork& network, const ImageSet& images, const std::vector<std::int64_t>& ranked, const torch::Tensor& variance, std::int64_t columns,
                            std::uint64_t seed, const std::filesystem::path& path) {
-  namespace F = torch::nn::functional;
   constexpr double kTile = 112, kGap = 4, kLabel = 150, kTop = 22, kBar = 70;
   const auto count = static_cast<std::int64_t>(ranked.size()), each = std::min<std::int64_t>(3, std::max<std::int64_t>(1, count / 2));
   const std::int64_t low = std::min(each, count - each), side = network.options.image_size;
@@ -50,7 +49,7 @@ void draw_projection_panel(const EvaluatedNetwork& network, const ImageSet& imag
     const torch::Tensor selected = gfb->projections(map).index_select(1, torch::tensor(shown, torch::kLong).to(map.device()));
     const torch::Tensor shifted = selected - selected.amin({2, 3}, true);
     const torch::Tensor scaled = shifted / shifted.amax({2, 3}, true).clamp_min(1e-12);  // a constant map stays 0 everywhere
-    const torch::Tensor resized = F::interpolate(scaled, F::InterpolateFuncOptions().size(std::vector<std::int64_t>{side, side}).mode(torch::kBilinear).align_corners(false)).cpu();
+    const torch::Tensor resized = at::upsample_bilinear2d(scaled, {side, side}, /*align_corners=*/false).cpu();
     maps = maps.defined() ? torch::cat({maps, resized}) : resized;
   });
   maps = maps.contiguous();
