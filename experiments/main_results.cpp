@@ -13,6 +13,8 @@ std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
     rows.push_back({"MoCo v2", {{"dataset", dataset}, {"method", "moco_v2"}}});
     rows.push_back({"MoCo-Bilinear", {{"dataset", dataset}, {"method", "moco_bilinear"}}, false});
     rows.push_back({"LCR", {{"dataset", dataset}, {"method", "lcr"}}});
+    rows.push_back({"BYOL", {{"dataset", dataset}, {"method", "byol"}}, false});
+    rows.push_back({"LCR (BYOL)", {{"dataset", dataset}, {"method", "byol_lcr"}}, false});
   }
   return rows;
 }

@@ -1,40 +1,22 @@
-// The safetensors format: a JSON header of tensor descriptors, then the bytes. No code can hide in it. Read and written here
-// without LibTorch; model/weights.h turns descriptors into tensors.
+// The safetensors format: a JSON header of tensor descriptors, then the bytes. No code can hide in it.
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
-#include <map>
-#include <string>
-#include <vector>
+#include "lcr/data/weight_file.h"
 
 namespace lcr {
 
-/// One tensor in a file: little-endian, row-major.
-struct TensorDescriptor {
-  std::string dtype;                ///< "F64", "F32", "F16", "BF16", "I64", "I32", "U8", ...
-  std::vector<std::int64_t> shape;
-  std::uint64_t begin = 0, end = 0;  ///< bytes within SafetensorsFile::bytes
-};
-
-struct SafetensorsFile {
-  std::map<std::string, TensorDescriptor> tensors;
-  std::map<std::string, std::string> metadata;
-  std::vector<std::uint8_t> bytes;  ///< of all tensors
-};
-
-/// Bytes of one element. Throws UserError for an unknown type.
-std::uint64_t element_size(const std::string& dtype);
-
 /// Reads a file. Throws UserError naming the file (and tensor) on a damaged header, an unknown type, a size that does not match its
 /// shape, or regions that overlap, leave gaps or reach beyond the file.
-SafetensorsFile read_safetensors(const std::filesystem::path& path);
+WeightFile read_safetensors(const std::filesystem::path& path);
 
-/// Writes a file atomically; begin and end of the descriptors are ignored, their bytes come from `data` in the map's order.
+/// The same from memory; `name` stands in errors.
+WeightFile parse_safetensors(std::vector<std::uint8_t> bytes, const std::string& name);
+
+/// Writes a file atomically: larger elements first, so that all are aligned, then by name. The same tensors give the same bytes.
 struct TensorToWrite {
   std::string dtype;
   std::vector<std::int64_t> shape;
-  const void* data = nullptr;
+  const void* data = nullptr;  ///< row-major
 };
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorToWrite>& tensors, const std::map<std::string, std::string>& metadata);
 

@@ -38,18 +38,21 @@ void check_initial_weights(const std::vector<Cell>& cells) {
   std::set<std::string> seen;
   for (const auto& cell : cells) {
     if (!uses_network(cell.options) || cell.options.init.empty() || cell.options.pretrain != "none") continue;
-    if (!seen.insert(cell.options.init + cell.options.arch).second) continue;
+    if (!seen.insert(cell.options.init + "\n" + cell.options.arch + "\n" + cell.options.init_prefix).second) continue;
     Options options = cell.options;
     options.init.clear();
     Encoder encoder = make_encoder(options, cell.seed);
-    const LoadReport report = load_initial_weights(encoder, cell.options);
+    LoadReport report = load_initial_weights(encoder, cell.options);
+    const auto classifier = std::erase_if(report.unexpected, [](const std::string& name) { return name.starts_with("fc."); });
     const auto list = [](std::vector<std::string> names) {
       std::erase_if(names, [](const std::string& name) { return name.ends_with("num_batches_tracked"); });  // counters: files of other origin lack them
       const std::size_t count = names.size();
       if (count > 3) names.resize(3);
       return count == 0 ? std::string("none") : fmt::format("{} ({}{})", count, join(names, ", "), count > 3 ? ", ..." : "");
     };
-    fmt::print(stderr, "{}: {} tensors loaded into the backbone; missing: {}; unexpected: {}\n", cell.options.init, report.loaded, list(report.missing), list(report.unexpected));
+    fmt::print(stderr, "{}: {} tensors{} loaded into the backbone; missing: {}; unexpected: {}{}\n", cell.options.init, report.loaded, report.prefix.empty() ? "" : " under '" + report.prefix + "'", list(report.missing),
+               list(report.unexpected), report.outside > 0 ? fmt::format("; {} elsewhere in the file", report.outside) : "");
+    if (classifier > 0) fmt::print(stderr, "{}: its fc layer is left out: a backbone ends before it\n", cell.options.init);
   }
 }
 
@@ -286,7 +289,7 @@ void warn_about_queues(const std::vector<Cell>& cells) {
 int run(const std::string& program, const std::vector<std::string>& arguments) {
   const auto& experiments = registry();
   check_internal(!experiments.empty(), "a program without experiments");
-  const CommandLine first = parse_command_line(arguments, experiments.front().id, suite_home());
+  const CommandLine first = parse_command_line(arguments, {experiments.front().id}, suite_home());
   const Options& options = first.options;
   if (options.help) {
     std::vector<std::string> ids;

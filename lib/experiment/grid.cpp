@@ -49,9 +49,9 @@ bool starts_from_standin(const Options& options) { return uses_network(options) 
 }  // namespace
 
 Grid::Grid(const std::vector<Experiment>& experiments, const std::vector<std::string>& arguments, int threads) : store_("") {
-  for (const auto& experiment : experiments) command_lines_.push_back(parse_command_line(arguments, experiment.id, suite_home()));
+  for (const auto& experiment : experiments) command_lines_.push_back(parse_command_line(arguments, {experiment.id}, suite_home()));
   store_ = RunStore(control().runs);
-  for (std::size_t i = 0; i < experiments.size(); ++i) add_rows(experiments[i], command_lines_[i]);
+  for (std::size_t i = 0; i < experiments.size(); ++i) add_rows(experiments[i], command_lines_[i], arguments);
   check_rows();
   check_given_evaluation_options(experiments);
   const std::string& wanted = control().worker_run;
@@ -60,10 +60,12 @@ Grid::Grid(const std::vector<Experiment>& experiments, const std::vector<std::st
   identify(threads);
 }
 
-void Grid::add_rows(const Experiment& experiment, const CommandLine& command) {
+void Grid::add_rows(const Experiment& experiment, const CommandLine& command, const std::vector<std::string>& arguments) {
   const torch::Device device = resolve_device(command.options.device);
   for (const auto& row : experiment.rows(command.options)) {
     Options options = command.options;
+    for (const auto& [name, value] : row.settings) set_option(options, name, value, "row " + row.name);
+    if (bootstraps(options)) options = parse_command_line(arguments, {experiment.id, "byol", "byol-" + options.dataset}, suite_home()).options;
     std::vector<std::string> varied;
     for (const auto& [name, value] : row.settings) {
       if (command.given.contains(name) && get_option(options, find_option(name, "")) != value) fail("command line: --{} is what the rows of {} vary; it cannot be set", name, experiment.id);
@@ -114,7 +116,7 @@ void Grid::add_standins(const CommandLine& command) {
     if (!starts_from_standin(cell.options)) continue;
     std::vector<std::string> arguments = {"--preset", command.preset_argument};
     if (!command.options.config.empty()) arguments.insert(arguments.end(), {"--config", command.options.config});
-    Options options = parse_command_line(arguments, "standin", suite_home()).options;
+    Options options = parse_command_line(arguments, {"standin"}, suite_home()).options;
     options.dataset = "synthbirds-standin";
     options.method = "supervised";
     options.pretrain = "none";

@@ -42,7 +42,7 @@ class Grid {
   const RunStore& store() const { return store_; }
 
  private:
-  void add_rows(const Experiment& experiment, const CommandLine& command);
+  void add_rows(const Experiment& experiment, const CommandLine& command, const std::vector<std::string>& arguments);
   void check_rows() const;
   void check_given_evaluation_options(const std::vector<Experiment>& experiments) const;
   void add_standins(const CommandLine& command);

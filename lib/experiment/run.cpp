@@ -105,10 +105,7 @@ std::int64_t branch_from_trunk(Trainer& trainer, const Options& options, const R
 
 /// The weights that other runs start from, in the form that --init reads.
 void write_backbone(const std::filesystem::path& path, Encoder& encoder, const std::string& identity) {
-  std::map<std::string, torch::Tensor> tensors;
-  for (const auto& item : encoder->backbone()->named_parameters()) tensors[item.key()] = item.value();
-  for (const auto& item : encoder->backbone()->named_buffers()) tensors[item.key()] = item.value();
-  write_tensors(path, tensors, {{"identity", identity}});
+  write_tensors(path, named_tensors(*encoder->backbone()), {{"identity", identity}});
 }
 
 void write_selection(const std::filesystem::path& path, const torch::Tensor& variance, const std::vector<std::int64_t>& chosen) {

@@ -11,9 +11,7 @@ torch::Tensor grad_cam(const torch::Tensor& scalar, const torch::Tensor& feature
   return torch::relu(((detach ? feature_map.detach() : feature_map) * gradient).sum(1));
 }
 
-torch::Tensor cam_scalar(const std::string& source, const ContrastiveLogits& logits, const torch::Tensor& contrastive) {
-  return source == "loss" ? contrastive : logits.positive.sum();
-}
+torch::Tensor cam_scalar(const std::string& source, const Objective& objective) { return source == "loss" ? objective.loss : objective.positive.sum(); }
 
 torch::Tensor scale_cam(const torch::Tensor& cam, const std::string& scale) {
   if (scale == "none") return cam;

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "lcr/method/momentum_contrast.h"
+#include "lcr/method/host.h"
 
 namespace lcr {
 
@@ -15,9 +15,9 @@ namespace lcr {
 /// too, otherwise the result carries gradient through it.
 torch::Tensor grad_cam(const torch::Tensor& scalar, const torch::Tensor& feature_map, bool detach);
 
-/// The scalar that the CAM is made of: the contrastive loss ("loss": the authors' code and the paper's framework figure), or the sum of
+/// The scalar that the CAM is made of: the host's loss ("loss": the authors' code and the paper's framework figure), or the sum of
 /// the positive logits ("positive_logit": Algorithm A1), which points the other way.
-torch::Tensor cam_scalar(const std::string& source, const ContrastiveLogits& logits, const torch::Tensor& contrastive);
+torch::Tensor cam_scalar(const std::string& source, const Objective& objective);
 
 /// Scales each image's CAM (N x h x w): "none"; "max": by its maximum; "minmax": to [0, 1].
 torch::Tensor scale_cam(const torch::Tensor& cam, const std::string& scale);

@@ -1,24 +1,33 @@
-// Learning Common Rationale (Shu, van den Hengel, Liu, CVPR 2023) on MoCo v2: Algorithm A1.
+// Learning Common Rationale (Shu, van den Hengel, Liu, CVPR 2023): a GradCAM Fitting Branch on a host method. The paper's host is MoCo v2
+// (Algorithm A1); the authors' code also has BYOL.
 #pragma once
 
+#include "lcr/method/byol.h"
 #include "lcr/method/moco_v2.h"
 
 namespace lcr {
 
-class Lcr : public MoCoV2 {
+/// HostMethod: MoCoV2 or Byol.
+template <class HostMethod>
+class Lcr : public HostMethod {
  public:
   Lcr(const Options& options, std::uint64_t seed);
   std::vector<torch::Tensor> trained_parameters() override;
   GradCamFittingBranch gfb() override { return gfb_; }
 
  protected:
-  StepLoss contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction) override;
+  StepLoss complete(const Objective& objective, std::int64_t step, int direction) override;
+  bool wants_key_feature_map() const override { return bn_as_authors_; }
 
  private:
   /// The map that the GFB fits, N x h x w.
-  torch::Tensor target_map(const ContrastiveLogits& logits, const torch::Tensor& contrastive, const torch::Tensor& feature_map, std::int64_t step, int direction);
+  torch::Tensor target_map(const Objective& objective, std::int64_t step, int direction) const;
 
+  const bool bn_as_authors_;
   GradCamFittingBranch gfb_;
 };
+
+extern template class Lcr<MoCoV2>;
+extern template class Lcr<Byol>;
 
 }  // namespace lcr

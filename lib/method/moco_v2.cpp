@@ -19,9 +19,9 @@ MoCoV2::MoCoV2(const Options& options, std::uint64_t seed)
 StepLoss MoCoV2::step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) {
   momentum_update(*key_, *query_, options_.key_momentum);
   new_keys_.clear();
-  StepLoss loss = contrast(query_view, key_view, step, 0);
+  StepLoss loss = complete(contrast(query_view, key_view, step, 0), step, 0);
   if (options_.symmetric) {
-    const StepLoss other = contrast(key_view, query_view, step, 1);
+    const StepLoss other = complete(contrast(key_view, query_view, step, 1), step, 1);
     loss = {loss.total + other.total, loss.contrastive + other.contrastive, loss.kl + other.kl, loss.mask, loss.target};
   }
   return loss;
@@ -40,15 +40,15 @@ torch::Tensor MoCoV2::objective_cam(const torch::Tensor& query_view, const torch
     k = key_(key_view).embedding;
   }
   const ContrastiveLogits logits = queue_->logits(q, k);
-  return grad_cam(cam_scalar(source, logits, contrastive_loss(logits, options_.temperature)), feature_map, /*detach=*/true);
+  return grad_cam(cam_scalar(source, {feature_map, {}, contrastive_loss(logits, options_.temperature), logits.positive}), feature_map, /*detach=*/true);
 }
 
-StepLoss MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction) {
-  const torch::Tensor q = query_(query_view).embedding;
-  const torch::Tensor k = encode_keys(key_view, step, direction, false).embedding;
-  const torch::Tensor loss = contrastive_loss(queue_->logits(q, k), options_.temperature);
+Objective MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction) {
+  const auto [feature_map, q] = query_(query_view);
+  const auto [key_feature_map, k] = encode_keys(key_view, step, direction, wants_key_feature_map());
+  const ContrastiveLogits logits = queue_->logits(q, k);
   new_keys_.push_back(k);
-  return {loss, loss.detach(), torch::zeros_like(loss.detach()), {}, {}};
+  return {feature_map, key_feature_map, contrastive_loss(logits, options_.temperature), logits.positive};
 }
 
 Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction, bool with_feature_map) {

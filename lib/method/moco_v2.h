@@ -1,12 +1,12 @@
-// MoCo v2 (Chen et al. 2020): the baseline, and the host of LCR.
+// MoCo v2 (Chen et al. 2020): the baseline, and the paper's host of LCR.
 #pragma once
 
-#include "lcr/method/method.h"
+#include "lcr/method/host.h"
 #include "lcr/method/momentum_contrast.h"
 
 namespace lcr {
 
-class MoCoV2 : public Method {
+class MoCoV2 : public Host {
  public:
   MoCoV2(const Options& options, std::uint64_t seed);
   StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) override;
@@ -22,8 +22,8 @@ class MoCoV2 : public Method {
   /// among all ranks and groups first and put back after, so that a key's BN statistics are not those of its query (shuffling BN).
   /// The feature map comes back only where it is asked for: gathering it from all ranks is dear.
   Encoded encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction, bool with_feature_map);
-  /// One direction's loss; the keys it used are appended to new_keys_.
-  virtual StepLoss contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction);
+  /// InfoNCE of one direction; the keys it used are appended to new_keys_.
+  Objective contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction);
 
   const Options options_;
   const std::uint64_t seed_;

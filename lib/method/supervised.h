@@ -8,7 +8,8 @@
 
 namespace lcr {
 
-/// Softmax cross-entropy on the average-pooled feature map of the query view. Needs provide_labels() before every step.
+/// Softmax cross-entropy on the average-pooled feature map of the query view. Of --init it also takes torchvision's classifier "fc", if it has as many
+/// classes. Needs provide_labels() before every step.
 class Supervised : public Method {
  public:
   Supervised(const Options& options, std::uint64_t seed, std::int64_t classes);
@@ -19,6 +20,9 @@ class Supervised : public Method {
   /// Backbone and classifier; the projection head has no part in it.
   std::vector<torch::Tensor> trained_parameters() override;
   Encoder& encoder() override { return encoder_; }
+  /// x: N x 3 x H x W. Returns N x classes.
+  torch::Tensor logits(const torch::Tensor& x) { return classifier_(encoder_->feature_map(x).mean({2, 3})); }
+
 
  private:
   Encoder encoder_;

@@ -11,7 +11,7 @@ inline constexpr double kBatchNormMomentum = 0.1;
 
 /// BatchNorm2d (momentum 0.1 unless set otherwise) with the parameter and buffer names of torch's. With groups > 1, training normalises each of
 /// `groups` consecutive equal parts of the batch by its own statistics; the running statistics move by the mean of the groups'.
-/// Evaluation is plain. Input: N x C x H x W, N a multiple of `groups` in training.
+/// Evaluation is plain. Input: N x C x H x W or N x C, N a multiple of `groups` in training.
 class SplitBatchNormImpl : public torch::nn::Module {
  public:
   explicit SplitBatchNormImpl(std::int64_t channels, double eps = 1e-5);

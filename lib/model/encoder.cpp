@@ -6,8 +6,15 @@
 
 namespace lcr {
 
-ProjectionHeadImpl::ProjectionHeadImpl(std::int64_t in, std::int64_t hidden, std::int64_t embedding_dim)
-    : first_(register_module("0", torch::nn::Linear(in, hidden))), second_(register_module("2", torch::nn::Linear(hidden, embedding_dim))) {}
+ProjectionHeadImpl::ProjectionHeadImpl(std::int64_t in, std::int64_t hidden, std::int64_t embedding_dim, bool batch_norm)
+    : first_(register_module("0", torch::nn::Linear(in, hidden))),
+      norm_(batch_norm ? register_module("1", SplitBatchNorm(hidden)) : nullptr),
+      second_(register_module(batch_norm ? "3" : "2", torch::nn::Linear(hidden, embedding_dim))) {}
+
+torch::Tensor ProjectionHeadImpl::forward(const torch::Tensor& pooled) {
+  const torch::Tensor hidden = first_(pooled);
+  return second_(torch::relu(norm_ ? norm_(hidden) : hidden));
+}
 
 BilinearPoolingImpl::BilinearPoolingImpl(std::int64_t channels, std::int64_t maps)
     : conv_(register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, maps, 1).bias(false)))), bn_(register_module("bn", SplitBatchNorm(maps))) {}
@@ -20,7 +27,8 @@ torch::Tensor BilinearPoolingImpl::forward(const torch::Tensor& feature_map) {
 EncoderImpl::EncoderImpl(const EncoderOptions& options) : bfloat16_(options.bfloat16), backbone_(register_module("backbone", ResNet(options.backbone))) {
   const std::int64_t channels = backbone_->channels();
   if (options.bilinear_maps > 0) bilinear_ = register_module("bilinear", BilinearPooling(channels, options.bilinear_maps));
-  head_ = register_module("head", ProjectionHead(channels * std::max<std::int64_t>(1, options.bilinear_maps), channels, options.embedding_dim));
+  const bool batch_norm = options.head_hidden > 0;
+  head_ = register_module("head", ProjectionHead(channels * std::max<std::int64_t>(1, options.bilinear_maps), batch_norm ? options.head_hidden : channels, options.embedding_dim, batch_norm));
 }
 
 torch::Tensor EncoderImpl::pool(const torch::Tensor& feature_map) { return bilinear_ ? bilinear_(feature_map) : feature_map.mean({2, 3}); }

@@ -1,4 +1,4 @@
-// An encoder of momentum contrast: backbone, average pooling and projection head.
+// The encoder of a self-supervised method: backbone, average pooling and projection head.
 #pragma once
 
 #include <torch/nn/modules/conv.h>
@@ -8,14 +8,18 @@
 
 namespace lcr {
 
-/// MoCo v2's projection head: Linear in-hidden, ReLU, Linear hidden-D (in = hidden = C for MoCo v2), named "0" and "2" as in the official checkpoints. No batch norm.
+/// A head: Linear in-hidden, batch norm or not, ReLU, Linear hidden-D. MoCo v2's projection head has no batch norm and in = hidden = C, its layers named "0" and "2" as in
+/// the official checkpoints; BYOL's projector and predictor have it: "0", "1" and "3".
 class ProjectionHeadImpl : public torch::nn::Module {
  public:
-  ProjectionHeadImpl(std::int64_t in, std::int64_t hidden, std::int64_t embedding_dim);
-  torch::Tensor forward(const torch::Tensor& pooled) { return second_(torch::relu(first_(pooled))); }
+  ProjectionHeadImpl(std::int64_t in, std::int64_t hidden, std::int64_t embedding_dim, bool batch_norm = false);
+  /// N x in -> N x D.
+  torch::Tensor forward(const torch::Tensor& pooled);
 
  private:
-  torch::nn::Linear first_, second_;
+  torch::nn::Linear first_;
+  SplitBatchNorm norm_{nullptr};
+  torch::nn::Linear second_;
 };
 TORCH_MODULE(ProjectionHead);
 
@@ -41,6 +45,7 @@ TORCH_MODULE(BilinearPooling);
 struct EncoderOptions {
   BackboneOptions backbone;
   std::int64_t embedding_dim = 256;
+  std::int64_t head_hidden = 0;    ///< hidden units of a head with batch norm (BYOL's projector); 0: MoCo v2's head
   std::int64_t bilinear_maps = 0;  ///< 0: average pooling
   bool bfloat16 = false;           ///< backbone under autocast
 };

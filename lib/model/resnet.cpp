@@ -105,7 +105,7 @@ ResNetImpl::ResNetImpl(const BackboneOptions& options) {
   const Layout& layout = find_layout(options.arch);
   const bool narrow = options.arch == "narrow", cifar = options.stem == "cifar";
   const std::int64_t base = narrow ? options.width : 64;
-  max_pool_ = !narrow && !cifar;
+  max_pool_ = !narrow && options.stem == "imagenet";
   conv1_ = register_module("conv1", narrow ? convolution(3, base, 3, 2) : cifar ? convolution(3, base, 3) : convolution(3, base, 7, 2));
   bn1_ = register_module("bn1", batch_norm(base, options));
   channels_ = base;

@@ -1,6 +1,10 @@
 #include "lcr/model/weights.h"
 
+#include <algorithm>
+
 #include "lcr/base/error.h"
+#include "lcr/base/text.h"
+#include "lcr/data/safetensors.h"
 
 namespace lcr {
 namespace {
@@ -13,9 +17,11 @@ const std::map<std::string, torch::ScalarType>& types() {
 
 }  // namespace
 
-torch::Tensor read_tensor(const SafetensorsFile& file, const std::string& name) {
+torch::Tensor read_tensor(const WeightFile& file, const std::string& name) {
   const TensorDescriptor& tensor = file.tensors.at(name);
-  return torch::from_blob(const_cast<std::uint8_t*>(file.bytes.data() + tensor.begin), tensor.shape, types().at(tensor.dtype)).clone();
+  torch::Tensor out = torch::empty(tensor.shape, types().at(tensor.dtype));
+  copy_row_major(file, tensor, static_cast<std::uint8_t*>(out.data_ptr()));
+  return out;
 }
 
 void write_tensors(const std::filesystem::path& path, const std::map<std::string, torch::Tensor>& tensors, const std::map<std::string, std::string>& metadata) {
@@ -31,25 +37,59 @@ void write_tensors(const std::filesystem::path& path, const std::map<std::string
   write_safetensors(path, out, metadata);
 }
 
-LoadReport load_weights(torch::nn::Module& module, const SafetensorsFile& file) {
+std::map<std::string, torch::Tensor> named_tensors(const torch::nn::Module& module) {
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& item : module.named_parameters()) tensors[item.key()] = item.value();
+  for (const auto& item : module.named_buffers()) tensors[item.key()] = item.value();
+  return tensors;
+}
+
+std::string find_prefix(const torch::nn::Module& module, const WeightFile& file, const std::string& path) {
+  const auto own = named_tensors(module);
+  std::map<std::string, std::size_t> found;  // prefix -> tensors
+  for (const auto& [name, descriptor] : file.tensors)
+    for (std::size_t at = 0; at != std::string::npos;) {
+      const auto same = own.find(name.substr(at));
+      if (same != own.end() && same->second.sizes().vec() == descriptor.shape) ++found[name.substr(0, at)];
+      const auto dot = name.find('.', at);
+      at = dot == std::string::npos ? dot : dot + 1;
+    }
+  std::size_t most = 0;
+  for (const auto& [prefix, count] : found) most = std::max(most, count);
+  std::vector<std::string> best, trained;
+  for (const auto& [prefix, count] : found)
+    if (count == most) best.push_back(prefix);
+  for (const auto& prefix : best) {
+    const char* const copies[] = {"encoder_k", "key", "target", "teacher", "momentum", "ema"};
+    if (std::none_of(std::begin(copies), std::end(copies), [&](const char* copy) { return prefix.find(copy) != std::string::npos; })) trained.push_back(prefix);
+  }
+  if (best.size() > 1 && trained.size() == 1) return trained.front();
+  if (best.size() > 1) fail("{}: holds several networks of this kind; choose one with --init-prefix: {}", path, join(best, ", "));
+  return best.empty() ? "" : best.front();
+}
+
+LoadReport load_weights(torch::nn::Module& module, const WeightFile& file, const std::string& prefix) {
   const torch::NoGradGuard no_grad;
   LoadReport report;
-  std::map<std::string, torch::Tensor> own;
-  for (const auto& item : module.named_parameters()) own[item.key()] = item.value();
-  for (const auto& item : module.named_buffers()) own[item.key()] = item.value();
+  report.prefix = prefix;
+  auto own = named_tensors(module);
   for (auto& [name, tensor] : own) {
-    const auto found = file.tensors.find(name);
+    const auto found = file.tensors.find(prefix + name);
     if (found == file.tensors.end())
       report.missing.push_back(name);
     else if (found->second.shape != tensor.sizes().vec())
       report.misshapen.push_back(name);
     else {
-      tensor.copy_(read_tensor(file, name));
+      tensor.copy_(read_tensor(file, prefix + name));
       ++report.loaded;
     }
   }
-  for (const auto& [name, descriptor] : file.tensors)
-    if (!own.contains(name)) report.unexpected.push_back(name);
+  for (const auto& [name, descriptor] : file.tensors) {
+    if (!name.starts_with(prefix))
+      ++report.outside;
+    else if (!own.contains(name.substr(prefix.size())))
+      report.unexpected.push_back(name.substr(prefix.size()));
+  }
   return report;
 }
 

@@ -15,9 +15,10 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// Sections that a preset may have: the experiments that can be plotted, and the stand-in's pre-training.
+/// Sections that a preset may have: the experiments that can be plotted, the rows on BYOL, and the stand-in's pre-training.
 std::vector<std::string> known_sections(const std::filesystem::path& home) {
-  std::vector<std::string> ids = {"standin"};
+  std::vector<std::string> ids = {"standin", "byol"};
+  for (const auto& dataset : find_option("dataset", "").choices) ids.push_back("byol-" + dataset);
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(home / "plots" / "specs", error))
     if (entry.path().extension() == ".json") ids.push_back(entry.path().stem().string());
@@ -44,24 +45,24 @@ po::options_description describe() {
   fail("{}: {}; --help lists the options", source, what);
 }
 
-void apply_file(Options& options, const std::filesystem::path& path, const std::string& experiment_id, const std::vector<std::string>& sections) {
+void apply_file(Options& options, const std::filesystem::path& path, const std::vector<std::string>& active, const std::vector<std::string>& known) {
   const std::string source = path.string();
   std::istringstream text(read_text(path, 1 << 20));
   try {
     const auto parsed = po::parse_config_file(text, describe(), /*allow_unregistered=*/true);
-    // Sections after the common part, whatever their order in the file.
-    for (const bool section_pass : {false, true})
+    std::vector<std::string> passes = {""};  // sections after the common part, whatever their order in the file
+    passes.insert(passes.end(), active.begin(), active.end());
+    for (const auto& pass : passes)
       for (const auto& entry : parsed.options) {
         const auto dot = entry.string_key.find('.');
         const bool in_section = dot != std::string::npos;
-        if (in_section != section_pass) continue;
         const std::string section = in_section ? entry.string_key.substr(0, dot) : "";
         const std::string name = in_section ? entry.string_key.substr(dot + 1) : entry.string_key;
-        if (in_section && section != experiment_id && std::find(sections.begin(), sections.end(), section) == sections.end())
-          fail("{}: section [{}] is no experiment; there are {}", source, section, join(sections, ", "));
+        if (in_section && std::find(active.begin(), active.end(), section) == active.end() && std::find(known.begin(), known.end(), section) == known.end())
+          fail("{}: section [{}] is no experiment; there are {}", source, section, join(known, ", "));
         if (name == "preset" || name == "config" || name.starts_with("worker-") || name == "help") fail("{}: '{}' belongs on the command line, not in a file", source, name);
-        Options scratch;  // settings of other experiments are checked too
-        set_option(in_section && section != experiment_id ? scratch : options, name, entry.value.empty() ? "" : entry.value.front(), source);
+        Options scratch;  // settings of other sections are checked too
+        set_option(section == pass ? options : scratch, name, entry.value.empty() ? "" : entry.value.front(), source);
       }
   } catch (const po::error& e) {
     fail_parsing(source, e);
@@ -70,7 +71,7 @@ void apply_file(Options& options, const std::filesystem::path& path, const std::
 
 }  // namespace
 
-CommandLine parse_command_line(const std::vector<std::string>& arguments, const std::string& experiment_id, const std::filesystem::path& home) {
+CommandLine parse_command_line(const std::vector<std::string>& arguments, const std::vector<std::string>& sections, const std::filesystem::path& home) {
   CommandLine result;
   std::vector<std::pair<std::string, std::string>> settings;
   const std::string source = "command line";
@@ -99,9 +100,9 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, const 
     std::sort(known.begin(), known.end());
     fail("preset '{}': no file {}; there are {}", command.preset, preset_path.string(), join(known, ", "));
   }
-  const auto sections = known_sections(home);
-  apply_file(result.options, preset_path, experiment_id, sections);
-  if (!command.config.empty()) apply_file(result.options, command.config, experiment_id, sections);
+  const auto known = known_sections(home);
+  apply_file(result.options, preset_path, sections, known);
+  if (!command.config.empty()) apply_file(result.options, command.config, sections, known);
   for (const auto& [name, value] : settings) set_option(result.options, name, value, source);
   result.preset_argument = command.preset;
   result.options.preset = preset_path.stem().string();

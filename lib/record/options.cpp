@@ -9,8 +9,9 @@
 namespace lcr {
 
 bool contrasts(const Options& o) { return o.method == "moco_v2" || o.method == "moco_bilinear" || o.method == "lcr"; }
-bool trains(const Options& o) { return contrasts(o) || o.method == "supervised"; }
-bool uses_gfb(const Options& o) { return o.method == "lcr"; }
+bool bootstraps(const Options& o) { return o.method == "byol" || o.method == "byol_lcr"; }
+bool trains(const Options& o) { return contrasts(o) || bootstraps(o) || o.method == "supervised"; }
+bool uses_gfb(const Options& o) { return o.method == "lcr" || o.method == "byol_lcr"; }
 bool uses_network(const Options& o) { return o.method != "raw_pixels"; }
 bool has_image_files(const Options& o) { return o.dataset == "cub200" || o.dataset == "stanford-cars" || o.dataset == "fgvc-aircraft" || o.dataset == "image-folder"; }
 
@@ -21,7 +22,7 @@ bool has_projections(const Options& o) { return uses_gfb(o) && o.gfb != "mlp"; }
 bool has_subset(const Options& o) { return has_projections(o) && o.subset != "all"; }
 
 std::string own_pooling(const std::string& method) {
-  if (method == "lcr") return "attention";
+  if (method == "lcr" || method == "byol_lcr") return "attention";
   if (method == "moco_bilinear") return "bilinear";
   return method == "raw_pixels" ? "none" : "average";
 }
@@ -40,6 +41,7 @@ bool from_folder(const Options& o) { return o.dataset == "image-folder"; }
 bool narrow(const Options& o) { return uses_network(o) && o.arch == "narrow"; }
 bool resnet(const Options& o) { return uses_network(o) && o.arch != "narrow"; }
 bool bottleneck(const Options& o) { return uses_network(o) && (o.arch.starts_with("resnet50") || o.arch == "resnet101"); }
+bool follows_itself(const Options& o) { return contrasts(o) || bootstraps(o); }
 bool bilinear(const Options& o) { return o.method == "moco_bilinear"; }
 bool trains_gfb(const Options& o) { return uses_gfb(o) && o.gfb != "random"; }
 bool fits_cam(const Options& o) { return trains_gfb(o) && o.nu > 0; }
@@ -69,7 +71,7 @@ OptionSpec protocol(const char* name, OptionSpec::Member member, const char* uni
 
 std::vector<OptionSpec> make_table() {
   using O = Options;
-  const std::string trained = "the method trains", lcr = "method = lcr", fitted = "method = lcr, nu > 0, gfb is not random";
+  const std::string trained = "the method trains", lcr = "method = lcr or byol_lcr", fitted = "the method has a GFB, nu > 0, gfb is not random", follows = "the method has a momentum encoder";
   std::vector<OptionSpec> t;
   const char* g = "Data";
   t.push_back(row(g, "dataset", &O::dataset, "", "data set (synthbirds-standin: other species and objects, for supervised pre-training)", 0, 0, {"fashion-mnist", "cifar10", "cifar100", "synthbirds", "synthbirds-standin", "cub200", "stanford-cars", "fgvc-aircraft", "image-folder"}));
@@ -98,24 +100,26 @@ std::vector<OptionSpec> make_table() {
   g = "Model";
   t.push_back(row(g, "arch", &O::arch, "", "backbone; narrow: one basic block a stage, stage strides 1 2 2 1, for quick runs", 0, 0,
                   {"narrow", "resnet18", "resnet34", "resnet50", "resnet101", "resnet50_c4"}, uses_network, "the method has a network"));
-  t.push_back(row(g, "stem", &O::stem, "", "imagenet: 7x7 stride 2 and max-pooling; cifar: 3x3 stride 1", 0, 0, {"imagenet", "cifar"}, resnet, "arch is a ResNet"));
+  t.push_back(row(g, "stem", &O::stem, "", "imagenet: 7x7 stride 2 and max-pooling; imagenet_no_pool: without the pooling (the authors' BYOL: maps of 14x14 at 224 pixels); cifar: 3x3 stride 1", 0, 0, {"imagenet", "imagenet_no_pool", "cifar"}, resnet, "arch is a ResNet"));
   t.push_back(row(g, "width", &O::width, "channels", "of the narrow network's first stage; the last has 8 times as many", 1, 1024, {}, narrow, "arch = narrow"));
-  t.push_back(row(g, "embedding-dim", &O::embedding_dim, "", "dimension of the contrastive embedding (Table G1)", 1, 65536, {}, contrasts, "the method contrasts"));
+  t.push_back(row(g, "embedding-dim", &O::embedding_dim, "", "dimension of the contrastive embedding (Table G1), or of BYOL's projection", 1, 65536, {}, follows_itself, follows));
+  t.push_back(row(g, "head-hidden", &O::head_hidden, "", "hidden units of BYOL's projector and predictor", 1, 65536, {}, bootstraps, "the host is BYOL"));
   t.push_back(row(g, "bilinear-maps", &O::bilinear_maps, "maps", "attention maps of MoCo-Bilinear", 1, 1024, {}, bilinear, "method = moco_bilinear"));
   t.push_back(row(g, "stride-in-1x1", &O::stride_in_1x1, "", "bottlenecks: stride on the first 1x1 convolution (original Caffe models), not on the 3x3", 0, 0, {}, bottleneck, "arch has bottlenecks"));
   t.push_back(row(g, "bn-eps", &O::bn_eps, "", "batch norm's epsilon in the backbone", 1e-12, 1, {}, uses_network, "the method has a network"));
-  t.push_back(row(g, "init", &O::init, "", "backbone weights to start from (.safetensors); empty: random; the row 'Untrained network' is then the network as read", 0, 0, {}, uses_network, "the method has a network", OptionPart::kControl));
+  t.push_back(row(g, "init", &O::init, "", "backbone weights to start from (.safetensors, or torch.save's .pth, .pth.tar); empty: random; the row 'Untrained network' is then the network as read", 0, 0, {}, uses_network, "the method has a network", OptionPart::kControl));
+  t.push_back(row(g, "init-prefix", &O::init_prefix, "", "of the backbone's names in --init, for example state_dict.module.encoder_q. (empty: found by itself)", 0, 0, {}, [](const Options& o) { return uses_network(o) && !o.init.empty(); }, "--init is given"));
   t.push_back(row(g, "pretrain", &O::pretrain, "", "synthbirds: where no --init is given, start from a supervised run on synthbirds-standin (section [standin] of the preset), trained once", 0, 0, {"none", "synthbirds"}, uses_network, "the method has a network", OptionPart::kControl));
   g = "Method";
-  t.push_back(row(g, "method", &O::method, "", "moco_v2, moco_bilinear, lcr; supervised: classification, for pre-training; or a control without training: untrained network, raw_pixels", 0, 0,
-                  {"moco_v2", "moco_bilinear", "lcr", "supervised", "untrained", "raw_pixels"}));
+  t.push_back(row(g, "method", &O::method, "", "moco_v2, moco_bilinear, byol; lcr: the GFB on MoCo v2; byol_lcr: the GFB on BYOL; supervised: classification, for pre-training; or a control without training: untrained network, raw_pixels", 0, 0,
+                  {"moco_v2", "moco_bilinear", "lcr", "byol", "byol_lcr", "supervised", "untrained", "raw_pixels"}));
   t.push_back(row(g, "queue-size", &O::queue_size, "keys", "Q, a multiple of the batch size", 1, kMany, {}, contrasts, "the method contrasts"));
-  t.push_back(row(g, "key-momentum", &O::key_momentum, "", "m of the key encoder", 0, 1, {}, contrasts, "the method contrasts"));
+  t.push_back(row(g, "key-momentum", &O::key_momentum, "", "m of the key encoder; BYOL: of the target network", 0, 1, {}, follows_itself, follows));
   t.push_back(row(g, "temperature", &O::temperature, "", "t of the contrastive loss", kSmall, 1000, {}, contrasts, "the method contrasts"));
   t.push_back(row(g, "key-bn-groups", &O::key_bn_groups, "groups", "SplitBN: batch norm over this many virtual devices on each rank, keys shuffled among all of them (1: plain)", 1, 1024, {}, contrasts, "the method contrasts"));
   t.push_back(row(g, "symmetric", &O::symmetric, "", "also contrast the key view as query (MoCo v2 and the paper do not)", 0, 0, {}, contrasts, "the method contrasts"));
-  t.push_back(row(g, "lambda", &O::lambda, "", "weight of the contrastive loss (Table F1)", 0, 1e6, {}, uses_gfb, lcr));
-  t.push_back(row(g, "nu", &O::nu, "", "weight of the KL loss (Table F1)", 0, 1e6, {}, trains_gfb, "method = lcr and gfb is not random"));
+  t.push_back(row(g, "lambda", &O::lambda, "", "weight of the host's own loss (Table F1)", 0, 1e6, {}, uses_gfb, lcr));
+  t.push_back(row(g, "nu", &O::nu, "", "weight of the KL loss (Table F1)", 0, 1e6, {}, trains_gfb, "the method has a GFB that is not random"));
   t.push_back(row(g, "gfb", &O::gfb, "", "GFB structure: max_projections; mlp (Table E1); random: untrained max_projections", 0, 0, {"max_projections", "mlp", "random"}, uses_gfb, lcr));
   t.push_back(row(g, "projections", &O::projections, "", "K, linear projections of the GFB (Figure D1)", 1, 65536, {}, has_projections, "the gfb has projections"));
   const std::string switched = "subset is not all";
@@ -133,16 +137,19 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "mask-norm", &O::mask_norm, "", "min-max normalisation of the mask in training: per batch, per image, none", 0, 0, {"batch", "image", "none"}, fits_cam, fitted));
   t.push_back(row(g, "detach-target", &O::detach_target, "", "stop the KL's gradient at the GradCAM target", 0, 0, {"yes", "no"}, has_target, fitted));
   t.push_back(row(g, "kl-reduction", &O::kl_reduction, "", "sum over all, sum / batch, or mean over all elements", 0, 0, {"sum", "batchmean", "mean"}, fits_cam, fitted));
-  t.push_back(row(g, "gfb-bn-updates", &O::gfb_bn_updates, "", "updates of the GFB's BN statistics a step: q, k and q features (as_authors) or q once", 0, 0, {"as_authors", "once"}, uses_gfb, lcr));
+  t.push_back(row(g, "gfb-bn-updates", &O::gfb_bn_updates, "", "updates of the GFB's BN statistics a step: q, k and q features (as_authors) or q once", 0, 0, {"as_authors", "once"}, [](const Options& o) { return o.method == "lcr"; }, "method = lcr"));
   g = "Training";
   t.push_back(row(g, "epochs", &O::epochs, "epochs", "length of the training and of its cosine schedule", 1, 100000, {}, trains, trained));
   t.push_back(row(g, "batch-size", &O::batch_size, "images", "N; the last, smaller batch of an epoch is dropped", 1, 65536, {}, trains, trained));
   t.push_back(row(g, "ranks", &O::ranks, "ranks", "data-parallel ranks that share each batch and the threads; on CUDA they take the devices in turn", 1, 1024, {}, trains, trained));
+  t.push_back(row(g, "optimizer", &O::optimizer, "", "sgd, or lars: its rate scaled for each weight by the norms of weight and gradient", 0, 0, {"sgd", "lars"}, trains, trained));
+  t.push_back(row(g, "lars-trust", &O::lars_trust, "", "trust coefficient", kSmall, 1000, {}, [](const Options& o) { return trains(o) && o.optimizer == "lars"; }, "optimizer = lars"));
   t.push_back(row(g, "schedule", &O::schedule, "", "the learning rate's cosine falls by epoch (MoCo, the paper) or by step", 0, 0, {"epoch", "step"}, trains, trained));
+  t.push_back(row(g, "schedule-epochs", &O::schedule_epochs, "epochs", "length of the cosine, where training stops before its end (0: as epochs)", 0, 100000, {}, trains, trained));
   t.push_back(row(g, "warmup-epochs", &O::warmup_epochs, "epochs", "the learning rate rises linearly, step by step, over these first", 0, 100000, {}, trains, trained));
   t.push_back(row(g, "lr", &O::lr, "", "initial learning rate, cosine to 0", 0, 1000, {}, trains, trained));
-  t.push_back(row(g, "sgd-momentum", &O::sgd_momentum, "", "momentum of SGD", 0, 0.9999, {}, trains, trained));
-  t.push_back(row(g, "weight-decay", &O::weight_decay, "", "of all parameters", 0, 1, {}, trains, trained));
+  t.push_back(row(g, "sgd-momentum", &O::sgd_momentum, "", "momentum of SGD and LARS", 0, 0.9999, {}, trains, trained));
+  t.push_back(row(g, "weight-decay", &O::weight_decay, "", "of all parameters (lars: not of biases and batch norm)", 0, 1, {}, trains, trained));
   t.push_back(row(g, "precision", &O::precision, "", "of the backbone; auto: bfloat16 on CUDA and on CPUs with AVX512_BF16 or AMX", 0, 0, {"auto", "float32", "bfloat16"}, uses_network, "the method has a network"));
   g = "Evaluation";
   t.push_back(row(g, "eval-every", &O::eval_every, "epochs", "evaluate the test split after every so many epochs, and after the last", 1, 100000, {}, trains, trained));
@@ -263,7 +270,9 @@ void resolve_variant(Options& o) {
   static constexpr Switches kAuthorsCode{"loss", "rows", 1.0, "none", "batch", "no", "sum", "as_authors"};
   static constexpr Switches kAlgorithmA1{"positive_logit", "positions", 0.4, "none", "none", "yes", "sum", "once"};
   static constexpr Switches kRescaled{"positive_logit", "positions", 0.4, "max", "image", "yes", "sum", "once"};
-  const Switches& s = o.variant == "authors_code" ? kAuthorsCode : o.variant == "algorithm_a1" ? kAlgorithmA1 : kRescaled;
+  // Their BYOL code flattens the softmax and has a temperature.
+  static constexpr Switches kAuthorsByol{"loss", "positions", 0.4, "none", "batch", "no", "sum", "once"};
+  const Switches& s = o.variant == "authors_code" ? (bootstraps(o) ? kAuthorsByol : kAuthorsCode) : o.variant == "algorithm_a1" ? kAlgorithmA1 : kRescaled;
   const auto fill = [](std::string& value, const char* fallback) {
     if (value.empty()) value = fallback;
   };
@@ -282,10 +291,10 @@ void check_consistency(const Options& o) {
     if (contrasts(o) && o.queue_size % o.batch_size != 0)
       fail("queue-size = {} is not a multiple of batch-size = {}; choose, for example, {}", o.queue_size, o.batch_size,
            (o.queue_size / o.batch_size + 1) * o.batch_size);
-    const std::int64_t groups = o.ranks * o.key_bn_groups;
-    if (o.batch_size % groups != 0) fail("batch-size = {} is not a multiple of ranks x key-bn-groups = {} x {}", o.batch_size, o.ranks, o.key_bn_groups);
+    const std::int64_t key_groups = contrasts(o) ? o.key_bn_groups : 1, groups = o.ranks * key_groups;
+    if (o.batch_size % groups != 0) fail("batch-size = {} is not a multiple of ranks x key-bn-groups = {} x {}", o.batch_size, o.ranks, key_groups);
     if (o.batch_size / groups < 2)
-      fail("batch norm needs at least 2 images a group: raise batch-size = {} or lower ranks = {} or key-bn-groups = {}", o.batch_size, o.ranks, o.key_bn_groups);
+      fail("batch norm needs at least 2 images a group: raise batch-size = {} or lower ranks = {} or key-bn-groups = {}", o.batch_size, o.ranks, key_groups);
     if (has_subset(o) && o.subset_size * (o.subset == "random" ? 2 : 1) > o.projections)
       fail("subset-size = {} does not fit: projections = {}{}", o.subset_size, o.projections, o.subset == "random" ? ", of which as many of highest variance are left out" : "");
     if (has_subset(o) && o.subset_epoch >= o.epochs) fail("subset-epoch = {} is not before the last of epochs = {}", o.subset_epoch, o.epochs);
@@ -293,6 +302,7 @@ void check_consistency(const Options& o) {
     for (const auto epoch : parse_epochs(o.pin_epochs))
       if (epoch > o.epochs) fail("pin-epochs = '{}': {} is beyond epochs = {}", o.pin_epochs, epoch, o.epochs);
     if (o.warmup_epochs >= o.epochs) fail("warmup-epochs = {} leaves nothing of epochs = {}", o.warmup_epochs, o.epochs);
+    if (o.schedule_epochs != 0 && o.schedule_epochs < o.epochs) fail("schedule-epochs = {} ends before epochs = {}", o.schedule_epochs, o.epochs);
     if (o.method == "supervised" && o.ranks > 1) fail("ranks = {}: supervised pre-training runs on one", o.ranks);
     if (o.blur_sigma_min > o.blur_sigma_max) fail("blur-sigma-min = {} is above blur-sigma-max = {}", o.blur_sigma_min, o.blur_sigma_max);
   }

@@ -33,7 +33,8 @@ struct Options {
   std::int64_t bilinear_maps = 8;
   bool stride_in_1x1 = false;
   double bn_eps = 1e-5;
-  std::string init, pretrain = "none";
+  std::int64_t head_hidden = 4096;
+  std::string init, init_prefix, pretrain = "none";
 
   // Method.
   std::string method = "lcr";
@@ -55,7 +56,10 @@ struct Options {
   // Training.
   std::int64_t epochs = 100, batch_size = 128;
   std::int64_t ranks = 1;
+  std::string optimizer = "sgd";
+  double lars_trust = 0.001;
   std::string schedule = "epoch";
+  std::int64_t schedule_epochs = 0;
   std::int64_t warmup_epochs = 0;
   double lr = 0.03, sgd_momentum = 0.9, weight_decay = 1e-4;
   std::string precision = "auto";
@@ -143,12 +147,13 @@ std::vector<std::string> parse_names(const std::string& name, const std::string&
 const std::vector<std::string>& protocol_names();
 const std::vector<std::string>& pooling_names();
 
-/// The pooling that a method is judged by: "attention" for LCR (Weight Average Pooling), "bilinear" for MoCo-Bilinear, "average" for
+/// The pooling that a method is judged by: "attention" for LCR on either host (Weight Average Pooling), "bilinear" for MoCo-Bilinear, "average" for
 /// other networks, "none" for raw pixels.
 std::string own_pooling(const std::string& method);
 
 bool trains(const Options& options);     ///< the method updates weights
 bool contrasts(const Options& options);  ///< the method learns by momentum contrast
+bool bootstraps(const Options& options);  ///< the method is BYOL, or LCR on it
 bool uses_gfb(const Options& options);  ///< the method has a GradCAM Fitting Branch
 bool uses_network(const Options& options);
 bool has_image_files(const Options& options);  ///< the data set is many image files, which go through the pixel store

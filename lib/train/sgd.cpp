@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "lcr/train/lars.h"
+
 namespace lcr {
 
 Sgd::Sgd(std::vector<torch::Tensor> parameters, double momentum, double weight_decay)
@@ -33,6 +35,11 @@ void Sgd::step(double lr) {
   at::_foreach_add_(velocities, gradients(), 1.0);
   at::_foreach_add_(velocities, parameters, weight_decay_);
   at::_foreach_add_(parameters, velocities, -lr);
+}
+
+std::unique_ptr<Sgd> make_optimizer(std::vector<torch::Tensor> parameters, const Options& options) {
+  if (options.optimizer == "lars") return std::make_unique<Lars>(std::move(parameters), options.sgd_momentum, options.weight_decay, options.lars_trust);
+  return std::make_unique<Sgd>(std::move(parameters), options.sgd_momentum, options.weight_decay);
 }
 
 }  // namespace lcr

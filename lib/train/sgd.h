@@ -3,7 +3,10 @@
 
 #include <torch/types.h>
 
+#include <memory>
 #include <vector>
+
+#include "lcr/record/options.h"
 
 namespace lcr {
 
@@ -11,17 +14,21 @@ namespace lcr {
 class Sgd {
  public:
   Sgd(std::vector<torch::Tensor> parameters, double momentum, double weight_decay);
+  virtual ~Sgd() = default;
   void zero_grad();
   /// The gradients there are, in the parameters' order.
   std::vector<torch::Tensor> gradients() const;
   /// Parameters without a gradient are left alone, their velocity too.
-  void step(double lr);
+  virtual void step(double lr);
   /// One velocity a parameter, in the parameters' order; zero before the first step (which gives the same as v = d).
   std::vector<torch::Tensor>& velocities() { return velocities_; }
 
- private:
+ protected:
   std::vector<torch::Tensor> parameters_, velocities_;
   double momentum_, weight_decay_;
 };
+
+/// The optimiser that the options name (--optimizer).
+std::unique_ptr<Sgd> make_optimizer(std::vector<torch::Tensor> parameters, const Options& options);
 
 }  // namespace lcr

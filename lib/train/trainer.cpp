@@ -11,6 +11,7 @@
 #include "lcr/base/error.h"
 #include "lcr/base/signals.h"
 #include "lcr/base/text.h"
+#include "lcr/data/safetensors.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/schedule.h"
 #include "lcr/train/two_view_input.h"
@@ -54,7 +55,7 @@ Trainer::Trainer(std::shared_ptr<Method> method, const Options& options, const I
     const torch::Device own = rank_device(device, rank);
     const auto replica = prepare(rank == 0 ? method : make_method(options, seed, train_set.class_count), own);
     replica->join(ranks_, rank);
-    replicas_.push_back({replica, own, Sgd(replica->trained_parameters(), options.sgd_momentum, options.weight_decay), make_device_views(train_set, own)});
+    replicas_.push_back({replica, own, make_optimizer(replica->trained_parameters(), options), make_device_views(train_set, own)});
   }
   broadcast();
 }
@@ -77,7 +78,7 @@ EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer, st
 }
 
 EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps) {
-  auto& [method, device, sgd, views] = replicas_[static_cast<std::size_t>(rank)];
+  auto& [method, device, optimizer, views] = replicas_[static_cast<std::size_t>(rank)];
   const int workers = device.is_cuda() ? threads_ : std::max(1, threads_ / 2);  // on the CPU the loader shares the cores with the network
   TwoViewInput input(train_set_, options_, seed_, epoch, workers, rank, ranks_.size(), device, views);
   EpochLog log;
@@ -89,10 +90,10 @@ EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& o
     if (options_.method == "supervised") method->provide_labels(input.labels());
     log.lr = learning_rate(options_, first + i, input.batch_count());
     const StepLoss loss = method->step(query, key, first + i);
-    sgd.zero_grad();
+    optimizer->zero_grad();
     loss.total.backward();
-    ranks_.average(rank, sgd.gradients());
-    sgd.step(log.lr);
+    ranks_.average(rank, optimizer->gradients());
+    optimizer->step(log.lr);
     method->finish_step();
     const torch::Tensor losses = torch::stack({loss.total.detach(), loss.contrastive, loss.kl});
     ranks_.average(rank, {losses});
@@ -115,9 +116,8 @@ EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& o
 
 std::map<std::string, torch::Tensor> Trainer::state(Replica& replica) {
   std::map<std::string, torch::Tensor> tensors;
-  for (const auto& item : replica.method->named_parameters()) tensors["method." + item.key()] = item.value();
-  for (const auto& item : replica.method->named_buffers()) tensors["method." + item.key()] = item.value();
-  for (std::size_t i = 0; i < replica.sgd.velocities().size(); ++i) tensors[fmt::format("velocity.{:04}", i)] = replica.sgd.velocities()[i];
+  for (const auto& [name, tensor] : named_tensors(*replica.method)) tensors["method." + name] = tensor;
+  for (std::size_t i = 0; i < replica.optimizer->velocities().size(); ++i) tensors[fmt::format("velocity.{:04}", i)] = replica.optimizer->velocities()[i];
   return tensors;
 }
 
@@ -133,7 +133,7 @@ void Trainer::save(const std::filesystem::path& path, const std::string& identit
 }
 
 std::int64_t Trainer::load(const std::filesystem::path& path, const std::string& identity) {
-  const SafetensorsFile file = read_safetensors(path);
+  const WeightFile file = read_safetensors(path);
   const auto entry = [&](const char* name) {
     const auto found = file.metadata.find(name);
     if (found == file.metadata.end()) fail("{}: is no checkpoint: its header has no '{}'", path.string(), name);

@@ -49,7 +49,7 @@ class Trainer {
   /// From now on the branch uses only these projections (all if empty), on every rank.
   void select_projections(const std::vector<std::int64_t>& chosen);
 
-  /// Writes the full training state: networks, key encoder, queue, branch with its selection, SGD velocities, epochs done. The
+  /// Writes the full training state: networks, key encoder, queue, branch with its selection, the optimiser's velocities, epochs done. The
   /// learning rate and all random numbers follow from the epoch and the seed. `identity` is the run's hash.
   void save(const std::filesystem::path& path, const std::string& identity, std::int64_t epochs_done);
 
@@ -61,7 +61,7 @@ class Trainer {
   struct Replica {
     std::shared_ptr<Method> method;
     torch::Device device;
-    Sgd sgd;
+    std::unique_ptr<Sgd> optimizer;
     std::shared_ptr<DeviceViews> views;  ///< on a CUDA device: where its views are rendered
   };
 

@@ -7,6 +7,7 @@
 #include "lcr/evaluate/features.h"
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/method/method.h"
+#include "lcr/data/safetensors.h"
 #include "lcr/model/weights.h"
 #include "support/files.h"
 #include "support/networks.h"
@@ -65,7 +66,7 @@ TEST(Retrieval, AgreesWithBruteForceForEveryChunk) {
 }
 
 TEST(Retrieval, EqualsThePerQueryProcedure) {
-  const SafetensorsFile golden = read_safetensors(std::filesystem::path(LCR_SOURCE_DIR) / "tests/golden/retrieval.safetensors");
+  const WeightFile golden = read_safetensors(std::filesystem::path(LCR_SOURCE_DIR) / "tests/golden/retrieval.safetensors");
   const auto scores = leave_one_out_retrieval(read_tensor(golden, "features").to(testing::test_device()), read_tensor(golden, "labels").to(testing::test_device()));
   const auto expected = read_tensor(golden, "scores");
   EXPECT_NEAR(scores.rank1, expected[0].item<double>(), 1e-6);

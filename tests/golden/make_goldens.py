@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes method.safetensors: an independent PyTorch twin of MoCo v2 and LCR, for tests/method/golden_test.cpp.
+"""Writes method.safetensors: an independent PyTorch twin of MoCo v2, BYOL and LCR on both, for tests/method/golden_test.cpp.
 
 Written from the paper's Algorithm A1 and from the facts known of the authors' code. Needs Debian's python3-torch. Everything
 is float64. A tiny network (narrow, width 2) on 24-pixel inputs, batch 4, queue 8, embedding dimension 5.
@@ -14,18 +14,18 @@ Tensors in the file:
 The settings of each case stand in the file's metadata as "name=value ..." in the suite's own option names.
 """
 import hashlib
-import json
 import pathlib
-import struct
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from safetensors_file import save
+
 torch.set_num_threads(1)
 torch.set_default_dtype(torch.float64)
-N, QUEUE, DIM, WIDTH, STEPS, LR, M, T, MOMENTUM, DECAY = 4, 8, 5, 2, 5, 0.05, 0.9, 0.2, 0.9, 1e-4
+N, QUEUE, DIM, WIDTH, HIDDEN, STEPS, LR, M, T, MOMENTUM, DECAY = 4, 8, 5, 2, 7, 5, 0.05, 0.9, 0.2, 0.9, 1e-4
 SEED = 0
 
 
@@ -147,6 +147,41 @@ class Gfb(nn.Module):
         return F.relu(self.bn(self.conv(f))).max(1)[0]
 
 
+class ByolModel(nn.Module):
+    def __init__(self, s):
+        super().__init__()
+        self.online, self.target = Encoder(0), Encoder(0)
+        for encoder in (self.online, self.target):
+            encoder.head = self.mlp(8 * WIDTH)
+        self.predictor = self.mlp(DIM)
+        if s["method"] == "byol_lcr":
+            self.gfb = Gfb(3, False)
+
+    @staticmethod
+    def mlp(cin):
+        return nn.Sequential(nn.Linear(cin, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, DIM))
+
+
+class Lars(torch.optim.Optimizer):
+    """Weights: decayed and scaled by trust |p| / |d|; what has one dimension: plain momentum."""
+
+    def __init__(self, parameters, lr, momentum, weight_decay, trust):
+        super().__init__(parameters, dict(lr=lr, momentum=momentum, decay=weight_decay, trust=trust))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                d = p.grad
+                if p.dim() > 1:
+                    d = d + group["decay"] * p
+                    if p.norm() > 0 and d.norm() > 0:
+                        d = d * (group["trust"] * p.norm() / d.norm())
+                v = group["momentum"] * self.state[p].get("v", torch.zeros_like(p)) + group["lr"] * d
+                self.state[p]["v"] = v
+                p.sub_(v)
+
+
 class Model(nn.Module):
     def __init__(self, s):
         super().__init__()
@@ -187,6 +222,27 @@ def direction(model, s, xq, xk, step, which):
         with torch.no_grad():
             model.gfb(f)
             model.gfb(fk)
+    return with_rationale(model, s, f, ce, pos, step, which) + (k,)
+
+
+def bootstrap(model, s, xq, xk, step):
+    def project(encoder, f):
+        return encoder.head(f.mean((2, 3)))
+
+    fq = model.online.backbone(xq)
+    zq = project(model.online, fq)
+    zk = project(model.online, model.online.backbone(xk))
+    pq, pk = model.predictor(zq), model.predictor(zk)
+    with torch.no_grad():
+        tq = project(model.target, model.target.backbone(xq))
+        tk = project(model.target, model.target.backbone(xk))
+    loss = -F.cosine_similarity(pq, tk, dim=-1).mean() / 2 - F.cosine_similarity(pk, tq, dim=-1).mean() / 2
+    if s["method"] == "byol":
+        return loss, loss, torch.zeros(()), None, None
+    return with_rationale(model, s, fq, loss, F.cosine_similarity(pq, tk, dim=-1), step, 0)
+
+
+def with_rationale(model, s, f, ce, pos, step, which):
     mask = normalise(model.gfb(f), s["mask-norm"])
     if s["cam-source"] == "uniform":
         cam = torch.zeros(N, 3, 3)
@@ -203,7 +259,7 @@ def direction(model, s, xq, xk, step, which):
     tau = float(s["tau"])
     a, b = (mask / tau, cam / tau) if s["kl-axis"] == "rows" else (mask.flatten(1) / tau, cam.flatten(1) / tau)
     kl = F.kl_div(a.log_softmax(-1), b.softmax(-1), reduction=s["kl-reduction"])
-    return float(s["lambda"]) * ce + float(s["nu"]) * kl, ce, kl, mask, cam, k
+    return float(s["lambda"]) * ce + float(s["nu"]) * kl, ce, kl, mask, cam
 
 
 VARIANTS = {
@@ -211,12 +267,13 @@ VARIANTS = {
     "algorithm_a1": ("positive_logit", "positions", "0.4", "none", "none", "yes", "sum", "once"),
     "algorithm_a1_rescaled": ("positive_logit", "positions", "0.4", "max", "image", "yes", "sum", "once"),
 }
+VARIANTS["authors_code_byol"] = ("loss", "positions", "0.4", "none", "batch", "no", "sum", "once")
 SWITCHES = ("cam-source", "kl-axis", "tau", "cam-scale", "mask-norm", "detach-target", "kl-reduction", "gfb-bn-updates")
 
 
 def settings(variant="algorithm_a1_rescaled", **changes):
     s = dict(zip(SWITCHES, VARIANTS[variant]))
-    s.update({"method": "lcr", "gfb": "max_projections", "lambda": "1", "nu": "0.1", "key-bn-groups": "1", "symmetric": "no"})
+    s.update({"method": "lcr", "gfb": "max_projections", "lambda": "1", "nu": "0.1", "key-bn-groups": "1", "symmetric": "no", "optimizer": "sgd"})
     s.update({k.replace("_", "-"): v for k, v in changes.items()})
     return s
 
@@ -247,20 +304,11 @@ CASES = {
     "lcr_symmetric": settings(symmetric="yes"),
     "lcr_split": settings(key_bn_groups="2"),
     "mlp": settings(gfb="mlp"),
+    "byol": settings(method="byol"),
+    "byol_lars": settings(method="byol", optimizer="lars", lars_trust="0.1"),
+    "byol_authors": settings("authors_code_byol", method="byol_lcr", optimizer="lars", lars_trust="0.1"),
+    "byol_rescaled": settings(method="byol_lcr"),
 }
-
-
-def save(path, tensors, metadata):
-    header, blobs, at = {"__metadata__": metadata}, [], 0
-    for name, tensor in tensors.items():
-        array = tensor.detach().contiguous().numpy()
-        kind = {np.dtype("float64"): "F64", np.dtype("float32"): "F32"}[array.dtype]
-        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [at, at + array.nbytes]}
-        at += array.nbytes
-        blobs.append(array.tobytes())
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
 
 
 generator = torch.Generator().manual_seed(1)
@@ -274,30 +322,44 @@ for case in (settings(), settings(gfb="mlp"), settings(method="moco_bilinear")):
             scale = 1.0 if p.dim() < 2 else (2.0 / p[0].numel()) ** 0.5
             init[slot + name] = 1 + 0.1 * torch.randn(p.shape, generator=generator) if p.dim() == 1 else scale * torch.randn(p.shape, generator=generator)
 init["queue.keys"] = F.normalize(torch.randn(DIM, QUEUE, generator=generator), dim=0)
+for name, p in ByolModel(settings(method="byol_lcr")).named_parameters():
+    if name.startswith(("online.head.", "predictor.")):
+        init[name] = 1 + 0.1 * torch.randn(p.shape, generator=generator) if p.dim() == 1 else (2.0 / p.shape[1]) ** 0.5 * torch.randn(p.shape, generator=generator)
 
 out = {"input/q": inputs["q"], "input/k": inputs["k"]}
 out.update({"init/" + n: v for n, v in init.items()})
 for case, s in CASES.items():
-    model = Model(s)
+    byol = s["method"].startswith("byol")
+    model = ByolModel(s) if byol else Model(s)
     slot = "bilinear/" if s["method"] == "moco_bilinear" else "mlp/" if s["gfb"] == "mlp" else ""
     with torch.no_grad():
         for name, p in model.named_parameters():
-            source = name.replace("key.", "query.", 1) if name.startswith("key.") else name
+            source = name.replace("key.", "query.", 1) if name.startswith("key.") else name.replace("target.", "online.", 1)
+            source = source.replace("online.backbone.", "query.backbone.")
             p.copy_(init.get(slot + source, init.get(source)))
-        model.queue.keys.copy_(init["queue.keys"])
+        if not byol:
+            model.queue.keys.copy_(init["queue.keys"])
     for module in model.modules():
         if isinstance(module, BatchNorm):
             module.groups = int(s["key-bn-groups"])
-    trained = {n: p for n, p in model.named_parameters() if not n.startswith("key.")}
-    optimiser = torch.optim.SGD(trained.values(), LR, momentum=MOMENTUM, weight_decay=DECAY)
+    trained = {n: p for n, p in model.named_parameters() if not n.startswith(("key.", "target."))}
+    if s["optimizer"] == "lars":
+        optimiser = Lars(trained.values(), LR, MOMENTUM, DECAY, float(s["lars-trust"]))
+    else:
+        optimiser = torch.optim.SGD(trained.values(), LR, momentum=MOMENTUM, weight_decay=DECAY)
     losses, position = [], 0
     for step in range(STEPS):
         xq, xk = inputs["q"][step].double(), inputs["k"][step].double()
         with torch.no_grad():
-            for p, k in zip(model.query.parameters(), model.key.parameters()):
+            trained_encoder, copy = (model.online, model.target) if byol else (model.query, model.key)
+            for p, k in zip(trained_encoder.parameters(), copy.parameters()):
                 k.mul_(M).add_(p, alpha=1 - M)
-        total, ce, kl, mask, cam, keys = direction(model, s, xq, xk, step, 0)
-        new_keys = [keys]
+        if byol:
+            total, ce, kl, mask, cam = bootstrap(model, s, xq, xk, step)
+            new_keys = []
+        else:
+            total, ce, kl, mask, cam, keys = direction(model, s, xq, xk, step, 0)
+            new_keys = [keys]
         if s["symmetric"] == "yes":
             t2, ce2, kl2, _, _, keys = direction(model, s, xk, xq, step, 1)
             total, ce, kl = total + t2, ce + ce2, kl + kl2
@@ -315,7 +377,7 @@ for case, s in CASES.items():
         losses.append(torch.stack([total, ce, kl]).detach())
     out[f"{case}/loss"] = torch.stack(losses)
     for name, value in list(model.named_parameters()) + list(model.named_buffers()):
-        if name.startswith(("key.", "queue.", "gfb.bn")) and "num_batches" not in name:
+        if name.startswith(("key.", "target.", "queue.", "gfb.bn")) and "num_batches" not in name:
             out[f"{case}/after/{name}"] = value.clone()
 
 folder = pathlib.Path(__file__).parent
@@ -333,7 +395,7 @@ def formula(name, shape):
         return 1 + 0.5 * x * x
     if len(shape) == 1:
         return (1 if name.endswith("weight") else 0) + 0.1 * x
-    return x * (2 / (shape[0] * shape[2] * shape[3])) ** 0.5
+    return x * (2 / (shape[0] * int(np.prod(shape[2:])))) ** 0.5
 
 
 import torchvision  # noqa: E402
@@ -342,11 +404,13 @@ maps = {}
 for arch in ("resnet18", "resnet34", "resnet50", "resnet101"):
     torch.set_default_dtype(torch.float32)
     net = getattr(torchvision.models, arch)().eval()
-    state = {n: torch.from_numpy(formula(n, tuple(v.shape))).float() if v.dim() else v for n, v in net.state_dict().items() if not n.startswith("fc")}
-    net.load_state_dict(state, strict=False)
+    state = {n: torch.from_numpy(formula(n, tuple(v.shape))).float() if v.dim() else v for n, v in net.state_dict().items()}
+    net.load_state_dict(state)
     net.double()
     x = torch.from_numpy(np.sin(0.01 * np.arange(2 * 3 * 64 * 64, dtype=np.float64)).reshape(2, 3, 64, 64))
     with torch.no_grad():
+        if arch == "resnet50":
+            maps["resnet50/logits"] = net(x)
         for name, child in net.named_children():
             if name in ("avgpool", "fc"):
                 break

@@ -4,6 +4,7 @@
 
 #include "lcr/base/text.h"
 #include "lcr/method/method.h"
+#include "lcr/data/safetensors.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/sgd.h"
 #include "support/networks.h"
@@ -11,8 +12,8 @@
 namespace lcr {
 namespace {
 
-const SafetensorsFile& golden() {
-  static const SafetensorsFile file = read_safetensors(std::string(LCR_SOURCE_DIR) + "/tests/golden/method.safetensors");
+const WeightFile& golden() {
+  static const WeightFile file = read_safetensors(std::string(LCR_SOURCE_DIR) + "/tests/golden/method.safetensors");
   return file;
 }
 
@@ -27,6 +28,7 @@ Options case_options(const std::string& name) {
   options.precision = "float32";  // no autocast; the weights are made float64 below
   options.key_momentum = 0.9;
   options.temperature = 0.2;
+  options.head_hidden = 7;
   for (const auto& part : split(golden().metadata.at(name), ' ')) {
     const auto at = part.find('=');
     set_option(options, part.substr(0, at), part.substr(at + 1), "golden " + name);
@@ -43,10 +45,12 @@ std::shared_ptr<Method> case_method(const Options& options) {
   for (auto& item : method->named_parameters()) {
     std::string name = item.key();
     if (name.starts_with("key.")) name = "query." + name.substr(4);
+    if (name.starts_with("target.")) name = "online." + name.substr(7);
+    if (name.starts_with("online.backbone.")) name = "query." + name.substr(7);
     const std::string own = "init/" + slot + name;
     item.value().copy_(read_tensor(golden(), golden().tensors.contains(own) ? own : "init/" + name));
   }
-  method->named_buffers()["queue.keys"].copy_(read_tensor(golden(), "init/queue.keys"));
+  if (contrasts(options)) method->named_buffers()["queue.keys"].copy_(read_tensor(golden(), "init/queue.keys"));
   return method;
 }
 
@@ -64,16 +68,16 @@ TEST_P(Goldens, FiveStepsAgreeInFloat64) {
   const std::string name = GetParam();
   const Options options = case_options(name);
   const auto method = case_method(options);
-  Sgd sgd(method->trained_parameters(), 0.9, 1e-4);
+  const auto optimizer = make_optimizer(method->trained_parameters(), options);
   const auto inputs_q = read_tensor(golden(), "input/q").to(testing::test_device(), torch::kDouble), inputs_k = read_tensor(golden(), "input/k").to(testing::test_device(), torch::kDouble);
   std::vector<torch::Tensor> losses;
   for (std::int64_t step = 0; step < inputs_q.size(0); ++step) {
     const StepLoss loss = method->step(inputs_q[step], inputs_k[step], step);
-    sgd.zero_grad();
+    optimizer->zero_grad();
     loss.total.backward();
     losses.push_back(torch::stack({loss.total.detach(), loss.contrastive, loss.kl}));
     if (step == 0) {
-      EXPECT_EQ(loss.mask.defined(), options.method == "lcr");
+      EXPECT_EQ(loss.mask.defined(), uses_gfb(options));
       if (loss.mask.defined()) {
         expect_close(loss.mask, name + "/mask");
         expect_close(loss.target, name + "/target");
@@ -87,7 +91,7 @@ TEST_P(Goldens, FiveStepsAgreeInFloat64) {
       }
       EXPECT_GE(gradients, 40);
     }
-    sgd.step(0.05);
+    optimizer->step(0.05);
     method->finish_step();
   }
   expect_close(torch::stack(losses), name + "/loss");
@@ -123,11 +127,13 @@ std::vector<std::string> case_names() {
 INSTANTIATE_TEST_SUITE_P(All, Goldens, ::testing::ValuesIn(case_names()), [](const auto& p) { return p.param; });
 
 TEST(Goldens, EveryNamedVariantIsAmongTheCases) {
-  for (const char* variant : {"authors_code", "algorithm_a1", "algorithm_a1_rescaled"}) {
+  for (const auto& [variant, method, name_of_case] : {std::tuple("authors_code", "lcr", "authors_code"), {"algorithm_a1", "lcr", "algorithm_a1"}, {"algorithm_a1_rescaled", "lcr", "rescaled"},
+                                                      {"authors_code", "byol_lcr", "byol_authors"}, {"algorithm_a1_rescaled", "byol_lcr", "byol_rescaled"}}) {
     Options options;
     options.variant = variant;
+    options.method = method;
     resolve_variant(options);
-    const Options golden_case = case_options(std::string(variant) == "algorithm_a1_rescaled" ? "rescaled" : variant);
+    const Options golden_case = case_options(name_of_case);
     for (const char* name : {"cam-source", "kl-axis", "tau", "cam-scale", "mask-norm", "detach-target", "kl-reduction", "gfb-bn-updates"})
       EXPECT_EQ(get_option(options, find_option(name, "test")), get_option(golden_case, find_option(name, "test"))) << variant << " " << name;
   }

@@ -5,7 +5,8 @@
 #include <cstring>
 
 #include "lcr/base/files.h"
-#include "lcr/method/method.h"
+#include "lcr/data/safetensors.h"
+#include "lcr/method/supervised.h"
 #include "lcr/model/resnet.h"
 #include "lcr/model/weights.h"
 #include "support/files.h"
@@ -27,7 +28,7 @@ void fill_by_formula(const std::string& name, torch::Tensor& tensor) {
   else if (tensor.dim() == 1)
     x = (name.ends_with("weight") ? 1 : 0) + 0.1 * x;
   else
-    x = x * std::sqrt(2.0 / static_cast<double>(tensor.size(0) * tensor.size(2) * tensor.size(3)));
+    x = x * std::sqrt(2.0 / static_cast<double>(tensor.size(0) * (tensor.dim() == 4 ? tensor.size(2) * tensor.size(3) : 1)));
   tensor.copy_(x);
 }
 
@@ -121,22 +122,105 @@ TEST(InitialWeights, OfAnotherArchitectureOrBuildAreRefused) {
   Encoder source = make_encoder(options, 7);
   std::map<std::string, torch::Tensor> tensors;
   for (const auto& item : source->backbone()->named_parameters()) tensors[item.key()] = item.value();
-  write_tensors(folder / "w", tensors, {});
-  options.init = folder / "w";
+  write_tensors(folder / "w.safetensors", tensors, {});
+  options.init = folder / "w.safetensors";
   Encoder loaded = make_encoder(options, 0);
   EXPECT_TRUE(loaded->backbone()->parameters()[0].equal(source->backbone()->parameters()[0]));
   EXPECT_FALSE(loaded->head()->parameters()[0].equal(source->head()->parameters()[0]));
   Options wider = options;
   wider.width = 8;
   expect_user_error([&] { make_encoder(wider, 0); }, "another architecture");
-  write_tensors(folder / "w", tensors, {{"stride_in_1x1", "true"}});
+  write_tensors(folder / "w.safetensors", tensors, {{"stride_in_1x1", "true"}});
   expect_user_error([&] { make_encoder(options, 0); }, "stride_in_1x1 = true");
-  write_tensors(folder / "w", tensors, {{"bn_eps", "1.001e-05"}});
+  write_tensors(folder / "w.safetensors", tensors, {{"bn_eps", "1.001e-05"}});
   expect_user_error([&] { make_encoder(options, 0); }, "bn_eps");
   options.bn_eps = 1.001e-5;
   EXPECT_NO_THROW(make_encoder(options, 0));
-  write_tensors(folder / "w", {{"fc.weight", torch::ones({2})}}, {});
+  write_tensors(folder / "w.safetensors", {{"fc.weight", torch::ones({2})}}, {});
   expect_user_error([&] { make_encoder(options, 0); }, "none of its 1 tensors");
+}
+
+/// torchvision's ResNet-50 with its classifier, all values by the formula, under a prefix.
+std::map<std::string, torch::Tensor> resnet50_by_formula(const std::string& prefix) {
+  const torch::NoGradGuard no_grad;
+  ResNet net(BackboneOptions{.arch = "resnet50"});
+  std::map<std::string, torch::Tensor> tensors;
+  for (auto& [name, tensor] : named_tensors(*net)) {
+    if (tensor.dim() > 0) fill_by_formula(name, tensor);
+    tensors[prefix + name] = tensor;
+  }
+  tensors[prefix + "fc.weight"] = torch::empty({1000, 2048});
+  tensors[prefix + "fc.bias"] = torch::empty({1000});
+  for (const char* name : {"fc.weight", "fc.bias"}) fill_by_formula(name, tensors[prefix + name]);
+  return tensors;
+}
+
+TEST(InitialWeights, LogitsOfResNet50AreTorchvisions) {
+  const torch::NoGradGuard no_grad;
+  const TemporaryFolder folder;
+  Options options;
+  options.method = "supervised";
+  options.arch = "resnet50";
+  options.precision = "float32";
+  options.init = folder / "resnet50.safetensors";
+  write_tensors(options.init, resnet50_by_formula(""), {});
+  Supervised classifier(options, 0, 1000);
+  classifier.eval();
+  const auto x = torch::sin(0.01 * torch::arange(2 * 3 * 64 * 64, torch::kDouble)).view({2, 3, 64, 64}).to(torch::kFloat32);
+  const auto expected = read_tensor(read_safetensors(std::string(LCR_SOURCE_DIR) + "/tests/golden/backbones.safetensors"), "resnet50/logits");
+  ASSERT_GT(expected.abs().max().item<double>(), 0.1);
+  EXPECT_LT((classifier.logits(x) - expected).abs().max().item<double>(), 1e-4 * expected.abs().max().item<double>());
+  // Another number of classes: the backbone is read, the classifier keeps what was drawn.
+  Supervised other(options, 0, 10);
+  EXPECT_TRUE(other.encoder()->backbone()->parameters()[0].equal(classifier.encoder()->backbone()->parameters()[0]));
+}
+
+TEST(InitialWeights, PrefixesAreFoundOrNamed) {
+  const TemporaryFolder folder;
+  Options options = testing::tiny_options({{"method", "moco_v2"}});
+  const auto backbone_of = [&](std::uint64_t seed) {
+    Options plain = options;
+    plain.init.clear();
+    return named_tensors(*make_encoder(plain, seed)->backbone());
+  };
+  const auto with_prefix = [](std::map<std::string, torch::Tensor> tensors, const std::string& prefix, std::map<std::string, torch::Tensor>& out) {
+    for (const auto& [name, tensor] : tensors) out[prefix + name] = tensor;
+  };
+  const auto first = [](Encoder encoder) { return encoder->backbone()->named_parameters()["conv1.weight"]; };
+  options.init = folder / "w.safetensors";
+  for (const char* prefix : {"", "backbone.", "state_dict.module.encoder_q.", "online_encoder.0."}) {
+    std::map<std::string, torch::Tensor> tensors = {{"optimizer.momentum", torch::ones({3})}};
+    with_prefix(backbone_of(7), prefix, tensors);
+    tensors[std::string(prefix) + "fc.weight"] = torch::ones({10, 4});
+    write_tensors(options.init, tensors, {});
+    Encoder encoder = make_encoder(options, 0);
+    EXPECT_TRUE(first(encoder).equal(backbone_of(7).at("conv1.weight"))) << prefix;
+    const LoadReport report = load_initial_weights(encoder, options);
+    EXPECT_EQ(report.prefix, prefix);
+    EXPECT_TRUE(report.missing.empty());
+    EXPECT_EQ(report.outside, *prefix ? 1U : 0U);
+  }
+  // Of a network and its slowly moving copy the network; of two equals neither, unless one is named.
+  std::map<std::string, torch::Tensor> tensors;
+  with_prefix(backbone_of(1), "module.encoder_k.", tensors);
+  with_prefix(backbone_of(2), "module.encoder_q.", tensors);
+  write_tensors(options.init, tensors, {});
+  EXPECT_TRUE(first(make_encoder(options, 0)).equal(backbone_of(2).at("conv1.weight")));
+  with_prefix(backbone_of(3), "other.", tensors);
+  write_tensors(options.init, tensors, {});
+  expect_user_error([&] { make_encoder(options, 0); }, "--init-prefix", "module.encoder_q.", "other.");
+  options.init_prefix = "other.";
+  EXPECT_TRUE(first(make_encoder(options, 0)).equal(backbone_of(3).at("conv1.weight")));
+  options.init_prefix = "none.";
+  expect_user_error([&] { make_encoder(options, 0); }, "under the prefix 'none.'");
+}
+
+TEST(InitialWeights, ALegacyCheckpointOfMoCoIsRead) {
+  // The network is another one, so that nothing but its first convolution has a name in common: the error shows that the file was read.
+  Options options = testing::tiny_options({{"method", "moco_v2"}});
+  options.init = std::string(LCR_SOURCE_DIR) + "/tests/golden/weights/checkpoint_legacy.pth.tar";
+  options.init_prefix = "state_dict.module.encoder_q.";
+  expect_user_error([&] { make_encoder(options, 0); }, "conv1.weight the first", "another architecture");
 }
 
 }  // namespace

@@ -128,7 +128,7 @@ class CommandLineTest : public ::testing::Test {
     for (const char* known : {"c1.json", "d1.json"}) write_atomic(home.path() / "plots/specs" / known, "{}");
     write_atomic(home / "presets/quick.ini", "lr = 0.5\nepochs = 7\n[c1]\nepochs = 9\n[d1]\nepochs = 11\n");
   }
-  CommandLine parse(const std::vector<std::string>& arguments, const std::string& id = "c1") { return parse_command_line(arguments, id, home.path()); }
+  CommandLine parse(const std::vector<std::string>& arguments, const std::string& id = "c1") { return parse_command_line(arguments, {id}, home.path()); }
   TemporaryFolder home;
 };
 
@@ -172,7 +172,7 @@ TEST_F(CommandLineTest, ShippedPresetsParseAndHelpNamesEveryOption) {
   for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(LCR_SOURCE_DIR) / "presets")) {
     if (entry.path().extension() != ".ini") continue;
     ++presets;
-    Options options = parse_command_line({"--preset", entry.path().string()}, "c1", LCR_SOURCE_DIR).options;
+    Options options = parse_command_line({"--preset", entry.path().string()}, {"c1"}, LCR_SOURCE_DIR).options;
     resolve_variant(options);
     EXPECT_NO_THROW(check_consistency(options)) << entry.path();
   }
@@ -224,7 +224,7 @@ TEST(RunStore, ConfigIniReadsBack) {
   const Options options = resolved({{"variant", "authors_code"}, {"epochs", "3"}});
   const auto run = identify_run(options, {0, "d", ""});
   store.begin(run, options);
-  const auto again = parse_command_line({"--preset", (store.directory(run) / "config.ini").string()}, "c1", LCR_SOURCE_DIR);
+  const auto again = parse_command_line({"--preset", (store.directory(run) / "config.ini").string()}, {"c1"}, LCR_SOURCE_DIR);
   Options reread = again.options;
   resolve_variant(reread);
   EXPECT_EQ(identify_run(reread, {0, "d", ""}).hash, run.hash);

@@ -1,0 +1,282 @@
+#include "lcr/data/pickle.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <unordered_map>
+
+#include "lcr/base/error.h"
+
+namespace lcr {
+namespace {
+
+using Kind = PickleValue::Kind;
+
+constexpr std::size_t kMaxBytes = 16 << 20, kMaxValues = 2'000'000;
+
+/// The stack machine of Python's pickle module (Lib/pickletools.py lists its opcodes), as far as data need it.
+class Reader {
+ public:
+  Reader(std::span<const std::uint8_t> bytes, std::size_t at, const std::string& name, const std::set<std::string, std::less<>>& allowed)
+      : bytes_(bytes.first(std::min(bytes.size(), at + kMaxBytes))), start_(at), at_(at), name_(name), allowed_(allowed) {}
+
+  Pickle read() {
+    while (step()) {
+    }
+    if (stack_.size() != 1 || !marks_.empty()) damaged("its stack does not end with one value");
+    pickle_.root = stack_.front();
+    return std::move(pickle_);
+  }
+  std::size_t end() const { return at_; }
+
+ private:
+  [[noreturn]] void damaged(const std::string& why) const { fail("{}: damaged pickle at byte {}: {}", name_, at_ - start_, why); }
+
+  std::span<const std::uint8_t> take(std::uint64_t count) {
+    if (count > bytes_.size() - at_) damaged("it ends early");
+    const auto part = bytes_.subspan(at_, count);
+    at_ += count;
+    return part;
+  }
+
+  /// A little-endian number of `count` bytes.
+  std::uint64_t number(std::size_t count) {
+    std::uint64_t value = 0;
+    const auto part = take(count);
+    for (std::size_t i = 0; i < count; ++i) value |= static_cast<std::uint64_t>(part[i]) << (8 * i);
+    return value;
+  }
+
+  std::string text(std::uint64_t count) {
+    const auto part = take(count);
+    return {part.begin(), part.end()};
+  }
+
+  std::string line() {
+    const auto begin = bytes_.begin() + static_cast<std::ptrdiff_t>(at_), end = std::find(begin, bytes_.end(), '\n');
+    if (end == bytes_.end()) damaged("a line without end");
+    at_ += static_cast<std::size_t>(end - begin) + 1;
+    return {begin, end};
+  }
+
+  PickleValue& push(Kind kind) {
+    if (pickle_.values.size() == kMaxValues) damaged("more than 2 million values");
+    pickle_.values.push_back({.kind = kind});
+    stack_.push_back(&pickle_.values.back());
+    return pickle_.values.back();
+  }
+  void push_integer(std::int64_t value) { push(Kind::kInteger).integer = value; }
+  void push_text(std::string value) { push(Kind::kText).text = std::move(value); }
+
+  PickleValue* pop() {
+    // Never below a mark: what lies there belongs to a list under construction.
+    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) damaged("its stack is empty");
+    PickleValue* value = stack_.back();
+    stack_.pop_back();
+    return value;
+  }
+
+  /// The values above the last mark, which goes too.
+  std::vector<const PickleValue*> pop_to_mark() {
+    if (marks_.empty()) damaged("a mark is missing");
+    const auto first = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
+    std::vector<const PickleValue*> items(first, stack_.end());
+    stack_.erase(first, stack_.end());
+    marks_.pop_back();
+    return items;
+  }
+
+  PickleValue& top(Kind kind) {
+    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back()) || stack_.back()->kind != kind) damaged("an item for what is no list or dict");
+    return *stack_.back();
+  }
+
+  void append(Kind kind, const std::vector<const PickleValue*>& items) {
+    if (kind == Kind::kDict && items.size() % 2 != 0) damaged("a key without a value");
+    // Filling what other pickles make by a call (a set, say) is of no interest, but allowed.
+    if (!stack_.empty() && stack_.back()->kind == Kind::kCall) return;
+    auto& target = top(kind).items;
+    target.insert(target.end(), items.begin(), items.end());
+  }
+
+  void push_tuple(std::size_t count) {
+    std::vector<const PickleValue*> items(count);
+    for (std::size_t i = count; i-- > 0;) items[i] = pop();
+    push(Kind::kList).items = std::move(items);
+  }
+
+  void push_global(const std::string& module, const std::string& function) {
+    std::string full = module + " " + function;
+    if (!allowed_.contains(full)) {
+      const auto printable = [](std::string s) {
+        for (char& c : s)
+          if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f) c = '?';
+        return s.substr(0, 80);
+      };
+      fail("{}: its pickle names {}.{}, which no weights need; nothing of it was run. Save the state_dict alone, or convert the file where you trust it", name_, printable(module), printable(function));
+    }
+    push(Kind::kGlobal).text = std::move(full);
+  }
+
+  void call() {
+    PickleValue* arguments = pop();
+    PickleValue* function = pop();
+    if (function->kind != Kind::kGlobal || arguments->kind != Kind::kList) damaged("a call of what is no function");
+    PickleValue& result = push(function->text == "collections OrderedDict" ? Kind::kDict : Kind::kCall);
+    if (result.kind == Kind::kDict) {
+      for (const PickleValue* pairs : arguments->items)  // OrderedDict([[key, value], ...]): as Python 2 wrote it
+        for (const PickleValue* pair : pairs->kind == Kind::kList ? pairs->items : std::vector<const PickleValue*>{}) {
+          if (pair->kind != Kind::kList || pair->items.size() != 2) damaged("an OrderedDict of other than pairs");
+          result.items.insert(result.items.end(), pair->items.begin(), pair->items.end());
+          if (++pairs_ > kMaxValues) damaged("more than 2 million values");  // a shared list could be taken in again and again
+        }
+      return;
+    }
+    result.text = function->text;
+    result.items = arguments->items;
+    if ((pairs_ += result.items.size()) > 4 * kMaxValues) damaged("more than 2 million values");  // the same
+  }
+
+  void remember(std::uint64_t index) {
+    if (stack_.empty()) damaged("its stack is empty");
+    memo_[index] = stack_.back();
+  }
+  void recall(std::uint64_t index) {
+    const auto found = memo_.find(index);
+    if (found == memo_.end()) damaged("it refers to what it does not have");
+    stack_.push_back(found->second);
+    if (stack_.size() > kMaxValues) damaged("more than 2 million values");
+  }
+
+  void push_long(std::uint64_t count) {
+    const auto part = take(count);
+    if (count > 8) {
+      push(Kind::kLong).text.assign(part.begin(), part.end());
+      return;
+    }
+    std::uint64_t value = count > 0 && (part.back() & 0x80) ? ~0ull : 0;  // two's complement
+    for (std::size_t i = 0; i < count; ++i) value = (value & ~(0xffull << (8 * i))) | static_cast<std::uint64_t>(part[i]) << (8 * i);
+    push_integer(static_cast<std::int64_t>(value));
+  }
+
+  /// One opcode; false after STOP.
+  bool step() {
+    const std::uint8_t opcode = take(1)[0];
+    switch (opcode) {
+      case 0x80: {  // PROTO
+        const auto protocol = number(1);
+        if (protocol < 2 || protocol > 5) damaged(fmt::format("protocol {} is not 2 to 5", protocol));
+        return true;
+      }
+      case 0x95: number(8); return true;  // FRAME
+      case '.': return false;
+      case '(': marks_.push_back(stack_.size()); return true;
+      case '0': pop(); return true;
+      case '1': pop_to_mark(); return true;
+      case '2': {
+        PickleValue* value = pop();
+        stack_.insert(stack_.end(), {value, value});
+        return true;
+      }
+      case 'N': push(Kind::kNone); return true;
+      case 0x88: push(Kind::kBool).integer = 1; return true;
+      case 0x89: push(Kind::kBool); return true;
+      case 'J': push_integer(static_cast<std::int32_t>(number(4))); return true;
+      case 'K': push_integer(static_cast<std::int64_t>(number(1))); return true;
+      case 'M': push_integer(static_cast<std::int64_t>(number(2))); return true;
+      case 0x8a: push_long(number(1)); return true;
+      case 0x8b: push_long(number(4)); return true;
+      case 'G': {  // big-endian
+        std::uint64_t bits = 0;
+        for (const auto byte : take(8)) bits = bits << 8 | byte;
+        push(Kind::kReal).real = std::bit_cast<double>(bits);
+        return true;
+      }
+      case 'U': case 0x8c: case 'C': push_text(text(number(1))); return true;
+      case 'T': case 'X': case 'B': push_text(text(number(4))); return true;
+      case 0x8d: case 0x8e: push_text(text(number(8))); return true;
+      case ']': case ')': case 0x8f: push(Kind::kList); return true;
+      case '}': push(Kind::kDict); return true;
+      case 'a': {
+        const PickleValue* item = pop();
+        append(Kind::kList, {item});
+        return true;
+      }
+      case 'e': case 0x90: {
+        const auto items = pop_to_mark();
+        append(Kind::kList, items);
+        return true;
+      }
+      case 's': {
+        const PickleValue* value = pop();
+        const PickleValue* key = pop();
+        append(Kind::kDict, {key, value});
+        return true;
+      }
+      case 'u': {
+        const auto items = pop_to_mark();
+        append(Kind::kDict, items);
+        return true;
+      }
+      case 't': case 'l': case 0x91: {
+        auto items = pop_to_mark();
+        push(Kind::kList).items = std::move(items);
+        return true;
+      }
+      case 'd': {
+        auto items = pop_to_mark();
+        if (items.size() % 2 != 0) damaged("a key without a value");
+        push(Kind::kDict).items = std::move(items);
+        return true;
+      }
+      case 0x85: push_tuple(1); return true;
+      case 0x86: push_tuple(2); return true;
+      case 0x87: push_tuple(3); return true;
+      case 'q': remember(number(1)); return true;
+      case 'r': remember(number(4)); return true;
+      case 0x94: remember(memo_.size()); return true;
+      case 'h': recall(number(1)); return true;
+      case 'j': recall(number(4)); return true;
+      case 'c': {
+        const std::string module = line();
+        push_global(module, line());
+        return true;
+      }
+      case 0x93: {
+        const PickleValue *function = pop(), *module = pop();
+        if (function->kind != Kind::kText || module->kind != Kind::kText) damaged("a name that is no text");
+        push_global(module->text, function->text);
+        return true;
+      }
+      case 'R': case 0x81: call(); return true;
+      case 'b': pop(); return true;  // BUILD: attributes of the object below; a state_dict's versions, nothing that weights need
+      case 'Q': {
+        const PickleValue* id = pop();
+        push(Kind::kPersistent).items = {id};
+        return true;
+      }
+      default: damaged(fmt::format("opcode 0x{:02x} is none that weights need", opcode));
+    }
+  }
+
+  std::span<const std::uint8_t> bytes_;
+  std::size_t start_, at_;
+  const std::string& name_;
+  const std::set<std::string, std::less<>>& allowed_;
+  Pickle pickle_;
+  std::vector<PickleValue*> stack_;
+  std::vector<std::size_t> marks_;
+  std::unordered_map<std::uint64_t, PickleValue*> memo_;
+  std::size_t pairs_ = 0;
+};
+
+}  // namespace
+
+Pickle read_pickle(std::span<const std::uint8_t> bytes, std::size_t& at, const std::string& name, const std::set<std::string, std::less<>>& allowed) {
+  Reader reader(bytes, at, name, allowed);
+  Pickle pickle = reader.read();
+  at = reader.end();
+  return pickle;
+}
+
+}  // namespace lcr

@@ -1,0 +1,45 @@
+// The tensors of a weight file, whatever its format: described, not interpreted. model/weights.h puts them into modules.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lcr {
+
+/// One tensor among the bytes of a file, little-endian.
+struct TensorDescriptor {
+  std::string dtype;  ///< safetensors' names: "F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"
+  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> strides;  ///< in elements; empty: row-major
+  std::uint64_t begin = 0, end = 0;   ///< bytes within WeightFile::bytes, from the first element to after the last; tensors may share bytes
+};
+
+struct WeightFile {
+  std::string format;  ///< "safetensors", "torch zip", "torch legacy"
+  std::map<std::string, TensorDescriptor> tensors;
+  std::map<std::string, std::string> metadata;  ///< safetensors' own; of a torch file the numbers and texts at its top level
+  std::vector<std::uint8_t> bytes;
+};
+
+/// Bytes of one element. Throws UserError for an unknown type.
+std::uint64_t element_size(const std::string& dtype);
+
+/// Elements of a tensor of that shape. Throws UserError naming `what` on a negative size, more than 64 dimensions, or a tensor beyond
+/// `limit` bytes of elements of `size` bytes each.
+std::uint64_t element_count(const std::vector<std::int64_t>& shape, std::uint64_t size, std::uint64_t limit, const std::string& what);
+
+/// Throws UserError naming `path` unless the name is printable and of at most 1,000 bytes.
+void check_tensor_name(const std::string& name, const std::string& path);
+
+/// Copies a tensor of the file in row-major order. out: element_size() times its elements.
+void copy_row_major(const WeightFile& file, const TensorDescriptor& tensor, std::uint8_t* out);
+
+/// Reads .safetensors, or what torch.save wrote (.pth, .pt, .pth.tar, .bin, .ckpt; zip and legacy form). No code in it is run, and nothing is
+/// allocated beyond a few times the file's size. Throws UserError naming the file (and the tensor) on anything damaged, hostile, or whose
+/// extension and content disagree.
+WeightFile read_weights(const std::filesystem::path& path);
+
+}  // namespace lcr
