@@ -63,9 +63,9 @@ Grid::Grid(const std::vector<Experiment>& experiments, const std::vector<std::st
 void Grid::add_rows(const Experiment& experiment, const CommandLine& command, const std::vector<std::string>& arguments) {
   const torch::Device device = resolve_device(command.options.device);
   for (const auto& row : experiment.rows(command.options)) {
-    Options options = command.options;
-    for (const auto& [name, value] : row.settings) set_option(options, name, value, "row " + row.name);
-    if (bootstraps(options)) options = parse_command_line(arguments, {experiment.id, "byol", "byol-" + options.dataset}, suite_home()).options;
+    Options options = command.options, host = command.options;
+    for (const auto& [name, value] : row.settings) set_option(host, name, value, "row " + row.name);
+    if (bootstraps(host)) options = parse_command_line(arguments, {experiment.id, "byol", "byol-" + host.dataset}, suite_home()).options;
     std::vector<std::string> varied;
     for (const auto& [name, value] : row.settings) {
       if (command.given.contains(name) && get_option(options, find_option(name, "")) != value) fail("command line: --{} is what the rows of {} vary; it cannot be set", name, experiment.id);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the fuzzers' first inputs from the goldens: FOLDER/images and FOLDER/lists."""
+"""Writes the fuzzers' first inputs from the goldens: FOLDER/images, lists, safetensors and torch_files."""
 import json
 import pathlib
 import re
@@ -7,7 +7,7 @@ import sys
 
 here = pathlib.Path(__file__).parent
 out = pathlib.Path(sys.argv[1])
-for name in ("images", "lists"):
+for name in ("images", "lists", "safetensors", "torch_files"):
     (out / name).mkdir(parents=True, exist_ok=True)
 for i, entry in enumerate(json.loads((here.parent / "golden/pixel_ops.json").read_text())["files"]):
     (out / "images" / f"seed{i}").write_bytes(bytes.fromhex(entry["bytes"]))
@@ -20,3 +20,5 @@ for i, path in enumerate(sorted((here.parent / "golden/cars").glob("*.mat"))):
 descriptor = [p for p, _ in places].index("descriptor.json")
 for i, path in enumerate(sorted((here.parents[1] / "datasets").glob("*.json"))):
     (out / "lists" / f"json{i}").write_bytes(bytes([descriptor]) + path.read_bytes())
+for path in sorted((here.parent / "golden/weights").iterdir()):
+    (out / ("safetensors" if path.suffix == ".safetensors" else "torch_files") / path.name).write_bytes(path.read_bytes())

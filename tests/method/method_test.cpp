@@ -198,6 +198,48 @@ TEST(Lcr, WithoutKlIsMoCoStepForStep) {
   expect_equal(train(tiny_options({{"method", "lcr"}, {"nu", "0.1"}, {"variant", "authors_code"}}), 4, true), moco, false);
 }
 
+TEST(Lcr, WithoutKlIsByolStepForStep) {
+  const auto byol = train(tiny_options({{"method", "byol"}, {"head-hidden", "7"}}), 4, true);
+  for (const char* variant : {"authors_code", "algorithm_a1", "algorithm_a1_rescaled"}) {
+    expect_equal(train(tiny_options({{"method", "byol_lcr"}, {"head-hidden", "7"}, {"nu", "0"}, {"variant", variant}}), 4, true), byol);
+    expect_equal(train(tiny_options({{"method", "byol_lcr"}, {"head-hidden", "7"}, {"nu", "0.1"}, {"variant", variant}}), 4, true), byol, false);
+  }
+}
+
+TEST(Byol, TargetFollowsTheOnlineNetworkAndGetsNoGradient) {
+  const Options options = tiny_options({{"method", "byol"}, {"head-hidden", "7"}, {"key-momentum", "0.75"}});
+  const auto method = make_method(options, 0);
+  method->to(torch::kDouble);
+  const auto parameters = method->named_parameters();
+  const auto name = [](const char* network) { return std::string(network) + ".head.3.weight"; };
+  const torch::Tensor online = parameters[name("online")], target = parameters[name("target")];
+  EXPECT_TRUE(online.equal(target)) << "it starts as a copy";
+  {
+    const torch::NoGradGuard no_grad;
+    online.add_(1);
+  }
+  const torch::Tensor expected = 0.75 * target.clone() + 0.25 * online.detach();
+  const auto loss = method->step(tiny_batch("q").to(torch::kDouble), tiny_batch("k").to(torch::kDouble), 0);
+  EXPECT_LT((target - expected).norm().item<double>(), 1e-12);
+  loss.total.backward();
+  for (const auto& item : parameters) EXPECT_EQ(item.value().grad().defined(), !item.key().starts_with("target.")) << item.key();
+  EXPECT_GE(loss.total.item<double>(), -1);
+  EXPECT_LE(loss.total.item<double>(), 1);
+}
+
+TEST(Byol, CamsOfLossAndPositiveLogitAreComplements) {
+  // The loss is -1/2 of the mean cosine of either way round, and only one way depends on the query view's map: CAM(loss) = -CAM(positive) / (2 N) before
+  // rectification. So what one map keeps the other leaves out.
+  const auto method = make_method(tiny_options({{"method", "byol"}, {"head-hidden", "7"}}), 0);
+  method->to(torch::kDouble);
+  method->eval();
+  const auto q = tiny_batch("q").to(torch::kDouble), k = tiny_batch("k").to(torch::kDouble);
+  const auto loss = method->objective_cam(q, k, "loss"), positive = method->objective_cam(q, k, "positive_logit");
+  ASSERT_GT(loss.max().item<double>(), 0);
+  ASSERT_GT(positive.max().item<double>(), 0);
+  EXPECT_EQ((loss * positive).abs().max().item<double>(), 0);
+}
+
 TEST(Lcr, IsDeterministic) {
   for (const char* variant : {"authors_code", "algorithm_a1_rescaled"})
     expect_equal(train(tiny_options({{"method", "lcr"}, {"variant", variant}}), 3), train(tiny_options({{"method", "lcr"}, {"variant", variant}}), 3));

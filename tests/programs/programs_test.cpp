@@ -376,13 +376,56 @@ TEST_F(Programs, SubsetsBranchFromTheirTrunkWithTheSameResult) {
   expect_refused_at("results/none", options + "--pin-epochs x", "pin-epochs");
 }
 
+TEST_F(Programs, WeightFilesAreInspectedAndConverted) {
+  const std::string files = std::string(LCR_SOURCE_DIR) + "/tests/golden/weights/";
+  const Outcome shown = run("lcr-weights inspect '" + files + "checkpoint_legacy.pth.tar'");
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  for (const char* part : {"torch legacy", "epoch = 100", "state_dict.module.encoder_q.conv1.weight", "3 x 2", "4 tensors"}) EXPECT_NE(shown.out.find(part), std::string::npos) << shown.out;
+  ASSERT_EQ(run("lcr-weights convert '" + files + "checkpoint_zip.pth.tar' q.safetensors --prefix state_dict.module.encoder_q.").code, 0);
+  EXPECT_EQ(read_safetensors(folder / "q.safetensors").tensors.size(), 1U);
+  EXPECT_TRUE(read_safetensors(folder / "q.safetensors").tensors.contains("conv1.weight"));
+  // Whatever the form, the same tensors give the same bytes, again and again.
+  ASSERT_EQ(run("lcr-weights convert '" + files + "state_dict_zip.pth' zip.safetensors").code, 0);
+  ASSERT_EQ(run("lcr-weights convert '" + files + "state_dict_legacy.pth' legacy.safetensors").code, 0);
+  ASSERT_EQ(run("lcr-weights convert zip.safetensors again.safetensors").code, 0);
+  EXPECT_EQ(read_text(folder / "zip.safetensors"), read_text(folder / "legacy.safetensors"));
+  EXPECT_EQ(read_text(folder / "zip.safetensors"), read_text(folder / "again.safetensors"));
+  expect_refused("lcr-weights", "inspect FILE");
+  expect_refused("lcr-weights convert '" + files + "state_dict_zip.pth' out.pth", "out.pth");
+  expect_refused("lcr-weights convert '" + files + "state_dict_zip.pth' nowhere/out.safetensors", "nowhere");
+  expect_refused("lcr-weights inspect '" + files + "bad_system_legacy.pth'", "posix.system");
+  expect_refused("lcr-weights inspect '" + files + "state_dict_zip.pth' --prefix nothing.", "'nothing.'");
+  EXPECT_FALSE(std::filesystem::exists(folder / "hacked"));
+}
+
+TEST_F(Programs, MainTableHasRowsOnBothHosts) {
+  const Outcome outcome = run("main_results --preset quick --pretrain none --synthbirds-classes 3 --synthbirds-train 6 --synthbirds-test 4 --width 4 --image-size 16 --batch-size 6 --queue-size 12 --epochs 1 --probe-epochs 2 "
+                              "--seeds 0 --jobs 1 --threads 1");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  for (const char* row : {"MoCo v2 ", "LCR ", "BYOL ", "LCR (BYOL) "}) EXPECT_NE(outcome.out.find(std::string("\n") + row), std::string::npos) << outcome.out;
+  // Rows on BYOL have the settings of the section [byol], and their probe saw the weights that were trained.
+  const std::string byol = first_run("-byol_lcr-");
+  const std::string config = read_text(folder / byol / "config.ini");
+  EXPECT_NE(config.find("head-hidden = 256"), std::string::npos) << config;
+  EXPECT_EQ(config.find("queue-size"), std::string::npos) << config;
+  EXPECT_EQ(read_text(folder / first_run("-moco_v2-") / "config.ini").find("head-hidden"), std::string::npos);
+  ASSERT_EQ(run("lcr-plot table main").code, 0);
+  const std::string table = read_text(folder / "results/quick/tables/main.md");
+  EXPECT_NE(table.find("| LCR (BYOL)"), std::string::npos) << table;
+}
+
 TEST_F(Programs, InitialWeightsArePartOfTheIdentityAndChecked) {
   write_fashion("data");
   ASSERT_EQ(run(tiny).code, 0);
   std::string checkpoint;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "runs"))
     if (entry.path().filename() == "last.safetensors") checkpoint = entry.path();
-  expect_refused_at("results/none", tiny + "--init " + checkpoint, "none of its");  // a checkpoint's names are not a backbone's
+  // A run can start from another's checkpoint: of its networks the trained one is read.
+  const Outcome started = run(tiny + "--rows Untrained --init " + checkpoint);
+  EXPECT_EQ(started.code, 0) << started.err;
+  EXPECT_NE(started.err.find("under 'method.query.backbone.' loaded"), std::string::npos) << started.err;
+  expect_refused_at("results/none", tiny + "--init-prefix nothing. --init " + checkpoint, "under the prefix 'nothing.'");
+  expect_refused_at("results/none", tiny + "--init '" + LCR_SOURCE_DIR + "/tests/golden/weights/bad_system_zip.pth'", "posix.system");
   write_bytes(folder / "cut.safetensors", read_text(checkpoint).substr(0, 1000));
   expect_refused_at("results/none", tiny + "--init cut.safetensors", "cut.safetensors");
   expect_refused_at("results/none", tiny + "--init absent.safetensors", "absent.safetensors");

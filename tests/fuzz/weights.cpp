@@ -1,0 +1,20 @@
+// Fuzzes the readers of weight files: what begins as a torch file goes to that reader, the rest to safetensors'. Every tensor that is accepted is copied.
+#include "lcr/base/error.h"
+#include "lcr/data/safetensors.h"
+#include "lcr/data/torch_file.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  std::vector<std::uint8_t> bytes(data, data + size);
+  try {
+    const lcr::WeightFile file = lcr::looks_like_torch_file(bytes) ? lcr::parse_torch_file(std::move(bytes), "fuzz") : lcr::parse_safetensors(std::move(bytes), "fuzz");
+    for (const auto& [name, tensor] : file.tensors) {
+      std::uint64_t count = lcr::element_size(tensor.dtype);
+      for (const auto n : tensor.shape) count *= static_cast<std::uint64_t>(n);
+      if (count > 16 * size + (64 << 20)) __builtin_trap();  // bounded by the file
+      std::vector<std::uint8_t> out(count);
+      lcr::copy_row_major(file, tensor, out.data());
+    }
+  } catch (const lcr::UserError&) {
+  }
+  return 0;
+}
