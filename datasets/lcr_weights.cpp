@@ -20,12 +20,6 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return sizes.empty() ? "scalar" : join(sizes, " x ");
 }
 
-std::uint64_t bytes_of(const TensorDescriptor& tensor) {
-  std::uint64_t bytes = element_size(tensor.dtype);
-  for (const auto n : tensor.shape) bytes *= static_cast<std::uint64_t>(n);
-  return bytes;
-}
-
 /// The tensors below a prefix by what follows it. Throws UserError if there are none.
 std::map<std::string, TensorDescriptor> below(const WeightFile& file, const std::string& prefix, const std::string& path) {
   std::map<std::string, TensorDescriptor> chosen;
@@ -45,8 +39,8 @@ int inspect(const std::string& path, const std::string& prefix) {
   for (const auto& [name, tensor] : chosen) width = std::max(width, name.size());
   fmt::print("{:<{}}  {:<5} {:>14}  {}\n", "name", width, "type", "bytes", "shape");
   for (const auto& [name, tensor] : chosen) {
-    fmt::print("{:<{}}  {:<5} {:>14}  {}{}\n", name, width, tensor.dtype, bytes_of(tensor), shape_text(tensor.shape), tensor.strides.empty() ? "" : " (strided)");
-    total += bytes_of(tensor);
+    fmt::print("{:<{}}  {:<5} {:>14}  {}{}\n", name, width, tensor.dtype, byte_size(tensor), shape_text(tensor.shape), tensor.strides.empty() ? "" : " (strided)");
+    total += byte_size(tensor);
   }
   fmt::print("{} tensors, {} bytes\n", chosen.size(), total);
   return kDone;
@@ -60,7 +54,7 @@ int convert(const std::string& path, const std::string& out, const std::string& 
   std::map<std::string, TensorToWrite> tensors;
   for (const auto& [name, tensor] : chosen) {
     auto& bytes = content[name];
-    bytes.resize(bytes_of(tensor));
+    bytes.resize(byte_size(tensor));
     copy_row_major(file, tensor, bytes.data());
     tensors[name] = {tensor.dtype, tensor.shape, bytes.data()};
   }

@@ -21,6 +21,9 @@ std::vector<std::string> split(std::string_view text, char separator);
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
+/// Text of foreign files for messages: at most 80 characters, whatever is not printable ASCII as '?'.
+std::string printable(std::string_view text);
+
 /// Seconds as "45 s", "3 min 20 s" or "2 h 05 min".
 std::string format_duration(double seconds);
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "lcr/base/error.h"
+#include "lcr/base/text.h"
 
 namespace lcr {
 namespace {
@@ -18,7 +19,7 @@ constexpr std::size_t kMaxBytes = 16 << 20, kMaxValues = 2'000'000;
 class Reader {
  public:
   Reader(std::span<const std::uint8_t> bytes, std::size_t at, const std::string& name, const std::set<std::string, std::less<>>& allowed)
-      : bytes_(bytes.first(std::min(bytes.size(), at + kMaxBytes))), start_(at), at_(at), name_(name), allowed_(allowed) {}
+      : bytes_(bytes.first(std::min(bytes.size(), at + kMaxBytes))), start_(at), at_(at), cut_(bytes_.size() < bytes.size()), name_(name), allowed_(allowed) {}
 
   Pickle read() {
     while (step()) {
@@ -32,8 +33,13 @@ class Reader {
  private:
   [[noreturn]] void damaged(const std::string& why) const { fail("{}: damaged pickle at byte {}: {}", name_, at_ - start_, why); }
 
+  [[noreturn]] void ends_early() const {
+    if (cut_) fail("{}: its pickle is larger than 16 MiB: it holds more than weights; save the state_dict alone", name_);
+    damaged("it ends early");
+  }
+
   std::span<const std::uint8_t> take(std::uint64_t count) {
-    if (count > bytes_.size() - at_) damaged("it ends early");
+    if (count > bytes_.size() - at_) ends_early();
     const auto part = bytes_.subspan(at_, count);
     at_ += count;
     return part;
@@ -54,13 +60,13 @@ class Reader {
 
   std::string line() {
     const auto begin = bytes_.begin() + static_cast<std::ptrdiff_t>(at_), end = std::find(begin, bytes_.end(), '\n');
-    if (end == bytes_.end()) damaged("a line without end");
+    if (end == bytes_.end()) ends_early();
     at_ += static_cast<std::size_t>(end - begin) + 1;
     return {begin, end};
   }
 
   PickleValue& push(Kind kind) {
-    if (pickle_.values.size() == kMaxValues) damaged("more than 2 million values");
+    if (pickle_.values.size() == kMaxValues) too_many();
     pickle_.values.push_back({.kind = kind});
     stack_.push_back(&pickle_.values.back());
     return pickle_.values.back();
@@ -93,8 +99,6 @@ class Reader {
 
   void append(Kind kind, const std::vector<const PickleValue*>& items) {
     if (kind == Kind::kDict && items.size() % 2 != 0) damaged("a key without a value");
-    // Filling what other pickles make by a call (a set, say) is of no interest, but allowed.
-    if (!stack_.empty() && stack_.back()->kind == Kind::kCall) return;
     auto& target = top(kind).items;
     target.insert(target.end(), items.begin(), items.end());
   }
@@ -107,14 +111,8 @@ class Reader {
 
   void push_global(const std::string& module, const std::string& function) {
     std::string full = module + " " + function;
-    if (!allowed_.contains(full)) {
-      const auto printable = [](std::string s) {
-        for (char& c : s)
-          if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f) c = '?';
-        return s.substr(0, 80);
-      };
+    if (!allowed_.contains(full))
       fail("{}: its pickle names {}.{}, which no weights need; nothing of it was run. Save the state_dict alone, or convert the file where you trust it", name_, printable(module), printable(function));
-    }
     push(Kind::kGlobal).text = std::move(full);
   }
 
@@ -123,29 +121,38 @@ class Reader {
     PickleValue* function = pop();
     if (function->kind != Kind::kGlobal || arguments->kind != Kind::kList) damaged("a call of what is no function");
     PickleValue& result = push(function->text == "collections OrderedDict" ? Kind::kDict : Kind::kCall);
-    if (result.kind == Kind::kDict) {
-      for (const PickleValue* pairs : arguments->items)  // OrderedDict([[key, value], ...]): as Python 2 wrote it
-        for (const PickleValue* pair : pairs->kind == Kind::kList ? pairs->items : std::vector<const PickleValue*>{}) {
-          if (pair->kind != Kind::kList || pair->items.size() != 2) damaged("an OrderedDict of other than pairs");
-          result.items.insert(result.items.end(), pair->items.begin(), pair->items.end());
-          if (++pairs_ > kMaxValues) damaged("more than 2 million values");  // a shared list could be taken in again and again
-        }
+    take_in(arguments->items.size());
+    if (result.kind == Kind::kCall) {
+      result.text = function->text;
+      result.items = arguments->items;
       return;
     }
-    result.text = function->text;
-    result.items = arguments->items;
-    if ((pairs_ += result.items.size()) > 4 * kMaxValues) damaged("more than 2 million values");  // the same
+    for (const PickleValue* pairs : arguments->items) {  // OrderedDict([[key, value], ...]): as Python 2 wrote it
+      if (pairs->kind != Kind::kList) continue;
+      take_in(pairs->items.size());
+      for (const PickleValue* pair : pairs->items) {
+        if (pair->kind != Kind::kList || pair->items.size() != 2) damaged("an OrderedDict of other than pairs");
+        result.items.insert(result.items.end(), pair->items.begin(), pair->items.end());
+      }
+    }
   }
+
+  /// Counts items of one list that are taken into another value: a shared list could be taken in again and again.
+  void take_in(std::size_t count) {
+    if ((taken_in_ += count) > kMaxValues) too_many();
+  }
+  [[noreturn]] void too_many() const { damaged("more than 2 million values"); }
 
   void remember(std::uint64_t index) {
     if (stack_.empty()) damaged("its stack is empty");
     memo_[index] = stack_.back();
+    if (memo_.size() > kMaxValues) too_many();
   }
   void recall(std::uint64_t index) {
     const auto found = memo_.find(index);
     if (found == memo_.end()) damaged("it refers to what it does not have");
     stack_.push_back(found->second);
-    if (stack_.size() > kMaxValues) damaged("more than 2 million values");
+    if (stack_.size() > kMaxValues) too_many();
   }
 
   void push_long(std::uint64_t count) {
@@ -261,13 +268,14 @@ class Reader {
 
   std::span<const std::uint8_t> bytes_;
   std::size_t start_, at_;
+  bool cut_;
   const std::string& name_;
   const std::set<std::string, std::less<>>& allowed_;
   Pickle pickle_;
   std::vector<PickleValue*> stack_;
   std::vector<std::size_t> marks_;
   std::unordered_map<std::uint64_t, PickleValue*> memo_;
-  std::size_t pairs_ = 0;
+  std::size_t taken_in_ = 0;
 };
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace lcr {
 
 using Json = nlohmann::json;
 
-WeightFile read_safetensors(const std::filesystem::path& path) { return parse_safetensors(read_file(path, 16ull << 30), path.string()); }
+WeightFile read_safetensors(const std::filesystem::path& path) { return parse_safetensors(read_file(path, kMaxWeightFile), path.string()); }
 
 WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& path) {
   constexpr std::uint64_t kMaxHeader = 16ull << 20, kMaxDimension = 1ull << 62;

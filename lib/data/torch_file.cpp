@@ -20,7 +20,7 @@ using Kind = PickleValue::Kind;
 const std::set<std::string, std::less<>> kAllowed = {
     "collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor", "torch._utils _rebuild_parameter", "torch DoubleStorage", "torch FloatStorage", "torch HalfStorage",
     "torch BFloat16Storage", "torch LongStorage", "torch IntStorage", "torch ShortStorage", "torch CharStorage", "torch ByteStorage", "torch BoolStorage",
-    "torch Size", "torch device", "argparse Namespace", "collections defaultdict", "numpy.core.multiarray scalar", "numpy._core.multiarray scalar", "numpy dtype", "_codecs encode"};
+    "torch Size", "torch device", "argparse Namespace", "collections Counter", "numpy.core.multiarray scalar", "numpy._core.multiarray scalar", "numpy dtype", "_codecs encode"};
 
 const std::map<std::string, const char*> kStorageTypes = {{"torch DoubleStorage", "F64"}, {"torch FloatStorage", "F32"}, {"torch HalfStorage", "F16"}, {"torch BFloat16Storage", "BF16"}, {"torch LongStorage", "I64"},
                                                           {"torch IntStorage", "I32"},    {"torch ShortStorage", "I16"}, {"torch CharStorage", "I8"},  {"torch ByteStorage", "U8"},       {"torch BoolStorage", "BOOL"}};
@@ -64,17 +64,20 @@ class Collector {
   void add_metadata(const PickleValue& key, const PickleValue& value) {
     if (key.kind != Kind::kText) return;
     const auto text = value.kind == Kind::kText ? value.text : value.kind == Kind::kInteger ? std::to_string(value.integer) : value.kind == Kind::kReal ? format_number(value.real) : "";
-    const auto printable = [](const std::string& s) { return s.size() <= 200 && std::none_of(s.begin(), s.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f; }); };
-    if (!text.empty() && printable(text) && printable(key.text)) file_.metadata[key.text] = text;
+    if (!text.empty() && text == printable(text) && key.text == printable(key.text)) file_.metadata[key.text] = text;
   }
 
   void visit(const PickleValue& value, const std::string& path, int depth) {
     // Shared and circular parts could be walked for ever.
     if (++visited_ > 2'000'000 || depth > 64) fail("{}: its dicts are nested too deep, or hold too much", name_);
+    if (path.size() > 2000) return;  // no name of a tensor
     if (value.kind == Kind::kDict) {
       for (std::size_t i = 0; i + 1 < value.items.size(); i += 2) {
         const PickleValue& key = *value.items[i];
-        if (key.kind == Kind::kText || key.kind == Kind::kInteger) visit(*value.items[i + 1], join(path, key.kind == Kind::kText ? key.text : std::to_string(key.integer)), depth + 1);
+        if (key.kind != Kind::kText && key.kind != Kind::kInteger)
+          ++visited_;
+        else
+          visit(*value.items[i + 1], join(path, key.kind == Kind::kText ? key.text : std::to_string(key.integer)), depth + 1);
       }
     } else if (value.kind == Kind::kList) {
       for (std::size_t i = 0; i < value.items.size(); ++i) visit(*value.items[i], join(path, std::to_string(i)), depth + 1);
@@ -83,13 +86,10 @@ class Collector {
     }
   }
 
-  std::string join(const std::string& path, const std::string& key) const {
-    std::string joined = path.empty() ? key : path + "." + key;
-    check_tensor_name(joined, name_);
-    return joined;
-  }
+  static std::string join(const std::string& path, const std::string& key) { return path.empty() ? key : path + "." + key; }
 
   void add_tensor(const PickleValue& call, const std::string& key, int depth) {
+    check_tensor_name(key, name_);
     const std::string what = name_ + ": tensor " + key;
     const auto bad = [&](const char* why) { fail("{}: {}", what, why); };
     if (depth > 4 || call.kind != Kind::kCall) bad("is not described as PyTorch does");
@@ -125,15 +125,16 @@ class Collector {
     if (count > 0 && last >= available) bad("lies outside its storage");
     tensor.begin = storage->second.begin + static_cast<std::uint64_t>(offset) * size;
     tensor.end = count == 0 ? tensor.begin : storage->second.begin + (last + 1) * size;
-    if (is_row_major(tensor)) tensor.strides.clear();
-    if ((total_ += count * size) > 16 * file_.bytes.size()) fail("{}: its tensors share storages so much that they are 16 times as large as the file", name_);
+    if (count == 0 || is_row_major(tensor)) tensor.strides.clear();
+    // What describes a tensor takes memory, too, and one description can stand under many names.
+    if ((total_ += count * size + key.size() + 16 * tensor.shape.size() + 128) > 16 * file_.bytes.size() + (1 << 20)) fail("{}: its tensors share storages so much that they are 16 times as large as the file", name_);
     if (!file_.tensors.emplace(key, std::move(tensor)).second) fail("{}: two tensors have the name {}", name_, key);
   }
 
+  /// Of a tensor with elements.
   static bool is_row_major(const TensorDescriptor& tensor) {
     std::int64_t expected = 1;
     for (std::size_t d = tensor.shape.size(); d-- > 0;) {
-      if (tensor.shape[d] == 0) return true;
       if (tensor.shape[d] != 1 && tensor.strides[d] != expected) return false;
       expected *= tensor.shape[d];
     }
@@ -177,6 +178,7 @@ std::vector<Entry> unpack_zip(const std::vector<std::uint8_t>& bytes, std::vecto
   const std::uint64_t limit = 4 * bytes.size() + (1 << 20);  // torch.save does not compress; a bomb would
   std::vector<Entry> entries;
   std::vector<std::uint8_t> block(1 << 20);
+  out.reserve(bytes.size());
   for (;;) {
     archive_entry* entry = nullptr;
     const int code = archive_read_next_header(reader.get(), &entry);
@@ -195,7 +197,7 @@ std::vector<Entry> unpack_zip(const std::vector<std::uint8_t>& bytes, std::vecto
       out.insert(out.end(), block.begin(), block.begin() + got);
     }
     found.content.size = out.size() - found.content.begin;
-    if (std::any_of(entries.begin(), entries.end(), [&](const Entry& other) { return other.path == found.path && other.path.ends_with("/data.pkl"); })) fail("{}: entry {} stands twice", name, found.path);
+    if (found.path.ends_with("/data.pkl") && std::any_of(entries.begin(), entries.end(), [&](const Entry& other) { return other.path == found.path; })) fail("{}: data.pkl stands twice", name);
     entries.push_back(std::move(found));
   }
 }
@@ -212,7 +214,7 @@ WeightFile parse_zip(const std::vector<std::uint8_t>& bytes, const std::string& 
     if (entry.path == top + "constants.pkl") fail("{}: is a TorchScript program, which is code: save its state_dict", name);
     if (entry.path == top + "byteorder" && std::string(file.bytes.begin() + static_cast<std::ptrdiff_t>(entry.content.begin), file.bytes.begin() + static_cast<std::ptrdiff_t>(entry.content.begin + entry.content.size)) != "little")
       fail("{}: was written in another byte order than little-endian", name);
-    if (entry.path.starts_with(top + "data/") && !storages.emplace(entry.path.substr(top.size() + 5), entry.content).second) fail("{}: entry {} stands twice", name, entry.path);
+    if (entry.path.starts_with(top + "data/") && !storages.emplace(entry.path.substr(top.size() + 5), entry.content).second) fail("{}: entry {} stands twice", name, printable(entry.path));
   }
   std::size_t at = 0;
   const Pickle pickle = read_pickle(std::span(file.bytes).subspan(data->content.begin, data->content.size), at, name, kAllowed);
@@ -240,20 +242,20 @@ WeightFile parse_legacy(std::vector<std::uint8_t> bytes, const std::string& name
     if (value.kind == Kind::kPersistent) {
       const StorageId id = read_storage_id(value, name);
       const auto& known = described.emplace(id.key, id).first->second;
-      if (known.dtype != id.dtype || known.elements != id.elements) fail("{}: damaged: storage {} is described in two ways", name, id.key.substr(0, 40));
+      if (known.dtype != id.dtype || known.elements != id.elements) fail("{}: damaged: storage {} is described in two ways", name, printable(id.key));
     }
   std::map<std::string, Storage> storages;
   for (const PickleValue* key : keys.root->items) {
     const auto id = key->kind == Kind::kText ? described.find(key->text) : described.end();
     if (id == described.end()) fail("{}: damaged: a storage that no tensor has", name);
-    if (file.bytes.size() - at < 8) fail("{}: is truncated at storage {}", name, id->first.substr(0, 40));
+    if (file.bytes.size() - at < 8) fail("{}: is truncated at storage {}", name, printable(id->first));
     std::int64_t elements = 0;
     std::memcpy(&elements, file.bytes.data() + at, 8);
     at += 8;
     const std::uint64_t size = element_size(id->second.dtype);
-    if (elements != id->second.elements) fail("{}: damaged: storage {} has {} elements where its description says {}", name, id->first.substr(0, 40), elements, id->second.elements);
-    if (static_cast<std::uint64_t>(elements) > (file.bytes.size() - at) / size) fail("{}: is truncated at storage {}", name, id->first.substr(0, 40));
-    if (!storages.emplace(id->first, Storage{at, static_cast<std::uint64_t>(elements) * size}).second) fail("{}: damaged: storage {} stands twice", name, id->first.substr(0, 40));
+    if (elements != id->second.elements) fail("{}: damaged: storage {} has {} elements where its description says {}", name, printable(id->first), elements, id->second.elements);
+    if (static_cast<std::uint64_t>(elements) > (file.bytes.size() - at) / size) fail("{}: is truncated at storage {}", name, printable(id->first));
+    if (!storages.emplace(id->first, Storage{at, static_cast<std::uint64_t>(elements) * size}).second) fail("{}: damaged: storage {} stands twice", name, printable(id->first));
     at += static_cast<std::uint64_t>(elements) * size;
   }
   if (at != file.bytes.size()) fail("{}: damaged: {} bytes after its last storage", name, file.bytes.size() - at);

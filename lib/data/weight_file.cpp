@@ -12,8 +12,6 @@
 namespace lcr {
 namespace {
 
-constexpr std::uint64_t kMaxFile = 16ull << 30;
-
 /// Copies the elements below dimension `dimension`; `from` is the first of them.
 std::uint8_t* copy_strided(const std::uint8_t* from, const TensorDescriptor& tensor, std::size_t dimension, std::uint64_t size, std::uint8_t* out) {
   if (dimension == tensor.shape.size()) {
@@ -29,7 +27,7 @@ std::uint8_t* copy_strided(const std::uint8_t* from, const TensorDescriptor& ten
 std::uint64_t element_size(const std::string& dtype) {
   static const std::map<std::string, std::uint64_t> sizes = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2}, {"I8", 1}, {"U8", 1}, {"BOOL", 1}};
   const auto found = sizes.find(dtype);
-  if (found == sizes.end()) fail("tensor type '{}' is not known", dtype);
+  if (found == sizes.end()) fail("tensor type '{}' is not known", printable(dtype));
   return found->second;
 }
 
@@ -46,8 +44,14 @@ std::uint64_t element_count(const std::vector<std::int64_t>& shape, std::uint64_
 }
 
 void check_tensor_name(const std::string& name, const std::string& path) {
-  const bool printable = std::none_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-  if (name.size() > 1000 || !printable) fail("{}: the name of a tensor, '{}...', is too long or has control characters", path, printable ? name.substr(0, 40) : "");
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+  if (name.size() > 1000 || !plain || name == "__metadata__") fail("{}: '{}' cannot be the name of a tensor: it must be of at most 1,000 printable characters and not __metadata__", path, printable(name));
+}
+
+std::uint64_t byte_size(const TensorDescriptor& tensor) {
+  std::uint64_t bytes = element_size(tensor.dtype);
+  for (const auto n : tensor.shape) bytes *= static_cast<std::uint64_t>(n);
+  return bytes;
 }
 
 void copy_row_major(const WeightFile& file, const TensorDescriptor& tensor, std::uint8_t* out) {
@@ -63,10 +67,10 @@ WeightFile read_weights(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
   const bool torch = name.ends_with(".pth") || name.ends_with(".pt") || name.ends_with(".pth.tar") || name.ends_with(".bin") || name.ends_with(".ckpt");
   if (!torch && !name.ends_with(".safetensors")) fail("{}: weights are read from .safetensors, .pth, .pt, .pth.tar, .bin and .ckpt files; this is none by its name", path.string());
-  std::vector<std::uint8_t> bytes = read_file(path, kMaxFile);
+  std::vector<std::uint8_t> bytes = read_file(path, kMaxWeightFile);
   const bool torch_content = looks_like_torch_file(bytes);
   if (torch != torch_content && bytes.size() >= 8)
-    fail("{}: its name says {}, its content does not{}", path.string(), torch ? "torch.save" : "safetensors", torch_content ? ": it is what torch.save writes; name it .pth" : "");
+    fail("{}: its name says {}, its content does not{}", path.string(), torch ? "torch.save" : "safetensors", torch_content ? ": it is what torch.save writes; name it .pth" : ": name it for what it is, or fetch it again");
   return torch ? parse_torch_file(std::move(bytes), path.string()) : parse_safetensors(std::move(bytes), path.string());
 }
 

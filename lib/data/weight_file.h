@@ -31,14 +31,20 @@ std::uint64_t element_size(const std::string& dtype);
 /// `limit` bytes of elements of `size` bytes each.
 std::uint64_t element_count(const std::vector<std::int64_t>& shape, std::uint64_t size, std::uint64_t limit, const std::string& what);
 
-/// Throws UserError naming `path` unless the name is printable and of at most 1,000 bytes.
+/// Bytes of the tensor in row-major order. Its shape must have been checked by element_count().
+std::uint64_t byte_size(const TensorDescriptor& tensor);
+
+/// The largest file of weights that is read.
+inline constexpr std::uint64_t kMaxWeightFile = 16ull << 30;
+
+/// Throws UserError naming `path` unless the name is printable ASCII, of at most 1,000 characters and not "__metadata__".
 void check_tensor_name(const std::string& name, const std::string& path);
 
-/// Copies a tensor of the file in row-major order. out: element_size() times its elements.
+/// Copies a tensor of the file in row-major order. out: byte_size().
 void copy_row_major(const WeightFile& file, const TensorDescriptor& tensor, std::uint8_t* out);
 
-/// Reads .safetensors, or what torch.save wrote (.pth, .pt, .pth.tar, .bin, .ckpt; zip and legacy form). No code in it is run, and nothing is
-/// allocated beyond a few times the file's size. Throws UserError naming the file (and the tensor) on anything damaged, hostile, or whose
+/// Reads .safetensors, or what torch.save wrote (.pth, .pt, .pth.tar, .bin, .ckpt; zip and legacy form). No code in it is run; what is
+/// allocated is bounded by a few times the file's size and some hundred MiB. Throws UserError naming the file (and the tensor) on anything damaged, hostile, or whose
 /// extension and content disagree.
 WeightFile read_weights(const std::filesystem::path& path);
 

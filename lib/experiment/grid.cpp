@@ -72,7 +72,13 @@ void Grid::add_rows(const Experiment& experiment, const CommandLine& command, co
       set_option(options, name, value, "row " + row.name);
       varied.push_back(name + "=" + value);
     }
-    resolve(options, device);
+    const bool selected = row.name.find(command.options.rows) != std::string::npos;
+    try {
+      resolve(options, device);
+    } catch (const UserError& e) {
+      if (!selected) continue;  // nobody asks for it, and the store can have nothing of it
+      fail("row {}: {}", row.name, e.what());
+    }
     std::vector<Options> evaluations;
     for (const auto& settings : experiment.evaluations) {
       Options evaluation = options;
@@ -84,7 +90,7 @@ void Grid::add_rows(const Experiment& experiment, const CommandLine& command, co
     const bool own_seeds = !row.headline && !options.other_seeds.empty() && (!command.given.contains("seeds") || command.given.contains("other-seeds"));
     auto seeds = parse_seeds(own_seeds ? options.other_seeds : options.seeds);
     if (options.method == "raw_pixels") seeds = {0};  // nothing random about it
-    for (const auto seed : seeds) cells_.push_back({&experiment, row, options, seed, join(varied, ";"), nullptr, {}, evaluations, row.name.find(command.options.rows) != std::string::npos, has_subset(options) ? 2 : 1});
+    for (const auto seed : seeds) cells_.push_back({&experiment, row, options, seed, join(varied, ";"), nullptr, {}, evaluations, selected, has_subset(options) ? 2 : 1});
   }
 }
 

@@ -18,8 +18,7 @@ torch::Tensor cosine(const torch::Tensor& a, const torch::Tensor& b) {
 }  // namespace
 
 Byol::Byol(const Options& options, std::uint64_t seed)
-    : options_(options),
-      seed_(seed),
+    : Host(options, seed),
       online_(register_module("online", make_encoder(options, seed))),
       target_(register_module("target", make_encoder(options, seed))),  // the same seed: it starts as a copy
       predictor_(register_module("predictor", ProjectionHead(options.embedding_dim, options.head_hidden, options.embedding_dim, /*batch_norm=*/true))) {

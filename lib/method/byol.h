@@ -22,9 +22,6 @@ class Byol : public Host {
   /// constant). positive: cos of the query view's prediction.
   Objective predict(const torch::Tensor& query_view, const torch::Tensor& key_view);
 
-  const Options options_;
-  const std::uint64_t seed_;
-
  private:
   Encoder online_, target_;
   ProjectionHead predictor_;

@@ -15,6 +15,7 @@ struct Objective {
 
 class Host : public Method {
  protected:
+  Host(const Options& options, std::uint64_t seed) : options_(options), seed_(seed) {}
   /// From a host's objective to the loss of a step's direction: the objective alone. LCR overrides it.
   virtual StepLoss complete(const Objective& objective, [[maybe_unused]] std::int64_t step, [[maybe_unused]] int direction) {
     const torch::Tensor loss = objective.loss.detach();
@@ -22,6 +23,9 @@ class Host : public Method {
   }
   /// Gathering the keys' feature map from all ranks is dear.
   virtual bool wants_key_feature_map() const { return false; }
+
+  const Options options_;
+  const std::uint64_t seed_;
 };
 
 }  // namespace lcr

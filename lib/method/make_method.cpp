@@ -34,7 +34,7 @@ LoadReport load_initial_weights(Encoder& encoder, const Options& options) {
   if (!report.misshapen.empty())
     fail("{}: {} tensors, {} the first, have another shape than in arch = {}: weights of another architecture", options.init, report.misshapen.size(), report.misshapen.front(), options.arch);
   if (report.loaded == 0)
-    fail("{}: none of its {} tensors belongs to arch = {}{}", options.init, file.tensors.size(), options.arch, options.init_prefix.empty() ? "" : " under the prefix '" + options.init_prefix + "'");
+    fail("{}: none of its {} tensors belongs to arch = {}{}", options.init, file.tensors.size(), options.arch, options.init_prefix.empty() ? "" : " under the prefix '" + options.init_prefix + "' (prefixes end in a dot)");
   return report;
 }
 

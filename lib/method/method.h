@@ -19,7 +19,7 @@ namespace lcr {
 /// The parts of one step's loss; `total` carries the graph.
 struct StepLoss {
   torch::Tensor total;
-  torch::Tensor contrastive;  ///< L_CL, detached
+  torch::Tensor contrastive;  ///< the host's own (L_CL of the paper; BYOL's), detached
   torch::Tensor kl;           ///< L_KL before its weight nu, detached; zero for methods without it
   torch::Tensor mask;         ///< attention mask of the query views, N x h x w, detached; undefined without a GFB
   torch::Tensor target;       ///< the map that it fits, detached; undefined without a KL loss
@@ -31,7 +31,7 @@ class Method : public torch::nn::Module {
   /// The loss of a batch of two views, each N x 3 x H x W, normalised. Moves the key encoder forward: call once a step, then
   /// back-propagate `total`, update trained_parameters(), and call finish_step(). `step` counts from 0 over the whole training.
   virtual StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) = 0;
-  /// Enqueues the step's keys: after the backward pass, which still needs the queue as it was.
+  /// Enqueues the step's keys, where the method has a queue: after the backward pass, which still needs the queue as it was.
   virtual void finish_step() = 0;
   /// Makes this the replica of one rank of a data-parallel group: keys are then shuffled among the ranks and enqueued from all
   /// of them. `group` must outlive the steps; gradients are the trainer's to average.
@@ -44,7 +44,7 @@ class Method : public torch::nn::Module {
   virtual torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view, const std::string& source) = 0;
   /// The labels of the next step's batch (int64), for methods that learn from them.
   void provide_labels(const torch::Tensor& labels) { labels_ = labels; }
-  /// What SGD updates, in a fixed order.
+  /// What the optimiser updates, in a fixed order.
   virtual std::vector<torch::Tensor> trained_parameters() = 0;
   /// The network that is evaluated.
   virtual Encoder& encoder() = 0;

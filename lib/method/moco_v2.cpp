@@ -6,8 +6,7 @@
 namespace lcr {
 
 MoCoV2::MoCoV2(const Options& options, std::uint64_t seed)
-    : options_(options),
-      seed_(seed),
+    : Host(options, seed),
       query_(register_module("query", make_encoder(options, seed))),
       key_(register_module("key", make_encoder(options, seed))),  // the same seed: psi_k starts as a copy of psi_q
       queue_(register_module("queue", KeyQueue(options.embedding_dim, options.queue_size, seed))) {

@@ -25,8 +25,6 @@ class MoCoV2 : public Host {
   /// InfoNCE of one direction; the keys it used are appended to new_keys_.
   Objective contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction);
 
-  const Options options_;
-  const std::uint64_t seed_;
   Encoder query_, key_;
   KeyQueue queue_;
   std::vector<torch::Tensor> new_keys_;  ///< of the step under way

@@ -10,11 +10,6 @@ namespace lcr {
 Supervised::Supervised(const Options& options, std::uint64_t seed, std::int64_t classes)
     : encoder_(register_module("query", make_encoder(options, seed))), classifier_(register_module("classifier", torch::nn::Linear(encoder_->backbone()->channels(), classes))) {
   initialise(*classifier_, InitScheme::kDefault, seed, "classifier");
-  if (options.init.empty()) return;
-  const WeightFile file = read_weights(options.init);
-  const std::string prefix = options.init_prefix.empty() ? find_prefix(*encoder_->backbone(), file, options.init) : options.init_prefix;
-  const auto fc = file.tensors.find(prefix + "fc.weight");
-  if (fc != file.tensors.end() && fc->second.shape == classifier_->weight.sizes().vec()) load_weights(*classifier_, file, prefix + "fc.");
 }
 
 StepLoss Supervised::step(const torch::Tensor& query_view, const torch::Tensor&, std::int64_t) {

@@ -8,8 +8,7 @@
 
 namespace lcr {
 
-/// Softmax cross-entropy on the average-pooled feature map of the query view. Of --init it also takes torchvision's classifier "fc", if it has as many
-/// classes. Needs provide_labels() before every step.
+/// Softmax cross-entropy on the average-pooled feature map of the query view. Needs provide_labels() before every step.
 class Supervised : public Method {
  public:
   Supervised(const Options& options, std::uint64_t seed, std::int64_t classes);

@@ -15,6 +15,14 @@ const std::map<std::string, torch::ScalarType>& types() {
   return map;
 }
 
+/// Whether a part of the prefix names the slowly moving copy of a network.
+bool is_moving_copy(const std::string& prefix) {
+  for (const auto& part : split(prefix, '.'))
+    for (const std::string copy : {"k", "key", "target", "teacher", "momentum", "ema"})
+      if (part == copy || part.ends_with("_" + copy) || part.starts_with(copy + "_")) return true;
+  return false;
+}
+
 }  // namespace
 
 torch::Tensor read_tensor(const WeightFile& file, const std::string& name) {
@@ -59,10 +67,9 @@ std::string find_prefix(const torch::nn::Module& module, const WeightFile& file,
   std::vector<std::string> best, trained;
   for (const auto& [prefix, count] : found)
     if (count == most) best.push_back(prefix);
-  for (const auto& prefix : best) {
-    const char* const copies[] = {"encoder_k", "key", "target", "teacher", "momentum", "ema"};
-    if (std::none_of(std::begin(copies), std::end(copies), [&](const char* copy) { return prefix.find(copy) != std::string::npos; })) trained.push_back(prefix);
-  }
+  if (2 * most < own.size()) return best.size() == 1 ? best.front() : "";  // not this network at all
+  for (const auto& prefix : best)
+    if (!is_moving_copy(prefix)) trained.push_back(prefix);
   if (best.size() > 1 && trained.size() == 1) return trained.front();
   if (best.size() > 1) fail("{}: holds several networks of this kind; choose one with --init-prefix: {}", path, join(best, ", "));
   return best.empty() ? "" : best.front();

@@ -108,7 +108,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "stride-in-1x1", &O::stride_in_1x1, "", "bottlenecks: stride on the first 1x1 convolution (original Caffe models), not on the 3x3", 0, 0, {}, bottleneck, "arch has bottlenecks"));
   t.push_back(row(g, "bn-eps", &O::bn_eps, "", "batch norm's epsilon in the backbone", 1e-12, 1, {}, uses_network, "the method has a network"));
   t.push_back(row(g, "init", &O::init, "", "backbone weights to start from (.safetensors, or torch.save's .pth, .pth.tar); empty: random; the row 'Untrained network' is then the network as read", 0, 0, {}, uses_network, "the method has a network", OptionPart::kControl));
-  t.push_back(row(g, "init-prefix", &O::init_prefix, "", "of the backbone's names in --init, for example state_dict.module.encoder_q. (empty: found by itself)", 0, 0, {}, [](const Options& o) { return uses_network(o) && !o.init.empty(); }, "--init is given"));
+  t.push_back(row(g, "init-prefix", &O::init_prefix, "", "of the backbone's names in --init, for example state_dict.module.encoder_q. (empty: found by itself)", 0, 0, {}, uses_network, "--init is given"));
   t.push_back(row(g, "pretrain", &O::pretrain, "", "synthbirds: where no --init is given, start from a supervised run on synthbirds-standin (section [standin] of the preset), trained once", 0, 0, {"none", "synthbirds"}, uses_network, "the method has a network", OptionPart::kControl));
   g = "Method";
   t.push_back(row(g, "method", &O::method, "", "moco_v2, moco_bilinear, byol; lcr: the GFB on MoCo v2; byol_lcr: the GFB on BYOL; supervised: classification, for pre-training; or a control without training: untrained network, raw_pixels", 0, 0,
@@ -139,7 +139,7 @@ std::vector<OptionSpec> make_table() {
   t.push_back(row(g, "kl-reduction", &O::kl_reduction, "", "sum over all, sum / batch, or mean over all elements", 0, 0, {"sum", "batchmean", "mean"}, fits_cam, fitted));
   t.push_back(row(g, "gfb-bn-updates", &O::gfb_bn_updates, "", "updates of the GFB's BN statistics a step: q, k and q features (as_authors) or q once", 0, 0, {"as_authors", "once"}, [](const Options& o) { return o.method == "lcr"; }, "method = lcr"));
   g = "Training";
-  t.push_back(row(g, "epochs", &O::epochs, "epochs", "length of the training and of its cosine schedule", 1, 100000, {}, trains, trained));
+  t.push_back(row(g, "epochs", &O::epochs, "epochs", "length of the training, and of its cosine unless schedule-epochs says otherwise", 1, 100000, {}, trains, trained));
   t.push_back(row(g, "batch-size", &O::batch_size, "images", "N; the last, smaller batch of an epoch is dropped", 1, 65536, {}, trains, trained));
   t.push_back(row(g, "ranks", &O::ranks, "ranks", "data-parallel ranks that share each batch and the threads; on CUDA they take the devices in turn", 1, 1024, {}, trains, trained));
   t.push_back(row(g, "optimizer", &O::optimizer, "", "sgd, or lars: its rate scaled for each weight by the norms of weight and gradient", 0, 0, {"sgd", "lars"}, trains, trained));

@@ -19,9 +19,7 @@ using testing::write_bytes;
 const std::filesystem::path kFiles = std::filesystem::path(LCR_SOURCE_DIR) / "tests/golden/weights";
 
 std::vector<std::uint8_t> content(const WeightFile& file, const TensorDescriptor& tensor) {
-  std::uint64_t bytes = element_size(tensor.dtype);
-  for (const auto n : tensor.shape) bytes *= static_cast<std::uint64_t>(n);
-  std::vector<std::uint8_t> out(bytes);
+  std::vector<std::uint8_t> out(byte_size(tensor));
   copy_row_major(file, tensor, out.data());
   return out;
 }
@@ -115,6 +113,10 @@ TEST(TorchFiles, OtherHostileFilesAreRefused) {
   expect_user_error([] { read_weights(kFiles / "bad_eval_zip.pth"); }, "bad_eval", "builtin", "eval");
   expect_user_error([] { read_weights(kFiles / "bad_bomb.pth"); }, "bad_bomb", "four times");
   expect_user_error([] { read_weights(kFiles / "bad_no_pickle.pth"); }, "bad_no_pickle", "data.pkl");
+  // One empty tensor under a million long names; a dict that holds itself.
+  expect_user_error([] { read_weights(kFiles / "bad_shared.pth"); }, "bad_shared", "16 times");
+  expect_user_error([] { read_weights(kFiles / "bad_circle.pth"); }, "bad_circle", "nested too deep");
+  expect_user_error([] { read_weights(kFiles / "bad_name.pth"); }, "bad_name", "name of a tensor");
   expect_user_error([] { read_weights(kFiles / "bad_plain_pickle.pth"); }, "bad_plain_pickle", "none of torch.save");
 }
 
@@ -171,11 +173,19 @@ TEST(PickleReader, DamageIsRefused) {
 
 TEST(PickleReader, SharedListsCannotGrowWithoutEnd) {
   // A list of 1,000 items taken in by a call again and again.
-  std::string body = "](";
+  std::string body = "(";
   for (int i = 0; i < 1000; ++i) body += "N";
-  body += "eq\x01" "0ccollections\nOrderedDict\nq\x02" "0]";
-  for (int i = 0; i < 10; ++i) body += "h\x01";
-  EXPECT_THROW(unpickle(body), UserError);
+  body += "tq\x01" "0ccollections\nOrderedDict\nq\x02" "0";
+  const auto with_calls = [&](int calls) {
+    std::string text = body;
+    for (int i = 0; i < calls; ++i) text += "h\x02h\x01R0";
+    return text + "N.";
+  };
+  EXPECT_EQ(unpickle(with_calls(1990)).root->kind, PickleValue::Kind::kNone);
+  expect_user_error([&] { unpickle(with_calls(2010)); }, "2 million");
+  std::string memo = "N";
+  for (int i = 0; i < 2'000'001; ++i) memo += "\x94";
+  expect_user_error([&] { unpickle(memo + "."); }, "2 million");
   // A circle is a value; whoever walks it must stop.
   const Pickle circle = unpickle("]q\x01h\x01" "a.");
   EXPECT_EQ(circle.root->items.front(), circle.root);

@@ -8,8 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const lcr::WeightFile file = lcr::looks_like_torch_file(bytes) ? lcr::parse_torch_file(std::move(bytes), "fuzz") : lcr::parse_safetensors(std::move(bytes), "fuzz");
     for (const auto& [name, tensor] : file.tensors) {
-      std::uint64_t count = lcr::element_size(tensor.dtype);
-      for (const auto n : tensor.shape) count *= static_cast<std::uint64_t>(n);
+      const std::uint64_t count = lcr::byte_size(tensor);
       if (count > 16 * size + (64 << 20)) __builtin_trap();  // bounded by the file
       std::vector<std::uint8_t> out(count);
       lcr::copy_row_major(file, tensor, out.data());

@@ -54,7 +54,7 @@ optimiser = torch.optim.SGD([weight], 0.1, momentum=0.9)
 weight.sum().backward()
 optimiser.step()
 checkpoint = {"epoch": 100, "arch": "resnet50", "best_acc1": 12.5, "state_dict": {"module.encoder_q.conv1.weight": weight, "module.encoder_k.conv1.weight": weight.detach() + 1},
-              "optimizer": optimiser.state_dict(), "args": argparse.Namespace(lr=0.03, device="cuda"), "size": torch.Size([3, 2]), "numpy": np.float64(0.25), "list": [weight.detach() * 2]}
+              "optimizer": optimiser.state_dict(), "args": argparse.Namespace(lr=0.03, device="cuda"), "size": torch.Size([3, 2]), "numpy": np.float64(0.25), "log": {"a line\nof text": "caf\u00e9"}, "milestones": collections.Counter([60, 80]), "list": [weight.detach() * 2]}
 
 save(folder / "state_dict.expected.safetensors", {n: t.detach().contiguous() for n, t in tensors.items()}, {})
 save(folder / "checkpoint.expected.safetensors",
@@ -79,6 +79,13 @@ hostile = {"a": torch.ones(1), "system": Command(os.system, "touch hacked")}
 torch.save(hostile, folder / "bad_system_zip.pth")
 torch.save(hostile, folder / "bad_system_legacy.pth", _use_new_zipfile_serialization=False)
 torch.save({"a": torch.ones(1), "b": Command(eval, "1")}, folder / "bad_eval_zip.pth")
+nothing = torch.zeros(0)
+shared = {str(i): nothing for i in range(1000)}
+torch.save({"x" * 900: [shared] * 1000}, folder / "bad_shared.pth")
+circle = {"a": torch.ones(1)}
+circle["again"] = circle
+torch.save(circle, folder / "bad_circle.pth")
+torch.save({"caf\u00e9\n": torch.ones(1)}, folder / "bad_name.pth")
 (folder / "bad_plain_pickle.pth").write_bytes(pickle.dumps({"a": 1}, 2))
 with zipfile.ZipFile(folder / "bad_bomb.pth", "w", zipfile.ZIP_DEFLATED) as bomb:
     with zipfile.ZipFile(folder / "state_dict_zip.pth") as good:

@@ -403,7 +403,7 @@ TEST_F(Programs, MainTableHasRowsOnBothHosts) {
                               "--seeds 0 --jobs 1 --threads 1");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   for (const char* row : {"MoCo v2 ", "LCR ", "BYOL ", "LCR (BYOL) "}) EXPECT_NE(outcome.out.find(std::string("\n") + row), std::string::npos) << outcome.out;
-  // Rows on BYOL have the settings of the section [byol], and their probe saw the weights that were trained.
+  // Rows on BYOL have the settings of the section [byol].
   const std::string byol = first_run("-byol_lcr-");
   const std::string config = read_text(folder / byol / "config.ini");
   EXPECT_NE(config.find("head-hidden = 256"), std::string::npos) << config;

@@ -146,6 +146,21 @@ TEST_F(CommandLineTest, LayersOverrideEachOther) {
   EXPECT_EQ(command.options.results, "results/quick");
 }
 
+TEST_F(CommandLineTest, LaterSectionsOverrideEarlierOnesWhateverTheirOrderInTheFile) {
+  write_atomic(home / "presets/host.ini", "[byol-cub200]\nlr = 0.4\n[byol]\nlr = 0.3\nepochs = 3\n[c1]\nlr = 0.2\nepochs = 2\nbatch-size = 16\n");
+  const auto with = [&](const std::vector<std::string>& sections, std::vector<std::string> more = {}) {
+    more.insert(more.end(), {"--preset", "host"});
+    return parse_command_line(more, sections, home.path()).options;
+  };
+  EXPECT_EQ(with({"c1"}).lr, 0.2);
+  EXPECT_EQ(with({"c1", "byol", "byol-fashion-mnist"}).lr, 0.3);
+  const Options all = with({"c1", "byol", "byol-cub200"});
+  EXPECT_EQ(all.lr, 0.4);
+  EXPECT_EQ(all.epochs, 3);
+  EXPECT_EQ(all.batch_size, 16);
+  EXPECT_EQ(with({"c1", "byol", "byol-cub200"}, {"--lr", "0.5"}).lr, 0.5);
+}
+
 TEST_F(CommandLineTest, BadInputIsOneLine) {
   expect_user_error([&] { parse({"--no-such", "1"}); }, "no-such");
   expect_user_error([&] { parse({"--epoch", "1"}); }, "epoch");
@@ -172,9 +187,12 @@ TEST_F(CommandLineTest, ShippedPresetsParseAndHelpNamesEveryOption) {
   for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(LCR_SOURCE_DIR) / "presets")) {
     if (entry.path().extension() != ".ini") continue;
     ++presets;
-    Options options = parse_command_line({"--preset", entry.path().string()}, {"c1"}, LCR_SOURCE_DIR).options;
-    resolve_variant(options);
-    EXPECT_NO_THROW(check_consistency(options)) << entry.path();
+    for (const bool byol : {false, true}) {
+      Options options = parse_command_line({"--preset", entry.path().string()}, byol ? std::vector<std::string>{"main", "byol", "byol-cub200"} : std::vector<std::string>{"c1"}, LCR_SOURCE_DIR).options;
+      if (byol) options.method = "byol_lcr";
+      resolve_variant(options);
+      EXPECT_NO_THROW(check_consistency(options)) << entry.path();
+    }
   }
   EXPECT_GE(presets, 3);
 }

@@ -2,9 +2,10 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <numbers>
 
 #include "lcr/data/synth_birds.h"
-#include "lcr/train/sgd.h"
+#include "lcr/train/lars.h"
 #include "lcr/train/schedule.h"
 #include "lcr/train/trainer.h"
 #include "support/files.h"
@@ -12,6 +13,31 @@
 
 namespace lcr {
 namespace {
+
+TEST(Schedule, CosineMayBeLongerThanTheTraining) {
+  // The authors' BYOL on CUB: 100 epochs of a schedule of 800, 10 of them warm-up.
+  Options options = testing::tiny_options({{"schedule", "step"}, {"epochs", "100"}, {"schedule-epochs", "800"}, {"warmup-epochs", "10"}, {"lr", "0.15"}});
+  EXPECT_DOUBLE_EQ(learning_rate(options, 0, 46), 0.15 / 460);
+  EXPECT_DOUBLE_EQ(learning_rate(options, 460, 46), 0.15);
+  EXPECT_DOUBLE_EQ(learning_rate(options, 100 * 46 - 1, 46), 0.075 * (1 + std::cos(std::numbers::pi * (90 * 46 - 1) / (790 * 46.0))));
+  options.schedule_epochs = 99;
+  testing::expect_user_error([&] { check_consistency(options); }, "schedule-epochs = 99");
+}
+
+TEST(Lars, OneStepByHand) {
+  torch::Tensor weight = torch::tensor({{3.0, 4.0}}, torch::kDouble).requires_grad_(), bias = torch::tensor({1.0}, torch::kDouble).requires_grad_(), zero = torch::zeros({1, 1}, torch::kDouble).requires_grad_();
+  Lars lars({weight, bias, zero}, 0.5, 0.1, 0.01);
+  for (int step = 0; step < 2; ++step) {
+    weight.mutable_grad() = torch::tensor({{-0.3, 0.6}}, torch::kDouble);  // with the decay at first (0, 1): norm 1, that of the weight 5
+    bias.mutable_grad() = torch::tensor({2.0}, torch::kDouble);
+    zero.mutable_grad() = torch::tensor({{1.0}}, torch::kDouble);  // no norm to scale by: a factor of 1
+    lars.step(2);
+    if (step == 0) EXPECT_LT((weight - torch::tensor({{3.0, 3.9}}, torch::kDouble)).abs().max().item<double>(), 1e-12);
+  }
+  EXPECT_DOUBLE_EQ(bias[0].item<double>(), 1 - 4 - 6);
+  EXPECT_DOUBLE_EQ(lars.velocities()[1][0].item<double>(), 6);
+  EXPECT_LT(zero[0][0].item<double>(), -2);
+}
 
 TEST(Sgd, IsTorchs) {
   const auto start = random_normal({7, 3}, 0, "p");
