@@ -19,7 +19,7 @@ ARGUMENTS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--
 .DEFAULT_GOAL := help
 TABLES = table-main table-c1 table-e1 table-f1 table-g1 table-x1
 FIGURES = figure-b1 figure-b2 figure-d1
-.PHONY: help setup setup-gpu build test bench fuzz reproduce report $(TABLES) $(FIGURES) clean
+.PHONY: help setup setup-gpu build test test-faults test-asan test-tsan bench fuzz reproduce report $(TABLES) $(FIGURES) clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,13 +40,26 @@ build: setup $(if $(filter pip,$(TORCH)),setup-gpu) ## compile everything into b
 test: build ## set up, build, run all tests
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
+test-faults: build ## kill, starve and damage runs at length, and a soak: about an hour and a half (SOAK_MINUTES=30)
+	@LCR_FAULTS=long LCR_SOAK_MINUTES=$(or $(SOAK_MINUTES),30) ctest --test-dir $(BUILD) -L faults --verbose
+
+test-asan: setup ## all tests under AddressSanitizer and UBSan, in build-asan
+	@cmake -S . -B build-asan -DLCR_SANITIZE=address -DLCR_BENCHMARKS=OFF > build-asan-configure.log 2>&1 || { cat build-asan-configure.log; exit 2; }
+	@cmake --build build-asan -j $(JOBS)
+	@ctest --test-dir build-asan --output-on-failure -j $(JOBS)
+
+test-tsan: setup ## the tests of lcr_base (loader, store) under ThreadSanitizer, in build-tsan
+	@cmake -S . -B build-tsan -DLCR_SANITIZE=thread -DLCR_BENCHMARKS=OFF > build-tsan-configure.log 2>&1 || { cat build-tsan-configure.log; exit 2; }
+	@cmake --build build-tsan -j $(JOBS) --target base_tests
+	@build-tsan/bin/base_tests
+
 bench: build ## speed of training steps and of the data pipeline (benchmarks/README.md)
 	@$(BUILD)/bin/lcr-benchmark
 
-fuzz: setup ## fuzz the readers of images and lists, SECONDS (600) each; needs clang and its runtime (Debian: clang-14, libclang-rt-14-dev)
+fuzz: setup ## fuzz all readers of foreign files, SECONDS (600) each; needs clang and its runtime (Debian: clang-14, libclang-rt-14-dev)
 	@tests/fuzz/fuzz.sh $(or $(SECONDS),600)
 
-reproduce: build ## set up, build, reproduce all tables and figures, and report.html (PRESET=quick: 17 minutes of training on two cores)
+reproduce: build ## set up, build, reproduce all tables and figures, and report.html (PRESET=quick: 20 minutes on two cores)
 	@$(BUILD)/bin/reproduce $(ARGUMENTS)
 	@$(BUILD)/bin/lcr-plot report --results results/$(PRESET)
 

@@ -11,6 +11,7 @@
 #include "lcr/data/datasets.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/evaluate_run.h"
+#include "lcr/experiment/out_of_memory.h"
 #include "lcr/experiment/stored_run.h"
 
 namespace lcr {
@@ -66,9 +67,11 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "evaluate: found in the store\n");
   } else {
     Progress progress("evaluate", 0, "steps");
-    record = evaluate_run(run_directory, identity, options, data, threads, [&](std::int64_t done, std::int64_t total, const std::string& note) {
-      progress.update(done, total);
-      progress.update(done, note);
+    explain_out_of_memory(options, [&] {
+      record = evaluate_run(run_directory, identity, options, data, threads, [&](std::int64_t done, std::int64_t total, const std::string& note) {
+        progress.update(done, total);
+        progress.update(done, note);
+      });
     });
   }
   fmt::print("{:<22} {:<24} {:<32} {:>9}\n", "pooling or map", "metric", "", "value");

@@ -122,6 +122,9 @@ std::vector<std::string> provenance_notes(const PlotSpec& spec, const Results& r
                                   : ""));
   notes.push_back(fmt::format("Measured on {}, LibTorch {}, {}, commit {}.", join(results.distinct("device"), ", "), join(results.distinct("libtorch"), ", "), join(results.distinct("precision"), ", "),
                               join(results.distinct("commit"), ", ")));
+  const auto resumed = results.distinct("resume");
+  if (std::find(resumed.begin(), resumed.end(), "inexact") != resumed.end())
+    notes.push_back("Some runs went on from a checkpoint under other conditions (threads, CPU features, libraries or device) than they began with: the column 'resume' of the results says which.");
   return notes;
 }
 

@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include <cerrno>
+#include <csignal>
 #include <chrono>
 #include <cstring>
 #include <fstream>
@@ -69,8 +70,46 @@ std::vector<std::uint8_t> read_gzip(const fs::path& path, std::uint64_t max_byte
   }
 }
 
+namespace {
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 && *name ? name : "localhost";
+}
+
+/// Between the name of a file and the number of the process that writes it.
+std::string temporary_mark() { return ".tmp-" + host_name() + "-"; }
+
+/// A rename lasts only once its directory is on disk. Some file systems cannot do that: nothing more can be done there.
+void sync_directory(const fs::path& directory) {
+  const int descriptor = ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+}  // namespace
+
+std::vector<fs::path> stale_temporaries(const fs::path& directory) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename().string(), mark = temporary_mark();
+    const auto at = name.rfind(mark);
+    if (at == std::string::npos) continue;
+    const auto process = parse_integer(name.substr(at + mark.size()));
+    if (process && *process > 0 && ::kill(static_cast<pid_t>(*process), 0) != 0 && errno == ESRCH) found.push_back(entry.path());
+  }
+  return found;
+}
+
+void remove_stale_temporaries(const fs::path& directory) {
+  std::error_code ignored;
+  for (const auto& path : stale_temporaries(directory)) fs::remove(path, ignored);
+}
+
 void write_atomic(const fs::path& path, std::string_view content) {
-  const fs::path temporary = path.string() + ".tmp" + std::to_string(::getpid());
+  const fs::path temporary = path.string() + temporary_mark() + std::to_string(::getpid());
   const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor < 0) fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
   const char* cursor = content.data();
@@ -96,6 +135,7 @@ void write_atomic(const fs::path& path, std::string_view content) {
     ::unlink(temporary.c_str());
     fail("{}: cannot be written: {}", path.string(), std::strerror(error));
   }
+  sync_directory(path.parent_path());
 }
 
 void require_writable_directory(const fs::path& directory) {
@@ -124,12 +164,33 @@ MappedFile::MappedFile(const fs::path& path) {
 
 MappedFile::~MappedFile() { ::munmap(const_cast<std::uint8_t*>(data_), size_); }
 
+namespace {
+std::string holder_text(int descriptor) {
+  char text[300] = {};
+  const ssize_t got = ::pread(descriptor, text, sizeof text - 1, 0);
+  const std::string holder = got > 0 ? split(text, '\n').front() : "";
+  return holder.empty() ? "another process" : printable(holder);
+}
+}  // namespace
+
+std::optional<std::string> lock_holder(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return std::nullopt;
+  std::optional<std::string> holder;
+  if (::flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) holder = holder_text(descriptor);
+  ::close(descriptor);
+  return holder;
+}
+
 FileLock::FileLock(const fs::path& path) : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
   if (descriptor_ < 0) fail("{}: cannot be opened for locking: {}", path.string(), std::strerror(errno));
+  bool told = false;
   while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
     if (error == EWOULDBLOCK || error == EINTR) {
       if (!stop_requested()) {
+        if (!told) fmt::print(stderr, "waiting for {}, held by {}\n", path.string(), holder_text(descriptor_));
+        told = true;
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         continue;
       }
@@ -139,6 +200,9 @@ FileLock::FileLock(const fs::path& path) : descriptor_(::open(path.c_str(), O_RD
     ::close(descriptor_);
     fail("{}: cannot be locked: {}", path.string(), std::strerror(error));
   }
+  // For people only; a full disk is no reason not to go on.
+  const std::string self = fmt::format("process {} on {}\n", ::getpid(), host_name());
+  [[maybe_unused]] const bool written = ::ftruncate(descriptor_, 0) == 0 && ::pwrite(descriptor_, self.data(), self.size(), 0) > 0;
 }
 
 FileLock::~FileLock() { ::close(descriptor_); }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,9 +24,16 @@ std::vector<std::string> read_lines(const std::filesystem::path& path);
 /// hostile file cannot fill the memory. Throws UserError on a missing, damaged or truncated file.
 std::vector<std::uint8_t> read_gzip(const std::filesystem::path& path, std::uint64_t max_bytes);
 
-/// Writes `content` to a temporary file beside `path`, fsyncs it and renames it into place.
-/// Throws UserError if the directory cannot be written.
+/// Writes `content` to a temporary file beside `path`, fsyncs it, renames it into place and fsyncs the directory: whatever happens, the file is the old one
+/// or the new one. Throws UserError if it cannot be written; nothing of it is left then.
 void write_atomic(const std::filesystem::path& path, std::string_view content);
+
+/// The temporary files in a directory that write_atomic() of a killed process left behind (of a process that lives, or of another machine's, it may still
+/// be in use and does not count).
+std::vector<std::filesystem::path> stale_temporaries(const std::filesystem::path& directory);
+
+/// Removes them.
+void remove_stale_temporaries(const std::filesystem::path& directory);
 
 /// Creates a directory with its parents and proves that files can be written there. Throws UserError if not.
 void require_writable_directory(const std::filesystem::path& directory);
@@ -45,10 +53,11 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-/// An exclusive advisory lock (flock) on a file, held for the object's lifetime. The kernel frees it if the process dies.
+/// An exclusive advisory lock (flock) on a file, held for the object's lifetime. The kernel frees it if the process dies, so none is ever stale. The file
+/// says who holds it.
 class FileLock {
  public:
-  /// Waits for the lock. Throws Interrupted when a signal asks to stop meanwhile.
+  /// Waits for the lock, and says once on standard error for whom. Throws Interrupted when a signal asks to stop meanwhile.
   explicit FileLock(const std::filesystem::path& path);
   ~FileLock();
   FileLock(const FileLock&) = delete;
@@ -57,5 +66,8 @@ class FileLock {
  private:
   int descriptor_ = -1;
 };
+
+/// Who holds the lock on this file ("process 123 on host"), or nothing if nobody does.
+std::optional<std::string> lock_holder(const std::filesystem::path& path);
 
 }  // namespace lcr

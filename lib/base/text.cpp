@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
 
 namespace lcr {
 namespace {
@@ -49,6 +51,24 @@ std::string printable(std::string_view text) {
   for (char& c : out)
     if (c < 0x20 || c > 0x7e) c = '?';
   return out;
+}
+
+std::string describe_differences(std::string_view there, std::string_view here) {
+  std::map<std::string, std::array<std::string, 2>> values;
+  for (const int side : {0, 1})
+    for (const auto& line : split(side == 0 ? there : here, '\n')) {
+      if (line.empty() || line.front() == '#') continue;
+      const auto equals = line.find('=');
+      std::string name = line.substr(0, equals), value = equals == std::string::npos ? "" : line.substr(equals + 1);
+      if (name.ends_with(' ')) name.pop_back();
+      if (value.starts_with(' ')) value.erase(0, 1);
+      values[name][static_cast<std::size_t>(side)] = value.empty() ? "empty" : printable(value);
+    }
+  std::vector<std::string> parts;
+  const auto shown = [](const std::string& value) { return value.empty() ? std::string("absent") : value; };
+  for (const auto& [name, sides] : values)
+    if (sides[0] != sides[1]) parts.push_back(fmt::format("{}: {} there, {} here", printable(name), shown(sides[0]), shown(sides[1])));
+  return join(parts, "; ");
 }
 
 std::string format_duration(double seconds) {

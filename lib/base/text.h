@@ -24,6 +24,9 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 /// Text of foreign files for messages: at most 80 characters, whatever is not printable ASCII as '?'.
 std::string printable(std::string_view text);
 
+/// How two texts of "name=value" or "name = value" lines differ, for messages: "threads: 1 there, 2 here; epochs: 3 there, absent here". Empty if they do not.
+std::string describe_differences(std::string_view there, std::string_view here);
+
 /// Seconds as "45 s", "3 min 20 s" or "2 h 05 min".
 std::string format_duration(double seconds);
 

@@ -125,4 +125,35 @@ void unpack_archive(const fs::path& archive_path, const fs::path& folder, const 
   move_into(scratch.path, folder);
 }
 
+namespace {
+la_ssize_t append(archive*, void* out, const void* bytes, std::size_t size) {
+  static_cast<std::string*>(out)->append(static_cast<const char*>(bytes), size);
+  return static_cast<la_ssize_t>(size);
+}
+}  // namespace
+
+void pack_archive(const fs::path& archive_path, const std::vector<std::pair<std::string, fs::path>>& files) {
+  std::string packed;
+  const std::unique_ptr<archive, int (*)(archive*)> out(archive_write_new(), archive_write_free);
+  const auto check = [&](la_ssize_t code) {
+    if (code < ARCHIVE_OK) fail("{}: cannot be packed: {}", archive_path.string(), archive_error_string(out.get()));
+  };
+  check(archive_write_add_filter_gzip(out.get()));
+  check(archive_write_set_options(out.get(), "gzip:!timestamp"));
+  check(archive_write_set_format_pax_restricted(out.get()));
+  check(archive_write_open(out.get(), &packed, nullptr, append, nullptr));
+  for (const auto& [name, path] : files) {
+    const auto bytes = read_file(path, 1ull << 30);
+    const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(), archive_entry_free);
+    archive_entry_set_pathname_utf8(entry.get(), name.c_str());
+    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(bytes.size()));
+    archive_entry_set_filetype(entry.get(), AE_IFREG);
+    archive_entry_set_perm(entry.get(), 0644);
+    check(archive_write_header(out.get(), entry.get()));
+    check(archive_write_data(out.get(), bytes.data(), bytes.size()));
+  }
+  check(archive_write_close(out.get()));
+  write_atomic(archive_path, packed);
+}
+
 }  // namespace lcr

@@ -1,8 +1,11 @@
-// Unpacking of downloaded archives (libarchive), which nobody vouches for beyond their checksum.
+// Archives (libarchive): unpacking of downloaded ones, which nobody vouches for beyond their checksum, and packing.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace lcr {
 
@@ -16,5 +19,9 @@ struct UnpackLimits {
 /// is whole: on an error, which is a UserError naming the entry, nothing of it remains. What the archive holds at its top
 /// must not exist in `folder` yet, unless it is a folder there and in the archive, whose entries are then moved one by one.
 void unpack_archive(const std::filesystem::path& archive, const std::filesystem::path& folder, const UnpackLimits& limits = {});
+
+/// Packs files into a tar.gz, written atomically: (name in the archive, file) each, in that order. The same files give the same bytes: times and owners are
+/// left out. Throws UserError where a file cannot be read or the archive not be written.
+void pack_archive(const std::filesystem::path& archive, const std::vector<std::pair<std::string, std::filesystem::path>>& files);
 
 }  // namespace lcr

@@ -32,8 +32,8 @@ BatchPlan EpochPlan::batch(std::int64_t index) const {
   return plan;
 }
 
-TwoViewLoader::TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank, int ranks)
-    : set_(set), options_(options), plan_(set, options, seed, epoch, rank, ranks), capacity_(workers + 1) {
+TwoViewLoader::TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank, int ranks, std::int64_t first)
+    : set_(set), options_(options), plan_(set, options, seed, epoch, rank, ranks), claimed_(first), delivered_(first), capacity_(workers + 1) {
   try {
     for (int i = 0; i < workers; ++i) workers_.emplace_back([this] { work(); });
   } catch (...) {

@@ -44,17 +44,17 @@ class EpochPlan {
   std::vector<std::int64_t> order_;
 };
 
-/// Delivers the batches of an EpochPlan in order, rendered by `workers` threads. At most `workers + 1` batches are held at a time.
+/// Delivers the batches of an EpochPlan in order, from batch `first` on, rendered by `workers` threads. At most `workers + 1` batches are held at a time.
 class TwoViewLoader {
  public:
   /// `set` and `options` must outlive the loader.
-  TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank = 0, int ranks = 1);
+  TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank = 0, int ranks = 1, std::int64_t first = 0);
   ~TwoViewLoader();
   TwoViewLoader(const TwoViewLoader&) = delete;
   TwoViewLoader& operator=(const TwoViewLoader&) = delete;
 
   std::int64_t batch_count() const { return plan_.batch_count(); }
-  /// The next batch; call at most batch_count() times. Rethrows what went wrong in a worker.
+  /// The next batch, while there is one. Rethrows what went wrong in a worker.
   TwoViewBatch next();
 
  private:
@@ -69,7 +69,7 @@ class TwoViewLoader {
   std::condition_variable ready_, room_;
   std::map<std::int64_t, TwoViewBatch> finished_;
   std::exception_ptr error_;
-  std::int64_t claimed_ = 0, delivered_ = 0, capacity_;
+  std::int64_t claimed_, delivered_, capacity_;
   bool stop_ = false;
   std::vector<std::jthread> workers_;
 };

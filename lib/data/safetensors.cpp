@@ -6,10 +6,30 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
+#include "lcr/base/hashing.h"
 
 namespace lcr {
 
 using Json = nlohmann::json;
+
+namespace {
+
+constexpr const char* kChecksumKey = "lcr.sha256";
+
+/// SHA-256 of a header without its checksum, in canonical form, and of the data.
+std::string checksum(Json header, const std::vector<std::pair<const void*, std::uint64_t>>& data) {
+  if (const auto metadata = header.find("__metadata__"); metadata != header.end()) {
+    metadata->erase(kChecksumKey);
+    if (metadata->empty()) header.erase(metadata);
+  }
+  Sha256 sum;
+  const std::string text = header.dump();
+  sum.update(text.data(), text.size());
+  for (const auto& [bytes, size] : data) sum.update(bytes, size);
+  return sum.hex();
+}
+
+}  // namespace
 
 WeightFile read_safetensors(const std::filesystem::path& path) { return parse_safetensors(read_file(path, kMaxWeightFile), path.string()); }
 
@@ -57,6 +77,12 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
       regions.emplace_back(tensor.begin, tensor.end);
       file.tensors.emplace(key, std::move(tensor));
     }
+    name.clear();
+    if (const auto found = file.metadata.find(kChecksumKey); found != file.metadata.end()) {
+      if (checksum(header, {{all.data() + 8 + header_size, data_size}}) != found->second) fail("{}: damaged: its content does not have the checksum that it carries", path);
+      file.checksummed = true;
+      file.metadata.erase(found);
+    }
   } catch (const Json::exception& e) {
     std::string what = e.what();
     std::replace(what.begin(), what.end(), '\n', ' ');
@@ -93,6 +119,7 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
     at += bytes;
     parts.emplace_back(tensor.data, bytes);
   }
+  header["__metadata__"][kChecksumKey] = checksum(header, parts);
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // so that the data is aligned
   std::string content(8, '\0');

@@ -6,13 +6,14 @@
 namespace lcr {
 
 /// Reads a file. Throws UserError naming the file (and tensor) on a damaged header, an unknown type, a size that does not match its
-/// shape, or regions that overlap, leave gaps or reach beyond the file.
+/// shape, regions that overlap, leave gaps or reach beyond the file, or a wrong checksum (files of write_safetensors() have one, others need not).
 WeightFile read_safetensors(const std::filesystem::path& path);
 
 /// The same from memory; `name` stands in errors.
 WeightFile parse_safetensors(std::vector<std::uint8_t> bytes, const std::string& name);
 
-/// Writes a file atomically: larger elements first, so that all are aligned, then by name. The same tensors give the same bytes.
+/// Writes a file atomically: larger elements first, so that all are aligned, then by name. The same tensors give the same bytes. Its metadata has one entry
+/// more, "lcr.sha256", over the rest of the header and the data.
 struct TensorToWrite {
   std::string dtype;
   std::vector<std::int64_t> shape;

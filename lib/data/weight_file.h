@@ -22,6 +22,7 @@ struct WeightFile {
   std::map<std::string, TensorDescriptor> tensors;
   std::map<std::string, std::string> metadata;  ///< safetensors' own; of a torch file the numbers and texts at its top level
   std::vector<std::uint8_t> bytes;
+  bool checksummed = false;  ///< it carries a checksum of all of it, which was found right
 };
 
 /// Bytes of one element. Throws UserError for an unknown type.

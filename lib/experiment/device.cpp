@@ -70,6 +70,12 @@ void configure_libtorch(const Options& options, int threads) {
   const bool tf32 = options.precision != "float32";
   at::globalContext().setAllowTF32CuDNN(tf32);
   at::globalContext().setAllowTF32CuBLAS(tf32);
+  if (options.deterministic) {
+    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);  // what cuBLAS asks for; before its first use
+    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+    at::globalContext().setDeterministicCuDNN(true);
+    at::globalContext().setBenchmarkCuDNN(false);
+  }
 }
 
 Provenance describe_provenance(const Options& options, const torch::Device& device, int threads) {

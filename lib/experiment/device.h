@@ -17,7 +17,7 @@ torch::Device resolve_device(const std::string& name);
 /// --threads, with 0 for all the cores this process may use.
 int resolve_threads(const Options& options);
 
-/// Sets LibTorch's threads (its own default can be one), and float32 that is float32 (no TF32) where the options say so.
+/// Sets LibTorch's threads (its own default can be one), float32 that is float32 (no TF32), and deterministic operations where the options say so.
 void configure_libtorch(const Options& options, int threads);
 
 /// What stands in the record of a run on this device.

@@ -19,6 +19,7 @@
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/evaluate_run.h"
 #include "lcr/experiment/grid.h"
+#include "lcr/experiment/out_of_memory.h"
 #include "lcr/experiment/run.h"
 #include "lcr/experiment/worker_pool.h"
 #include "lcr/method/method.h"
@@ -81,7 +82,7 @@ void print_dry_run(const std::vector<Cell>& cells, const RunStore& store, const 
   std::set<std::string> counted;
   for (const auto& cell : cells) {
     const bool trained = store.find(cell.identity).has_value();
-    fmt::print("{:<9} {:<4} {:<32} seed {:<3} {}\n", !trained ? "absent" : is_done(cell, store) ? "done" : "evaluate", cell.experiment ? cell.experiment->id : "", cell.row.name, cell.seed, cell.identity.directory);
+    fmt::print("{:<9} {:<4} {:<32} seed {:<3} {}\n", !trained ? (fs::exists(store.directory(cell.identity) / "identity.txt") ? "partial" : "absent") : is_done(cell, store) ? "done" : "evaluate", cell.experiment ? cell.experiment->id : "", cell.row.name, cell.seed, cell.identity.directory);
     if (trained || !trains(cell.options) || !counted.insert(cell.identity.directory).second) continue;
     const auto found = seconds_per_step.find(kind(cell.options));
     known = known && found != seconds_per_step.end();
@@ -112,7 +113,7 @@ struct RowMaker {
       if (!text.empty()) options.push_back(text);
     return {std::to_string(kResultsSchema), experiment.id, cell.row.name, cell.options.dataset, cell.options.method, join(options, ";"), std::to_string(cell.seed), selection, pooling, metric,
             format_number(value), std::to_string(epoch), cell.identity.hash, cell.identity.config_hash, evaluation, fmt::format("{:.2f}", result.wall_seconds),
-            fmt::format("{:.2f}", result.samples_per_second), fmt::format("{:.0f}", result.peak_memory_mib), p.commit, p.device, p.precision, p.libtorch, initial_weights()};
+            fmt::format("{:.2f}", result.samples_per_second), fmt::format("{:.0f}", result.peak_memory_mib), p.commit, p.device, p.precision, p.libtorch, initial_weights(), p.inexact_resume ? "inexact" : ""};
   }
 
   /// "random", "stand-in <run>", or the name and digest of the file.
@@ -226,12 +227,13 @@ void work(Grid& grid, int threads) {
   const RunObserver evaluating = [](std::int64_t, std::int64_t, const std::string& note) { report_progress(1, 1, note); };
   for (const auto& cell : grid.cells()) {
     if (cell.identity.directory != wanted) continue;
-    if (!found && !grid.store().find(cell.identity)) execute_run(cell.options, cell.identity, cell.seed, *cell.data, grid.store(), threads, report_progress);
+    if (!found && !grid.store().find(cell.identity))
+      explain_out_of_memory(cell.options, [&] { execute_run(cell.options, cell.identity, cell.seed, *cell.data, grid.store(), threads, report_progress); });
     found = true;
     if (cell.options.max_steps > 0) return;
     const fs::path run = grid.store().directory(cell.identity);
     for (const auto& evaluation : cell.evaluations)
-      if (!find_evaluation(run, cell.identity, evaluation)) evaluate_run(run, cell.identity, evaluation, *cell.data, threads, evaluating);
+      if (!find_evaluation(run, cell.identity, evaluation)) explain_out_of_memory(evaluation, [&] { evaluate_run(run, cell.identity, evaluation, *cell.data, threads, evaluating); });
   }
   if (!found) fail("--worker-run {}: no run of this grid", wanted);
 }
@@ -303,8 +305,10 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   if (!worker && !options.dry_run) {
     require_writable_directory(options.results);
     require_writable_directory(options.runs);
+    remove_stale_temporaries(options.results);
   }
   watch_signals();
+  if (worker) watch_parent();
   keep_freed_memory();
   Grid grid(experiments, arguments, threads);
   if (worker) {

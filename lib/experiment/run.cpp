@@ -4,18 +4,20 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
-#include <optional>
 #include <nlohmann/json.hpp>
 
-#include "lcr/base/csv.h"
+#include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
+#include "lcr/base/signals.h"
 #include "lcr/base/text.h"
+#include "lcr/data/safetensors.h"
 #include "lcr/evaluate/features.h"
 #include "lcr/evaluate/projections.h"
 #include "lcr/evaluate/retrieval.h"
+#include "lcr/experiment/checkpoints.h"
 #include "lcr/experiment/device.h"
+#include "lcr/experiment/training_record.h"
 #include "lcr/method/method.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/trainer.h"
@@ -27,9 +29,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// The scores of every pooling at one moment.
-using Evaluation = std::map<std::string, RetrievalScores>;
-
 /// The protocol in words, hashed into every row: two numbers with different evaluation hashes were not measured alike.
 std::string protocol_text(const Options& o) {
   std::string text = fmt::format("retrieval: leave-one-out on the test split, dot product of unit-length features, ties to the lower index\nimage_size={}\ntest_resize={}\n",
@@ -39,68 +38,37 @@ std::string protocol_text(const Options& o) {
   return text;
 }
 
-/// By average pooling and by the method's own.
-Evaluation evaluate(const EvaluatedNetwork& network, const Dataset& data, const torch::Tensor& labels) {
+/// Average pooling and the method's own.
+std::vector<std::string> poolings_of(const Options& options) {
   std::vector<std::string> poolings = {"average"};
-  if (own_pooling(network.options.method) != "average") poolings.push_back(own_pooling(network.options.method));
+  if (own_pooling(options.method) != "average") poolings.push_back(own_pooling(options.method));
+  return poolings;
+}
+
+Evaluation evaluate(const EvaluatedNetwork& network, const Dataset& data, const torch::Tensor& labels) {
   Evaluation scores;
-  for (const auto& [pooling, features] : extract_features(network, data.test, test_views(data.test, network.options), poolings)) scores[pooling] = leave_one_out_retrieval(features, labels);
+  for (const auto& [pooling, features] : extract_features(network, data.test, test_views(data.test, network.options), poolings_of(network.options))) scores[pooling] = leave_one_out_retrieval(features, labels);
   return scores;
 }
 
-constexpr std::pair<const char*, double RetrievalScores::*> kMetrics[] = {
-    {"rank1", &RetrievalScores::rank1}, {"rank5", &RetrievalScores::rank5}, {"mean_average_precision", &RetrievalScores::mean_average_precision}};
-
-/// From the evaluations of all epochs to the measurements of the three selections.
-std::vector<Measurement> select(const std::map<std::int64_t, Evaluation>& history, const std::string& own_pooling) {
-  std::vector<Measurement> out;
-  const auto add = [&](const char* selection, const std::string& pooling, const char* metric, double value, std::int64_t epoch) {
-    out.push_back({selection, pooling, metric, value, epoch});
-  };
-  const auto& [last_epoch, last] = *history.rbegin();
-  const auto best = std::max_element(history.begin(), history.end(), [&](const auto& a, const auto& b) { return a.second.at(own_pooling).rank1 < b.second.at(own_pooling).rank1; });
-  for (const auto& [pooling, scores] : last)
-    for (const auto& [metric, member] : kMetrics) {
-      add("last", pooling, metric, scores.*member, last_epoch);
-      if (history.size() == 1) continue;  // nothing to select from
-      add("best_rank1", pooling, metric, best->second.at(pooling).*member, best->first);
-      const auto each = std::max_element(history.begin(), history.end(), [&](const auto& a, const auto& b) { return a.second.at(pooling).*member < b.second.at(pooling).*member; });
-      add("best_each", pooling, metric, each->second.at(pooling).*member, each->first);
-    }
-  return out;
-}
-
-/// One line of epochs.csv, or its header; the scores are empty where an epoch was not evaluated.
-std::string epochs_header(const std::vector<std::string>& poolings) {
-  std::vector<std::string> columns = {"epoch", "steps", "lr", "loss", "contrastive", "kl"};
-  for (const auto& pooling : poolings)
-    for (const auto& [metric, member] : kMetrics) columns.push_back(fmt::format("{}_{}", metric, pooling));
-  columns.insert(columns.end(), {"seconds", "samples_per_second"});
-  return csv_line(columns);
-}
-
-std::string epochs_row(const EpochLog& log, const Evaluation* scores, const std::vector<std::string>& poolings, std::int64_t batch_size) {
-  std::vector<std::string> cells = {std::to_string(log.epoch), std::to_string(log.steps), format_number(log.lr), format_number(log.loss), format_number(log.contrastive), format_number(log.kl)};
-  for (const auto& pooling : poolings)
-    for (const auto& [metric, member] : kMetrics) cells.push_back(scores ? format_number(scores->at(pooling).*member) : "");
-  cells.push_back(format_number(log.seconds));
-  cells.push_back(format_number(static_cast<double>(log.steps * batch_size) / log.seconds));
-  return csv_line(cells);
-}
-
-std::filesystem::path checkpoint(const std::filesystem::path& run, const std::string& name) {
-  std::filesystem::create_directories(run / "checkpoints");
-  return run / "checkpoints" / (name + ".safetensors");
-}
-
 /// A run that switches to a subset of projections is the run without the switch up to that epoch. Where that one (its trunk) has a
-/// checkpoint of the epoch, goes on from there and returns the epoch; otherwise returns 0. The numbers are the same either way.
-std::int64_t branch_from_trunk(Trainer& trainer, const Options& options, const RunIdentity& identity, const RunStore& store) {
+/// checkpoint of the epoch that was made under the same conditions, goes on from there and returns the epoch; otherwise returns 0. The numbers are
+/// the same either way.
+std::int64_t branch_from_trunk(Trainer& trainer, const Options& options, const RunIdentity& identity, const RunStore& store, const std::string& environment) {
   Options trunk_options = options;
   trunk_options.subset = "all";
   const RunIdentity trunk = identify_run(trunk_options, identity.inputs);
   const auto path = store.directory(trunk) / "checkpoints" / fmt::format("epoch-{}.safetensors", options.subset_epoch);
-  return std::filesystem::exists(path) ? trainer.load(path, trunk.hash) : 0;
+  if (!std::filesystem::exists(path)) return 0;
+  const auto trunk_result = store.find(trunk);
+  const auto metadata = read_safetensors(path).metadata;
+  const auto made_under = metadata.find("environment");
+  if (made_under == metadata.end() || made_under->second != environment || !trunk_result || trunk_result->provenance.inexact_resume) {
+    fmt::print(stderr, "{}: was not trained under the same conditions (threads, CPU features, libraries); {} starts from the beginning\n", path.string(), identity.directory);
+    return 0;
+  }
+  trainer.load(path, trunk.hash);
+  return options.subset_epoch;
 }
 
 /// The weights that other runs start from, in the form that --init reads.
@@ -112,6 +80,135 @@ void write_selection(const std::filesystem::path& path, const torch::Tensor& var
   const std::vector<double> values(variance.data_ptr<double>(), variance.data_ptr<double>() + variance.numel());
   write_atomic(path, nlohmann::json{{"variance", values}, {"chosen", chosen}}.dump(1) + "\n");
 }
+
+/// A selection of projections that holds as long as the object.
+class SelectionFor {
+ public:
+  SelectionFor(Method& method, const std::vector<std::int64_t>* chosen) : method_(method), active_(chosen != nullptr) {
+    if (active_) method_.gfb()->select(*chosen);
+  }
+  ~SelectionFor() {
+    if (active_) method_.gfb()->select({});
+  }
+  SelectionFor(const SelectionFor&) = delete;
+  SelectionFor& operator=(const SelectionFor&) = delete;
+
+ private:
+  Method& method_;
+  bool active_;
+};
+
+/// Trains as far as --max-steps and says how it went; records nothing.
+void try_training(Trainer& trainer, const Options& options, const std::string& name, const RunObserver& observer) {
+  std::int64_t done = 0;
+  for (std::int64_t epoch = 0; epoch < options.epochs && done < options.max_steps; ++epoch) {
+    const EpochLog log = trainer.run_epoch(
+        epoch, [&](std::int64_t steps, double loss) { observer(steps, options.max_steps, fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options.epochs, loss)); }, options.max_steps - done, {},
+        stop_requested);
+    done += log.steps;
+    fmt::print(stderr, "{}: {} steps in {}: loss {:.4f}, contrastive {:.4f}, KL {:.4f}, {:.2f} samples/s, peak memory {:.0f} MiB\n", name, log.steps, format_duration(log.seconds), log.loss(),
+               log.contrastive(), log.kl(), static_cast<double>(log.steps * options.batch_size) / log.seconds, peak_memory_mib());
+    if (stop_requested()) throw Interrupted("stopped by a signal");
+  }
+}
+
+/// A training with its records, from wherever its checkpoints leave it to its end.
+class RecordedTraining {
+ public:
+  RecordedTraining(Trainer& trainer, const Options& options, const RunIdentity& identity, std::uint64_t seed, const Dataset& data, const torch::Tensor& labels, const EvaluatedNetwork& network,
+                   const RunStore& store, Checkpoints& checkpoints, const RunObserver& observer)
+      : trainer_(trainer), options_(options), identity_(identity), seed_(seed), data_(data), labels_(labels), network_(network), store_(store), directory_(store.directory(identity)),
+        checkpoints_(checkpoints), observer_(observer), poolings_(poolings_of(options)), pinned_(parse_epochs(options.pin_epochs)) {}
+
+  /// The finished record; its wall_seconds are those of earlier processes.
+  TrainingRecord run() {
+    record_.epochs_csv = epochs_header(poolings_);
+    checkpoints_.resume(trainer_, record_);
+    if (record_.epochs_done == 0 && record_.log.steps == 0 && has_subset(options_)) record_.epochs_done = branch_from_trunk(trainer_, options_, identity_, store_, checkpoints_.environment());
+    start_ = Clock::now();
+    before_ = record_.wall_seconds;
+    try {
+      while (record_.epochs_done < options_.epochs) {
+        train_epoch();
+        finish_epoch();
+        if (record_.epochs_done < options_.epochs && checkpoints_.due_after(record_.epochs_done)) write_checkpoint();
+      }
+    } catch (const Interrupted&) {  // before a step, or while evaluating, which leaves the training's state as it was
+      write_checkpoint();
+      throw Interrupted(fmt::format("stopped by a signal after epoch {}, step {} of the next: kept, and continued when asked for", record_.epochs_done, record_.log.steps));
+    } catch (const Diverged& e) {
+      const std::string last = checkpoints_.newest();
+      fail("{}; {}", e.what(), last.empty() ? "no checkpoint was kept before (--checkpoint-every)" : "the last good checkpoint is " + last);
+    }
+    if (has_subset(options_)) trainer_.method().gfb()->select(record_.chosen);
+    checkpoints_.keep(trainer_, "last", options_.epochs);
+    record_.wall_seconds = before_;
+    return record_;
+  }
+
+ private:
+  void train_epoch() {
+    const std::int64_t epoch = record_.epochs_done, steps = trainer_.steps_per_epoch(), total = options_.epochs * steps;
+    if (has_subset(options_) && epoch == options_.subset_epoch && record_.log.steps == 0) choose();
+    const StepObserver observe = [&](std::int64_t done, double loss) { observer_(done, total, fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options_.epochs, loss)); };
+    while (record_.log.steps < steps) {
+      record_.log = trainer_.run_epoch(epoch, observe, steps, record_.log, [&] { return stop_requested() || checkpoints_.due(); });
+      if (stop_requested()) throw Interrupted("");
+      if (checkpoints_.due() && record_.log.steps < steps) write_checkpoint();
+    }
+  }
+
+  void choose() {
+    const torch::Tensor variance = projection_variance(network_, options_.subset_images == "test" ? data_.test : data_.train);
+    record_.chosen = choose_projections(variance, options_, seed_);
+    write_selection(directory_ / "selection.json", variance, record_.chosen);
+    if (options_.subset_scope == "train_and_test") trainer_.select_projections(record_.chosen);
+  }
+
+  /// Evaluates and records the epoch whose steps are done.
+  void finish_epoch() {
+    const EpochLog& log = record_.log;
+    const bool evaluates = log.epoch % options_.eval_every == 0 || log.epoch == options_.epochs;
+    // The scores of a run that switches begin after the switch: those before belong to the trunk.
+    const bool counts = evaluates && (!has_subset(options_) || log.epoch > options_.subset_epoch);
+    if (counts) {
+      const SelectionFor selection(trainer_.method(), has_subset(options_) && options_.subset_scope == "test_only" ? &record_.chosen : nullptr);
+      const Evaluation& scores = record_.history[log.epoch] = evaluate(network_, data_, labels_);
+      if (const double rank1 = scores.at(own_pooling(options_.method)).rank1; rank1 > record_.best_rank1) {
+        record_.best_rank1 = rank1;
+        checkpoints_.keep(trainer_, "best_rank1", log.epoch);  // with the selection that it was evaluated with
+      }
+    }
+    if (std::find(pinned_.begin(), pinned_.end(), log.epoch) != pinned_.end()) checkpoints_.keep(trainer_, fmt::format("epoch-{}", log.epoch), log.epoch);
+    record_.epochs_csv += epochs_row(log, counts ? &record_.history.at(log.epoch) : nullptr, poolings_, options_.batch_size);
+    write_atomic(directory_ / "epochs.csv", record_.epochs_csv);
+    record_.train_seconds += log.seconds;
+    record_.log = {};
+    ++record_.epochs_done;
+  }
+
+  void write_checkpoint() {
+    record_.wall_seconds = before_ + seconds_since(start_);
+    checkpoints_.write(trainer_, record_);
+  }
+
+  Trainer& trainer_;
+  const Options& options_;
+  const RunIdentity& identity_;
+  const std::uint64_t seed_;
+  const Dataset& data_;
+  const torch::Tensor& labels_;
+  const EvaluatedNetwork& network_;
+  const RunStore& store_;
+  const std::filesystem::path directory_;
+  Checkpoints& checkpoints_;
+  const RunObserver& observer_;
+  const std::vector<std::string> poolings_;
+  const std::vector<std::int64_t> pinned_;
+  TrainingRecord record_;
+  Clock::time_point start_;
+  double before_ = 0;  ///< wall time up to the checkpoint that this process went on from
+};
 
 }  // namespace
 
@@ -127,92 +224,51 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
                  const RunObserver& observer) {
   const torch::Device device = resolve_device(options.device);
   configure_libtorch(options, threads);
-  const auto start = Clock::now();
-  const bool records = options.max_steps == 0;
-  const auto directory = store.directory(identity);
-  std::optional<FileLock> lock;  // two programs that want the same run train it once
-  if (records) {
-    store.begin(identity, options);
-    lock.emplace(directory / "lock");
-    if (store.find(identity)) return;
+  const auto make_trainer = [&] { return Trainer(make_method(options, seed, data.train.class_count), options, data.train, seed, device, threads); };
+  if (options.max_steps > 0) {
+    if (!trains(options)) return;
+    Trainer trainer = make_trainer();
+    try_training(trainer, options, identity.directory, observer);
+    return;
   }
+  const auto start = Clock::now();
+  const auto directory = store.directory(identity);
+  const FileLock lock = store.lock(identity);  // two programs that want the same run train it once
+  if (store.find(identity)) return;
+  remove_stale_temporaries(directory);
+  remove_stale_temporaries(directory / "checkpoints");
+  store.begin(identity, options);
 
   RunResult result;
   result.provenance = describe_provenance(options, device, threads);
   result.evaluation_hash = sha256_hex(protocol_text(options));
-  if (records) {
-    nlohmann::json provenance = result.provenance;
-    provenance["preset"] = options.preset;
-    write_atomic(directory / "provenance.json", provenance.dump(1) + "\n");
-  }
+  nlohmann::json provenance = result.provenance;
+  provenance["preset"] = options.preset;
+  write_atomic(directory / "provenance.json", provenance.dump(1) + "\n");
   const torch::Tensor labels = torch::tensor(std::vector<std::int64_t>(data.test.labels.begin(), data.test.labels.end()), torch::kLong).to(device);
+  Checkpoints checkpoints(directory, identity.hash, describe_environment(options, result.provenance, device.is_cuda()), options);
 
-  std::map<std::int64_t, Evaluation> history;
-  const std::int64_t total_steps = count_steps(options, data);
-  double train_seconds = 0;
-  std::int64_t trained_steps = 0;
+  TrainingRecord record;
   if (options.method == "raw_pixels") {
-    history[0]["none"] = leave_one_out_retrieval(raw_pixel_features(data.test, options, device, threads), labels);
+    record.history[0]["none"] = leave_one_out_retrieval(raw_pixel_features(data.test, options, device, threads), labels);
   } else if (options.method == "untrained") {
     Encoder encoder = make_encoder(options, seed);
     encoder->to(device);
-    history[0] = evaluate({encoder, nullptr, nullptr, options, device, threads}, data, labels);
+    record.history[0] = evaluate({encoder, nullptr, nullptr, options, device, threads}, data, labels);
   } else {
-    Trainer trainer(make_method(options, seed, data.train.class_count), options, data.train, seed, device, threads);
-    Method& method = trainer.method();
-    const EvaluatedNetwork network{method.encoder(), method.gfb(), nullptr, options, device, threads};
-    std::vector<std::string> poolings = {"average"};
-    if (own_pooling(options.method) != "average") poolings.push_back(own_pooling(options.method));
-    std::string epochs_csv = epochs_header(poolings);
-    const auto pinned = parse_epochs(options.pin_epochs);
-    const bool switches = has_subset(options);
-    std::vector<std::int64_t> chosen;  // projections kept after subset_epoch
-    double best_rank1 = -1;
-    for (std::int64_t epoch = switches ? branch_from_trunk(trainer, options, identity, store) : 0; epoch < options.epochs && trained_steps < total_steps; ++epoch) {
-      if (switches && records && epoch == options.subset_epoch) {
-        const torch::Tensor variance = projection_variance(network, options.subset_images == "test" ? data.test : data.train);
-        chosen = choose_projections(variance, options, seed);
-        write_selection(directory / "selection.json", variance, chosen);
-        if (options.subset_scope == "train_and_test") trainer.select_projections(chosen);
-      }
-      const EpochLog log = trainer.run_epoch(
-          epoch,
-          [&](std::int64_t done, double loss) { observer(done, total_steps, fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options.epochs, loss)); },
-          total_steps - trained_steps);
-      trained_steps += log.steps;
-      train_seconds += log.seconds;
-      if (!records) {
-        fmt::print(stderr, "{}: {} steps in {}: loss {:.4f}, contrastive {:.4f}, KL {:.4f}, {:.2f} samples/s, peak memory {:.0f} MiB\n", identity.directory, log.steps,
-                   format_duration(log.seconds), log.loss, log.contrastive, log.kl, static_cast<double>(log.steps * options.batch_size) / log.seconds, peak_memory_mib());
-        continue;
-      }
-      const bool evaluates = log.epoch % options.eval_every == 0 || log.epoch == options.epochs;
-      // The scores of a run that switches begin after the switch: those before belong to the trunk.
-      const bool counts = evaluates && (!switches || log.epoch > options.subset_epoch);
-      if (counts) {
-        const bool only_now = switches && options.subset_scope == "test_only";
-        if (only_now) method.gfb()->select(chosen);
-        const Evaluation& scores = history[log.epoch] = evaluate(network, data, labels);
-        if (const double rank1 = scores.at(own_pooling(options.method)).rank1; rank1 > best_rank1) {
-          best_rank1 = rank1;
-          trainer.save(checkpoint(directory, "best_rank1"), identity.hash, log.epoch);  // with the selection that it was evaluated with
-        }
-        if (only_now) method.gfb()->select({});
-      }
-      if (std::find(pinned.begin(), pinned.end(), log.epoch) != pinned.end()) trainer.save(checkpoint(directory, fmt::format("epoch-{}", log.epoch)), identity.hash, log.epoch);
-      epochs_csv += epochs_row(log, counts ? &history.at(log.epoch) : nullptr, poolings, options.batch_size);
-      write_atomic(directory / "epochs.csv", epochs_csv);
-    }
-    if (records && switches) method.gfb()->select(chosen);
-    if (records) trainer.save(checkpoint(directory, "last"), identity.hash, options.epochs);
-    if (records && options.method == "supervised") write_backbone(directory / "backbone.safetensors", method.encoder(), identity.hash);
+    Trainer trainer = make_trainer();
+    const EvaluatedNetwork network{trainer.method().encoder(), trainer.method().gfb(), nullptr, options, device, threads};
+    record = RecordedTraining(trainer, options, identity, seed, data, labels, network, store, checkpoints, observer).run();
+    if (options.method == "supervised") write_backbone(directory / "backbone.safetensors", trainer.method().encoder(), identity.hash);
   }
-  if (!records) return;
-  result.measurements = select(history, own_pooling(options.method));
-  result.wall_seconds = seconds_since(start);
-  result.samples_per_second = trained_steps > 0 ? static_cast<double>(trained_steps * options.batch_size) / train_seconds : 0;
+  result.measurements = select_measurements(record.history, own_pooling(options.method));
+  result.wall_seconds = seconds_since(start) + record.wall_seconds;
+  result.samples_per_second = record.train_seconds > 0 ? static_cast<double>(count_steps(options, data) * options.batch_size) / record.train_seconds : 0;
   result.peak_memory_mib = peak_memory_mib();
+  result.provenance.resumed = record.resumed;
+  result.provenance.inexact_resume = record.inexact_resume;
   store.finish(identity, result);
+  checkpoints.clear();
 }
 
 }  // namespace lcr

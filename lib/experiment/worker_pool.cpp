@@ -81,7 +81,7 @@ int exit_code_of(pid_t process, std::string& reason) {
   while (::waitpid(process, &status, 0) < 0)
     if (errno != EINTR) return kInternalError;
   if (WIFEXITED(status)) return WEXITSTATUS(status);
-  if (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM) return kStopped;
+  if (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGUSR1) return kStopped;
   reason = fmt::format(" (killed by signal {}{})", WTERMSIG(status), WTERMSIG(status) == SIGKILL ? ", perhaps for want of memory" : "");
   return kInternalError;
 }
@@ -121,7 +121,7 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
       }
     if (workers.empty()) break;
     if (stop_requested() && !told) {
-      for (const auto& worker : workers) ::kill(worker.process, SIGTERM);
+      for (const auto& worker : workers) ::kill(worker.process, SIGUSR1);
       told = true;
     }
     std::vector<pollfd> polls;
@@ -156,7 +156,7 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
     progress.update(static_cast<std::int64_t>(done), join(notes, " | "));
   }
   if (result != kDone || next == tasks.size()) return result;
-  tell("stopped by a signal; finished runs are kept");
+  tell("stopped by a signal; finished runs are kept, unfinished ones go on when asked for again");
   return kStopped;
 }
 
@@ -165,7 +165,7 @@ void report_progress(std::int64_t done, std::int64_t total, const std::string& n
   const auto now = Clock::now();
   if (now - shown < std::chrono::milliseconds(250) && done < total) return;
   shown = now;
-  fmt::print("progress\t{}\t{}\t{}\n", done, total, note);
+  std::fputs(fmt::format("progress\t{}\t{}\t{}\n", done, total, note).c_str(), stdout);  // the parent may be gone: then the worker is stopping
   std::fflush(stdout);
 }
 

@@ -17,7 +17,7 @@ struct WorkerTask {
 
 /// Starts this program once a task, in their order, which must be that of their stages, at most `jobs` at a time, and shows their overall progress. A worker reports by
 /// report_progress(). When one fails, no further ones are started and its exit code is returned once the others have ended;
-/// otherwise 0. A SIGINT or SIGTERM is passed on to the workers. What ended when and how is appended to the file `log`, a line each.
+/// otherwise 0. A SIGINT or SIGTERM is passed on to the workers as SIGUSR1 (watch_parent()). What ended when and how is appended to the file `log`, a line each.
 int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title, const std::string& unit, const std::filesystem::path& log);
 
 /// Called in a worker: tells the parent, at most four times a second (and at the end).

@@ -184,6 +184,9 @@ std::vector<OptionSpec> make_table() {
   t.push_back(control("max-steps", &O::max_steps, "steps", "stop after so many optimisation steps, record nothing (0: no limit)"));
   t.push_back(control("dry-run", &O::dry_run, "", "print the grid, which runs exist and their options; do nothing"));
   t.push_back(control("pin-epochs", &O::pin_epochs, "", "comma-separated epochs after which a checkpoint is kept, besides best and last"));
+  t.push_back(control("checkpoint-every", &O::checkpoint_every, "", "keep the training's state after so much time or so many epochs (10min, 0.5min, 5epochs, never); a run that was stopped or killed goes on from the last"));
+  t.push_back(control("inexact-resume", &O::inexact_resume, "", "go on from a checkpoint of other threads, CPU features, BLAS, LibTorch or device, which gives other rounding; the results are marked"));
+  t.push_back(control("deterministic", &O::deterministic, "", "CUDA: only operations that give the same bits every time, which is slower; without it a run that went on from a checkpoint is marked as inexact (the CPU's always do)"));
   t.push_back(control("results", &O::results, "DIR", "where the CSV goes (default: results/<preset>)"));
   t.push_back(control("runs", &O::runs, "DIR", "the run store"));
   t.push_back(control("data-dir", &O::data_dir, "DIR", "where the data sets are (default: $LCR_DATA, else ./data)"));
@@ -299,6 +302,7 @@ void check_consistency(const Options& o) {
       fail("subset-size = {} does not fit: projections = {}{}", o.subset_size, o.projections, o.subset == "random" ? ", of which as many of highest variance are left out" : "");
     if (has_subset(o) && o.subset_epoch >= o.epochs) fail("subset-epoch = {} is not before the last of epochs = {}", o.subset_epoch, o.epochs);
     if (uses_gfb(o) && o.gfb == "mlp" && o.subset != "all") fail("subset = {}: gfb = mlp has no projections to choose from", o.subset);
+    parse_checkpoint_interval(o.checkpoint_every);
     for (const auto epoch : parse_epochs(o.pin_epochs))
       if (epoch > o.epochs) fail("pin-epochs = '{}': {} is beyond epochs = {}", o.pin_epochs, epoch, o.epochs);
     if (o.warmup_epochs >= o.epochs) fail("warmup-epochs = {} leaves nothing of epochs = {}", o.warmup_epochs, o.epochs);
@@ -309,6 +313,17 @@ void check_consistency(const Options& o) {
   if (o.pretrain != "none" && !o.init.empty()) fail("init = {} and pretrain = {}: choose one to start from", o.init, o.pretrain);
   if (o.test_resize != 0 && o.test_resize < o.image_size)
     fail("test-resize = {} is below image-size = {}: there would be nothing to crop from", o.test_resize, o.image_size);
+}
+
+CheckpointInterval parse_checkpoint_interval(const std::string& text) {
+  CheckpointInterval interval;
+  if (text == "never") return interval;
+  const auto end = text.find_first_not_of("0123456789.");
+  const std::string number = text.substr(0, end), unit = end == std::string::npos ? "" : text.substr(end);
+  if (unit == "min") interval.minutes = parse_number(number).value_or(0);
+  if (unit == "epoch" || unit == "epochs") interval.epochs = parse_integer(number).value_or(0);
+  if (!(interval.minutes > 0 && interval.minutes < 1e6) && interval.epochs < 1) fail("checkpoint-every = '{}' is none of 10min, 0.5min, 1epoch, 5epochs, never", text);
+  return interval;
 }
 
 std::vector<std::string> parse_values(const std::string& name, const std::string& text, const std::string& fallback) {

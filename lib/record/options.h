@@ -81,7 +81,8 @@ struct Options {
   std::string datasets, values, lambda_values = "1", rows;
   std::int64_t threads = 0, jobs = 1, max_steps = 0;
   bool dry_run = false, help = false;
-  std::string pin_epochs;
+  std::string pin_epochs, checkpoint_every = "10min";
+  bool inexact_resume = false, deterministic = false;
   std::string results, runs = "runs", data_dir, pixel_store;
   std::int64_t skip_bad = 0;
   std::string worker_run, worker_standin;
@@ -133,6 +134,15 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text);
 
 /// "30,60" as numbers, each at least 1; empty: none. Throws UserError.
 std::vector<std::int64_t> parse_epochs(const std::string& text);
+
+/// When a checkpoint is due: after so many minutes, or after so many epochs; 0: not for that reason.
+struct CheckpointInterval {
+  double minutes = 0;
+  std::int64_t epochs = 0;
+};
+
+/// "10min" or "0.5min", "1epoch" or "5epochs", or "never". Throws UserError.
+CheckpointInterval parse_checkpoint_interval(const std::string& text);
 
 /// "2,8,32" as texts, each to be the value of the option `name` and checked as such; an empty text means `fallback`. Throws UserError.
 std::vector<std::string> parse_values(const std::string& name, const std::string& text, const std::string& fallback);

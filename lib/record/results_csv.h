@@ -10,14 +10,15 @@
 namespace lcr {
 
 /// Version of the schema below, in each row.
-inline constexpr int kResultsSchema = 2;
+inline constexpr int kResultsSchema = 3;
 
 /// The columns, in file order. `row` is the row of the paper's table; `config_hash` is the run's identity without its seed;
-/// `init` says what the weights were before training.
-inline constexpr std::array<const char*, 23> kResultColumns = {
+/// `init` says what the weights were before training; `resume` is "inexact" where the training went on from a checkpoint of other threads,
+/// CPU features, libraries or device.
+inline constexpr std::array<const char*, 24> kResultColumns = {
     "schema",    "experiment", "row",        "dataset",         "method",       "options",         "seed",         "selection",
     "pooling",   "metric",     "value",      "epoch",           "run_hash",     "config_hash",     "evaluation_hash", "wall_seconds",
-    "samples_per_second", "peak_memory_mib", "commit", "device", "precision", "libtorch", "init"};
+    "samples_per_second", "peak_memory_mib", "commit", "device", "precision", "libtorch", "init", "resume"};
 
 using ResultRow = std::array<std::string, kResultColumns.size()>;
 

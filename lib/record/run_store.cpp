@@ -5,36 +5,124 @@
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/error.h"
+#include "lcr/base/csv.h"
 #include "lcr/base/files.h"
+#include "lcr/base/hashing.h"
+#include "lcr/base/text.h"
 
 namespace lcr {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Measurement, selection, pooling, metric, value, epoch)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Provenance, commit, device, libtorch, blas, isa, compiler, precision, threads)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Provenance, commit, device, libtorch, blas, isa, compiler, precision, threads, resumed, inexact_resume)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunResult, measurements, evaluation_hash, wall_seconds, samples_per_second, peak_memory_mib, provenance)
+
+namespace {
+
+constexpr const char* kAnew = "remove the directory to train it again";
+
+/// The options in config.ini's form.
+std::string config_text(const Options& options) {
+  std::string ini = "# The options that make this run, resolved (initial weights and data apart: see identity.txt).\n";
+  for (const auto& spec : option_table())
+    if (spec.part == OptionPart::kRun && spec.active(options)) ini += fmt::format("{} = {}\n", spec.name, get_option(options, spec));
+  return ini;
+}
+
+/// Whether the options in a config.ini are those of an identity. Options that did not exist when it was written have their defaults, and those in its
+/// identity too.
+std::string identity_of_config(const std::filesystem::path& path, const std::string& identity_text) {
+  Options options;
+  for (const auto& line : read_lines(path)) {
+    if (line.empty() || line.front() == '#') continue;
+    const auto equals = line.find(" = ");
+    if (equals == std::string::npos) fail("{}: '{}' is no 'name = value'", path.string(), printable(line));
+    set_option(options, line.substr(0, equals), line.substr(equals + 3), path.string());
+  }
+  RunInputs inputs;
+  std::string revision;
+  for (const auto& line : split(identity_text, '\n')) {
+    if (line.starts_with("seed=")) inputs.seed = static_cast<std::uint64_t>(parse_integer(line.substr(5)).value_or(0));
+    if (line.starts_with("init=")) inputs.init = line.substr(5);
+    if (line.starts_with("data=")) inputs.data_fingerprint = line.substr(5);
+    if (line.starts_with("numerics_revision=")) revision = line;
+  }
+  std::string text = canonical_text(options, inputs);
+  // Runs of an older revision stay readable.
+  const std::string current = fmt::format("numerics_revision={}", kNumericsRevision);
+  if (!revision.empty() && revision != current) text.replace(text.find(current), current.size(), revision);
+  return text;
+}
+
+}  // namespace
+
+StoredRun inspect_run(const std::filesystem::path& directory) {
+  StoredRun run;
+  run.name = directory.filename().string();
+  run.holder = lock_holder(directory / "lock");
+  try {
+    const auto identity_file = directory / "identity.txt", result_file = directory / "result.json";
+    const bool finished = std::filesystem::exists(result_file);
+    if (!std::filesystem::exists(identity_file)) {
+      if (finished) fail("{}: is missing", identity_file.string());
+      return run;  // killed before it wrote anything
+    }
+    const std::string identity = read_text(identity_file, 1 << 20), hash = sha256_hex(identity);
+    if (run.name.find(hash.substr(0, 12)) == std::string::npos) fail("{}: is the identity {}, not that of the directory's name", identity_file.string(), hash.substr(0, 12));
+    const auto differences = describe_differences(identity_of_config(directory / "config.ini", identity), identity);
+    if (!differences.empty()) fail("{}: contradicts identity.txt ({})", (directory / "config.ini").string(), differences);
+    if (const auto epochs = directory / "epochs.csv"; std::filesystem::exists(epochs)) read_csv<2>(epochs, {"epoch", "loss"});
+    if (const auto evaluations = directory / "evaluations"; std::filesystem::exists(evaluations))
+      for (const auto& entry : std::filesystem::directory_iterator(evaluations))
+        if (entry.path().extension() == ".json" && nlohmann::json::parse(read_text(entry.path(), 64 << 20)).at("identity") != hash) fail("{}: belongs to another run", entry.path().string());
+    if (!finished) return run;
+    const auto json = nlohmann::json::parse(read_text(result_file, 64 << 20));
+    if (json.at("identity") != hash) fail("{}: belongs to another run", result_file.string());
+    run.result = json.get<RunResult>();
+    run.state = RunState::kDone;
+  } catch (const std::exception& e) {
+    run.state = RunState::kDamaged;
+    run.problem = e.what();
+    run.problem = run.problem.substr(0, run.problem.find('\n'));
+  }
+  return run;
+}
 
 std::optional<RunResult> RunStore::find(const RunIdentity& run) const {
   const auto path = directory(run) / "result.json";
   if (!std::filesystem::exists(path)) return std::nullopt;
   try {
     const auto json = nlohmann::json::parse(read_text(path, 64 << 20));
-    if (json.at("identity") != run.hash) fail("{}: belongs to another run; remove the directory to train it again", path.string());
+    if (json.at("identity") != run.hash) {
+      const auto text = directory(run) / "identity.txt";
+      fail("{}: belongs to another run{}; {}", path.string(), std::filesystem::exists(text) ? " (" + describe_differences(read_text(text, 1 << 20), run.text) + ")" : "", kAnew);
+    }
     return json.get<RunResult>();
   } catch (const nlohmann::json::exception& e) {
-    fail("{}: damaged record ({}); remove the directory to train it again", path.string(), e.what());
+    fail("{}: damaged record ({}); {}", path.string(), e.what(), kAnew);
   }
 }
 
-void RunStore::begin(const RunIdentity& run, const Options& options) const {
+FileLock RunStore::lock(const RunIdentity& run) const {
   const auto path = directory(run);
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) fail("{}: cannot be made: {}", path.string(), error.message());
-  std::string ini = "# The options that make this run, resolved (initial weights and data apart: see identity.txt).\n";
-  for (const auto& spec : option_table())
-    if (spec.part == OptionPart::kRun && spec.active(options)) ini += fmt::format("{} = {}\n", spec.name, get_option(options, spec));
-  write_atomic(path / "config.ini", ini);
-  write_atomic(path / "identity.txt", run.text);
+  return FileLock(path / "lock");
+}
+
+void RunStore::begin(const RunIdentity& run, const Options& options) const {
+  const auto path = directory(run);
+  const auto refuse = [&](const std::filesystem::path& file, const std::string& differences) {
+    if (!differences.empty()) fail("{}: this run was begun with other options ({}); {}", file.string(), differences, kAnew);
+  };
+  const auto identity = path / "identity.txt", config = path / "config.ini";
+  if (std::filesystem::exists(identity)) {
+    refuse(identity, describe_differences(read_text(identity, 1 << 20), run.text));
+    refuse(config, describe_differences(identity_of_config(config, run.text), run.text));
+    return;
+  }
+  write_atomic(config, config_text(options));
+  write_atomic(identity, run.text);  // last: with it the directory is a run's
 }
 
 void RunStore::finish(const RunIdentity& run, const RunResult& result) const {

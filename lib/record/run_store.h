@@ -1,5 +1,5 @@
 // The store of runs on disk: runs/<identity>/ holds what one training left behind. A run is done once its result.json exists,
-// which is written last and atomically.
+// which is written last and atomically. Whoever trains it holds the lock on its file "lock".
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "lcr/base/files.h"
 #include "lcr/record/run_identity.h"
 
 namespace lcr {
@@ -30,6 +31,8 @@ struct Provenance {
   std::string libtorch;  ///< version
   std::string blas, isa, compiler, precision;
   int threads = 0;
+  int resumed = 0;               ///< how many times the training went on from a checkpoint
+  bool inexact_resume = false;   ///< one of those times it could not be bit-exact
 };
 
 struct RunResult {
@@ -48,6 +51,26 @@ void from_json(const nlohmann::json& json, Provenance& value);
 void to_json(nlohmann::json& json, const RunResult& value);
 void from_json(const nlohmann::json& json, RunResult& value);
 
+/// What a directory of the store holds.
+enum class RunState {
+  kPartial,  ///< begun, not finished
+  kDone,
+  kDamaged,  ///< its parts contradict each other, or cannot be read
+};
+
+/// A run as `lcr-runs` sees it: by its files alone.
+struct StoredRun {
+  std::string name;                  ///< of the directory
+  RunState state = RunState::kPartial;
+  std::string problem;               ///< of a damaged one: what and where
+  std::optional<std::string> holder; ///< the process that works on it
+  std::optional<RunResult> result;   ///< of a finished one
+};
+
+/// Reads the records of a directory and checks them against each other (identity, options, result, epochs, evaluations; not the weights). Never
+/// throws for what is in it.
+StoredRun inspect_run(const std::filesystem::path& directory);
+
 class RunStore {
  public:
   explicit RunStore(std::filesystem::path root) : root_(std::move(root)) {}
@@ -55,11 +78,15 @@ class RunStore {
   const std::filesystem::path& root() const { return root_; }
   std::filesystem::path directory(const RunIdentity& run) const { return root_ / run.directory; }
 
-  /// The result of a finished run, or nothing if it is absent. Throws UserError if the record is damaged or belongs to
-  /// another identity.
+  /// The result of a finished run, or nothing if it is absent or only begun. Throws UserError if the record is damaged or belongs to
+  /// another identity, and then names the options that differ.
   std::optional<RunResult> find(const RunIdentity& run) const;
 
-  /// Makes the run's directory and writes identity.txt and config.ini (the options of its identity, resolved; not --init).
+  /// Makes the run's directory and waits for its lock.
+  FileLock lock(const RunIdentity& run) const;
+
+  /// Writes identity.txt and config.ini (the options of its identity, resolved; not --init). Where they are there already
+  /// they must say the same: throws UserError naming the options that differ.
   void begin(const RunIdentity& run, const Options& options) const;
 
   /// Writes result.json: from now on the run is done.

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <c10/core/DeviceGuard.h>
+#include <fmt/core.h>
 #include <torch/cuda.h>
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 #include <cmath>
 
 #include "lcr/base/error.h"
-#include "lcr/base/signals.h"
 #include "lcr/base/text.h"
 #include "lcr/data/safetensors.h"
 #include "lcr/model/weights.h"
@@ -19,7 +19,7 @@
 namespace lcr {
 namespace {
 
-constexpr const char* kCheckpointFormat = "lcr-checkpoint 1";
+constexpr const char* kCheckpointFormat = "lcr-checkpoint 2";
 
 /// Puts 4-D weights in channels_last layout, the faster one for convolutions on CPU and GPU alike.
 void use_channels_last(torch::nn::Module& module) {
@@ -64,28 +64,37 @@ void Trainer::select_projections(const std::vector<std::int64_t>& chosen) {
   for (auto& replica : replicas_) replica.method->gfb()->select(chosen);
 }
 
-EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps) {
+EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps, const EpochLog& from, const std::function<bool()>& pause) {
   const auto start = std::chrono::steady_clock::now();
   EpochLog log;
   ranks_.run([&](int rank) {
     if (ranks_.size() > 1) at::set_num_threads(threads_);  // of this rank's thread
     const c10::OptionalDeviceGuard guard(replicas_[static_cast<std::size_t>(rank)].device);
-    const EpochLog own = train_rank(rank, epoch, observer, max_steps);
+    const EpochLog own = train_rank(rank, epoch, observer, max_steps, from, pause);
     if (rank == 0) log = own;
   });
-  log.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  log.seconds = from.seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return log;
 }
 
-EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps) {
+bool Trainer::agree_to_pause(int rank, const std::function<bool()>& pause) {
+  if (!pause) return false;
+  bool wanted = rank == 0 && pause();
+  if (ranks_.size() > 1) {
+    const torch::Tensor flag = torch::full({1}, wanted ? 1.0 : 0.0);
+    ranks_.average(rank, {flag});
+    wanted = flag.item<double>() > 0;
+  }
+  return wanted;
+}
+
+EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps, EpochLog log, const std::function<bool()>& pause) {
   auto& [method, device, optimizer, views] = replicas_[static_cast<std::size_t>(rank)];
   const int workers = device.is_cuda() ? threads_ : std::max(1, threads_ / 2);  // on the CPU the loader shares the cores with the network
-  TwoViewInput input(train_set_, options_, seed_, epoch, workers, rank, ranks_.size(), device, views);
-  EpochLog log;
+  TwoViewInput input(train_set_, options_, seed_, epoch, workers, rank, ranks_.size(), device, views, log.steps);
   log.epoch = epoch + 1;
   const std::int64_t first = epoch * input.batch_count(), steps = std::min(input.batch_count(), max_steps);
-  for (std::int64_t i = 0; i < steps; ++i) {
-    if (stop_requested()) throw Interrupted("stopped by a signal; finished runs are kept, this one starts again when asked for");
+  for (std::int64_t i = log.steps; i < steps; ++i) {
     const auto [query, key] = input.next();
     if (options_.method == "supervised") method->provide_labels(input.labels());
     log.lr = learning_rate(options_, first + i, input.batch_count());
@@ -99,18 +108,18 @@ EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& o
     ranks_.average(rank, {losses});
     const auto values = losses.to(torch::kCPU, torch::kDouble);
     const double total = values[0].item<double>(), contrastive = values[1].item<double>(), kl = values[2].item<double>();
-    if (!std::isfinite(total))
-      fail("the loss became {} at step {} (contrastive {}, KL {}): lower lr = {} or nu = {}", total, first + i + 1, contrastive, kl, options_.lr, options_.nu);
-    log.loss += total;
-    log.contrastive += contrastive;
-    log.kl += kl;
+    if (!std::isfinite(total)) {
+      const char* host = options_.method == "supervised" ? "the classification loss" : bootstraps(options_) ? "BYOL's loss" : "the contrastive loss";
+      const auto [term, value] = !std::isfinite(contrastive) ? std::pair(host, contrastive) : !std::isfinite(kl) ? std::pair("the KL loss", kl) : std::pair("the sum of the losses", total);
+      throw Diverged(fmt::format("{} became {} at step {}, in epoch {}: lower lr = {} or nu = {}", term, value, first + i + 1, epoch + 1, options_.lr, options_.nu));
+    }
+    log.loss_sum += total;
+    log.contrastive_sum += contrastive;
+    log.kl_sum += kl;
     ++log.steps;
     if (rank == 0) observer(first + i + 1, total);
+    if (agree_to_pause(rank, pause)) break;
   }
-  const double n = static_cast<double>(std::max<std::int64_t>(1, log.steps));
-  log.loss /= n;
-  log.contrastive /= n;
-  log.kl /= n;
   return log;
 }
 
@@ -128,21 +137,34 @@ void Trainer::broadcast() {
     for (auto& [name, tensor] : state(replicas_[rank])) tensor.copy_(source.at(name));
 }
 
-void Trainer::save(const std::filesystem::path& path, const std::string& identity, std::int64_t epochs_done) {
-  write_tensors(path, state(replicas_.front()), {{"format", kCheckpointFormat}, {"identity", identity}, {"epochs_done", std::to_string(epochs_done)}});
+void Trainer::save(const std::filesystem::path& path, const CheckpointInfo& info) {
+  write_tensors(path, state(replicas_.front()),
+                {{"format", kCheckpointFormat},
+                 {"identity", info.identity},
+                 {"epochs_done", std::to_string(info.epochs_done)},
+                 {"steps_done", std::to_string(info.steps_done)},
+                 {"environment", info.environment},
+                 {"progress", info.progress}});
 }
 
-std::int64_t Trainer::load(const std::filesystem::path& path, const std::string& identity) {
+CheckpointInfo Trainer::load(const std::filesystem::path& path, const std::string& identity) {
   const WeightFile file = read_safetensors(path);
   const auto entry = [&](const char* name) {
     const auto found = file.metadata.find(name);
     if (found == file.metadata.end()) fail("{}: is no checkpoint: its header has no '{}'", path.string(), name);
     return found->second;
   };
-  if (entry("format") != kCheckpointFormat) fail("{}: has checkpoint format '{}'; this program reads '{}'", path.string(), entry("format"), kCheckpointFormat);
-  if (entry("identity") != identity) fail("{}: belongs to run {}, not to {}", path.string(), entry("identity").substr(0, 12), identity.substr(0, 12));
-  const auto epochs_done = parse_integer(entry("epochs_done"));
-  if (!epochs_done || *epochs_done < 0) fail("{}: bad epochs_done '{}'", path.string(), entry("epochs_done"));
+  if (entry("format") != kCheckpointFormat)
+    throw ForeignCheckpoint(fmt::format("{}: has checkpoint format '{}'; this program reads '{}': use the program that wrote it, or remove it", path.string(), printable(entry("format")), kCheckpointFormat));
+  if (!file.checksummed) fail("{}: damaged: it carries no checksum", path.string());
+  if (entry("identity") != identity)
+    throw ForeignCheckpoint(fmt::format("{}: belongs to run {}, not to {}: remove it", path.string(), printable(entry("identity").substr(0, 12)), identity.substr(0, 12)));
+  const auto count = [&](const char* name) {
+    const auto value = parse_integer(entry(name));
+    if (!value || *value < 0) fail("{}: bad {} '{}'", path.string(), name, entry(name));
+    return *value;
+  };
+  const CheckpointInfo info{identity, count("epochs_done"), count("steps_done"), entry("environment"), entry("progress")};
   auto own = state(replicas_.front());
   for (const auto& [name, tensor] : own) {
     const auto found = file.tensors.find(name);
@@ -152,7 +174,7 @@ std::int64_t Trainer::load(const std::filesystem::path& path, const std::string&
   const torch::NoGradGuard no_grad;
   for (auto& [name, tensor] : own) tensor.copy_(read_tensor(file, name));
   broadcast();
-  return *epochs_done;
+  return info;
 }
 
 }  // namespace lcr

@@ -16,12 +16,12 @@ std::shared_ptr<DeviceViews> make_device_views([[maybe_unused]] const ImageSet& 
 }
 
 TwoViewInput::TwoViewInput(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank, int ranks, const torch::Device& device,
-                           std::shared_ptr<DeviceViews> views)
-    : set_(set), options_(options), device_(device), views_(std::move(views)) {
+                           std::shared_ptr<DeviceViews> views, std::int64_t first)
+    : set_(set), options_(options), device_(device), views_(std::move(views)), next_(first) {
   if (views_)
     plan_.emplace(set, options, seed, epoch, rank, ranks);
   else
-    loader_.emplace(set, options, seed, epoch, workers, rank, ranks);
+    loader_.emplace(set, options, seed, epoch, workers, rank, ranks, first);
 }
 
 std::pair<torch::Tensor, torch::Tensor> TwoViewInput::next() {

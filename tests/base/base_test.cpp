@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <array>
@@ -173,6 +174,37 @@ TEST(Statistics, WelchAgreesWithScipy) {
   EXPECT_TRUE(std::isnan(welch_p_greater(a, std::vector<double>{1})));
   EXPECT_EQ(welch_p_greater(std::vector<double>{2, 2}, std::vector<double>{1, 1}), 0);
   EXPECT_EQ(welch_p_greater(std::vector<double>{1, 1}, std::vector<double>{1, 1}), 0.5);
+}
+
+TEST(Text, DifferencesNameTheSettings) {
+  EXPECT_EQ(describe_differences("a=1\nb=2\n", "b = 2\na = 1\n# c = 3\n"), "");
+  EXPECT_EQ(describe_differences("a=1\nb=2", "a=3\nc=4\n"), "a: 1 there, 3 here; b: 2 there, absent here; c: absent there, 4 here");
+  EXPECT_EQ(describe_differences("a=", "a=\x01x"), "a: empty there, ?x here");
+}
+
+TEST(Files, LocksSayWhoHoldsThem) {
+  const testing::TemporaryFolder folder;
+  EXPECT_FALSE(lock_holder(folder / "lock"));
+  {
+    const FileLock lock(folder / "lock");
+    const auto holder = lock_holder(folder / "lock");
+    ASSERT_TRUE(holder);
+    EXPECT_NE(holder->find("process " + std::to_string(::getpid()) + " on "), std::string::npos) << *holder;
+  }
+  EXPECT_FALSE(lock_holder(folder / "lock"));  // the file is still there, the lock is not
+}
+
+TEST(Files, OnlyTemporariesOfDeadProcessesAreStale) {
+  const testing::TemporaryFolder folder;
+  char host[256] = {};
+  ::gethostname(host, sizeof host - 1);
+  const std::string mark = std::string(".tmp-") + host + "-";
+  for (const std::string& name : {"a.csv" + mark + "4000000", "a.csv" + mark + std::to_string(::getpid()), std::string("a.csv.tmp-elsewhere-4000000"), "a.csv" + mark + "x", std::string("a.csv")})
+    testing::write_bytes(folder / name, name);
+  EXPECT_EQ(stale_temporaries(folder.path()), (std::vector<std::filesystem::path>{folder / ("a.csv" + mark + "4000000")}));
+  remove_stale_temporaries(folder.path());
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()), 4);
+  EXPECT_TRUE(stale_temporaries(folder / "absent").empty());
 }
 
 }  // namespace

@@ -11,11 +11,12 @@ flags="-std=c++20 -g -O1 -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION -DFMT_HEADER
 base="lib/base/files.cpp lib/base/text.cpp lib/base/signals.cpp"
 ${CXX:-clang++-14} $flags -fsanitize=fuzzer tests/fuzz/images.cpp lib/data/image_file.cpp $base -lturbojpeg -lpng -lz -o build-fuzz/images
 ${CXX:-clang++-14} $flags -fsanitize=fuzzer tests/fuzz/lists.cpp lib/data/listing.cpp lib/data/cub200.cpp lib/data/fgvc_aircraft.cpp lib/data/mat_file.cpp lib/data/descriptor.cpp $base -lz -o build-fuzz/lists
-${CXX:-clang++-14} $flags -fsanitize=fuzzer tests/fuzz/weights.cpp lib/data/weight_file.cpp lib/data/safetensors.cpp lib/data/torch_file.cpp lib/data/pickle.cpp $base -larchive -lz -o build-fuzz/weights
+${CXX:-clang++-14} $flags -fsanitize=fuzzer tests/fuzz/weights.cpp lib/data/weight_file.cpp lib/data/safetensors.cpp lib/data/torch_file.cpp lib/data/pickle.cpp lib/base/hashing.cpp $base -larchive -lcrypto -lz -o build-fuzz/weights
+${CXX:-clang++-14} $flags -fsanitize=fuzzer tests/fuzz/texts.cpp lib/record/*.cpp lib/base/csv.cpp lib/base/hashing.cpp lib/base/statistics.cpp $base -lboost_program_options -lcrypto -lz -o build-fuzz/texts
 ln -sfn weights build-fuzz/safetensors
 ln -sfn weights build-fuzz/torch_files
 status=0
-for target in ${TARGETS:-images lists safetensors torch_files}; do
+for target in ${TARGETS:-images lists safetensors torch_files texts}; do
   build-fuzz/$target -max_total_time="$seconds" -max_len=20000 -rss_limit_mb=4096 -timeout=20 -artifact_prefix=build-fuzz/$target- -print_final_stats=1 \
     build-fuzz/corpus/$target 2> build-fuzz/$target.log || status=1
   echo "$target: $(grep -E 'DONE|ERROR' build-fuzz/$target.log | tail -1)"

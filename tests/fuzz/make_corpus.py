@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the fuzzers' first inputs from the goldens: FOLDER/images, lists, safetensors and torch_files."""
+"""Writes the fuzzers' first inputs from the goldens: FOLDER/images, lists, safetensors, torch_files and texts."""
 import json
 import pathlib
 import re
@@ -7,7 +7,7 @@ import sys
 
 here = pathlib.Path(__file__).parent
 out = pathlib.Path(sys.argv[1])
-for name in ("images", "lists", "safetensors", "torch_files"):
+for name in ("images", "lists", "safetensors", "torch_files", "texts"):
     (out / name).mkdir(parents=True, exist_ok=True)
 for i, entry in enumerate(json.loads((here.parent / "golden/pixel_ops.json").read_text())["files"]):
     (out / "images" / f"seed{i}").write_bytes(bytes.fromhex(entry["bytes"]))
@@ -22,3 +22,15 @@ for i, path in enumerate(sorted((here.parents[1] / "datasets").glob("*.json"))):
     (out / "lists" / f"json{i}").write_bytes(bytes([descriptor]) + path.read_bytes())
 for path in sorted((here.parent / "golden/weights").iterdir()):
     (out / ("safetensors" if path.suffix == ".safetensors" else "torch_files") / path.name).write_bytes(path.read_bytes())
+arguments = ["--preset quick --epochs 3", "--seeds 0,1,2 --dry-run", "--method byol_lcr --tau 0.4", "--checkpoint-every 0.5min --pin-epochs 1,2"]
+texts = [(0, text.replace(" ", "\n").encode()) for text in arguments]
+texts += [(1, path.read_bytes()) for path in sorted((here.parents[1] / "presets").glob("*.ini"))]
+header = re.search(r"kResultColumns = \{(.*?)\};", (here.parents[1] / "lib/record/results_csv.h").read_text(), re.S).group(1)
+columns = re.findall(r'"([^"]+)"', header)
+texts.append((2, (",".join(columns) + "\n" + ",".join(["3"] * len(columns)) + '\n3,"a ""quoted"", cell"' + "," * (len(columns) - 2) + "\n").encode()))
+texts.append((3, (here.parents[1] / "results/paper/claims.csv").read_bytes()))
+texts += [(4, b"data=d\nnumerics_revision=3\nseed=1\n"), (5, b"# Options\nepochs = 100\nmethod = lcr\n"), (6, b"epoch,loss\n1,2\n"),
+          (7, b'{"identity":"x","measurements":[{"selection":"last","pooling":"average","metric":"rank1","value":50,"epoch":3}],"evaluation_hash":"e","wall_seconds":1,'
+              b'"samples_per_second":1,"peak_memory_mib":1,"provenance":{"commit":"c","threads":1}}')]
+for i, (kind, text) in enumerate(texts):
+    (out / "texts" / f"seed{i}").write_bytes(bytes([kind]) + text)

@@ -34,7 +34,7 @@ TEST(Supervised, TheTrainerGivesItLabelsAndItLearns) {
   Trainer trainer(make_method(options, 0, 3), options, data.train, 0, torch::kCPU, 1);
   double first = 0, last = 0;
   for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
-    last = trainer.run_epoch(epoch, [](std::int64_t, double) {}, 100).loss;
+    last = trainer.run_epoch(epoch, [](std::int64_t, double) {}, 100).loss();
     if (epoch == 0) first = last;
   }
   EXPECT_LT(last, 0.8 * first);

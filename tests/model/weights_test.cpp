@@ -173,6 +173,36 @@ TEST(InitialWeights, LogitsOfResNet50AreTorchvisions) {
   EXPECT_LT((classifier.logits(x) - expected).abs().max().item<double>(), 1e-4 * expected.abs().max().item<double>());
 }
 
+TEST(Safetensors, FilesCarryAChecksumOfAllOfThem) {
+  const TemporaryFolder folder;
+  write_tensors(folder / "a.safetensors", {{"x", torch::arange(12, torch::kFloat32).view({3, 4})}, {"y", torch::ones({2}, torch::kDouble)}}, {{"note", "some text"}});
+  const WeightFile file = read_safetensors(folder / "a.safetensors");
+  EXPECT_TRUE(file.checksummed);
+  EXPECT_EQ(file.metadata.size(), 1U);
+  const std::string good = read_text(folder / "a.safetensors");
+  // No flipped bit goes unnoticed: the file is refused, or has lost its checksum (which checkpoints must have), or it was the padding after the header.
+  int refused = 0, unmarked = 0, unchanged = 0;
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 0x04);
+    testing::write_bytes(folder / "b.safetensors", bad);
+    try {
+      const WeightFile read = read_safetensors(folder / "b.safetensors");
+      if (!read.checksummed) {
+        ++unmarked;
+        continue;
+      }
+      ++unchanged;
+      EXPECT_EQ(good[at], ' ') << at;
+    } catch (const UserError&) {
+      ++refused;
+    }
+  }
+  EXPECT_LE(unmarked, 80);  // within the checksum's own name and the metadata's
+  EXPECT_LE(unchanged, 7);
+  EXPECT_GE(refused, static_cast<int>(good.size()) - 87);
+}
+
 TEST(InitialWeights, PrefixesAreFoundOrNamed) {
   const TemporaryFolder folder;
   Options options = testing::tiny_options({{"method", "moco_v2"}});

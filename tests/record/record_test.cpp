@@ -211,6 +211,7 @@ TEST(RunStore, AbsentUntilFinished) {
   const Options options = resolved();
   const auto run = identify_run(options, {0, "d", ""});
   EXPECT_FALSE(store.find(run));
+  const FileLock lock = store.lock(run);
   store.begin(run, options);
   EXPECT_FALSE(store.find(run));
   EXPECT_EQ(read_text(store.directory(run) / "identity.txt"), run.text);
@@ -226,6 +227,7 @@ TEST(RunStore, DamagedOrForeignRecordsAreRefused) {
   const RunStore store(folder.path());
   const Options options = resolved();
   auto run = identify_run(options, {0, "d", ""});
+  const FileLock lock = store.lock(run);
   store.begin(run, options);
   write_atomic(store.directory(run) / "result.json", "{\"identity\": ");
   expect_user_error([&] { store.find(run); }, "result.json", "damaged");
@@ -241,11 +243,73 @@ TEST(RunStore, ConfigIniReadsBack) {
   const RunStore store(folder.path());
   const Options options = resolved({{"variant", "authors_code"}, {"epochs", "3"}});
   const auto run = identify_run(options, {0, "d", ""});
+  const FileLock lock = store.lock(run);
   store.begin(run, options);
   const auto again = parse_command_line({"--preset", (store.directory(run) / "config.ini").string()}, {"c1"}, LCR_SOURCE_DIR);
   Options reread = again.options;
   resolve_variant(reread);
   EXPECT_EQ(identify_run(reread, {0, "d", ""}).hash, run.hash);
+}
+
+TEST(RunStore, OptionsThatDriftedAreRefusedByName) {
+  const TemporaryFolder folder;
+  const RunStore store(folder.path());
+  const Options options = resolved({{"epochs", "3"}});
+  const auto run = identify_run(options, {0, "d", ""});
+  const FileLock lock = store.lock(run);
+  store.begin(run, options);
+  store.begin(run, options);  // going on is fine
+  const auto directory = store.directory(run);
+  const std::string config = read_text(directory / "config.ini");
+  std::string changed = config;
+  changed.replace(changed.find("epochs = 3"), 10, "epochs = 4");
+  write_atomic(directory / "config.ini", changed);
+  expect_user_error([&] { store.begin(run, options); }, "config.ini", "epochs: 4 there, 3 here");
+  // A line that was not known when the file was written has its default.
+  std::string shorter = config;
+  shorter.erase(shorter.find("schedule-epochs = 0\n"), 20);
+  write_atomic(directory / "config.ini", shorter);
+  EXPECT_NO_THROW(store.begin(run, options));
+  write_atomic(directory / "identity.txt", identify_run(resolved({{"epochs", "3"}, {"lr", "0.5"}}), {0, "d", ""}).text);
+  expect_user_error([&] { store.begin(run, options); }, "identity.txt", "lr: 0.5 there, absent here");
+  // The same for a finished run.
+  store.finish(run, sample_result());
+  RunIdentity other = run;
+  other.text = identify_run(resolved({{"epochs", "3"}, {"lr", "0.25"}}), {0, "d", ""}).text;
+  other.hash = std::string(64, 'f');
+  expect_user_error([&] { store.find(other); }, "lr: 0.5 there, 0.25 here");
+}
+
+TEST(RunStore, InspectionKnowsTheStates) {
+  const TemporaryFolder folder;
+  const RunStore store(folder.path());
+  const Options options = resolved();
+  const auto run = identify_run(options, {3, "d", "run abc"});
+  {
+    const FileLock lock = store.lock(run);
+    EXPECT_TRUE(inspect_run(store.directory(run)).holder);
+    store.begin(run, options);
+  }
+  const auto directory = store.directory(run);
+  EXPECT_FALSE(inspect_run(directory).holder);
+  EXPECT_EQ(inspect_run(directory).state, RunState::kPartial);
+  store.finish(run, sample_result());
+  EXPECT_EQ(inspect_run(directory).state, RunState::kDone) << inspect_run(directory).problem;
+  EXPECT_EQ(inspect_run(directory).result->measurements.size(), 1U);
+  std::filesystem::create_directories(directory / "evaluations");
+  write_atomic(directory / "evaluations/0.json", "{\"identity\": \"another\"}");
+  EXPECT_EQ(inspect_run(directory).state, RunState::kDamaged);
+  EXPECT_NE(inspect_run(directory).problem.find("another run"), std::string::npos);
+}
+
+TEST(Options, CheckpointIntervals) {
+  EXPECT_EQ(parse_checkpoint_interval("10min").minutes, 10);
+  EXPECT_EQ(parse_checkpoint_interval("0.5min").minutes, 0.5);
+  EXPECT_EQ(parse_checkpoint_interval("1epoch").epochs, 1);
+  EXPECT_EQ(parse_checkpoint_interval("5epochs").epochs, 5);
+  EXPECT_EQ(parse_checkpoint_interval("5epochs").minutes, 0);
+  EXPECT_EQ(parse_checkpoint_interval("never").minutes, 0);
+  for (const char* bad : {"", "10", "min", "0min", "-1min", "1.5epochs", "0epochs", "10 min", "1e99min", "always"}) expect_user_error([&] { parse_checkpoint_interval(bad); }, "checkpoint-every = '");
 }
 
 TEST(ResultsCsv, RoundTripAndNewerSchema) {

@@ -43,7 +43,7 @@ std::vector<torch::Tensor> snapshot(Trainer& trainer) {
   return tensors;
 }
 
-TEST(TrainingState, ResumingIsBitExact) {
+TEST(TrainingState, ResumingInTheMiddleOfAnEpochIsBitExact) {
   const ImageSet images = noise_images(20);
   const TemporaryFolder folder;
   const auto ignore = [](std::int64_t, double) {};
@@ -52,19 +52,31 @@ TEST(TrainingState, ResumingIsBitExact) {
                               tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"ranks", "3"}}),
                               tiny_options({{"method", "byol_lcr"}, {"epochs", "3"}, {"head-hidden", "7"}, {"optimizer", "lars"}}),
                               tiny_options({{"method", "byol"}, {"epochs", "3"}, {"head-hidden", "7"}, {"ranks", "3"}})}) {
-    Trainer whole(make_method(options, 4), options, images, 4, torch::kCPU, 1);
-    if (uses_gfb(options)) whole.select_projections({0, 2});
-    whole.run_epoch(0, ignore, 100);
-    whole.save(folder / "state", "id", 1);
-    whole.run_epoch(1, ignore, 100);
-    const double last = whole.run_epoch(2, ignore, 100).loss;
+    Trainer whole(make_method(options, 4), options, images, 4, torch::kCPU, 1), paused(make_method(options, 4), options, images, 4, torch::kCPU, 1);
+    for (Trainer* trainer : {&whole, &paused}) {
+      if (uses_gfb(options)) trainer->select_projections({0, 2});
+      trainer->run_epoch(0, ignore, 100);
+    }
+    const EpochLog second = whole.run_epoch(1, ignore, 100), last = whole.run_epoch(2, ignore, 100);
+    // Stopped after the first of three steps of the second epoch.
+    const EpochLog begun = paused.run_epoch(1, ignore, 100, {}, [] { return true; });
+    ASSERT_EQ(begun.steps, 1);
+    ASSERT_EQ(second.steps, 3);
+    paused.save(folder / "state", {"id", 1, begun.steps, "threads=1\n", "records"});
 
     // Another seed's weights: all must be replaced. Only shuffling BN draws by the method's own seed during training.
     const std::uint64_t other_seed = options.key_bn_groups * options.ranks == 1 ? 99 : 4;
     Trainer resumed(make_method(options, other_seed), options, images, 4, torch::kCPU, 1);
-    EXPECT_EQ(resumed.load(folder / "state", "id"), 1);
-    resumed.run_epoch(1, ignore, 100);
-    EXPECT_EQ(resumed.run_epoch(2, ignore, 100).loss, last);
+    const CheckpointInfo info = resumed.load(folder / "state", "id");
+    EXPECT_EQ(info.epochs_done, 1);
+    EXPECT_EQ(info.steps_done, 1);
+    EXPECT_EQ(info.environment, "threads=1\n");
+    EXPECT_EQ(info.progress, "records");
+    const EpochLog rest = resumed.run_epoch(1, ignore, 100, begun);
+    EXPECT_EQ(rest.steps, second.steps);
+    EXPECT_EQ(rest.loss(), second.loss());
+    EXPECT_EQ(rest.kl(), second.kl());
+    EXPECT_EQ(resumed.run_epoch(2, ignore, 100).loss(), last.loss());
     const auto a = snapshot(whole), b = snapshot(resumed);
     ASSERT_EQ(a.size(), b.size());
     for (std::size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(a[i].equal(b[i])) << i;
@@ -78,7 +90,7 @@ TEST(TrainingState, AStoredStateEvaluatesAsTheTrainedOne) {
   Trainer trained(make_method(options, 0), options, images, 0, torch::kCPU, 1), stored(make_method(options, 1), options, images, 0, torch::kCPU, 1);
   trained.run_epoch(0, [](std::int64_t, double) {}, 100);
   trained.method().gfb()->select({1});
-  trained.save(folder / "state", "id", 1);
+  trained.save(folder / "state", {"id", 1, 0, "", ""});
   stored.load(folder / "state", "id");
   const auto features = [&](Trainer& trainer) {
     return extract_features({trainer.method().encoder(), trainer.method().gfb(), nullptr, options, torch::kCPU, 1}, images, test_views(images, options), {"average", "attention"});
@@ -92,7 +104,7 @@ TEST(TrainingState, ForeignOrDamagedStatesAreRefused) {
   const TemporaryFolder folder;
   const Options options = tiny_options({{"method", "lcr"}}), other = tiny_options({{"method", "lcr"}, {"projections", "4"}});
   Trainer trainer(make_method(options, 0), options, images, 0, torch::kCPU, 1), wider(make_method(other, 0), other, images, 0, torch::kCPU, 1);
-  trainer.save(folder / "state", "id", 1);
+  trainer.save(folder / "state", {"id", 1, 0, "", ""});
   expect_user_error([&] { trainer.load(folder / "state", "another"); }, "belongs to run");
   expect_user_error([&] { wider.load(folder / "state", "id"); }, "gfb");
   expect_user_error([&] { trainer.load(folder / "absent", "id"); }, "absent");

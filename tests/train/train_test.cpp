@@ -98,8 +98,8 @@ TEST(Trainer, EpochsAreReproducibleAndLimited) {
     EXPECT_EQ(second.steps, 2);
     EXPECT_EQ(told, 5);
     EXPECT_DOUBLE_EQ(second.lr, 0.01);
-    losses.push_back(first.loss);
-    losses.push_back(second.loss);
+    losses.push_back(first.loss());
+    losses.push_back(second.loss());
   }
   EXPECT_EQ(losses[0], losses[2]);
   EXPECT_EQ(losses[1], losses[3]);
@@ -116,7 +116,20 @@ TEST(Trainer, RefusesTooFewImagesAndStopsOnANonFiniteLoss) {
     method->parameters()[0].fill_(std::numeric_limits<float>::quiet_NaN());
   }
   Trainer trainer(method, options, data.train, 0, torch::kCPU, 1);
-  testing::expect_user_error([&] { trainer.run_epoch(0, [](std::int64_t, double) {}, 100); }, "nan", "step 1");
+  testing::expect_user_error([&] { trainer.run_epoch(0, [](std::int64_t, double) {}, 100); }, "the contrastive loss became nan at step 1", "lr = 1000");
+  EXPECT_THROW(trainer.run_epoch(0, [](std::int64_t, double) {}, 100), Diverged);
+}
+
+TEST(Trainer, NamesTheLossThatDiverged) {
+  const Dataset data = make_synth_birds({.classes = 2, .train_per_class = 3, .test_per_class = 2, .size = 24, .first_class = 0, .threads = 1});
+  const Options options = testing::tiny_options();
+  const auto method = make_method(options, 0);
+  {
+    const torch::NoGradGuard no_grad;
+    for (auto& item : method->gfb()->named_parameters()) item.value().fill_(std::numeric_limits<float>::quiet_NaN());
+  }
+  Trainer trainer(method, options, data.train, 0, torch::kCPU, 1);
+  testing::expect_user_error([&] { trainer.run_epoch(0, [](std::int64_t, double) {}, 100); }, "the KL loss became nan at step 1", "nu = 0.01");
 }
 
 }  // namespace

@@ -1,0 +1,95 @@
+#include "lcr/experiment/checkpoints.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "lcr/base/error.h"
+#include "lcr/base/text.h"
+
+namespace lcr {
+namespace fs = std::filesystem;
+
+std::string describe_environment(const Options& options, const Provenance& provenance, bool cuda) {
+  if (cuda) return fmt::format("device={}\nlibtorch={}\ndeterministic={}\n", provenance.device, provenance.libtorch, options.deterministic ? "yes" : "no");
+  return fmt::format("device=cpu\nlibtorch={}\nblas={}\nisa={}\nthreads={}\n", provenance.libtorch, provenance.blas, provenance.isa, provenance.threads);
+}
+
+Checkpoints::Checkpoints(fs::path directory, std::string identity, std::string environment, const Options& options)
+    : directory_(std::move(directory)),
+      identity_(std::move(identity)),
+      environment_(std::move(environment)),
+      interval_(parse_checkpoint_interval(options.checkpoint_every)),
+      inexact_allowed_(options.inexact_resume),
+      inexact_always_(environment_.find("deterministic=no") != std::string::npos) {}
+
+fs::path Checkpoints::file(const std::string& name) const {
+  fs::create_directories(directory_ / "checkpoints");
+  return directory_ / "checkpoints" / (name + ".safetensors");
+}
+
+void Checkpoints::keep(Trainer& trainer, const std::string& name, std::int64_t epochs_done) const { trainer.save(file(name), {identity_, epochs_done, 0, environment_, ""}); }
+
+bool Checkpoints::due() const { return interval_.minutes > 0 && std::chrono::duration<double, std::ratio<60>>(Clock::now() - written_).count() >= interval_.minutes; }
+
+bool Checkpoints::due_after(std::int64_t epochs_done) const { return interval_.epochs > 0 && epochs_done % interval_.epochs == 0; }
+
+void Checkpoints::write(Trainer& trainer, const TrainingRecord& record) {
+  const std::int64_t steps = record.epochs_done * trainer.steps_per_epoch() + record.log.steps;
+  trainer.save(file(fmt::format("resume-{:012}", steps)), {identity_, record.epochs_done, record.log.steps, environment_, to_text(record)});
+  const auto files = resume_files();
+  for (std::size_t i = 2; i < files.size(); ++i) fs::remove(files[i]);
+  written_ = Clock::now();
+}
+
+void Checkpoints::resume(Trainer& trainer, TrainingRecord& record) const {
+  const auto files = resume_files();
+  std::string damage;
+  for (const auto& path : files) {
+    CheckpointInfo info;
+    TrainingRecord stored;
+    try {
+      info = trainer.load(path, identity_);
+      stored = parse_training_record(info.progress, path.string());
+      if (stored.epochs_done != info.epochs_done || stored.log.steps != info.steps_done) fail("{}: damaged: its records are of another step", path.string());
+    } catch (const ForeignCheckpoint&) {
+      throw;
+    } catch (const UserError& e) {
+      damage = e.what();
+      fmt::print(stderr, "warning: {}; it is passed over\n", damage);
+      continue;
+    }
+    const auto differences = describe_differences(info.environment, environment_);
+    if (!differences.empty() && !inexact_allowed_)
+      fail("{}: going on from it would not give the same bits ({}, where 'there' is the checkpoint): run as before, or give --inexact-resume, or remove {} to train the run anew", path.string(), differences,
+           directory_.string());
+    record = std::move(stored);
+    ++record.resumed;
+    record.inexact_resume = record.inexact_resume || inexact_always_ || !differences.empty();
+    fmt::print(stderr, "{}: goes on after epoch {}, step {} of the next{}\n", directory_.filename().string(), record.epochs_done, record.log.steps, differences.empty() ? "" : "; inexactly: " + differences);
+    return;
+  }
+  if (!files.empty()) fail("{}; so is every other checkpoint of this run: remove {} to train it anew", damage, directory_.string());
+}
+
+std::string Checkpoints::newest() const {
+  const auto files = resume_files();
+  return files.empty() ? "" : files.front().string();
+}
+
+void Checkpoints::clear() const {
+  for (const auto& path : resume_files()) fs::remove(path);
+}
+
+std::vector<fs::path> Checkpoints::resume_files() const {
+  std::vector<fs::path> files;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(directory_ / "checkpoints", none)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("resume-") && name.ends_with(".safetensors")) files.push_back(entry.path());
+  }
+  std::sort(files.rbegin(), files.rend());
+  return files;
+}
+
+}  // namespace lcr

@@ -1,0 +1,129 @@
+// A library for LD_PRELOAD that makes chosen calls of a program fail, as a dying machine or a full disk would. Settings, from the environment:
+//   LCR_FAULT=kill    the process group is killed (-9) at the chosen call, after half of its bytes were written where it is a write
+//   LCR_FAULT=full    from the chosen call on, calls on such files fail with "No space left on device"
+//   LCR_FAULT_CALL    write, fsync, rename
+//   LCR_FAULT_PATH    part of the path of the file
+//   LCR_FAULT_NTH     the first, second, ... such call [1]
+//   LCR_FAULT_CLOCK=back  the calendar clock goes an hour backwards at every look
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+const char* setting(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+template <typename Function>
+Function* next(const char* name) {
+  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
+}
+
+enum class Fault { kNone, kKill, kFull };
+
+/// What is to happen to this call.
+Fault fault_at(const char* call, const char* path) {
+  if (std::strcmp(setting("LCR_FAULT_CALL"), call) != 0 || !std::strstr(path, setting("LCR_FAULT_PATH"))) return Fault::kNone;
+  static std::atomic<long> seen{0};
+  const long nth = *setting("LCR_FAULT_NTH") ? std::atol(setting("LCR_FAULT_NTH")) : 1;
+  const long now = ++seen;
+  if (std::strcmp(setting("LCR_FAULT"), "kill") == 0 && now == nth) return Fault::kKill;
+  if (std::strcmp(setting("LCR_FAULT"), "full") == 0 && now >= nth) return Fault::kFull;
+  return Fault::kNone;
+}
+
+Fault fault_at(const char* call, int descriptor) {
+  char link[64], path[4096] = {};
+  std::snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+  if (::readlink(link, path, sizeof path - 1) <= 0) return Fault::kNone;
+  return fault_at(call, path);
+}
+
+int full() {
+  errno = ENOSPC;
+  return -1;
+}
+
+time_t look_back(time_t now) {
+  static std::atomic<long> looks{0};
+  return *setting("LCR_FAULT_CLOCK") ? now - 3600 * ++looks : now;
+}
+
+}  // namespace
+
+extern "C" {
+
+ssize_t write(int descriptor, const void* bytes, size_t count) {
+  static auto* const real = next<ssize_t(int, const void*, size_t)>("write");
+  const Fault fault = fault_at("write", descriptor);
+  if (fault == Fault::kFull) return full();
+  if (fault == Fault::kKill) {
+    real(descriptor, bytes, count / 2);
+    ::kill(0, SIGKILL);
+  }
+  return real(descriptor, bytes, count);
+}
+
+size_t fwrite(const void* bytes, size_t size, size_t count, FILE* file) {
+  static auto* const real = next<size_t(const void*, size_t, size_t, FILE*)>("fwrite");
+  const Fault fault = fault_at("write", ::fileno(file));
+  if (fault == Fault::kFull) {
+    full();
+    return 0;
+  }
+  if (fault == Fault::kKill) {
+    real(bytes, size, count / 2, file);
+    ::fflush(file);
+    ::kill(0, SIGKILL);
+  }
+  return real(bytes, size, count, file);
+}
+
+int fsync(int descriptor) {
+  static auto* const real = next<int(int)>("fsync");
+  const Fault fault = fault_at("fsync", descriptor);
+  if (fault == Fault::kFull) return full();
+  if (fault == Fault::kKill) ::kill(0, SIGKILL);
+  return real(descriptor);
+}
+
+int rename(const char* from, const char* to) {
+  static auto* const real = next<int(const char*, const char*)>("rename");
+  const Fault fault = fault_at("rename", to);
+  if (fault == Fault::kFull) return full();
+  if (fault == Fault::kKill) ::kill(0, SIGKILL);
+  return real(from, to);
+}
+
+int clock_gettime(clockid_t clock, struct timespec* now) noexcept {
+  static auto* const real = next<int(clockid_t, struct timespec*)>("clock_gettime");
+  const int result = real(clock, now);
+  if (clock == CLOCK_REALTIME) now->tv_sec = look_back(now->tv_sec);
+  return result;
+}
+
+time_t time(time_t* out) noexcept {
+  static auto* const real = next<time_t(time_t*)>("time");
+  const time_t now = look_back(real(nullptr));
+  if (out) *out = now;
+  return now;
+}
+
+int gettimeofday(struct timeval* __restrict now, void* __restrict zone) noexcept {
+  static auto* const real = next<int(struct timeval*, void*)>("gettimeofday");
+  const int result = real(now, zone);
+  now->tv_sec = look_back(now->tv_sec);
+  return result;
+}
+
+}  // extern "C"

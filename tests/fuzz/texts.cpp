@@ -1,0 +1,86 @@
+// Fuzzes what users and other machines write as text: the first byte says what the rest is: the command line (an argument a line), an INI file, a results
+// CSV, or one file of a stored run.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "lcr/base/error.h"
+#include "lcr/base/text.h"
+#include "lcr/record/claims.h"
+#include "lcr/record/command_line.h"
+#include "lcr/record/results_csv.h"
+#include "lcr/record/run_store.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+void write(const fs::path& path, std::string_view text) { std::ofstream(path, std::ios::binary).write(text.data(), static_cast<std::streamsize>(text.size())); }
+
+/// A home with one preset and a store with one run, in memory where the system has room for files there.
+const fs::path& root() {
+  static const fs::path path = [] {
+    std::string name = (fs::exists("/dev/shm") ? "/dev/shm" : "/tmp") + std::string("/lcr-fuzz-XXXXXX");
+    const fs::path made = ::mkdtemp(name.data());
+    for (const char* folder : {"presets", "plots/specs", "runs"}) fs::create_directories(made / folder);
+    write(made / "plots/specs/c1.json", "{}");
+    write(made / "presets/quick.ini", "epochs = 3\n");
+    return made;
+  }();
+  return path;
+}
+
+/// A good, finished run.
+const fs::path& good_run() {
+  static const fs::path path = [] {
+    const lcr::RunStore store(root() / "runs");
+    lcr::Options options;
+    lcr::resolve_variant(options);
+    options.precision = "float32";
+    const lcr::RunIdentity identity = lcr::identify_run(options, {.seed = 1, .data_fingerprint = "d", .init = ""});
+    const auto lock = store.lock(identity);
+    store.begin(identity, options);
+    store.finish(identity, {.measurements = {{"last", "average", "rank1", 50, 3}}, .evaluation_hash = "e", .provenance = {}});
+    write(store.directory(identity) / "epochs.csv", "epoch,loss\n1,2\n");
+    return store.directory(identity);
+  }();
+  return path;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  static constexpr const char* kRecords[] = {"identity.txt", "config.ini", "epochs.csv", "result.json"};
+  const int kind = data[0] % 8;
+  try {
+    if (kind == 0) {
+      lcr::parse_command_line(lcr::split(text, '\n'), {"c1"}, root());
+    } else if (kind == 1) {
+      write(root() / "given.ini", text);
+      lcr::Options options = lcr::parse_command_line({"--config", (root() / "given.ini").string()}, {"c1", "byol"}, root()).options;
+      lcr::resolve_variant(options);
+      lcr::check_consistency(options);
+    } else if (kind == 2) {
+      write(root() / "results.csv", text);
+      lcr::read_results(root() / "results.csv");
+    } else if (kind == 3) {
+      write(root() / "claims.csv", text);
+      lcr::read_claims(root() / "claims.csv");
+    } else {
+      const fs::path record = good_run() / kRecords[kind - 4];
+      std::ifstream in(record, std::ios::binary);
+      const std::string good{std::istreambuf_iterator<char>(in), {}};
+      write(record, text);
+      const lcr::StoredRun run = lcr::inspect_run(good_run());
+      if (run.state == lcr::RunState::kDamaged && run.problem.empty()) __builtin_trap();
+      write(record, good);
+    }
+  } catch (const lcr::UserError& e) {
+    if (std::string_view(e.what()).find('\n') != std::string_view::npos) __builtin_trap();  // one line, whatever is in the file
+  }
+  return 0;
+}

@@ -1,0 +1,293 @@
+// lcr-runs: what is in the run store, whether it is sound, and its way from one machine to another.
+#include <fmt/core.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <set>
+#include <sstream>
+
+#include "lcr/base/csv.h"
+#include "lcr/base/error.h"
+#include "lcr/base/files.h"
+#include "lcr/base/text.h"
+#include "lcr/data/archive.h"
+#include "lcr/data/safetensors.h"
+#include "lcr/record/run_store.h"
+
+namespace lcr {
+namespace {
+namespace po = boost::program_options;
+namespace fs = std::filesystem;
+
+const char* state_name(RunState state) { return state == RunState::kDone ? "done" : state == RunState::kPartial ? "partial" : "damaged"; }
+
+/// The directories of the store that are named, or all of them, by name.
+std::vector<fs::path> chosen_runs(const fs::path& store, const std::vector<std::string>& names) {
+  if (!fs::is_directory(store)) fail("{}: no such run store; --runs names another", store.string());
+  std::vector<fs::path> runs;
+  if (names.empty()) {
+    for (const auto& entry : fs::directory_iterator(store))
+      if (entry.is_directory() && entry.path().filename().string().front() != '.') runs.push_back(entry.path());
+    std::sort(runs.begin(), runs.end());
+    return runs;
+  }
+  for (const auto& name : names) {
+    const fs::path path = fs::path(name).has_parent_path() ? fs::path(name) : store / name;
+    if (!fs::is_directory(path)) fail("{}: no such run", path.string());
+    runs.push_back(path.has_filename() ? path : path.parent_path());
+  }
+  return runs;
+}
+
+std::vector<fs::path> files_below(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code none;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, none))
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+double mebibytes(const fs::path& folder) {
+  double bytes = 0;
+  for (const auto& file : files_below(folder)) bytes += static_cast<double>(fs::file_size(file));
+  return bytes / (1 << 20);
+}
+
+/// What is worth saying of a run in a line, besides its state.
+std::string note_on(const StoredRun& run, const fs::path& directory) {
+  std::vector<std::string> notes;
+  if (run.state == RunState::kDamaged) notes.push_back(run.problem);
+  if (run.holder) notes.push_back("held by " + *run.holder);
+  const auto epochs = directory / "epochs.csv";
+  if (run.state == RunState::kPartial) notes.push_back(fmt::format("{} epochs done", fs::exists(epochs) ? read_csv<1>(epochs, {"epoch"}).size() : 0));
+  if (run.result) {
+    for (const auto& m : run.result->measurements)
+      if (m.selection == "last" && m.metric == "rank1") notes.push_back(fmt::format("rank-1 {:.2f} ({})", m.value, m.pooling));
+    if (run.result->provenance.inexact_resume) notes.push_back("resumed inexactly");
+  }
+  return join(notes, ", ");
+}
+
+int list(const std::vector<fs::path>& runs) {
+  std::size_t width = 3;
+  for (const auto& path : runs) width = std::max(width, path.filename().string().size());
+  fmt::print("{:<8} {:<{}} {:>9}  {}\n", "state", "run", width, "MiB", "");
+  for (const auto& path : runs) {
+    const StoredRun run = inspect_run(path);
+    fmt::print("{:<8} {:<{}} {:>9.1f}  {}\n", state_name(run.state), run.name, width, mebibytes(path), note_on(run, path));
+  }
+  return kDone;
+}
+
+int show(const std::vector<fs::path>& runs) {
+  for (const auto& path : runs) {
+    const StoredRun run = inspect_run(path);
+    fmt::print("{}: {}{}\n", path.string(), state_name(run.state), run.holder ? ", held by " + *run.holder : "");
+    if (run.state == RunState::kDamaged) fmt::print("  {}\n", run.problem);
+    for (const char* name : {"identity.txt", "config.ini", "provenance.json"}) {
+      if (!fs::exists(path / name)) continue;
+      fmt::print("\n{}:\n", name);
+      for (const auto& line : read_lines(path / name))
+        if (!line.empty() && line.front() != '#') fmt::print("  {}\n", line);
+    }
+    if (run.result) {
+      fmt::print("\nresult ({} of training and evaluation, {:.1f} samples/s, {:.0f} MiB; went on from a checkpoint {} times{}):\n", format_duration(run.result->wall_seconds),
+                 run.result->samples_per_second, run.result->peak_memory_mib, run.result->provenance.resumed, run.result->provenance.inexact_resume ? ", not bit-exactly" : "");
+      for (const auto& m : run.result->measurements) fmt::print("  {:<11} {:<10} {:<24} {:>8.3f}  epoch {}\n", m.selection, m.pooling, m.metric, m.value, m.epoch);
+    }
+    fmt::print("\nfiles:\n");
+    for (const auto& file : files_below(path)) fmt::print("  {:<48} {:>12} bytes\n", fs::relative(file, path).string(), fs::file_size(file));
+    fmt::print("\n");
+  }
+  return kDone;
+}
+
+int verify(const std::vector<fs::path>& runs) {
+  std::size_t damaged = 0, left_over = 0, weights = 0;
+  for (const auto& path : runs) {
+    const StoredRun run = inspect_run(path);
+    bool sound = run.state != RunState::kDamaged;
+    if (!sound) fmt::print("damaged: {}\n", run.problem);
+    for (const auto& file : files_below(path)) {
+      if (file.extension() != ".safetensors") continue;
+      try {
+        ++weights;
+        if (!read_safetensors(file).checksummed) fail("{}: carries no checksum", file.string());
+      } catch (const UserError& e) {
+        fmt::print("damaged: {}\n", e.what());
+        sound = false;
+      }
+    }
+    damaged += !sound;
+    for (const auto& folder : {path, path / "checkpoints", path / "evaluations"}) left_over += stale_temporaries(folder).size();
+  }
+  fmt::print("{} runs, {} files of weights: {} runs damaged{}\n", runs.size(), weights, damaged, left_over > 0 ? fmt::format("; {} temporary files of killed processes (lcr-runs prune)", left_over) : "");
+  return damaged > 0 ? kBadInput : kDone;
+}
+
+struct PruneOptions {
+  bool partial = false, damaged = false, weights = false, dry_run = false;
+};
+
+int prune(const std::vector<fs::path>& runs, const PruneOptions& options) {
+  double freed = 0;
+  const auto remove = [&](const fs::path& path) {
+    if (!fs::exists(path)) return;
+    freed += fs::is_directory(path) ? mebibytes(path) : static_cast<double>(fs::file_size(path)) / (1 << 20);
+    fmt::print("{} {}\n", options.dry_run ? "would remove" : "removed", path.string());
+    if (!options.dry_run) fs::remove_all(path);
+  };
+  for (const auto& path : runs) {
+    if (const auto holder = lock_holder(path / "lock")) {
+      fmt::print("left alone: {} is held by {}\n", path.string(), *holder);
+      continue;
+    }
+    std::optional<FileLock> lock;
+    if (!options.dry_run) lock.emplace(path / "lock");
+    const StoredRun run = inspect_run(path);
+    const bool empty = !fs::exists(path / "identity.txt") && run.state == RunState::kPartial;
+    if (empty || (run.state == RunState::kPartial && options.partial) || (run.state == RunState::kDamaged && options.damaged)) {
+      remove(path);
+      continue;
+    }
+    for (const auto& folder : {path, path / "checkpoints", path / "evaluations"})
+      for (const auto& file : stale_temporaries(folder)) remove(file);
+    if (run.state != RunState::kDone) continue;
+    if (options.weights) remove(path / "checkpoints");
+    for (const auto& file : files_below(path / "checkpoints"))
+      if (file.filename().string().starts_with("resume-")) remove(file);
+  }
+  fmt::print("{:.1f} MiB {}\n", freed, options.dry_run ? "would be freed" : "freed");
+  return kDone;
+}
+
+/// Whether a file of a run, by its path within it, is a record: all but weights, locks and temporary files.
+bool is_record(const fs::path& file) {
+  static const std::set<std::string> names = {"identity.txt", "config.ini", "provenance.json", "epochs.csv", "result.json", "selection.json"};
+  if (!file.has_parent_path()) return names.contains(file.string());
+  const auto extension = file.extension();
+  return file.parent_path() == "evaluations" && (extension == ".json" || extension == ".png" || extension == ".txt");
+}
+
+int export_runs(const fs::path& archive, const std::vector<fs::path>& runs) {
+  if (!archive.string().ends_with(".tar.gz")) fail("{}: the archive must be named .tar.gz", archive.string());
+  std::vector<std::pair<std::string, fs::path>> files;
+  std::size_t packed = 0;
+  for (const auto& path : runs) {
+    const StoredRun run = inspect_run(path);
+    if (run.state != RunState::kDone) {
+      fmt::print("left out: {} is {}{}\n", run.name, state_name(run.state), run.problem.empty() ? "" : ": " + run.problem);
+      continue;
+    }
+    ++packed;
+    for (const auto& file : files_below(path))
+      if (const fs::path name = fs::relative(file, path); is_record(name)) files.emplace_back(run.name + "/" + name.string(), file);
+  }
+  if (packed == 0) fail("{}: there is no finished run to export", archive.string());
+  pack_archive(archive, files);
+  fmt::print("written: {} ({} runs, {} files)\n", archive.string(), packed, files.size());
+  return kDone;
+}
+
+/// A folder that goes away with what is left in it.
+struct ScratchFolder {
+  explicit ScratchFolder(const fs::path& parent) {
+    std::string name = (parent / ".import-XXXXXX").string();
+    if (!::mkdtemp(name.data())) fail("{}: cannot be written", parent.string());
+    path = name;
+  }
+  ~ScratchFolder() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  fs::path path;
+};
+
+int import_runs(const fs::path& archive, const fs::path& store) {
+  require_writable_directory(store);
+  const ScratchFolder scratch(store);
+  unpack_archive(archive, scratch.path, {.bytes = 4ull << 30, .entries = 1'000'000});
+  std::vector<fs::path> runs;
+  for (const auto& entry : fs::directory_iterator(scratch.path)) runs.push_back(entry.path());
+  std::sort(runs.begin(), runs.end());
+  // All of it is checked before any of it comes into the store.
+  for (const auto& path : runs) {
+    if (!fs::is_directory(path)) fail("{}: holds '{}', which is no run", archive.string(), printable(path.filename().string()));
+    for (const auto& file : files_below(path))
+      if (const fs::path name = fs::relative(file, path); !is_record(name)) fail("{}: {} holds '{}', which is no record of a run", archive.string(), path.filename().string(), printable(name.string()));
+    const StoredRun run = inspect_run(path);
+    if (run.state == RunState::kDamaged) fail("{}: {}", archive.string(), run.problem);
+    if (run.state != RunState::kDone) fail("{}: {} is not finished", archive.string(), run.name);
+  }
+  std::size_t imported = 0, known = 0, refused = 0;
+  for (const auto& path : runs) {
+    const fs::path target = store / path.filename();
+    if (!fs::exists(target)) {
+      fs::rename(path, target);
+      ++imported;
+    } else if (inspect_run(target).state == RunState::kDone) {
+      ++known;
+    } else {
+      fmt::print(stderr, "left out: {} is {} here; remove it first (lcr-runs prune --{} {})\n", target.string(), state_name(inspect_run(target).state),
+                 inspect_run(target).state == RunState::kPartial ? "partial" : "damaged", target.filename().string());
+      ++refused;
+    }
+  }
+  fmt::print("{} runs imported, {} were there already, {} left out\n", imported, known, refused);
+  return refused > 0 ? kBadInput : kDone;
+}
+
+int run(int argc, char** argv) {
+  std::string command, store = "runs";
+  std::vector<std::string> names;
+  PruneOptions pruning;
+  po::options_description visible("Options");
+  visible.add_options()("runs", po::value(&store), "the run store [runs]")("partial", po::bool_switch(&pruning.partial), "prune: also runs that were begun and not finished")(
+      "damaged", po::bool_switch(&pruning.damaged), "prune: also damaged runs")("weights", po::bool_switch(&pruning.weights), "prune: also the weights of finished runs; their records stay")(
+      "dry-run", po::bool_switch(&pruning.dry_run), "prune: say what would be removed, remove nothing")("help", "print this help");
+  po::options_description all;
+  all.add(visible).add_options()("command", po::value(&command))("name", po::value(&names));
+  po::positional_options_description positional;
+  positional.add("command", 1).add("name", -1);
+  po::variables_map values;
+  try {
+    namespace style = po::command_line_style;
+    po::store(po::command_line_parser(argc, argv).options(all).positional(positional).style(style::default_style & ~style::allow_guessing).run(), values);
+    po::notify(values);
+  } catch (const po::error& e) {
+    fail("command line: {}; --help lists the options", e.what());
+  }
+  if (values.contains("help")) {
+    std::ostringstream options;
+    options << visible;
+    fmt::print("lcr-runs: the store of runs\n\nUsage:\n"
+               "  lcr-runs list [RUN...]             state, size and score of each\n"
+               "  lcr-runs show RUN...               all that is recorded of a run\n"
+               "  lcr-runs verify [RUN...]           checks records against each other and weights against their checksums; exit code 2 on damage\n"
+               "  lcr-runs prune [RUN...]            removes what nobody needs: temporary files of killed processes, checkpoints only for going on of finished runs\n"
+               "  lcr-runs export OUT.tar.gz [RUN...] packs finished runs without their weights: enough to make every table and figure elsewhere\n"
+               "  lcr-runs import FILE.tar.gz        checks such an archive and takes its runs into the store\n"
+               "RUN is the name of a directory in the store.\n\n{}",
+               options.str());
+    return kDone;
+  }
+  if (command != "prune" && (pruning.partial || pruning.damaged || pruning.weights || pruning.dry_run)) fail("command line: --partial, --damaged, --weights and --dry-run are for prune");
+  if (command == "list") return list(chosen_runs(store, names));
+  if (command == "show" && !names.empty()) return show(chosen_runs(store, names));
+  if (command == "verify") return verify(chosen_runs(store, names));
+  if (command == "prune") return prune(chosen_runs(store, names), pruning);
+  if (command == "export" && !names.empty()) return export_runs(names.front(), chosen_runs(store, {names.begin() + 1, names.end()}));
+  if (command == "import" && names.size() == 1) return import_runs(names.front(), store);
+  fail("command line: say list, show RUN, verify, prune, export FILE or import FILE; --help explains");
+}
+
+}  // namespace
+}  // namespace lcr
+
+int main(int argc, char** argv) {
+  return lcr::run_main("lcr-runs", [&] { return lcr::run(argc, argv); });
+}
