@@ -80,6 +80,16 @@ std::string host_name() {
 /// Between the name of a file and the number of the process that writes it.
 std::string temporary_mark() { return ".tmp-" + host_name() + "-"; }
 
+bool is_dead(std::int64_t process) {
+  if (::kill(static_cast<pid_t>(process), 0) != 0) return errno == ESRCH;
+  // It may have ended and not be waited for yet: the state stands behind the name in parentheses.
+  std::ifstream stat("/proc/" + std::to_string(process) + "/stat");
+  std::string text;
+  std::getline(stat, text);
+  const auto name_end = text.rfind(')');
+  return name_end != std::string::npos && name_end + 2 < text.size() && (text[name_end + 2] == 'Z' || text[name_end + 2] == 'X');
+}
+
 /// A rename lasts only once its directory is on disk. Some file systems cannot do that: nothing more can be done there.
 void sync_directory(const fs::path& directory) {
   const int descriptor = ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -98,7 +108,7 @@ std::vector<fs::path> stale_temporaries(const fs::path& directory) {
     const auto at = name.rfind(mark);
     if (at == std::string::npos) continue;
     const auto process = parse_integer(name.substr(at + mark.size()));
-    if (process && *process > 0 && ::kill(static_cast<pid_t>(*process), 0) != 0 && errno == ESRCH) found.push_back(entry.path());
+    if (process && *process > 0 && is_dead(*process)) found.push_back(entry.path());
   }
   return found;
 }

@@ -44,8 +44,9 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
   std::vector<std::pair<std::uint64_t, std::uint64_t>> regions;
   const std::uint64_t data_size = all.size() - 8 - header_size;
   std::string name;
+  Json header;
   try {
-    const Json header = Json::parse(all.begin() + 8, all.begin() + 8 + static_cast<std::ptrdiff_t>(header_size));
+    header = Json::parse(all.begin() + 8, all.begin() + 8 + static_cast<std::ptrdiff_t>(header_size));
     if (!header.is_object()) fail("{}: its header is no JSON object", path);
     for (const auto& [key, value] : header.items()) {
       name = key;
@@ -77,12 +78,6 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
       regions.emplace_back(tensor.begin, tensor.end);
       file.tensors.emplace(key, std::move(tensor));
     }
-    name.clear();
-    if (const auto found = file.metadata.find(kChecksumKey); found != file.metadata.end()) {
-      if (checksum(header, {{all.data() + 8 + header_size, data_size}}) != found->second) fail("{}: damaged: its content does not have the checksum that it carries", path);
-      file.checksummed = true;
-      file.metadata.erase(found);
-    }
   } catch (const Json::exception& e) {
     std::string what = e.what();
     std::replace(what.begin(), what.end(), '\n', ' ');
@@ -95,6 +90,11 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
     at = end;
   }
   if (at != data_size) fail("{}: {} bytes at its end belong to no tensor", path, data_size - at);
+  if (const auto found = file.metadata.find(kChecksumKey); found != file.metadata.end()) {
+    if (checksum(header, {{all.data() + 8 + header_size, data_size}}) != found->second) fail("{}: damaged: its content does not have the checksum that it carries", path);
+    file.checksummed = true;
+    file.metadata.erase(found);
+  }
   for (auto& [key, tensor] : file.tensors) {
     tensor.begin += 8 + header_size;
     tensor.end += 8 + header_size;

@@ -41,7 +41,7 @@ Worker start(const WorkerTask& task) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
   std::string program = "/proc/self/exe";
-  std::vector<char*> arguments = {program.data()};
+  std::vector<char*> arguments = {::program_invocation_name};  // for its messages
   for (const auto& argument : task.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;

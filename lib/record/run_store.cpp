@@ -20,6 +20,16 @@ namespace {
 
 constexpr const char* kAnew = "remove the directory to train it again";
 
+/// What `read` makes of a JSON file. Throws UserError naming the file where it is not what it should be.
+template <typename Read>
+auto from_json_file(const std::filesystem::path& path, Read&& read) {
+  try {
+    return read(nlohmann::json::parse(read_text(path, 64 << 20)));
+  } catch (const nlohmann::json::exception& e) {
+    fail("{}: damaged record ({}); {}", path.string(), e.what(), kAnew);
+  }
+}
+
 /// The options in config.ini's form.
 std::string config_text(const Options& options) {
   std::string ini = "# The options that make this run, resolved (initial weights and data apart: see identity.txt).\n";
@@ -28,8 +38,8 @@ std::string config_text(const Options& options) {
   return ini;
 }
 
-/// Whether the options in a config.ini are those of an identity. Options that did not exist when it was written have their defaults, and those in its
-/// identity too.
+/// The identity's text that the options in a config.ini make, with the seed, data, initial weights and revision of `identity_text`. Options that did not exist
+/// when it was written have their defaults.
 std::string identity_of_config(const std::filesystem::path& path, const std::string& identity_text) {
   Options options;
   for (const auto& line : read_lines(path)) {
@@ -73,11 +83,13 @@ StoredRun inspect_run(const std::filesystem::path& directory) {
     if (const auto epochs = directory / "epochs.csv"; std::filesystem::exists(epochs)) read_csv<2>(epochs, {"epoch", "loss"});
     if (const auto evaluations = directory / "evaluations"; std::filesystem::exists(evaluations))
       for (const auto& entry : std::filesystem::directory_iterator(evaluations))
-        if (entry.path().extension() == ".json" && nlohmann::json::parse(read_text(entry.path(), 64 << 20)).at("identity") != hash) fail("{}: belongs to another run", entry.path().string());
+        if (entry.path().extension() == ".json" && from_json_file(entry.path(), [](const auto& json) { return json.at("identity").template get<std::string>(); }) != hash)
+          fail("{}: belongs to another run", entry.path().string());
     if (!finished) return run;
-    const auto json = nlohmann::json::parse(read_text(result_file, 64 << 20));
-    if (json.at("identity") != hash) fail("{}: belongs to another run", result_file.string());
-    run.result = json.get<RunResult>();
+    run.result = from_json_file(result_file, [&](const auto& json) {
+      if (json.at("identity") != hash) fail("{}: belongs to another run", result_file.string());
+      return json.template get<RunResult>();
+    });
     run.state = RunState::kDone;
   } catch (const std::exception& e) {
     run.state = RunState::kDamaged;
@@ -90,16 +102,13 @@ StoredRun inspect_run(const std::filesystem::path& directory) {
 std::optional<RunResult> RunStore::find(const RunIdentity& run) const {
   const auto path = directory(run) / "result.json";
   if (!std::filesystem::exists(path)) return std::nullopt;
-  try {
-    const auto json = nlohmann::json::parse(read_text(path, 64 << 20));
+  return from_json_file(path, [&](const auto& json) {
     if (json.at("identity") != run.hash) {
       const auto text = directory(run) / "identity.txt";
       fail("{}: belongs to another run{}; {}", path.string(), std::filesystem::exists(text) ? " (" + describe_differences(read_text(text, 1 << 20), run.text) + ")" : "", kAnew);
     }
-    return json.get<RunResult>();
-  } catch (const nlohmann::json::exception& e) {
-    fail("{}: damaged record ({}); {}", path.string(), e.what(), kAnew);
-  }
+    return json.template get<RunResult>();
+  });
 }
 
 FileLock RunStore::lock(const RunIdentity& run) const {

@@ -111,7 +111,7 @@ EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& o
     if (!std::isfinite(total)) {
       const char* host = options_.method == "supervised" ? "the classification loss" : bootstraps(options_) ? "BYOL's loss" : "the contrastive loss";
       const auto [term, value] = !std::isfinite(contrastive) ? std::pair(host, contrastive) : !std::isfinite(kl) ? std::pair("the KL loss", kl) : std::pair("the sum of the losses", total);
-      throw Diverged(fmt::format("{} became {} at step {}, in epoch {}: lower lr = {} or nu = {}", term, value, first + i + 1, epoch + 1, options_.lr, options_.nu));
+      throw Diverged(fmt::format("{} became {} at step {}, in epoch {}: lower lr = {} or nu = {}", term, std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf", first + i + 1, epoch + 1, options_.lr, options_.nu));
     }
     log.loss_sum += total;
     log.contrastive_sum += contrastive;

@@ -362,9 +362,9 @@ TEST_F(Programs, InitialWeightsArePartOfTheIdentityAndChecked) {
   EXPECT_EQ(started.code, 0) << started.err;
   EXPECT_NE(started.err.find("under 'method.query.backbone.' loaded"), std::string::npos) << started.err;
   // A run that was started with a prefix is evaluated without the file.
-  const Outcome prefixed = run(tiny + "--rows Untrained --runs runs/prefixed --init-prefix method.query.backbone. --init " + checkpoint);
+  const Outcome prefixed = run(tiny + "--rows Ours --runs prefixed --init-prefix method.query.backbone. --init " + checkpoint);
   ASSERT_EQ(prefixed.code, 0) << prefixed.err;
-  for (const auto& entry : std::filesystem::directory_iterator(folder / "runs/prefixed")) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "prefixed")) {
     const Outcome evaluated = run("evaluate --data-dir data --threads 1 --protocols retrieval --run " + entry.path().string());
     EXPECT_EQ(evaluated.code, 0) << evaluated.err;
   }
@@ -373,6 +373,22 @@ TEST_F(Programs, InitialWeightsArePartOfTheIdentityAndChecked) {
   write_bytes(folder / "cut.safetensors", read_text(checkpoint).substr(0, 1000));
   expect_refused_at("results/none", tiny + "--init cut.safetensors", "cut.safetensors");
   expect_refused_at("results/none", tiny + "--init absent.safetensors", "absent.safetensors");
+}
+
+TEST_F(Programs, ADivergedRunNamesItsLastGoodCheckpoint) {
+  write_fashion("data");
+  // The learning rate rises until the weights burst.
+  const std::string command = tiny.substr(0, tiny.find("--epochs")) + "--epochs 6 --lr 30 --warmup-epochs 5 --weight-decay 1 --checkpoint-every 1epoch --rows Ours --seeds 0 --threads 1 ";
+  const Outcome outcome = run(command);
+  EXPECT_EQ(outcome.code, 2);
+  for (const char* part : {"loss became nan at step", "lower lr = 30", "the last good checkpoint is", "/checkpoints/resume-"}) EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
+  EXPECT_EQ(run("lcr-runs verify").code, 0);
+  // Asked for again it goes on from there, and meets the same end.
+  const Outcome again = run(command);
+  EXPECT_EQ(again.code, 2);
+  EXPECT_NE(again.err.find("goes on after epoch"), std::string::npos) << again.err;
+  EXPECT_NE(again.err.find("loss became nan at step"), std::string::npos) << again.err;
+  EXPECT_FALSE(std::filesystem::exists(folder / "results/quick/c1.csv"));
 }
 
 TEST_F(Programs, ASignalStopsWithCodeThreeAndWithoutAResult) {

@@ -39,7 +39,7 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
   const std::string lcr = first_run("-lcr-");
   const Outcome show = run("lcr-runs show " + lcr);
   EXPECT_EQ(show.code, 0) << show.err;
-  for (const char* part : {"projections = 32", "numerics_revision=", "best_rank1", "checkpoints/last.safetensors", "libtorch"}) EXPECT_NE(show.out.find(part), std::string::npos) << part << show.out;
+  for (const char* part : {"projections = 8", "numerics_revision=", "best_rank1", "checkpoints/last.safetensors", "libtorch"}) EXPECT_NE(show.out.find(part), std::string::npos) << part << show.out;
   EXPECT_EQ(run("lcr-runs verify").code, 0);
 
   // Damage of each kind is found, and the other runs are not blamed for it.
@@ -57,7 +57,7 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
   with_damage(lcr + "/result.json", cut, "parse");
   with_damage(lcr + "/checkpoints/last.safetensors", cut, "last.safetensors");
   with_damage(lcr + "/checkpoints/best_rank1.safetensors", [](std::string text) { text[text.size() - 3] ^= 1; return text; }, "checksum");
-  with_damage(lcr + "/config.ini", [](std::string text) { return text.replace(text.find("projections = 32"), 16, "projections = 31"); }, "projections: 31 there, absent here");
+  with_damage(lcr + "/config.ini", [](std::string text) { return text.replace(text.find("projections = 8"), 15, "projections = 9"); }, "projections: 9 there, 8 here");
   with_damage(lcr + "/identity.txt", [](std::string text) { return "a=b\n" + text; }, "not that of the directory");
   with_damage(lcr + "/epochs.csv", [](std::string) { return std::string("a,b\n"); }, "epochs.csv");
   EXPECT_EQ(run("lcr-runs verify").code, 0);
