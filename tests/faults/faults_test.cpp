@@ -530,9 +530,11 @@ TEST_F(Faults, Soak) {
   };
   while (std::chrono::duration<double>(Clock::now() - begin).count() < minutes * 60 && !HasFailure()) {
     const std::string place = "soak";
+    int attempts = 0;
     for (bool finished = false; !finished;) {
       const pid_t process = start(grid(place));
-      const auto deadline = Clock::now() + std::chrono::duration<double>(std::uniform_real_distribution<>(0.05, 2 * seconds_)(random));
+      const double longest = (2 + ++attempts / 4) * seconds_;  // on a busy machine short ones may never get anywhere
+      const auto deadline = Clock::now() + std::chrono::duration<double>(std::uniform_real_distribution<>(0.05, longest)(random));
       while (!ended(process) && Clock::now() < deadline) {
         sleep_seconds(0.02);
         sample();
