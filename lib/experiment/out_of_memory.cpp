@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <new>
-#include <regex>
 #include <string>
 
 #include "lcr/base/error.h"
@@ -12,10 +11,14 @@
 namespace lcr {
 namespace {
 
-/// "tried to allocate 2.00 GiB", out of LibTorch's longer message.
+/// "tried to allocate 2.00 GiB", out of LibTorch's longer message: the phrase, a number and its unit.
 std::string asked(const std::string& what) {
-  std::smatch found;
-  return std::regex_search(what, found, std::regex("[Tt]ried to allocate [0-9.]+ [A-Za-z]+")) ? found.str() : "";
+  const std::string phrase = "ried to allocate ";
+  const auto at = what.find(phrase);
+  if (at == std::string::npos) return "";
+  const auto unit = what.find(' ', at + phrase.size());
+  std::string amount = what.substr(at + phrase.size(), what.find_first_of(" .\n", unit + 1) - at - phrase.size());
+  return "tried to allocate " + amount;
 }
 
 [[noreturn]] void advise(const Options& o, const std::string& what) {
