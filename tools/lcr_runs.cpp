@@ -22,13 +22,20 @@ namespace fs = std::filesystem;
 
 const char* state_name(RunState state) { return state == RunState::kDone ? "done" : state == RunState::kPartial ? "partial" : "damaged"; }
 
+/// Whether a directory's name is that of a run: it ends in -<12 hexadecimal digits>-s<seed>. Nothing else is ever looked at, let alone removed.
+bool is_run_name(const std::string& name) {
+  const auto seed = name.rfind("-s");
+  if (seed == std::string::npos || seed < 13 || name[seed - 13] != '-' || !parse_integer(name.substr(seed + 2))) return false;
+  return name.substr(seed - 12, 12).find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 /// The directories of the store that are named, or all of them, by name.
 std::vector<fs::path> chosen_runs(const fs::path& store, const std::vector<std::string>& names) {
   if (!fs::is_directory(store)) fail("{}: no such run store; --runs names another", store.string());
   std::vector<fs::path> runs;
   if (names.empty()) {
     for (const auto& entry : fs::directory_iterator(store))
-      if (entry.is_directory() && entry.path().filename().string().front() != '.') runs.push_back(entry.path());
+      if (entry.is_directory() && is_run_name(entry.path().filename().string())) runs.push_back(entry.path());
     std::sort(runs.begin(), runs.end());
     return runs;
   }
@@ -36,6 +43,7 @@ std::vector<fs::path> chosen_runs(const fs::path& store, const std::vector<std::
     const fs::path path = fs::path(name).has_parent_path() ? fs::path(name) : store / name;
     if (!fs::is_directory(path)) fail("{}: no such run", path.string());
     runs.push_back(path.has_filename() ? path : path.parent_path());
+    if (!is_run_name(runs.back().filename().string())) fail("{}: is no run's directory; RUN is a name out of 'lcr-runs list'", path.string());
   }
   return runs;
 }
@@ -147,7 +155,8 @@ int prune(const std::vector<fs::path>& runs, const PruneOptions& options) {
     std::optional<FileLock> lock;
     if (!options.dry_run) lock.emplace(path / "lock");
     const StoredRun run = inspect_run(path);
-    const bool empty = !fs::exists(path / "identity.txt") && run.state == RunState::kPartial;
+    const auto files = files_below(path);
+    const bool empty = std::all_of(files.begin(), files.end(), [](const fs::path& file) { return file.filename() == "lock"; });  // killed before it wrote anything
     if (empty || (run.state == RunState::kPartial && options.partial) || (run.state == RunState::kDamaged && options.damaged)) {
       remove(path);
       continue;

@@ -1,5 +1,6 @@
 #include "lcr/base/signals.h"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -34,7 +35,8 @@ void watch_signals() {
 void watch_parent() {
   std::signal(SIGPIPE, SIG_IGN);
   ::prctl(PR_SET_PDEATHSIG, SIGUSR1);
-  if (::getppid() == 1) stop_flag = 1;  // it died before
+  pollfd reader{STDOUT_FILENO, 0, 0};
+  if (::poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR)) stop_flag = 1;  // nobody reads its reports: the parent died before
 }
 
 bool stop_requested() { return stop_flag != 0; }

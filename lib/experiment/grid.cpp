@@ -128,7 +128,7 @@ void Grid::add_standins(const CommandLine& command) {
     options.pretrain = "none";
     std::string key;
     // The network must be the one that starts from it, and runs where that does.
-    for (const char* name : {"arch", "stem", "width", "stride-in-1x1", "bn-eps", "image-size", "precision", "device", "threads", "runs"}) {
+    for (const char* name : {"arch", "stem", "width", "stride-in-1x1", "bn-eps", "image-size", "precision", "device", "threads", "runs", "checkpoint-every", "inexact-resume", "deterministic"}) {
       const std::string value = get_option(cell.options, find_option(name, ""));
       set_option(options, name, value, "stand-in");
       key += value + "\n";

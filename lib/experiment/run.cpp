@@ -131,7 +131,7 @@ class RecordedTraining {
       while (record_.epochs_done < options_.epochs) {
         train_epoch();
         finish_epoch();
-        if (record_.epochs_done < options_.epochs && checkpoints_.due_after(record_.epochs_done)) write_checkpoint();
+        if (record_.epochs_done < options_.epochs && (checkpoints_.due() || checkpoints_.due_after(record_.epochs_done))) write_checkpoint();
       }
     } catch (const Interrupted&) {  // before a step, or while evaluating, which leaves the training's state as it was
       write_checkpoint();
@@ -183,6 +183,7 @@ class RecordedTraining {
     record_.epochs_csv += epochs_row(log, counts ? &record_.history.at(log.epoch) : nullptr, poolings_, options_.batch_size);
     write_atomic(directory_ / "epochs.csv", record_.epochs_csv);
     record_.train_seconds += log.seconds;
+    record_.train_steps += log.steps;
     record_.log = {};
     ++record_.epochs_done;
   }
@@ -263,7 +264,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
   }
   result.measurements = select_measurements(record.history, own_pooling(options.method));
   result.wall_seconds = seconds_since(start) + record.wall_seconds;
-  result.samples_per_second = record.train_seconds > 0 ? static_cast<double>(count_steps(options, data) * options.batch_size) / record.train_seconds : 0;
+  result.samples_per_second = record.train_seconds > 0 ? static_cast<double>(record.train_steps * options.batch_size) / record.train_seconds : 0;
   result.peak_memory_mib = peak_memory_mib();
   result.provenance.resumed = record.resumed;
   result.provenance.inexact_resume = record.inexact_resume;

@@ -12,7 +12,7 @@ namespace lcr {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RetrievalScores, rank1, rank5, mean_average_precision)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochLog, epoch, steps, lr, loss_sum, contrastive_sum, kl_sum, seconds)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrainingRecord, epochs_done, log, history, epochs_csv, best_rank1, chosen, train_seconds, wall_seconds, resumed, inexact_resume)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrainingRecord, epochs_done, log, history, epochs_csv, best_rank1, chosen, train_steps, train_seconds, wall_seconds, resumed, inexact_resume)
 
 namespace {
 

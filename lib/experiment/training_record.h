@@ -22,6 +22,7 @@ struct TrainingRecord {
   std::string epochs_csv;
   double best_rank1 = -1;
   std::vector<std::int64_t> chosen;          ///< projections kept after subset_epoch
+  std::int64_t train_steps = 0;              ///< that train_seconds were spent on: a branch's own
   double train_seconds = 0, wall_seconds = 0;
   int resumed = 0;
   bool inexact_resume = false;

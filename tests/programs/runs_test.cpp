@@ -91,6 +91,15 @@ TEST_F(RunsProgram, PrunesOnlyWhatItIsAskedTo) {
   EXPECT_EQ(count_runs("runs"), before - 1);
   EXPECT_FALSE(fs::exists(folder / (lcr + "/checkpoints")));
   EXPECT_EQ(run("lcr-runs verify").code, 0);
+  // Nothing but runs is ever touched.
+  fs::create_directories(folder / "runs/notes");
+  write_bytes(folder / "runs/notes/mine.txt", std::string("x"));
+  EXPECT_EQ(run("lcr-runs prune --partial --damaged --weights").code, 0);
+  EXPECT_TRUE(fs::exists(folder / "runs/notes/mine.txt"));
+  expect_error("prune runs/", "is no run's directory");
+  expect_error("prune ./runs", "is no run's directory");
+  expect_error("prune notes", "is no run's directory");
+  EXPECT_TRUE(fs::exists(folder / lcr));
   // A run in use is left alone.
   const FileLock lock(folder / (lcr + "/lock"));
   fs::remove(folder / (lcr + "/result.json"));
