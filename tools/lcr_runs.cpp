@@ -20,7 +20,15 @@ namespace {
 namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
-const char* state_name(RunState state) { return state == RunState::kDone ? "done" : state == RunState::kPartial ? "partial" : "damaged"; }
+const char* state_name(RunState state) {
+  switch (state) {
+    case RunState::kDone: return "done";
+    case RunState::kPartial: return "partial";
+    case RunState::kDamaged: return "damaged";
+    case RunState::kForeign: return "foreign";
+  }
+  return "";
+}
 
 /// Whether a directory's name is that of a run: it ends in -<12 hexadecimal digits>-s<seed>. Nothing else is ever looked at, let alone removed.
 bool is_run_name(const std::string& name) {
@@ -50,23 +58,31 @@ std::vector<fs::path> chosen_runs(const fs::path& store, const std::vector<std::
 
 std::vector<fs::path> files_below(const fs::path& folder) {
   std::vector<fs::path> files;
-  std::error_code none;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, none))
-    if (entry.is_regular_file()) files.push_back(entry.path());
+  std::error_code error;
+  // A training may rename and remove files meanwhile: what is gone is passed over.
+  for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (std::error_code gone; entry->is_regular_file(gone)) files.push_back(entry->path());
   std::sort(files.begin(), files.end());
   return files;
 }
 
+/// 0 for a file that is gone.
+double size_of(const fs::path& file) {
+  std::error_code gone;
+  const auto bytes = fs::file_size(file, gone);
+  return gone ? 0 : static_cast<double>(bytes);
+}
+
 double mebibytes(const fs::path& folder) {
   double bytes = 0;
-  for (const auto& file : files_below(folder)) bytes += static_cast<double>(fs::file_size(file));
+  for (const auto& file : files_below(folder)) bytes += size_of(file);
   return bytes / (1 << 20);
 }
 
 /// What is worth saying of a run in a line, besides its state.
 std::string note_on(const StoredRun& run, const fs::path& directory) {
   std::vector<std::string> notes;
-  if (run.state == RunState::kDamaged) notes.push_back(run.problem);
+  if (!run.problem.empty()) notes.push_back(run.problem);
   if (run.holder) notes.push_back("held by " + *run.holder);
   const auto epochs = directory / "epochs.csv";
   if (run.state == RunState::kPartial) notes.push_back(fmt::format("{} epochs done", fs::exists(epochs) ? read_csv<1>(epochs, {"epoch"}).size() : 0));
@@ -93,7 +109,7 @@ int show(const std::vector<fs::path>& runs) {
   for (const auto& path : runs) {
     const StoredRun run = inspect_run(path);
     fmt::print("{}: {}{}\n", path.string(), state_name(run.state), run.holder ? ", held by " + *run.holder : "");
-    if (run.state == RunState::kDamaged) fmt::print("  {}\n", run.problem);
+    if (!run.problem.empty()) fmt::print("  {}\n", run.problem);
     for (const char* name : {"identity.txt", "config.ini", "provenance.json"}) {
       if (!fs::exists(path / name)) continue;
       fmt::print("\n{}:\n", name);
@@ -106,24 +122,30 @@ int show(const std::vector<fs::path>& runs) {
       for (const auto& m : run.result->measurements) fmt::print("  {:<11} {:<10} {:<24} {:>8.3f}  epoch {}\n", m.selection, m.pooling, m.metric, m.value, m.epoch);
     }
     fmt::print("\nfiles:\n");
-    for (const auto& file : files_below(path)) fmt::print("  {:<48} {:>12} bytes\n", fs::relative(file, path).string(), fs::file_size(file));
+    for (const auto& file : files_below(path)) fmt::print("  {:<48} {:>12} bytes\n", fs::relative(file, path).string(), static_cast<std::uint64_t>(size_of(file)));
     fmt::print("\n");
   }
   return kDone;
 }
 
 int verify(const std::vector<fs::path>& runs) {
-  std::size_t damaged = 0, left_over = 0, weights = 0;
+  std::size_t damaged = 0, foreign = 0, left_over = 0, weights = 0;
   for (const auto& path : runs) {
     const StoredRun run = inspect_run(path);
     bool sound = run.state != RunState::kDamaged;
-    if (!sound) fmt::print("damaged: {}\n", run.problem);
+    if (!run.problem.empty()) fmt::print("{}: {}\n", state_name(run.state), run.problem);
+    foreign += run.state == RunState::kForeign;
     for (const auto& file : files_below(path)) {
       if (file.extension() != ".safetensors") continue;
       try {
         ++weights;
-        if (!read_safetensors(file).checksummed) fail("{}: carries no checksum", file.string());
+        const WeightFile content = read_safetensors(file);
+        if (const auto format = content.metadata.find("format"); format != content.metadata.end() && format->second == "lcr-checkpoint 1")
+          fmt::print("not checked: {}: is of an older version, which wrote no checksums\n", file.string());
+        else if (!content.checksummed)
+          fail("{}: carries no checksum", file.string());
       } catch (const UserError& e) {
+        if (!fs::exists(file)) continue;  // removed by a training meanwhile
         fmt::print("damaged: {}\n", e.what());
         sound = false;
       }
@@ -131,7 +153,7 @@ int verify(const std::vector<fs::path>& runs) {
     damaged += !sound;
     for (const auto& folder : {path, path / "checkpoints", path / "evaluations"}) left_over += stale_temporaries(folder).size();
   }
-  fmt::print("{} runs, {} files of weights: {} runs damaged{}\n", runs.size(), weights, damaged, left_over > 0 ? fmt::format("; {} temporary files of killed processes (lcr-runs prune)", left_over) : "");
+  fmt::print("{} runs, {} files of weights: {} runs damaged{}{}\n", runs.size(), weights, damaged, foreign > 0 ? fmt::format(", {} of another version not checked", foreign) : "", left_over > 0 ? fmt::format("; {} temporary files of killed processes (lcr-runs prune)", left_over) : "");
   return damaged > 0 ? kBadInput : kDone;
 }
 
@@ -229,7 +251,7 @@ int import_runs(const fs::path& archive, const fs::path& store) {
     for (const auto& file : files_below(path))
       if (const fs::path name = fs::relative(file, path); !is_record(name)) fail("{}: {} holds '{}', which is no record of a run", archive.string(), path.filename().string(), printable(name.string()));
     const StoredRun run = inspect_run(path);
-    if (run.state == RunState::kDamaged) fail("{}: {}", archive.string(), run.problem);
+    if (!run.problem.empty()) fail("{}: {}", archive.string(), run.problem);
     if (run.state != RunState::kDone) fail("{}: {} is not finished", archive.string(), run.name);
   }
   std::size_t imported = 0, known = 0, refused = 0;

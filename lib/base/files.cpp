@@ -77,8 +77,8 @@ std::string host_name() {
   return ::gethostname(name, sizeof name - 1) == 0 && *name ? name : "localhost";
 }
 
-/// Between the name of a file and the number of the process that writes it.
-std::string temporary_mark() { return ".tmp-" + host_name() + "-"; }
+/// A temporary file is called <file>.tmp-<host>-<process>.
+constexpr std::string_view kTemporaryMark = ".tmp-";
 
 bool is_dead(std::int64_t process) {
   if (::kill(static_cast<pid_t>(process), 0) != 0) return errno == ESRCH;
@@ -100,26 +100,27 @@ void sync_directory(const fs::path& directory) {
 
 }  // namespace
 
-std::vector<fs::path> stale_temporaries(const fs::path& directory) {
+std::vector<fs::path> stale_temporaries(const fs::path& directory, Temporaries which) {
   std::vector<fs::path> found;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory, error)) {
-    const std::string name = entry.path().filename().string(), mark = temporary_mark();
-    const auto at = name.rfind(mark);
-    if (at == std::string::npos) continue;
-    const auto process = parse_integer(name.substr(at + mark.size()));
-    if (process && *process > 0 && is_dead(*process)) found.push_back(entry.path());
+    const std::string name = entry.path().filename().string();
+    const auto mark = name.rfind(kTemporaryMark), process_mark = name.rfind('-');
+    if (mark == std::string::npos || process_mark <= mark + kTemporaryMark.size()) continue;
+    const std::string host = name.substr(mark + kTemporaryMark.size(), process_mark - mark - kTemporaryMark.size());
+    const auto process = parse_integer(name.substr(process_mark + 1));
+    if (process && *process > 0 && (which == Temporaries::kAll || (host == host_name() && is_dead(*process)))) found.push_back(entry.path());
   }
   return found;
 }
 
-void remove_stale_temporaries(const fs::path& directory) {
+void remove_stale_temporaries(const fs::path& directory, Temporaries which) {
   std::error_code ignored;
-  for (const auto& path : stale_temporaries(directory)) fs::remove(path, ignored);
+  for (const auto& path : stale_temporaries(directory, which)) fs::remove(path, ignored);
 }
 
 void write_atomic(const fs::path& path, std::string_view content) {
-  const fs::path temporary = path.string() + temporary_mark() + std::to_string(::getpid());
+  const fs::path temporary = fmt::format("{}{}{}-{}", path.string(), kTemporaryMark, host_name(), ::getpid());
   const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor < 0) fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
   const char* cursor = content.data();
@@ -192,7 +193,21 @@ std::optional<std::string> lock_holder(const fs::path& path) {
   return holder;
 }
 
-FileLock::FileLock(const fs::path& path) : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+FileLock::FileLock(const fs::path& path) {
+  for (;;) {
+    acquire(path);
+    // Whoever waited may have got the lock of a file that was removed meanwhile, which keeps nobody else out.
+    struct stat own {}, current {};
+    if (::fstat(descriptor_, &own) == 0 && ::stat(path.c_str(), &current) == 0 && own.st_ino == current.st_ino && own.st_dev == current.st_dev) break;
+    ::close(descriptor_);
+  }
+  // For people only; a full disk is no reason not to go on.
+  const std::string self = fmt::format("process {} on {}\n", ::getpid(), host_name());
+  [[maybe_unused]] const bool written = ::ftruncate(descriptor_, 0) == 0 && ::pwrite(descriptor_, self.data(), self.size(), 0) > 0;
+}
+
+void FileLock::acquire(const fs::path& path) {
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail("{}: cannot be opened for locking: {}", path.string(), std::strerror(errno));
   bool told = false;
   while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
@@ -210,9 +225,6 @@ FileLock::FileLock(const fs::path& path) : descriptor_(::open(path.c_str(), O_RD
     ::close(descriptor_);
     fail("{}: cannot be locked: {}", path.string(), std::strerror(error));
   }
-  // For people only; a full disk is no reason not to go on.
-  const std::string self = fmt::format("process {} on {}\n", ::getpid(), host_name());
-  [[maybe_unused]] const bool written = ::ftruncate(descriptor_, 0) == 0 && ::pwrite(descriptor_, self.data(), self.size(), 0) > 0;
 }
 
 FileLock::~FileLock() { ::close(descriptor_); }

@@ -28,12 +28,18 @@ std::vector<std::uint8_t> read_gzip(const std::filesystem::path& path, std::uint
 /// or the new one. Throws UserError if it cannot be written; nothing of it is left then.
 void write_atomic(const std::filesystem::path& path, std::string_view content);
 
+/// Which temporary files count.
+enum class Temporaries {
+  kOfDeadProcesses,  ///< of processes of this machine that have ended
+  kAll,              ///< whosever: for directories in which nobody else can be writing (another machine's or container's name says nothing of its processes)
+};
+
 /// The temporary files in a directory that write_atomic() of a killed process left behind (of a process that lives, or of another machine's, it may still
 /// be in use and does not count).
-std::vector<std::filesystem::path> stale_temporaries(const std::filesystem::path& directory);
+std::vector<std::filesystem::path> stale_temporaries(const std::filesystem::path& directory, Temporaries which = Temporaries::kOfDeadProcesses);
 
-/// Removes them.
-void remove_stale_temporaries(const std::filesystem::path& directory);
+/// Removes temporary files of write_atomic().
+void remove_stale_temporaries(const std::filesystem::path& directory, Temporaries which = Temporaries::kOfDeadProcesses);
 
 /// Creates a directory with its parents and proves that files can be written there. Throws UserError if not.
 void require_writable_directory(const std::filesystem::path& directory);
@@ -57,13 +63,15 @@ class MappedFile {
 /// says who holds it.
 class FileLock {
  public:
-  /// Waits for the lock, and says once on standard error for whom. Throws Interrupted when a signal asks to stop meanwhile.
+  /// Waits for the lock, and says once on standard error for whom. A file that was removed or replaced meanwhile is opened anew: the lock that it gives is
+  /// always that of the file which stands at `path`. Throws Interrupted when a signal asks to stop meanwhile, UserError if the directory is gone.
   explicit FileLock(const std::filesystem::path& path);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
 
  private:
+  void acquire(const std::filesystem::path& path);
   int descriptor_ = -1;
 };
 

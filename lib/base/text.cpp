@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -62,12 +63,17 @@ std::string describe_differences(std::string_view there, std::string_view here) 
       std::string name = line.substr(0, equals), value = equals == std::string::npos ? "" : line.substr(equals + 1);
       if (name.ends_with(' ')) name.pop_back();
       if (value.starts_with(' ')) value.erase(0, 1);
-      values[name][static_cast<std::size_t>(side)] = value.empty() ? "empty" : printable(value);
+      values[name][static_cast<std::size_t>(side)] = value.empty() ? "empty" : value;
     }
   std::vector<std::string> parts;
-  const auto shown = [](const std::string& value) { return value.empty() ? std::string("absent") : value; };
-  for (const auto& [name, sides] : values)
-    if (sides[0] != sides[1]) parts.push_back(fmt::format("{}: {} there, {} here", printable(name), shown(sides[0]), shown(sides[1])));
+  for (const auto& [name, sides] : values) {
+    if (sides[0] == sides[1]) continue;
+    // Of long values what differs must be in sight.
+    const auto differs = static_cast<std::size_t>(std::mismatch(sides[0].begin(), sides[0].end(), sides[1].begin(), sides[1].end()).first - sides[0].begin());
+    const std::size_t from = std::max(sides[0].size(), sides[1].size()) <= 80 || differs < 40 ? 0 : differs - 20;
+    const auto shown = [&](const std::string& value) { return value.empty() ? "absent" : (from > 0 ? "..." : "") + printable(std::string_view(value).substr(std::min(from, value.size()))); };
+    parts.push_back(fmt::format("{}: {} there, {} here", printable(name), shown(sides[0]), shown(sides[1])));
+  }
   return join(parts, "; ");
 }
 

@@ -15,6 +15,7 @@ using Json = nlohmann::json;
 namespace {
 
 constexpr const char* kChecksumKey = "lcr.sha256";
+constexpr std::uint64_t kMaxHeader = 16ull << 20;
 
 /// SHA-256 of a header without its checksum, in canonical form, and of the data.
 std::string checksum(Json header, const std::vector<std::pair<const void*, std::uint64_t>>& data) {
@@ -34,7 +35,7 @@ std::string checksum(Json header, const std::vector<std::pair<const void*, std::
 WeightFile read_safetensors(const std::filesystem::path& path) { return parse_safetensors(read_file(path, kMaxWeightFile), path.string()); }
 
 WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& path) {
-  constexpr std::uint64_t kMaxHeader = 16ull << 20, kMaxDimension = 1ull << 62;
+  constexpr std::uint64_t kMaxDimension = 1ull << 62;
   WeightFile file;
   file.format = "safetensors";
   std::uint64_t header_size = 0;
@@ -122,6 +123,7 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
   header["__metadata__"][kChecksumKey] = checksum(header, parts);
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // so that the data is aligned
+  if (text.size() > kMaxHeader) fail("{}: names and metadata of {} bytes are more than the {} that are read again", path.string(), text.size(), kMaxHeader);
   std::string content(8, '\0');
   const std::uint64_t header_size = text.size();
   std::memcpy(content.data(), &header_size, 8);

@@ -6,13 +6,14 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
+#include "lcr/data/safetensors.h"
 
 namespace lcr {
 namespace fs = std::filesystem;
 
 std::string describe_environment(const Options& options, const Provenance& provenance, bool cuda) {
   if (cuda) return fmt::format("device={}\nlibtorch={}\ndeterministic={}\n", provenance.device, provenance.libtorch, options.deterministic ? "yes" : "no");
-  return fmt::format("device=cpu\nlibtorch={}\nblas={}\nisa={}\nthreads={}\n", provenance.libtorch, provenance.blas, provenance.isa, provenance.threads);
+  return fmt::format("device=cpu\nlibtorch={}\n{}isa={}\nthreads={}\n", provenance.libtorch, provenance.libraries, provenance.isa, provenance.threads);
 }
 
 Checkpoints::Checkpoints(fs::path directory, std::string identity, std::string environment, const Options& options)
@@ -37,14 +38,15 @@ bool Checkpoints::due_after(std::int64_t epochs_done) const { return interval_.e
 void Checkpoints::write(Trainer& trainer, const TrainingRecord& record) {
   const std::int64_t steps = record.epochs_done * trainer.steps_per_epoch() + record.log.steps;
   trainer.save(file(fmt::format("resume-{:012}", steps)), {identity_, record.epochs_done, record.log.steps, environment_, to_text(record)});
-  const auto files = resume_files();
+  const auto files = resume_files(directory_);
   for (std::size_t i = 2; i < files.size(); ++i) fs::remove(files[i]);
   written_ = Clock::now();
 }
 
 void Checkpoints::resume(Trainer& trainer, TrainingRecord& record) const {
-  const auto files = resume_files();
+  const auto files = resume_files(directory_);
   std::string damage;
+  std::vector<fs::path> damaged;
   for (const auto& path : files) {
     CheckpointInfo info;
     TrainingRecord stored;
@@ -56,6 +58,7 @@ void Checkpoints::resume(Trainer& trainer, TrainingRecord& record) const {
       throw;
     } catch (const UserError& e) {
       damage = e.what();
+      damaged.push_back(path);
       fmt::print(stderr, "warning: {}; it is passed over\n", damage);
       continue;
     }
@@ -63,7 +66,9 @@ void Checkpoints::resume(Trainer& trainer, TrainingRecord& record) const {
     if (!differences.empty() && !inexact_allowed_)
       fail("{}: going on from it would not give the same bits ({}, where 'there' is the checkpoint): run as before, or give --inexact-resume, or remove {} to train the run anew", path.string(), differences,
            directory_.string());
+    for (const auto& useless : damaged) fs::remove(useless);  // else they would count among the last two
     record = std::move(stored);
+    if (inexact_always_ || !differences.empty()) drop_abandoned_best(record);
     ++record.resumed;
     record.inexact_resume = record.inexact_resume || inexact_always_ || !differences.empty();
     fmt::print(stderr, "{}: goes on after epoch {}, step {} of the next{}\n", directory_.filename().string(), record.epochs_done, record.log.steps, differences.empty() ? "" : "; inexactly: " + differences);
@@ -72,19 +77,30 @@ void Checkpoints::resume(Trainer& trainer, TrainingRecord& record) const {
   if (!files.empty()) fail("{}; so is every other checkpoint of this run: remove {} to train it anew", damage, directory_.string());
 }
 
+void Checkpoints::drop_abandoned_best(const TrainingRecord& record) const {
+  const fs::path best = file("best_rank1");
+  if (!fs::exists(best)) return;
+  const auto metadata = read_safetensors(best).metadata;
+  const auto entry = metadata.find("epochs_done");
+  const auto epoch = entry == metadata.end() ? std::nullopt : parse_integer(entry->second);
+  if (epoch && *epoch <= record.epochs_done) return;  // from before the checkpoint: still this training's
+  fs::remove(best);
+  fmt::print(stderr, "warning: {} was of a later epoch, which an inexact continuation does not repeat: removed; until a better epoch comes there are no weights of the best one\n", best.string());
+}
+
 std::string Checkpoints::newest() const {
-  const auto files = resume_files();
+  const auto files = resume_files(directory_);
   return files.empty() ? "" : files.front().string();
 }
 
-void Checkpoints::clear() const {
-  for (const auto& path : resume_files()) fs::remove(path);
+void Checkpoints::clear(const fs::path& directory) {
+  for (const auto& path : resume_files(directory)) fs::remove(path);
 }
 
-std::vector<fs::path> Checkpoints::resume_files() const {
+std::vector<fs::path> Checkpoints::resume_files(const fs::path& directory) {
   std::vector<fs::path> files;
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(directory_ / "checkpoints", none)) {
+  for (const auto& entry : fs::directory_iterator(directory / "checkpoints", none)) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with("resume-") && name.ends_with(".safetensors")) files.push_back(entry.path());
   }

@@ -12,7 +12,7 @@
 
 namespace lcr {
 
-/// "name=value" lines of what changes the last bits of a training: on the CPU its threads, ISA, BLAS and LibTorch; on CUDA the device, LibTorch and
+/// "name=value" lines of what changes the last bits of a training: on the CPU its threads, ISA and the libraries that compute; on CUDA the device, LibTorch and
 /// whether only deterministic operations are used.
 std::string describe_environment(const Options& options, const Provenance& provenance, bool cuda);
 
@@ -37,18 +37,20 @@ class Checkpoints {
   void write(Trainer& trainer, const TrainingRecord& record);
 
   /// Brings trainer and record to the newest checkpoint that is whole, if there is any; says on standard error where it goes on, and which files were
-  /// passed over because they are damaged. Throws UserError where all are damaged, where one is another run's or of another format, and where
-  /// threads, ISA, BLAS, LibTorch or device are not those it was written with, unless --inexact-resume was given.
+  /// passed over because they are damaged (they are removed then). Throws UserError where all are damaged, where one is another run's or of another format, and where
+  /// threads, ISA, libraries or device are not those it was written with, unless --inexact-resume was given; weights kept as the best that belong to the
+  /// abandoned continuation are removed then, with a word.
   void resume(Trainer& trainer, TrainingRecord& record) const;
 
   /// "checkpoints/resume-00001234.safetensors", the newest one; empty if there is none.
   std::string newest() const;
 
-  /// Removes all that were only for going on from.
-  void clear() const;
+  /// Removes all checkpoints of a run's directory that are only for going on from.
+  static void clear(const std::filesystem::path& directory);
 
  private:
-  std::vector<std::filesystem::path> resume_files() const;  ///< newest first
+  static std::vector<std::filesystem::path> resume_files(const std::filesystem::path& directory);  ///< newest first
+  void drop_abandoned_best(const TrainingRecord& record) const;
 
   using Clock = std::chrono::steady_clock;
   std::filesystem::path directory_;

@@ -16,6 +16,7 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
+#include "lcr/experiment/numeric_libraries.h"
 #include "lcr/experiment/version.h"
 
 namespace lcr {
@@ -84,12 +85,10 @@ Provenance describe_provenance(const Options& options, const torch::Device& devi
   provenance.device = device_name(device);
   provenance.libtorch = TORCH_VERSION;
   const std::string config = at::show_config();
-  const auto find_line = [&](const std::string& key) {
-    const auto at = config.find(key);
-    return at == std::string::npos ? std::string("unknown") : config.substr(at + key.size(), config.find_first_of(",\n", at + key.size()) - at - key.size());
-  };
-  provenance.blas = find_line("BLAS_INFO=");
-  provenance.isa = find_line("CPU capability usage: ");
+  provenance.libraries = numeric_libraries();
+  const std::string key = "CPU capability usage: ";
+  const auto at = config.find(key);
+  provenance.isa = at == std::string::npos ? "unknown" : config.substr(at + key.size(), config.find_first_of(",\n", at + key.size()) - at - key.size());
   provenance.compiler = kCompiler;
   provenance.precision = uses_network(options) ? options.precision : "float32";
   provenance.threads = threads;

@@ -112,7 +112,7 @@ class Evaluator {
     GradCamFittingBranch gfb{nullptr};
     if (trains(options_)) {
       const fs::path checkpoint = run_ / "checkpoints" / (options_.checkpoint + ".safetensors");
-      if (!fs::exists(checkpoint)) fail("{}: no such checkpoint", checkpoint.string());
+      if (!fs::exists(checkpoint)) fail("{}: is not there. Runs that were imported, or pruned with --weights, have records only: remove {} to train it again", checkpoint.string(), run_.string());
       trainer_ = std::make_unique<Trainer>(make_method(without_init(), seed_, data_.train.class_count), options_, data_.train, seed_, device_, threads_);
       trainer_->load(checkpoint, identity.hash);
       encoder = trainer_->method().encoder();

@@ -16,6 +16,7 @@
 #include "lcr/base/statistics.h"
 #include "lcr/base/text.h"
 #include "lcr/data/datasets.h"
+#include "lcr/experiment/checkpoints.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/evaluate_run.h"
 #include "lcr/experiment/grid.h"
@@ -168,6 +169,13 @@ std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector
   return rows;
 }
 
+ConfigTexts config_texts(const Experiment& experiment, const std::vector<Cell>& cells) {
+  ConfigTexts texts;
+  for (const auto& cell : cells)
+    if (cell.experiment == &experiment) texts[cell.identity.config_hash] = canonical_text(cell.options, cell.identity.inputs, /*with_seed=*/false);
+  return texts;
+}
+
 /// Figure B1's panel of heat maps lies beside the evaluation: of the first run that has one it becomes the experiment's figure.
 void copy_panel(const Experiment& experiment, const std::vector<Cell>& cells, const RunStore& store, const fs::path& results) {
   for (const auto& cell : cells) {
@@ -262,6 +270,7 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
       if (cell.stage != stage || !cell.selected) continue;
       if (control.max_steps == 0 && is_done(cell, grid.store())) {
         if (!met.insert(cell.identity.directory).second) continue;
+        Checkpoints::clear(grid.store().directory(cell.identity));  // of a process that was killed between its result and this
         for (const auto epoch : parse_epochs(cell.options.pin_epochs))
           if (trains(cell.options) && !fs::exists(grid.store().directory(cell.identity) / "checkpoints" / fmt::format("epoch-{}.safetensors", epoch)))
             fmt::print(stderr, "warning: {} is finished and keeps no checkpoint of epoch {}; remove its directory to train it again\n", cell.identity.directory, epoch);
@@ -275,6 +284,11 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
       tasks.push_back({fmt::format("{}{} s{}", cell.experiment ? cell.experiment->id + " " : "", cell.row.name, cell.seed), worker_arguments(arguments, cell, share),
                        steps * (trains(cell.options) ? cell.options.batch_size : 1), stage});
     }
+  for (const auto& cell : grid.cells()) {
+    const fs::path directory = grid.store().directory(cell.identity);
+    if (cell.stage == 0 && cell.selected && !tasks.empty() && !planned.contains(cell.identity.directory) && !fs::exists(directory / "backbone.safetensors"))
+      fail("{}: is finished, but its weights, which other runs start from, are not there (imported runs have records only): remove the directory to train it again", directory.string());
+  }
   fmt::print(stderr, "{} of {} runs are in the store, {} to do{}\n", wanted.size() - planned.size(), wanted.size(), planned.size(),
              control.max_steps > 0 ? fmt::format(", at most {} steps each", control.max_steps) : "");
   return tasks;
@@ -329,6 +343,7 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   }
   for (const auto& experiment : experiments) {
     const fs::path csv = fs::path(options.results) / (experiment.id + ".csv");
+    write_configs(configs_file(options.results, experiment.id), config_texts(experiment, grid.cells()));
     write_results(csv, make_rows(experiment, grid.cells(), grid.store()));
     copy_panel(experiment, grid.cells(), grid.store(), options.results);
     print_summary(experiment, grid.cells(), grid.store());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -18,6 +19,7 @@
 #include "lcr/experiment/checkpoints.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/training_record.h"
+#include "lcr/experiment/version.h"
 #include "lcr/method/method.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/trainer.h"
@@ -69,6 +71,18 @@ std::int64_t branch_from_trunk(Trainer& trainer, const Options& options, const R
   }
   trainer.load(path, trunk.hash);
   return options.subset_epoch;
+}
+
+/// Whether the run that made the initial weights went on inexactly from a checkpoint.
+bool starts_inexactly(const RunIdentity& identity, const RunStore& store) {
+  if (!identity.inputs.init.starts_with("run ")) return false;
+  const std::string part = "-" + identity.inputs.init.substr(4, 12) + "-s";
+  for (const auto& entry : std::filesystem::directory_iterator(store.root()))
+    if (entry.path().filename().string().find(part) != std::string::npos) {
+      const StoredRun parent = inspect_run(entry.path());
+      return parent.result && parent.result->provenance.inexact_resume;
+    }
+  return false;
 }
 
 /// The weights that other runs start from, in the form that --init reads.
@@ -124,9 +138,24 @@ class RecordedTraining {
   TrainingRecord run() {
     record_.epochs_csv = epochs_header(poolings_);
     checkpoints_.resume(trainer_, record_);
+    if (record_.commits.empty() || record_.commits.back() != kCommit) record_.commits.push_back(kCommit);
     if (record_.epochs_done == 0 && record_.log.steps == 0 && has_subset(options_)) record_.epochs_done = branch_from_trunk(trainer_, options_, identity_, store_, checkpoints_.environment());
     start_ = Clock::now();
     before_ = record_.wall_seconds;
+    try {
+      train();
+      if (has_subset(options_)) trainer_.method().gfb()->select(record_.chosen);
+      checkpoints_.keep(trainer_, "last", options_.epochs);
+    } catch (const Diverged& e) {
+      const std::string last = checkpoints_.newest();
+      fail("{}; {}", e.what(), last.empty() ? "no checkpoint was kept before (--checkpoint-every)" : "the last good checkpoint is " + last);
+    }
+    record_.wall_seconds = before_;
+    return record_;
+  }
+
+ private:
+  void train() {
     try {
       while (record_.epochs_done < options_.epochs) {
         train_epoch();
@@ -136,17 +165,9 @@ class RecordedTraining {
     } catch (const Interrupted&) {  // before a step, or while evaluating, which leaves the training's state as it was
       write_checkpoint();
       throw Interrupted(fmt::format("stopped by a signal after epoch {}, step {} of the next: kept, and continued when asked for", record_.epochs_done, record_.log.steps));
-    } catch (const Diverged& e) {
-      const std::string last = checkpoints_.newest();
-      fail("{}; {}", e.what(), last.empty() ? "no checkpoint was kept before (--checkpoint-every)" : "the last good checkpoint is " + last);
     }
-    if (has_subset(options_)) trainer_.method().gfb()->select(record_.chosen);
-    checkpoints_.keep(trainer_, "last", options_.epochs);
-    record_.wall_seconds = before_;
-    return record_;
   }
 
- private:
   void train_epoch() {
     const std::int64_t epoch = record_.epochs_done, steps = trainer_.steps_per_epoch(), total = options_.epochs * steps;
     if (has_subset(options_) && epoch == options_.subset_epoch && record_.log.steps == 0) choose();
@@ -184,7 +205,7 @@ class RecordedTraining {
     write_atomic(directory_ / "epochs.csv", record_.epochs_csv);
     record_.train_seconds += log.seconds;
     record_.train_steps += log.steps;
-    record_.log = {};
+    record_.last = std::exchange(record_.log, {});
     ++record_.epochs_done;
   }
 
@@ -236,8 +257,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
   const auto directory = store.directory(identity);
   const FileLock lock = store.lock(identity);  // two programs that want the same run train it once
   if (store.find(identity)) return;
-  remove_stale_temporaries(directory);
-  remove_stale_temporaries(directory / "checkpoints");
+  for (const auto& folder : {directory, directory / "checkpoints"}) remove_stale_temporaries(folder, Temporaries::kAll);  // nobody else writes here while the lock is held
   store.begin(identity, options);
 
   RunResult result;
@@ -263,13 +283,16 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
     if (options.method == "supervised") write_backbone(directory / "backbone.safetensors", trainer.method().encoder(), identity.hash);
   }
   result.measurements = select_measurements(record.history, own_pooling(options.method));
+  const auto losses = loss_measurements(record.last, options);
+  result.measurements.insert(result.measurements.end(), losses.begin(), losses.end());
   result.wall_seconds = seconds_since(start) + record.wall_seconds;
   result.samples_per_second = record.train_seconds > 0 ? static_cast<double>(record.train_steps * options.batch_size) / record.train_seconds : 0;
   result.peak_memory_mib = peak_memory_mib();
   result.provenance.resumed = record.resumed;
-  result.provenance.inexact_resume = record.inexact_resume;
+  result.provenance.inexact_resume = record.inexact_resume || starts_inexactly(identity, store);
+  if (!record.commits.empty()) result.provenance.commit = join(record.commits, " then ");
   store.finish(identity, result);
-  checkpoints.clear();
+  Checkpoints::clear(directory);
 }
 
 }  // namespace lcr

@@ -12,7 +12,7 @@ namespace lcr {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RetrievalScores, rank1, rank5, mean_average_precision)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochLog, epoch, steps, lr, loss_sum, contrastive_sum, kl_sum, seconds)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrainingRecord, epochs_done, log, history, epochs_csv, best_rank1, chosen, train_steps, train_seconds, wall_seconds, resumed, inexact_resume)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrainingRecord, epochs_done, log, last, history, epochs_csv, best_rank1, chosen, train_steps, train_seconds, wall_seconds, resumed, inexact_resume, commits)
 
 namespace {
 
@@ -25,7 +25,11 @@ std::string to_text(const TrainingRecord& record) { return nlohmann::json(record
 
 TrainingRecord parse_training_record(const std::string& text, const std::string& source) {
   try {
-    return nlohmann::json::parse(text).get<TrainingRecord>();
+    auto json = nlohmann::json::parse(text);
+    // Of before they were recorded.
+    if (!json.contains("commits")) json["commits"] = nlohmann::json::array();
+    if (!json.contains("last")) json["last"] = EpochLog();
+    return json.get<TrainingRecord>();
   } catch (const nlohmann::json::exception& e) {
     fail("{}: damaged: its records cannot be read ({})", source, e.what());
   }
@@ -46,6 +50,14 @@ std::string epochs_row(const EpochLog& log, const Evaluation* scores, const std:
   cells.push_back(format_number(log.seconds));
   cells.push_back(format_number(static_cast<double>(log.steps * batch_size) / log.seconds));
   return csv_line(cells);
+}
+
+std::vector<Measurement> loss_measurements(const EpochLog& last, const Options& options) {
+  if (last.steps == 0) return {};
+  const char* host = options.method == "supervised" ? "classification_loss" : bootstraps(options) ? "byol_loss" : "contrastive_loss";
+  std::vector<Measurement> losses = {{"last", "none", host, last.contrastive(), last.epoch}};
+  if (uses_gfb(options)) losses.push_back({"last", "none", "kl_loss", last.kl(), last.epoch});
+  return losses;
 }
 
 std::vector<Measurement> select_measurements(const std::map<std::int64_t, Evaluation>& history, const std::string& own_pooling) {

@@ -18,6 +18,7 @@ using Evaluation = std::map<std::string, RetrievalScores>;
 struct TrainingRecord {
   std::int64_t epochs_done = 0;
   EpochLog log;                              ///< of the epoch after those
+  EpochLog last;                             ///< of the last whole epoch
   std::map<std::int64_t, Evaluation> history;  ///< by epoch
   std::string epochs_csv;
   double best_rank1 = -1;
@@ -26,6 +27,7 @@ struct TrainingRecord {
   double train_seconds = 0, wall_seconds = 0;
   int resumed = 0;
   bool inexact_resume = false;
+  std::vector<std::string> commits;          ///< of the programs that trained it, in their order
 };
 
 /// As JSON text, with every number exact.
@@ -37,6 +39,10 @@ TrainingRecord parse_training_record(const std::string& text, const std::string&
 std::string epochs_header(const std::vector<std::string>& poolings);
 /// A line of it; `scores`: null where the epoch was not evaluated.
 std::string epochs_row(const EpochLog& log, const Evaluation* scores, const std::vector<std::string>& poolings, std::int64_t batch_size);
+
+/// The losses of the last epoch, means over its steps: "contrastive_loss" ("byol_loss", "classification_loss" on other hosts) and, with a GFB, "kl_loss", before
+/// their weights lambda and nu; pooling "none".
+std::vector<Measurement> loss_measurements(const EpochLog& last, const Options& options);
 
 /// From the evaluations of all epochs to the measurements of the three selections.
 std::vector<Measurement> select_measurements(const std::map<std::int64_t, Evaluation>& history, const std::string& own_pooling);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,5 +31,16 @@ void write_results(const std::filesystem::path& path, const std::vector<ResultRo
 
 /// Reads a results file. Throws UserError if it is missing, malformed or of a newer schema.
 std::vector<ResultRow> read_results(const std::filesystem::path& path);
+
+/// Configurations by their hash (the column config_hash): the canonical texts without seed.
+using ConfigTexts = std::map<std::string, std::string>;
+
+/// Where the configurations of an experiment's results stand: beside <experiment>.csv, so that results can be compared without the run store.
+std::filesystem::path configs_file(const std::filesystem::path& results, const std::string& experiment);
+
+void write_configs(const std::filesystem::path& path, const ConfigTexts& configs);
+
+/// Throws UserError if the file is missing or malformed, or a text has not the hash that it stands under.
+ConfigTexts read_configs(const std::filesystem::path& path);
 
 }  // namespace lcr

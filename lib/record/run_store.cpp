@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/error.h"
@@ -13,7 +14,7 @@
 namespace lcr {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Measurement, selection, pooling, metric, value, epoch)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Provenance, commit, device, libtorch, blas, isa, compiler, precision, threads, resumed, inexact_resume)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Provenance, commit, device, libtorch, libraries, isa, compiler, precision, threads, resumed, inexact_resume)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunResult, measurements, evaluation_hash, wall_seconds, samples_per_second, peak_memory_mib, provenance)
 
 namespace {
@@ -29,6 +30,12 @@ auto from_json_file(const std::filesystem::path& path, Read&& read) {
     fail("{}: damaged record ({}); {}", path.string(), e.what(), kAnew);
   }
 }
+
+/// A record that may be whole, but is another version's.
+class ForeignRecord : public UserError {
+ public:
+  using UserError::UserError;
+};
 
 /// The options in config.ini's form.
 std::string config_text(const Options& options) {
@@ -46,7 +53,10 @@ std::string identity_of_config(const std::filesystem::path& path, const std::str
     if (line.empty() || line.front() == '#') continue;
     const auto equals = line.find(" = ");
     if (equals == std::string::npos) fail("{}: '{}' is no 'name = value'", path.string(), printable(line));
-    set_option(options, line.substr(0, equals), line.substr(equals + 3), path.string());
+    const std::string name = line.substr(0, equals);
+    if (std::none_of(option_table().begin(), option_table().end(), [&](const OptionSpec& spec) { return name == spec.name; }))
+      throw ForeignRecord(fmt::format("{}: has the option '{}', which this version of the suite does not know", path.string(), printable(name)));
+    set_option(options, name, line.substr(equals + 3), path.string());
   }
   RunInputs inputs;
   std::string revision;
@@ -92,7 +102,7 @@ StoredRun inspect_run(const std::filesystem::path& directory) {
     });
     run.state = RunState::kDone;
   } catch (const std::exception& e) {
-    run.state = RunState::kDamaged;
+    run.state = dynamic_cast<const ForeignRecord*>(&e) ? RunState::kForeign : RunState::kDamaged;
     run.problem = e.what();
     run.problem = run.problem.substr(0, run.problem.find('\n'));
   }

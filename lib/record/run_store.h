@@ -26,13 +26,14 @@ struct Measurement {
 
 /// What ran where: for the record, never part of an identity.
 struct Provenance {
-  std::string commit;    ///< of this project, "+dirty" where the tree had changes
+  std::string commit;    ///< of this project, "+dirty" where the tree had changes; several, joined by " then ", where a run went on with another
   std::string device;    ///< name of the CPU or GPU
   std::string libtorch;  ///< version
-  std::string blas, isa, compiler, precision;
+  std::string libraries; ///< builds of the libraries that compute: numeric_libraries()
+  std::string isa, compiler, precision;
   int threads = 0;
   int resumed = 0;               ///< how many times the training went on from a checkpoint
-  bool inexact_resume = false;   ///< one of those times it could not be bit-exact
+  bool inexact_resume = false;   ///< one of those times, of this run or of the one that made its initial weights, it could not be bit-exact
 };
 
 struct RunResult {
@@ -56,13 +57,14 @@ enum class RunState {
   kPartial,  ///< begun, not finished
   kDone,
   kDamaged,  ///< its parts contradict each other, or cannot be read
+  kForeign,  ///< its options are not those of this program: another version's, perhaps whole
 };
 
 /// A run as `lcr-runs` sees it: by its files alone.
 struct StoredRun {
   std::string name;                  ///< of the directory
   RunState state = RunState::kPartial;
-  std::string problem;               ///< of a damaged one: what and where
+  std::string problem;               ///< of a damaged or foreign one: what and where
   std::optional<std::string> holder; ///< the process that works on it
   std::optional<RunResult> result;   ///< of a finished one
 };

@@ -138,7 +138,12 @@ void Trainer::broadcast() {
 }
 
 void Trainer::save(const std::filesystem::path& path, const CheckpointInfo& info) {
-  write_tensors(path, state(replicas_.front()),
+  const auto tensors = state(replicas_.front());
+  // The weights can leave the finite numbers in the step before the loss shows it: such a state is nothing to go on from.
+  for (const auto& [name, tensor] : tensors)
+    if (tensor.is_floating_point() && !torch::isfinite(tensor).all().item<bool>())
+      throw Diverged(fmt::format("{} is no longer finite after epoch {}, step {} of the next: lower lr = {} or nu = {}", name, info.epochs_done, info.steps_done, options_.lr, options_.nu));
+  write_tensors(path, tensors,
                 {{"format", kCheckpointFormat},
                  {"identity", info.identity},
                  {"epochs_done", std::to_string(info.epochs_done)},

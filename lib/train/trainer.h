@@ -79,7 +79,8 @@ class Trainer {
   void select_projections(const std::vector<std::int64_t>& chosen);
 
   /// Writes the full training state: networks, key encoder, queue, branch with its selection, the optimiser's velocities. The learning rate and
-  /// all random numbers follow from the step and the seed. The file is written whole or not at all, and carries a checksum.
+  /// all random numbers follow from the step and the seed. The file is written whole or not at all, and carries a checksum. Throws Diverged where a
+  /// number in it is not finite, and writes nothing then.
   void save(const std::filesystem::path& path, const CheckpointInfo& info);
 
   /// Restores what save() wrote. Throws UserError if the file is damaged, ForeignCheckpoint if it is another run's than `identity` or of another

@@ -1,4 +1,8 @@
 #include <gtest/gtest.h>
+#include <chrono>
+#include <thread>
+#include <optional>
+#include <memory>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -205,6 +209,38 @@ TEST(Files, OnlyTemporariesOfDeadProcessesAreStale) {
   remove_stale_temporaries(folder.path());
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()), 4);
   EXPECT_TRUE(stale_temporaries(folder / "absent").empty());
+  // Where nobody else can be writing, those of other machines and of living processes too.
+  remove_stale_temporaries(folder.path(), Temporaries::kAll);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()), 2);  // a.csv, and the name that is none
+}
+
+TEST(Files, AWaitedForLockIsThatOfTheFileThatStandsThere) {
+  const testing::TemporaryFolder folder;
+  const auto run = folder / "run";
+  std::filesystem::create_directories(run);
+  auto held = std::make_unique<FileLock>(run / "lock");
+  std::atomic<bool> has_it = false;
+  std::optional<std::string> holder;
+  std::thread waiting([&] {
+    const FileLock lock(run / "lock");
+    holder = lock_holder(run / "lock");
+    has_it = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_FALSE(has_it);
+  // Pruned by its holder and begun anew by a third.
+  std::filesystem::remove_all(run);
+  std::filesystem::create_directories(run);
+  held.reset();
+  waiting.join();
+  EXPECT_TRUE(holder) << "the lock was that of the removed file";
+}
+
+TEST(Text, DifferencesOfLongValuesAreInSight) {
+  const std::string same(200, 'x');
+  EXPECT_EQ(describe_differences("a=" + same + "1\n", "a=" + same + "2\n"), fmt::format("a: ...{0}1 there, ...{0}2 here", std::string(20, 'x')));
+  EXPECT_EQ(describe_differences("a=" + same + "\n", "a=" + same + "\n"), "");
+  EXPECT_EQ(describe_differences("a=" + same + "\n", "b=1\n"), "a: " + std::string(80, 'x') + " there, absent here; b: absent there, 1 here");
 }
 
 }  // namespace

@@ -126,14 +126,15 @@ class Faults : public testing::ProgramTest {
     }
     return state;
   }
-  void expect_same_as_reference(const std::string& place) {
+  void expect_same_as_reference(const std::string& place) { expect_state(place, reference()); }
+  void expect_state(const std::string& place, const std::map<std::string, std::string>& wanted) {
     const auto state = state_of(place);
-    for (const auto& [key, content] : reference()) {
+    for (const auto& [key, content] : wanted) {
       const auto found = state.find(key);
       if (found == state.end()) ADD_FAILURE() << place << " lacks " << key;
       else EXPECT_EQ(found->second, content) << place << "/" << key;
     }
-    for (const auto& [key, content] : state) EXPECT_TRUE(reference().contains(key)) << place << " has " << key << " besides";
+    for (const auto& [key, content] : state) EXPECT_TRUE(wanted.contains(key)) << place << " has " << key << " besides";
   }
   /// After a kill every file that is there is whole: the records and the weights.
   void expect_sound(const std::string& place) {
@@ -197,6 +198,58 @@ TEST_F(Faults, KilledAtRandomInstantsTheEndIsTheSame) {
     if (HasFailure()) break;
   }
   fmt::print("kill -9 at {} random instants, {} times to the end: every end state was that of the undisturbed grid ({:.1f} s)\n", kills, trials, seconds_);
+}
+
+TEST_F(Faults, KilledInStandInsBranchesRanksAndEvaluationsTheEndIsTheSame) {
+  write_atomic(folder / "tiny.ini", "[standin]\nsynthbirds-train = 6\nbatch-size = 16\nepochs = 12\n");
+  const auto command = [](const std::string& program, const std::string& place) {
+    return fmt::format("{} --config tiny.ini --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 12 --synthbirds-classes 3 --synthbirds-train 16 --synthbirds-test 3 --jobs 2 --threads 2 --seeds 0 "
+                       "--checkpoint-every 0.001min --runs '{}/runs' --results '{}/results' ", program, place, place);
+  };
+  const std::pair<const char*, std::pair<const char*, const char*>> grids[] = {
+      {"branches", {"projection_selection", "--subset-epoch 6 --ranks 2"}},                                 // a stand-in, a trunk of two ranks, four branches
+      {"evaluations", {"main_results", "--rows LCR --probe-epochs 40 --probe augmented --probe-batch-size 8"}}};  // augmented probes, after trainings on two hosts
+  std::mt19937 random(13);
+  for (const auto& [name, parts] : grids) {
+    SCOPED_TRACE(name);
+    const auto line = [&, &program = parts.first, &more = parts.second](const std::string& place) { return command(program, place) + more; };
+    const auto begin = Clock::now();
+    const Outcome whole = run(line(name));
+    ASSERT_EQ(whole.code, 0) << whole.err;
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    const auto wanted = state_of(name);
+    const int kills_wanted = long_form() ? 25 : 3;
+    int kills = 0, trials = 0;
+    while (kills < kills_wanted && !HasFailure()) {
+      const std::string place = fmt::format("{}-{}", name, trials++);
+      for (int again = 0; again < 3; ++again) {
+        const pid_t process = start(line(place));
+        sleep_seconds(std::uniform_real_distribution<>(0.05, seconds)(random));
+        const bool alive = !ended(process);
+        ::kill(-process, SIGKILL);
+        wait(process);
+        if (!alive) break;
+        ++kills;
+        expect_sound(place);
+      }
+      const Outcome outcome = run(line(place));
+      EXPECT_EQ(outcome.code, 0) << outcome.err;
+      expect_state(place, wanted);
+      fs::remove_all(folder / place);
+    }
+    fmt::print("{}: kill -9 at {} random instants, {} times to the end: every end state was that of the undisturbed grid ({:.1f} s)\n", name, kills, trials, seconds);
+  }
+}
+
+TEST_F(Faults, WhatAKillLeavesBehindAFinishedRunGoesWhenItIsAskedForAgain) {
+  reference();
+  const std::string place = "leftover";
+  ASSERT_EQ(run(grid(place)).code, 0);
+  const fs::path run_folder = run_directory(place, "-lcr-"), resume = run_folder / "checkpoints/resume-000000000008.safetensors";
+  fs::copy(run_folder / "checkpoints/last.safetensors", resume);
+  EXPECT_EQ(run(grid(place)).code, 0);
+  EXPECT_FALSE(fs::exists(resume));
+  expect_same_as_reference(place);
 }
 
 TEST_F(Faults, KilledInsideEachWriterTheEndIsTheSame) {
@@ -403,6 +456,27 @@ TEST_F(Faults, OtherConditionsAreRefusedOrMarked) {
     marked += row[result_column("resume")] == "inexact";
   }
   EXPECT_GT(marked, 0);
+
+  // Other vector instructions, and another kernel of the BLAS: both change the last bits.
+  const auto expect_refused = [&](const std::string& environment, const std::string& part) {
+    SCOPED_TRACE(environment);
+    copy("partial", "machine");
+    EXPECT_EQ(wait(start(grid("machine", {.more = "--rows Ours"}), environment)), 2) << words();
+    EXPECT_NE(words().find(part), std::string::npos) << words();
+    fs::remove_all(folder / "machine");
+  };
+  const std::string provenance = read_text(run_directory("partial", "-lcr-") / "provenance.json");
+  if (provenance.find("\"isa\": \"DEFAULT\"") == std::string::npos) expect_refused("ATEN_CPU_CAPABILITY=default", "isa: ");
+  if (provenance.find("OpenBLAS kernels=") != std::string::npos)
+    expect_refused(provenance.find("OpenBLAS kernels=Nehalem") == std::string::npos ? "OPENBLAS_CORETYPE=Nehalem" : "OPENBLAS_CORETYPE=Core2", "OpenBLAS kernels: ");
+
+  // The best weights so far may be of an epoch that an inexact continuation does not repeat.
+  copy("partial", "best");
+  const fs::path best = run_directory("best", "-lcr-") / "checkpoints/best_rank1.safetensors";
+  fs::copy(run_directory("threads", "-lcr-") / "checkpoints/last.safetensors", best, fs::copy_options::overwrite_existing);  // epoch 40
+  const Outcome abandoned = run(grid("best", {.more = "--rows Ours --inexact-resume", .threads = 4}));
+  EXPECT_EQ(abandoned.code, 0) << abandoned.err;
+  EXPECT_NE(abandoned.err.find("best_rank1.safetensors was of a later epoch"), std::string::npos) << abandoned.err;
 
   // Options that were changed behind its back.
   copy("partial", "drift");

@@ -60,6 +60,16 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
   with_damage(lcr + "/config.ini", [](std::string text) { return text.replace(text.find("projections = 8"), 15, "projections = 9"); }, "projections: 9 there, 8 here");
   with_damage(lcr + "/identity.txt", [](std::string text) { return "a=b\n" + text; }, "not that of the directory");
   with_damage(lcr + "/epochs.csv", [](std::string) { return std::string("a,b\n"); }, "epochs.csv");
+  // What another version wrote is no damage, and is not pruned as such.
+  const std::string config = read_text(folder / (lcr + "/config.ini"));
+  write_bytes(folder / (lcr + "/config.ini"), config + "warp-factor = 9\n");
+  const Outcome foreign = run("lcr-runs verify");
+  EXPECT_EQ(foreign.code, 0) << foreign.out;
+  EXPECT_NE(foreign.out.find("foreign: "), std::string::npos) << foreign.out;
+  EXPECT_NE(foreign.out.find("'warp-factor', which this version"), std::string::npos) << foreign.out;
+  EXPECT_EQ(run("lcr-runs prune --damaged").code, 0);
+  EXPECT_TRUE(fs::exists(folder / lcr));
+  write_bytes(folder / (lcr + "/config.ini"), config);
   EXPECT_EQ(run("lcr-runs verify").code, 0);
   expect_error("verify --runs nowhere", "no such run store");
   expect_error("show absent", "no such run");

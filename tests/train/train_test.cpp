@@ -130,6 +130,10 @@ TEST(Trainer, NamesTheLossThatDiverged) {
   }
   Trainer trainer(method, options, data.train, 0, torch::kCPU, 1);
   testing::expect_user_error([&] { trainer.run_epoch(0, [](std::int64_t, double) {}, 100); }, "the KL loss became nan at step 1", "nu = 0.01");
+  // Nor is such a state ever kept.
+  const testing::TemporaryFolder folder;
+  testing::expect_user_error([&] { trainer.save(folder / "a.safetensors", {"id", 0, 1, "", ""}); }, "is no longer finite after epoch 0, step 1");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 }  // namespace
