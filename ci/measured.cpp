@@ -1,0 +1,82 @@
+#include "measured.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "lcr/base/error.h"
+#include "lcr/base/text.h"
+
+namespace lcr::check {
+namespace fs = std::filesystem;
+namespace {
+
+void merge(std::string& known, const std::string& value) {
+  if (known.empty()) known = value;
+  if (known != value) known = "several";
+}
+
+}  // namespace
+
+std::string MetricKey::text() const {
+  return fmt::format("{}: {} ({}){}, {}{}", experiment, row, dataset, options.empty() ? "" : ", " + options, pooling == "none" ? "" : pooling + ", ", metric);
+}
+
+Measured read_measured(const fs::path& folder) {
+  if (!fs::is_directory(folder)) fail("{}: no such folder of results; train them first (make reproduce PRESET=..., make check-metrics)", folder.string());
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".csv") files.push_back(entry.path());
+  if (files.empty()) fail("{}: holds no results (*.csv)", folder.string());
+  std::sort(files.begin(), files.end());
+  Measured measured;
+  std::map<MetricKey, std::map<std::uint64_t, double>> values;
+  std::map<MetricKey, std::pair<std::string, std::string>> hashes;
+  for (const auto& file : files) {
+    for (const auto& line : read_results(file)) {
+      const auto cell = [&](const char* column) -> const std::string& { return line[result_column(column)]; };
+      if (cell("selection") != "last") continue;
+      const MetricKey key{cell("experiment"), cell("row"), cell("dataset"), cell("method"), cell("options"), cell("selection"), cell("pooling"), cell("metric")};
+      const auto value = parse_number(cell("value"));
+      if (!value || !std::isfinite(*value)) fail("{}: {}: seed {}: value '{}' is no finite number", file.string(), key.text(), printable(cell("seed")), printable(cell("value")));
+      const auto seed = parse_integer(cell("seed"));
+      if (!seed || *seed < 0) fail("{}: {}: seed '{}' is no number from 0", file.string(), key.text(), printable(cell("seed")));
+      if (!values[key].emplace(static_cast<std::uint64_t>(*seed), *value).second) fail("{}: {}: seed {} occurs twice", file.string(), key.text(), *seed);
+      const auto [entry, is_new] = hashes.emplace(key, std::pair(cell("config_hash"), cell("evaluation_hash")));
+      if (entry->second != std::pair(cell("config_hash"), cell("evaluation_hash"))) fail("{}: {}: its seeds have several configurations", file.string(), key.text());
+      merge(measured.origin.commit, cell("commit"));
+      merge(measured.origin.device, cell("device"));
+      merge(measured.origin.precision, cell("precision"));
+      merge(measured.origin.libtorch, cell("libtorch"));
+    }
+    if (const auto configs = configs_file(folder, file.stem().string()); fs::exists(configs)) measured.configs.merge(read_configs(configs));
+  }
+  for (const auto& [key, by_seed] : values) {
+    MeasuredRow row{key, hashes.at(key).first, hashes.at(key).second, {}, {}};
+    for (const auto& [seed, value] : by_seed) {
+      row.seeds.push_back(seed);
+      row.values.push_back(value);
+    }
+    measured.rows.push_back(std::move(row));
+  }
+  return measured;
+}
+
+std::vector<MeasuredRow> with_seeds(const std::vector<MeasuredRow>& rows, const std::vector<std::uint64_t>& seeds) {
+  std::vector<MeasuredRow> chosen;
+  for (const auto& row : rows) {
+    MeasuredRow own{row.key, row.config_hash, row.evaluation_hash, {}, {}};
+    for (const auto seed : seeds) {
+      const auto at = std::lower_bound(row.seeds.begin(), row.seeds.end(), seed);
+      if (at == row.seeds.end() || *at != seed) break;
+      own.seeds.push_back(seed);
+      own.values.push_back(row.values[static_cast<std::size_t>(at - row.seeds.begin())]);
+    }
+    if (own.seeds.size() == seeds.size()) chosen.push_back(std::move(own));
+  }
+  return chosen;
+}
+
+}  // namespace lcr::check
