@@ -19,11 +19,11 @@ ARGUMENTS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--
 .DEFAULT_GOAL := help
 TABLES = table-main table-c1 table-e1 table-f1 table-g1 table-x1
 FIGURES = figure-b1 figure-b2 figure-d1
-.PHONY: help setup setup-gpu build test test-faults test-asan test-tsan bench fuzz reproduce report $(TABLES) $(FIGURES) clean
+.PHONY: help setup setup-gpu build test test-faults test-asan test-tsan check-metrics bench fuzz reproduce report $(TABLES) $(FIGURES) clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: PRESET=quick|full|cifar100|cub|paper (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR, INIT=FILE, TORCH=debian|pip"
+	@echo "  Variables: PRESET=quick|full|cifar100|cub|paper|smoke (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR, INIT=FILE, TORCH=debian|pip"
 	@echo "  OPTIONS=... passes any further option of the programs, for example OPTIONS='--rows LCR --limit-train 500'"
 
 setup: ## install the Debian packages that are missing
@@ -46,12 +46,18 @@ test-faults: build ## kill, starve and damage runs at length, and a soak: about 
 test-asan: setup ## all tests under AddressSanitizer and UBSan, in build-asan
 	@cmake -S . -B build-asan -DLCR_SANITIZE=address -DLCR_BENCHMARKS=OFF > build-asan-configure.log 2>&1 || { cat build-asan-configure.log; exit 2; }
 	@cmake --build build-asan -j $(JOBS)
-	@ctest --test-dir build-asan --output-on-failure -j $(JOBS)
+	@ASAN_OPTIONS=$${ASAN_OPTIONS:-allocator_may_return_null=1} ctest --test-dir build-asan --output-on-failure -j $(JOBS)
 
 test-tsan: setup ## the tests of lcr_base (loader, store) under ThreadSanitizer, in build-tsan
 	@cmake -S . -B build-tsan -DLCR_SANITIZE=thread -DLCR_BENCHMARKS=OFF > build-tsan-configure.log 2>&1 || { cat build-tsan-configure.log; exit 2; }
 	@cmake --build build-tsan -j $(JOBS) --target base_tests
 	@build-tsan/bin/base_tests
+
+CHECK = $(BUILD)/check
+check-metrics: build ## train the smoke runs anew (a minute or two) and compare their metrics with results/reference/smoke; exit code 1 on a regression (ci/README.md)
+	@rm -rf $(CHECK)
+	@$(BUILD)/bin/main_results --preset smoke --runs $(CHECK)/runs --results $(CHECK)/results > $(CHECK).log 2>&1 || { code=$$?; tail -n 3 $(CHECK).log; exit $$code; }
+	@$(BUILD)/bin/lcr-check metrics --reference results/reference/smoke --candidate $(CHECK)/results --markdown $(CHECK)/metrics.md --junit $(CHECK)/metrics.xml --json $(CHECK)/metrics.json
 
 bench: build ## speed of training steps and of the data pipeline (benchmarks/README.md)
 	@$(BUILD)/bin/lcr-benchmark

@@ -37,7 +37,7 @@ ReferenceRow read_row(const nlohmann::json& json) {
   json.at("values").get_to(row.measured.values);
   const auto name = json.at("direction").get<std::string>();
   const auto* direction = std::find_if(std::begin(kDirections), std::end(kDirections), [&](const auto& known) { return name == known.second; });
-  const std::string what = row.measured.key.text();
+  const std::string what = printable(row.measured.key.text());
   if (direction == std::end(kDirections)) fail("{}: direction '{}' is none of higher, lower, steady", what, printable(name));
   row.direction = direction->first;
   row.floor = optional_number(json.at("floor"));

@@ -29,8 +29,8 @@ struct SpeedFile {
 
 void check_values(const Speed& speed, const std::string& source) {
   for (const double value : speed.values)
-    if (!std::isfinite(value) || value <= 0) fail("{}: {}: {} is no speed", source, speed.name, format_number(value));
-  if (speed.values.empty()) fail("{}: {}: has no values", source, speed.name);
+    if (!std::isfinite(value) || value <= 0) fail("{}: {}: {} is no speed", source, printable(speed.name), format_number(value));
+  if (speed.values.empty()) fail("{}: {}: has no values", source, printable(speed.name));
 }
 
 SpeedFile read_speed_file(const fs::path& file) {
@@ -116,7 +116,7 @@ std::vector<Speed> read_benchmark_speeds(const fs::path& file) {
     const auto device = context.at("device").get<std::string>();
     for (const auto& entry : json.at("benchmarks")) {
       if (entry.value("run_type", "iteration") != "iteration") continue;  // means and the like
-      if (entry.value("error_occurred", false)) fail("{}: {} failed: {}", file.string(), entry.at("name").get<std::string>(), entry.value("error_message", ""));
+      if (entry.value("error_occurred", false)) fail("{}: {} failed: {}", file.string(), printable(entry.at("name").get<std::string>()), printable(entry.value("error_message", "")));
       const bool items = entry.contains("items_per_second");
       static const std::map<std::string, double> kNanoseconds = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
       const double value = items ? entry.at("items_per_second").get<double>() : entry.at("real_time").get<double>() * kNanoseconds.at(entry.value("time_unit", "ns"));

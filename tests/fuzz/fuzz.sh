@@ -12,7 +12,7 @@ base="lib/base/files.cpp lib/base/text.cpp lib/base/signals.cpp"
 ${CXX:-clang++-14} $flags -fsanitize=fuzzer tests/fuzz/images.cpp lib/data/image_file.cpp $base -lturbojpeg -lpng -lz -o build-fuzz/images
 ${CXX:-clang++-14} $flags -fsanitize=fuzzer tests/fuzz/lists.cpp lib/data/listing.cpp lib/data/cub200.cpp lib/data/fgvc_aircraft.cpp lib/data/mat_file.cpp lib/data/descriptor.cpp $base -lz -o build-fuzz/lists
 ${CXX:-clang++-14} $flags -fsanitize=fuzzer tests/fuzz/weights.cpp lib/data/weight_file.cpp lib/data/safetensors.cpp lib/data/torch_file.cpp lib/data/pickle.cpp lib/base/hashing.cpp $base -larchive -lcrypto -lz -o build-fuzz/weights
-${CXX:-clang++-14} $flags -fsanitize=fuzzer tests/fuzz/texts.cpp lib/record/*.cpp lib/base/csv.cpp lib/base/hashing.cpp lib/base/statistics.cpp $base -lboost_program_options -lcrypto -lz -o build-fuzz/texts
+${CXX:-clang++-14} $flags -fsanitize=fuzzer -Ici tests/fuzz/texts.cpp ci/measured.cpp ci/reference.cpp ci/metric_gate.cpp ci/throughput.cpp lib/record/*.cpp lib/base/csv.cpp lib/base/hashing.cpp lib/base/statistics.cpp $base -lboost_program_options -lcrypto -lz -o build-fuzz/texts
 ln -sfn weights build-fuzz/safetensors
 ln -sfn weights build-fuzz/torch_files
 status=0

@@ -32,5 +32,11 @@ texts.append((3, (here.parents[1] / "results/paper/claims.csv").read_bytes()))
 texts += [(4, b"data=d\nnumerics_revision=3\nseed=1\n"), (5, b"# Options\nepochs = 100\nmethod = lcr\n"), (6, b"epoch,loss\n1,2\n"),
           (7, b'{"identity":"x","measurements":[{"selection":"last","pooling":"average","metric":"rank1","value":50,"epoch":3}],"evaluation_hash":"e","wall_seconds":1,'
               b'"samples_per_second":1,"peak_memory_mib":1,"provenance":{"commit":"c","threads":1}}')]
+texts += [(8, path.read_bytes()[:20000]) for path in sorted((here.parents[1] / "results/reference").glob("*/metrics.json"))]
+texts += [(8, b'{"format":1,"name":"n","recorded":"2026-01-01","commit":"c","device":"d","precision":"float32","libtorch":"1","floor_level":0.01,"floor_seeds":3,"configs":{},"rows":[{"experiment":"main",'
+              b'"row":"LCR","dataset":"d","method":"lcr","options":"","selection":"last","pooling":"average","metric":"rank1","config_hash":"c","evaluation_hash":"e","direction":"higher","floor":1.5,'
+              b'"ceiling":null,"seeds":[1,2],"values":[3.5,4]}]}'),
+          (9, b'{"format":1,"recorded":"2026-01-01","speeds":[{"device":"d","name":"n","unit":"ns","values":[1,2.5]}]}'),
+          (10, b'{"context":{"device":"d"},"benchmarks":[{"name":"n","run_type":"iteration","real_time":2.0,"time_unit":"ms","items_per_second":5.0}]}'), (11, b'{"0a":"data=d\\n"}')]
 for i, (kind, text) in enumerate(texts):
     (out / "texts" / f"seed{i}").write_bytes(bytes([kind]) + text)

@@ -1,5 +1,5 @@
 // Fuzzes what users and other machines write as text: the first byte says what the rest is: the command line (an argument a line), an INI file, a results
-// CSV, or one file of a stored run.
+// CSV, one file of a stored run, or a file of reference values.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -12,6 +12,8 @@
 #include "lcr/record/command_line.h"
 #include "lcr/record/results_csv.h"
 #include "lcr/record/run_store.h"
+#include "reference.h"
+#include "throughput.h"
 
 namespace fs = std::filesystem;
 
@@ -55,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
   static constexpr const char* kRecords[] = {"identity.txt", "config.ini", "epochs.csv", "result.json"};
-  const int kind = data[0] % 8;
+  const int kind = data[0] % 12;
   try {
     if (kind == 0) {
       lcr::parse_command_line(lcr::split(text, '\n'), {"c1"}, root());
@@ -70,6 +72,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } else if (kind == 3) {
       write(root() / "claims.csv", text);
       lcr::read_claims(root() / "claims.csv");
+    } else if (kind == 8) {
+      write(root() / "metrics.json", text);
+      lcr::check::read_reference(root());
+    } else if (kind == 9) {
+      write(root() / "throughput.json", text);
+      lcr::check::read_speeds(root());
+    } else if (kind == 10) {
+      write(root() / "benchmarks.json", text);
+      lcr::check::read_benchmark_speeds(root() / "benchmarks.json");
+    } else if (kind == 11) {
+      write(root() / "c1.configs.json", text);
+      lcr::read_configs(root() / "c1.configs.json");
     } else {
       const fs::path record = good_run() / kRecords[kind - 4];
       std::ifstream in(record, std::ios::binary);
