@@ -46,7 +46,7 @@ test-faults: build ## kill, starve and damage runs at length, and a soak: about 
 test-asan: setup ## all tests under AddressSanitizer and UBSan, in build-asan
 	@cmake -S . -B build-asan -DLCR_SANITIZE=address -DLCR_BENCHMARKS=OFF > build-asan-configure.log 2>&1 || { cat build-asan-configure.log; exit 2; }
 	@cmake --build build-asan -j $(JOBS)
-	@ASAN_OPTIONS=$${ASAN_OPTIONS:-allocator_may_return_null=1} ctest --test-dir build-asan --output-on-failure -j $(JOBS)
+	@ASAN_OPTIONS=allocator_may_return_null=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp ctest --test-dir build-asan --output-on-failure -j $(JOBS)
 
 test-tsan: setup ## the tests of lcr_base (loader, store) under ThreadSanitizer, in build-tsan
 	@cmake -S . -B build-tsan -DLCR_SANITIZE=thread -DLCR_BENCHMARKS=OFF > build-tsan-configure.log 2>&1 || { cat build-tsan-configure.log; exit 2; }
@@ -54,9 +54,9 @@ test-tsan: setup ## the tests of lcr_base (loader, store) under ThreadSanitizer,
 	@build-tsan/bin/base_tests
 
 CHECK = $(BUILD)/check
-check-metrics: build ## train the smoke runs anew (a minute or two) and compare their metrics with results/reference/smoke; exit code 1 on a regression (ci/README.md)
-	@rm -rf $(CHECK)
-	@$(BUILD)/bin/main_results --preset smoke --runs $(CHECK)/runs --results $(CHECK)/results > $(CHECK).log 2>&1 || { code=$$?; tail -n 3 $(CHECK).log; exit $$code; }
+check-metrics: build ## train the smoke runs anew (a minute or two) and compare their metrics with results/reference/smoke; fails on a regression (ci/README.md)
+	@$(if $(DATA)$(INIT)$(DEVICE)$(OPTIONS),$(error check-metrics trains the smoke preset as it is: of the variables only SEEDS counts))rm -rf $(CHECK)
+	@$(BUILD)/bin/main_results --preset smoke $(if $(SEEDS),--seeds $(SEEDS) --other-seeds $(SEEDS)) --runs $(CHECK)/runs --results $(CHECK)/results > $(CHECK).log 2>&1 || { code=$$?; tail -n 3 $(CHECK).log; exit $$code; }
 	@$(BUILD)/bin/lcr-check metrics --reference results/reference/smoke --candidate $(CHECK)/results --markdown $(CHECK)/metrics.md --junit $(CHECK)/metrics.xml --json $(CHECK)/metrics.json
 
 bench: build ## speed of training steps and of the data pipeline (benchmarks/README.md)

@@ -126,7 +126,7 @@ std::string json(const CheckReport& report) {
     for (const auto& [name, value] : line.numbers) own[name] = value;  // null where it is not finite
     out["lines"].push_back(own);
   }
-  return out.dump(1) + "\n";
+  return out.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace lcr::check

@@ -30,7 +30,7 @@ struct Arguments {
   std::string command, reference, candidate, results, benchmarks, pool, metrics = kDefaultMetrics, candidate_seeds = "3,5", markdown, junit, json;
   std::vector<std::string> defects;
   double alpha = GateOptions().alpha, power = GateOptions().power, tolerance = SpeedGateOptions().tolerance;
-  std::size_t fewest = 5, reference_seeds = 20, resamples = 500;
+  std::int64_t fewest = 5, reference_seeds = 20, resamples = 500;
   bool speed = false, strict = false;
 };
 
@@ -65,9 +65,9 @@ int check_metrics(const Arguments& arguments) {
     report.lines.push_back(std::move(line));
     shared = std::max(shared, v.shared_seeds);
   }
-  report.notes = {fmt::format("Mean +- standard deviation (seeds). p: of a change for the worse by Welch's statistic (of any change for training losses), Holm-adjusted over {} rows, level {}; beside it a mean of at "
+  report.notes = {fmt::format("Mean +- standard deviation (seeds). p: of a change for the worse by Welch's statistic (of any change for training losses), Holm-adjusted over the rows with at least two seeds, level {}; beside it a mean of at "
                               "least {} seeds beyond a floor fails. detects: the smallest change that these seeds show with power {}.",
-                              reference.rows.size(), format_number(arguments.alpha), reference.floor_seeds, format_number(arguments.power)),
+                              format_number(arguments.alpha), reference.floor_seeds, format_number(arguments.power)),
                   fmt::format("Reference of {}: {}. Candidate: {}.", reference.recorded, describe(reference.origin), describe(candidate.origin))};
   if (shared > 0) report.notes.push_back(fmt::format("{} seeds of the candidate are the reference's own: where nothing changed they give the same numbers, so they show little.", shared));
   if (const std::size_t more = candidate.rows.size() - reference.rows.size(); candidate.rows.size() > reference.rows.size()) report.notes.push_back(fmt::format("{} further measurements of the candidate are not in the reference.", more));
@@ -78,6 +78,7 @@ int check_claims(const Arguments& arguments) {
   CheckReport report;
   report.title = "The paper's claims in " + arguments.results;
   report.columns = {"data"};
+  results_files(arguments.results);  // refuses a folder without results
   for (const auto& claim : read_claims(suite_home() / "results/paper/claims.csv"))
     for (const auto& v : judge(claim, arguments.results))
       report.lines.push_back({v.verdict == "holds" ? Status::kGood : v.verdict == "fails" ? Status::kBad : Status::kOpen, v.verdict, claim.experiment, claim.statement, {v.dataset}, {}, v.reason});
@@ -108,6 +109,7 @@ int check_throughput(const Arguments& arguments) {
 }
 
 int record(const Arguments& arguments) {
+  const Measured measured = arguments.speed ? Measured() : read_measured(arguments.results);
   if (arguments.speed) {
     auto speeds = arguments.results.empty() ? std::vector<Speed>() : read_training_speeds(arguments.results);
     if (!arguments.benchmarks.empty())
@@ -116,23 +118,27 @@ int record(const Arguments& arguments) {
     fmt::print("recorded: {} speeds in {}\n", speeds.size(), (fs::path(arguments.reference) / "throughput.json").string());
     return kDone;
   }
-  const Measured measured = read_measured(arguments.results);
-  Reference reference = make_reference(measured, arguments.metrics, arguments.fewest);
-  if (reference.rows.empty()) fail("{}: no row of the metrics {} has {} seeds", arguments.results, arguments.metrics, arguments.fewest);
-  reference.name = fs::path(arguments.reference).filename().string();
+  Reference reference = make_reference(measured, arguments.metrics, static_cast<std::size_t>(arguments.fewest));
+  if (reference.rows.empty()) fail("{}: no row of the metrics {} has {} seeds with different values", arguments.results, arguments.metrics, arguments.fewest);
+  const fs::path folder = fs::path(arguments.reference);
+  reference.name = (folder.has_filename() ? folder : folder.parent_path()).filename().string();
   write_reference(arguments.reference, reference);
   fmt::print("recorded: {} rows in {}\n", reference.rows.size(), (fs::path(arguments.reference) / "metrics.json").string());
   for (const auto& row : reference.rows)
     fmt::print("  {:<90} {:<6} {:>10.4g} +- {:<8.2g} n = {:<3} {}{}\n", row.measured.key.text(), direction_name(row.direction), mean(row.measured.values), standard_deviation(row.measured.values), row.measured.values.size(),
                row.floor ? fmt::format("floor {:.4g} ", *row.floor) : "", row.ceiling ? fmt::format("ceiling {:.4g}", *row.ceiling) : "");
+  const auto wanted = split(arguments.metrics, ',');
+  for (const auto& row : measured.rows)
+    if (std::find(wanted.begin(), wanted.end(), row.key.metric) != wanted.end() && std::none_of(reference.rows.begin(), reference.rows.end(), [&](const ReferenceRow& own) { return own.measured.key == row.key; }))
+      fmt::print("  left out: {}: {}\n", row.key.text(), row.values.size() < static_cast<std::size_t>(arguments.fewest) ? fmt::format("{} seeds, --fewest {}", row.values.size(), arguments.fewest) : "no seed changes it");
   return kDone;
 }
 
 int study(const Arguments& arguments) {
   StudyOptions options;
   options.metrics = arguments.metrics;
-  options.reference_seeds = arguments.reference_seeds;
-  options.resamples = arguments.resamples;
+  options.reference_seeds = static_cast<std::size_t>(arguments.reference_seeds);
+  options.resamples = static_cast<std::size_t>(arguments.resamples);
   options.gate = {arguments.alpha, arguments.power, false};
   options.candidate_seeds.clear();
   for (const auto& text : split(arguments.candidate_seeds, ',')) {
@@ -140,6 +146,7 @@ int study(const Arguments& arguments) {
     if (!n || *n < 2 || *n > 1000) fail("candidate-seeds = '{}': '{}' is no number from 2 to 1000", arguments.candidate_seeds, text);
     options.candidate_seeds.push_back(static_cast<std::size_t>(*n));
   }
+  if (options.candidate_seeds.empty()) fail("candidate-seeds: names no number of seeds");
   std::vector<std::pair<std::string, Measured>> defects;
   for (const auto& folder : arguments.defects) {
     const fs::path path = fs::path(folder).has_filename() ? fs::path(folder) : fs::path(folder).parent_path();
@@ -151,16 +158,20 @@ int study(const Arguments& arguments) {
   return kDone;
 }
 
+bool given(const po::variables_map& values, const std::string& option) {
+  const auto found = values.find(option);
+  return found != values.end() && !found->second.defaulted();
+}
+
 /// An option that the command has no use for would be ignored in silence.
-void refuse_foreign_options(const std::string& command, const po::variables_map& given) {
+void refuse_foreign_options(const std::string& command, const po::variables_map& values) {
   static const std::map<std::string, std::string> uses = {
       {"reference", "metrics throughput record"}, {"candidate", "metrics throughput"}, {"results", "claims record"}, {"benchmarks", "throughput record"}, {"alpha", "metrics study"},
       {"power", "metrics study"}, {"tolerance", "throughput"}, {"metrics", "record study"}, {"fewest", "record"}, {"speed", "record"}, {"strict", "metrics throughput"}, {"pool", "study"},
       {"defects", "study"}, {"reference-seeds", "study"}, {"candidate-seeds", "study"}, {"resamples", "study"}, {"markdown", "metrics claims throughput study"},
       {"junit", "metrics claims throughput"}, {"json", "metrics claims throughput"}};
   for (const auto& [option, commands] : uses) {
-    const auto found = given.find(option);
-    if (found == given.end() || found->second.defaulted()) continue;
+    if (!given(values, option)) continue;
     const auto known = split(commands, ' ');
     if (std::find(known.begin(), known.end(), command) == known.end()) fail("command line: --{} has no part in '{}', only in {}", option, command, join(known, ", "));
   }
@@ -214,7 +225,17 @@ int run(int argc, char** argv) {
   if (!(a.alpha > 0 && a.alpha < 0.5)) fail("alpha = {}: is no number above 0 and below 0.5", format_number(a.alpha));
   if (!(a.power > 0 && a.power < 1)) fail("power = {}: is no number between 0 and 1", format_number(a.power));
   if (!(a.tolerance >= 0 && a.tolerance < 1)) fail("tolerance = {}: is no number from 0 and below 1", format_number(a.tolerance));
-  if (a.fewest < 2 || a.reference_seeds < 2 || a.resamples < 1) fail("command line: --fewest and --reference-seeds are at least 2, --resamples at least 1");
+  const auto in_range = [](const char* name, std::int64_t value, std::int64_t low, std::int64_t high) {
+    if (value < low || value > high) fail("{} = {}: is no number from {} to {}", name, value, low, high);
+  };
+  in_range("fewest", a.fewest, 2, 100'000);
+  in_range("reference-seeds", a.reference_seeds, 2, 100'000);
+  in_range("resamples", a.resamples, 1, 1'000'000);
+  if (a.command == "record") {
+    if (!a.speed && !a.benchmarks.empty()) fail("command line: --benchmarks goes with --speed");
+    if (a.speed && (given(values, "metrics") || given(values, "fewest"))) fail("command line: --metrics and --fewest have no part in record --speed");
+  }
+  if (given(values, "metrics") && split(a.metrics, ',').empty()) fail("metrics: names none");
   if (a.command == "metrics") return need(a.reference, "reference"), need(a.candidate, "candidate"), check_metrics(a);
   if (a.command == "claims") return need(a.results, "results"), check_claims(a);
   if (a.command == "throughput") return need(a.reference, "reference"), check_throughput(a);

@@ -24,17 +24,21 @@ std::string MetricKey::text() const {
   return fmt::format("{}: {} ({}){}, {}{}", experiment, row, dataset, options.empty() ? "" : ", " + options, pooling == "none" ? "" : pooling + ", ", metric);
 }
 
-Measured read_measured(const fs::path& folder) {
+std::vector<fs::path> results_files(const fs::path& folder) {
   if (!fs::is_directory(folder)) fail("{}: no such folder of results; train them first (make reproduce PRESET=..., make check-metrics)", folder.string());
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".csv") files.push_back(entry.path());
   if (files.empty()) fail("{}: holds no results (*.csv)", folder.string());
   std::sort(files.begin(), files.end());
+  return files;
+}
+
+Measured read_measured(const fs::path& folder) {
   Measured measured;
   std::map<MetricKey, std::map<std::uint64_t, double>> values;
   std::map<MetricKey, std::pair<std::string, std::string>> hashes;
-  for (const auto& file : files) {
+  for (const auto& file : results_files(folder)) {
     for (const auto& line : read_results(file)) {
       const auto cell = [&](const char* column) -> const std::string& { return line[result_column(column)]; };
       if (cell("selection") != "last") continue;

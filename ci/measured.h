@@ -36,6 +36,9 @@ struct Measured {
   Origin origin;
 };
 
+/// The <experiment>.csv of a results folder, by name. Throws UserError if there is no such folder, or none in it.
+std::vector<std::filesystem::path> results_files(const std::filesystem::path& folder);
+
 /// Reads all <experiment>.csv of a results folder: the measurements after the last epoch (what was selected on the test split is no fair comparison). Throws
 /// UserError naming file and row on a value that is no finite number, a seed that occurs twice in a row, or a row with several configurations.
 Measured read_measured(const std::filesystem::path& folder);

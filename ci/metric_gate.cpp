@@ -10,16 +10,26 @@
 #include "lcr/base/error.h"
 #include "lcr/base/statistics.h"
 #include "lcr/base/text.h"
+#include "lcr/record/options.h"
 
 namespace lcr::check {
 namespace {
+
+/// A configuration's text with the defaults of the options that only the other one names: an option at its default is left out of them.
+std::string with_defaults(std::string text, const std::string& other) {
+  const auto names = [](const std::string& lines, const std::string& name) { return ("\n" + lines).find("\n" + name + "=") != std::string::npos; };
+  const Options defaults;
+  for (const auto& spec : option_table())
+    if (names(other, spec.name) && !names(text, spec.name)) text += std::string(spec.name) + "=" + get_option(defaults, spec) + "\n";
+  return text;
+}
 
 void refuse_other_configuration(const Reference& reference, const Measured& candidate, const ReferenceRow& row, const MeasuredRow& other) {
   const std::string what = row.measured.key.text();
   if (row.measured.config_hash != other.config_hash) {
     const auto there = reference.configs.find(row.measured.config_hash), here = candidate.configs.find(other.config_hash);
     fail("{}: the candidate was trained under another configuration than the reference ({}): train it as the reference was, or record a new reference", what,
-         there != reference.configs.end() && here != candidate.configs.end() ? describe_differences(there->second, here->second) + ", where 'there' is the reference"
+         there != reference.configs.end() && here != candidate.configs.end() ? describe_differences(with_defaults(there->second, here->second), with_defaults(here->second, there->second)) + ", where 'there' is the reference"
                                                                               : "which options differ is not known: <experiment>.configs.json is not beside the results");
   }
   if (row.measured.evaluation_hash != other.evaluation_hash) fail("{}: the candidate was evaluated by another protocol than the reference (options of the evaluation): evaluate it alike, or record a new reference", what);

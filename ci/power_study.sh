@@ -16,21 +16,24 @@ export OMP_WAIT_POLICY=passive LCR_HOME="$out/source"
 [ -d "$out/source" ] || git clone -q "$root" "$out/source"
 mkdir -p "$out/bin"
 build() { cmake --build "$out/build" -j "$(nproc)" --target main_results lcr-check >"$out/build.log" 2>&1 || { tail -n 30 "$out/build.log"; exit 1; }; }
+keep() { cp "$out/build/bin/main_results" "$out/bin/$1.part" && mv "$out/bin/$1.part" "$out/bin/$1"; }
 if [ ! -x "$out/bin/clean" ]; then
   cmake -S "$out/source" -B "$out/build" -DLCR_TESTS=OFF -DLCR_BENCHMARKS=OFF >"$out/build.log"
   build
   cp "$out/build/bin/lcr-check" "$out/bin/lcr-check"
-  cp "$out/build/bin/main_results" "$out/bin/clean"
+  keep clean
 fi
 for patch in "$root"/ci/defects/*.patch; do
   name=$(basename "$patch" .patch)
   [ ! -x "$out/bin/$name" ] || continue
   echo "building $name"
+  git -C "$out/source" checkout -q .  # of a study that was stopped here
   git -C "$out/source" apply "$patch"
   build
-  cp "$out/build/bin/main_results" "$out/bin/$name"
-  git -C "$out/source" apply -R "$patch"
+  keep "$name"
 done
+
+git -C "$out/source" checkout -q .
 
 # Seeds of the pools: none that CI trains (0, 1, 2), none that two pools share.
 train() { # name, first seed, count

@@ -28,6 +28,8 @@ constexpr std::pair<Direction, const char*> kDirections[] = {{Direction::kHigher
 std::optional<double> optional_number(const nlohmann::json& json) { return json.is_null() ? std::nullopt : std::optional(json.get<double>()); }
 nlohmann::json json_of(const std::optional<double>& value) { return value ? nlohmann::json(*value) : nlohmann::json(); }
 
+bool all_equal(const std::vector<double>& values) { return std::all_of(values.begin(), values.end(), [&](double value) { return value == values.front(); }); }
+
 ReferenceRow read_row(const nlohmann::json& json) {
   ReferenceRow row;
   row.measured.key = json.get<MetricKey>();
@@ -44,6 +46,7 @@ ReferenceRow read_row(const nlohmann::json& json) {
   row.ceiling = optional_number(json.at("ceiling"));
   if (row.measured.seeds.size() != row.measured.values.size()) fail("{}: {} seeds, but {} values", what, row.measured.seeds.size(), row.measured.values.size());
   if (row.measured.values.size() < 2) fail("{}: a reference needs at least two seeds", what);
+  if (all_equal(row.measured.values)) fail("{}: all its values are equal: no test can say anything of it", what);
   if (std::set(row.measured.seeds.begin(), row.measured.seeds.end()).size() != row.measured.seeds.size()) fail("{}: a seed occurs twice", what);
   return row;
 }
@@ -69,11 +72,13 @@ Reference make_reference(const Measured& measured, const std::string& metrics, s
   reference.floor_seeds = floor_seeds;
   for (const auto& row : measured.rows) {
     if (std::find(wanted.begin(), wanted.end(), row.key.metric) == wanted.end() || row.values.size() < std::max<std::size_t>(2, fewest)) continue;
-    // What no seed changes cannot be tested by statistics.
-    if (standard_deviation(row.values) == 0) continue;
+    if (all_equal(row.values)) continue;  // what no seed changes cannot be tested by statistics
     reference.rows.push_back({row, direction_of(row.key.metric), {}, {}});
     if (const auto config = measured.configs.find(row.config_hash); config != measured.configs.end()) reference.configs.insert(*config);
   }
+  for (const auto& name : wanted)
+    if (metrics != kDefaultMetrics && std::none_of(measured.rows.begin(), measured.rows.end(), [&](const MeasuredRow& row) { return row.key.metric == name; }))
+      fail("metrics = '{}': no row has the metric '{}'", metrics, name);
   for (auto& row : reference.rows) {
     const bool both = row.direction == Direction::kSteady;
     const double margin = prediction_margin(row.measured.values, floor_seeds, floor_level / static_cast<double>(reference.rows.size()) / (both ? 2 : 1));
@@ -84,6 +89,7 @@ Reference make_reference(const Measured& measured, const std::string& metrics, s
 }
 
 void write_reference(const fs::path& folder, const Reference& reference) {
+  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;  // bytes of foreign CSVs that are no UTF-8
   nlohmann::ordered_json json;
   json["format"] = kFormat;
   json["name"] = reference.name;
@@ -104,17 +110,17 @@ void write_reference(const fs::path& folder, const Reference& reference) {
   }
   require_writable_directory(folder);
   const fs::path file = folder / "metrics.json";
-  if (fs::exists(file)) archive(file, read_reference(folder).recorded);
+  if (fs::exists(file)) archive(file);
   // A line an entry, so that changes of a reference can be read.
   std::string text;
   for (const auto& [name, value] : json.items()) {
     text += fmt::format("{} \"{}\": ", text.empty() ? "{\n" : ",\n", name);
     if (name != "rows") {
-      text += value.dump();
+      text += value.dump(-1, ' ', false, kReplace);
       continue;
     }
     std::vector<std::string> lines;
-    for (const auto& row : value) lines.push_back("  " + row.dump());
+    for (const auto& row : value) lines.push_back("  " + row.dump(-1, ' ', false, kReplace));
     text += "[\n" + join(lines, ",\n") + "\n ]";
   }
   write_atomic(file, text + "\n}\n");
@@ -145,7 +151,12 @@ Reference read_reference(const fs::path& folder) {
   return reference;
 }
 
-void archive(const fs::path& file, const std::string& day) {
+void archive(const fs::path& file) {
+  // Whatever is in it: even what this program cannot read is kept.
+  std::string day = "undated";
+  const auto json = nlohmann::json::parse(read_text(file), nullptr, /*allow_exceptions=*/false);
+  if (json.is_object() && json.contains("recorded") && json["recorded"].is_string())
+    if (const auto text = json["recorded"].get<std::string>(); text.size() == 10 && text.find_first_not_of("0123456789-") == std::string::npos) day = text;
   require_writable_directory(file.parent_path() / "archive");
   fs::path kept;
   for (int number = 1; number == 1 || fs::exists(kept); ++number)

@@ -42,7 +42,8 @@ struct Reference {
 inline constexpr const char* kDefaultMetrics = "mean_average_precision,probe_top1,cached_probe_top1,knn_top1,contrastive_loss,byol_loss,classification_loss,kl_loss";
 
 /// Makes a reference of the rows of `metrics` (names, comma-separated) that have at least `fewest` seeds. Floors lie at the prediction bound of a mean of
-/// `floor_seeds` seeds (prediction_margin()), at floor_level shared equally by all rows.
+/// `floor_seeds` seeds (prediction_margin()), at floor_level shared equally by all rows. Rows whose seeds
+/// all gave the same number are left out. Throws UserError on a metric that nothing has (the default ones excepted).
 Reference make_reference(const Measured& measured, const std::string& metrics, std::size_t fewest, double floor_level = 0.01, std::size_t floor_seeds = 3);
 
 /// Writes <folder>/metrics.json. One that is there already is first kept as <folder>/archive/metrics-<its day>.json (a number is added where that is taken).
@@ -51,8 +52,8 @@ void write_reference(const std::filesystem::path& folder, const Reference& refer
 /// Throws UserError if <folder>/metrics.json is missing, damaged, or of another format version.
 Reference read_reference(const std::filesystem::path& folder);
 
-/// Keeps a file by its day in the folder archive/ beside it, before it is written anew.
-void archive(const std::filesystem::path& file, const std::string& day);
+/// Copies a JSON file of references, readable or not, to archive/<stem>-<its day>.json beside it, before it is written anew.
+void archive(const std::filesystem::path& file);
 
 /// Today's date in UTC.
 std::string today();

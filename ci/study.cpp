@@ -124,8 +124,8 @@ std::string study_markdown(const std::vector<StudyRow>& rows, const StudyOptions
   std::string text = fmt::format("References of {} seeds, {} random splits; promised: at most {:.1f} % false alarms ({:.1f} % by tests, {:.1f} % by floors).\n", options.reference_seeds, options.resamples,
                                  100 * (options.gate.alpha + Reference().floor_level), 100 * options.gate.alpha, 100 * Reference().floor_level);
   for (const bool clean : {true, false}) {
-    text += clean ? "\n| false alarms | n | of all candidates | by test | by floor | disjoint candidates | exact 95 % interval |\n|---|--:|--:|--:|--:|--:|--:|\n"
-                  : "\n| defect | n | caught | by test | by floor | disjoint candidates | exact 95 % interval | most telling |\n|---|--:|--:|--:|--:|--:|--:|---|\n";
+    text += clean ? "\n| false alarms | n | of all candidates | by test | by floor | of disjoint candidates of one reference | exact 95 % interval given it |\n|---|--:|--:|--:|--:|--:|--:|\n"
+                  : "\n| defect | n | caught | by test | by floor | of disjoint candidates of one reference | exact 95 % interval given it | most telling |\n|---|--:|--:|--:|--:|--:|--:|---|\n";
     for (const auto& row : rows) {
       if ((row.pool == "clean") != clean) continue;
       text += fmt::format("| {} | {} | {:.1f} % | {:.1f} % | {:.1f} % | {} of {} | {:.1f} to {:.1f} % |{}\n", row.pool, row.n, 100 * row.share, 100 * row.share_by_test, 100 * row.share_by_floor, row.failed,

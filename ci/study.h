@@ -25,7 +25,7 @@ struct StudyRow {
   double share = 0;                   ///< failed, over all splits
   double share_by_test = 0, share_by_floor = 0;  ///< of them by the tests, by floors
   std::size_t failed = 0, trials = 0; ///< of the candidates of the first split, which share no seed with each other or the reference
-  Proportion interval;                ///< exact 95 % interval of failed / trials
+  Proportion interval;                ///< exact 95 % interval of failed / trials, given that split's reference
   std::string telling;                ///< the measurements that failed most often, with the share of candidates in which each did
 };
 

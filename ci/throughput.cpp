@@ -22,27 +22,22 @@ namespace {
 
 constexpr int kFormat = 1;
 
-struct SpeedFile {
-  std::string recorded;
-  std::vector<Speed> speeds;
-};
-
 void check_values(const Speed& speed, const std::string& source) {
   for (const double value : speed.values)
     if (!std::isfinite(value) || value <= 0) fail("{}: {}: {} is no speed", source, printable(speed.name), format_number(value));
   if (speed.values.empty()) fail("{}: {}: has no values", source, printable(speed.name));
 }
 
-SpeedFile read_speed_file(const fs::path& file) {
+std::vector<Speed> read_speed_file(const fs::path& file) {
   if (!fs::exists(file)) fail("{}: no such reference; lcr-check record --speed makes one", file.string());
   try {
     const auto json = nlohmann::json::parse(read_text(file));
-    if (const int format = json.at("format").get<int>(); format != kFormat) fail("{}: has format {}; this program reads format {}: record it anew", file.string(), format, kFormat);
-    SpeedFile content{json.at("recorded").get<std::string>(), json.at("speeds").get<std::vector<Speed>>()};
-    for (const auto& speed : content.speeds) check_values(speed, file.string());
-    return content;
+    if (const int format = json.at("format").get<int>(); format != kFormat) fail("{}: has format {}; this program reads format {}: remove it and record it anew", file.string(), format, kFormat);
+    const auto speeds = json.at("speeds").get<std::vector<Speed>>();
+    for (const auto& speed : speeds) check_values(speed, file.string());
+    return speeds;
   } catch (const nlohmann::json::exception& e) {
-    fail("{}: damaged ({}); record it anew", file.string(), e.what());
+    fail("{}: damaged ({}); remove it and record it anew", file.string(), e.what());
   }
 }
 
@@ -85,20 +80,15 @@ SpeedVerdict judge(const Speed& speed, const std::vector<Speed>& reference, cons
 }  // namespace
 
 std::vector<Speed> read_training_speeds(const fs::path& results) {
-  if (!fs::is_directory(results)) fail("{}: no such folder of results", results.string());
   std::map<std::pair<std::string, std::string>, std::vector<double>> values;
   std::set<std::string> counted;
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(results))
-    if (entry.path().extension() == ".csv") files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  for (const auto& file : files)
+  for (const auto& file : results_files(results))
     for (const auto& line : read_results(file)) {
       const auto cell = [&](const char* column) -> const std::string& { return line[result_column(column)]; };
       const auto speed = parse_number(cell("samples_per_second"));
       if (!speed) fail("{}: samples_per_second '{}' is no number", file.string(), printable(cell("samples_per_second")));
       if (*speed <= 0 || !counted.insert(cell("run_hash")).second) continue;  // controls are not trained
-      const std::string name = fmt::format("training: {}, {} ({}, {})", cell("experiment"), cell("row"), cell("dataset"), cell("config_hash").substr(0, 12));
+      const std::string name = fmt::format("training: {} ({}, {})", cell("row"), cell("dataset"), cell("config_hash").substr(0, 12));
       values[{cell("device"), name}].push_back(*speed);
     }
   std::vector<Speed> speeds;
@@ -142,22 +132,35 @@ void record_speeds(const fs::path& folder, const std::vector<Speed>& speeds) {
   const fs::path file = folder / "throughput.json";
   std::vector<Speed> all;
   if (fs::exists(file)) {
-    const SpeedFile old = read_speed_file(file);
-    archive(file, old.recorded);
-    std::copy_if(old.speeds.begin(), old.speeds.end(), std::back_inserter(all),
-                 [&](const Speed& known) { return std::none_of(speeds.begin(), speeds.end(), [&](const Speed& now) { return now.device == known.device && now.name == known.name; }); });
+    const auto old = read_speed_file(file);
+    archive(file);
+    // A device is recorded as a whole.
+    std::copy_if(old.begin(), old.end(), std::back_inserter(all), [&](const Speed& known) { return std::none_of(speeds.begin(), speeds.end(), [&](const Speed& now) { return now.device == known.device; }); });
   }
   all.insert(all.end(), speeds.begin(), speeds.end());
   std::vector<std::string> lines;
-  for (const auto& speed : all) lines.push_back("  " + nlohmann::json(speed).dump());
+  for (const auto& speed : all) lines.push_back("  " + nlohmann::json(speed).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   write_atomic(file, fmt::format("{{\n \"format\": {},\n \"recorded\": \"{}\",\n \"speeds\": [\n{}\n ]\n}}\n", kFormat, today(), join(lines, ",\n")));
 }
 
-std::vector<Speed> read_speeds(const fs::path& folder) { return read_speed_file(folder / "throughput.json").speeds; }
+std::vector<Speed> read_speeds(const fs::path& folder) { return read_speed_file(folder / "throughput.json"); }
 
 std::vector<SpeedVerdict> gate_speeds(const std::vector<Speed>& reference, const std::vector<Speed>& candidate, const SpeedGateOptions& options) {
   std::vector<SpeedVerdict> verdicts;
   for (const auto& speed : candidate) verdicts.push_back(judge(speed, reference, options));
+  // What is no longer measured cannot be called as fast as before.
+  for (const auto& known : reference) {
+    const auto measured = [&](const Speed& speed) { return speed.device == known.device && speed.name == known.name && speed.unit == known.unit; };
+    const bool device = std::any_of(candidate.begin(), candidate.end(), [&](const Speed& speed) { return speed.device == known.device; });
+    if (!device || std::any_of(candidate.begin(), candidate.end(), measured)) continue;
+    SpeedVerdict missing;
+    missing.candidate = known;
+    missing.candidate.values.clear();
+    missing.reference_median = median(known.values);
+    missing.reference_n = known.values.size();
+    missing.reason = "is in the reference, but was not measured";
+    verdicts.push_back(missing);
+  }
   return verdicts;
 }
 

@@ -12,7 +12,7 @@ namespace lcr::check {
 /// Repeated measurements of one thing on one device.
 struct Speed {
   std::string device;  ///< name of the CPU or GPU
-  std::string name;    ///< "training: main, LCR (synthbirds, 0123456789ab)" or a benchmark's
+  std::string name;    ///< "training: LCR (synthbirds, 0123456789ab)" or a benchmark's
   std::string unit;    ///< "samples/s", "items/s", or "ns" of a benchmark without items
   std::vector<double> values;
   bool higher_is_better() const { return unit != "ns"; }
@@ -24,7 +24,7 @@ std::vector<Speed> read_training_speeds(const std::filesystem::path& results);
 /// The repetitions of a Google Benchmark JSON file (--benchmark_format=json). Its context must name the device, as lcr-benchmark's does ("device"). Throws UserError.
 std::vector<Speed> read_benchmark_speeds(const std::filesystem::path& json);
 
-/// <folder>/throughput.json: the device's entries in it are replaced, other devices' stay. The old file is archived by its day.
+/// <folder>/throughput.json: all entries of the devices measured are replaced, other devices' stay. The old file is archived by its day.
 void record_speeds(const std::filesystem::path& folder, const std::vector<Speed>& speeds);
 
 /// Throws UserError if the file is missing, damaged, or of another format version.
@@ -45,7 +45,7 @@ struct SpeedGateOptions {
 };
 
 /// Slower by more than the tolerance and p < alpha: regressed. Slower by more than it, but with too few measurements for such a p: undecided. A device or name that the
-/// reference lacks: undecided.
+/// reference lacks, and a name that the candidate lacks on a device of its own: undecided.
 std::vector<SpeedVerdict> gate_speeds(const std::vector<Speed>& reference, const std::vector<Speed>& candidate, const SpeedGateOptions& options);
 
 }  // namespace lcr::check

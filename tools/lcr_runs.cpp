@@ -57,11 +57,19 @@ std::vector<fs::path> chosen_runs(const fs::path& store, const std::vector<std::
 }
 
 std::vector<fs::path> files_below(const fs::path& folder) {
+  // A training may rename and remove files meanwhile: what is gone is passed over, and nothing else.
   std::vector<fs::path> files;
   std::error_code error;
-  // A training may rename and remove files meanwhile: what is gone is passed over.
-  for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (std::error_code gone; entry->is_regular_file(gone)) files.push_back(entry->path());
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code gone;
+    if (entry->is_directory(gone)) {
+      const auto below = files_below(entry->path());
+      files.insert(files.end(), below.begin(), below.end());
+    } else if (entry->is_regular_file(gone)) {
+      files.push_back(entry->path());
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) fail("{}: cannot be listed: {}", folder.string(), error.message());
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -89,7 +97,7 @@ std::string note_on(const StoredRun& run, const fs::path& directory) {
   if (run.result) {
     for (const auto& m : run.result->measurements)
       if (m.selection == "last" && m.metric == "rank1") notes.push_back(fmt::format("rank-1 {:.2f} ({})", m.value, m.pooling));
-    if (run.result->provenance.inexact_resume) notes.push_back("resumed inexactly");
+    if (run.result->provenance.inexact_resume || run.result->provenance.inexact_init) notes.push_back("resumed inexactly");
   }
   return join(notes, ", ");
 }
@@ -140,7 +148,8 @@ int verify(const std::vector<fs::path>& runs) {
       try {
         ++weights;
         const WeightFile content = read_safetensors(file);
-        if (const auto format = content.metadata.find("format"); format != content.metadata.end() && format->second == "lcr-checkpoint 1")
+        const auto format = content.metadata.find("format");
+        if ((format != content.metadata.end() && format->second == "lcr-checkpoint 1") || (!content.checksummed && file.filename() == "backbone.safetensors"))
           fmt::print("not checked: {}: is of an older version, which wrote no checksums\n", file.string());
         else if (!content.checksummed)
           fail("{}: carries no checksum", file.string());
@@ -153,7 +162,7 @@ int verify(const std::vector<fs::path>& runs) {
     damaged += !sound;
     for (const auto& folder : {path, path / "checkpoints", path / "evaluations"}) left_over += stale_temporaries(folder).size();
   }
-  fmt::print("{} runs, {} files of weights: {} runs damaged{}{}\n", runs.size(), weights, damaged, foreign > 0 ? fmt::format(", {} of another version not checked", foreign) : "", left_over > 0 ? fmt::format("; {} temporary files of killed processes (lcr-runs prune)", left_over) : "");
+  fmt::print("{} runs, {} files of weights: {} runs damaged{}{}\n", runs.size(), weights, damaged, foreign > 0 ? fmt::format(", {} of another version, whose records were not checked", foreign) : "", left_over > 0 ? fmt::format("; {} temporary files of killed processes (lcr-runs prune)", left_over) : "");
   return damaged > 0 ? kBadInput : kDone;
 }
 
@@ -263,8 +272,7 @@ int import_runs(const fs::path& archive, const fs::path& store) {
     } else if (inspect_run(target).state == RunState::kDone) {
       ++known;
     } else {
-      fmt::print(stderr, "left out: {} is {} here; remove it first (lcr-runs prune --{} {})\n", target.string(), state_name(inspect_run(target).state),
-                 inspect_run(target).state == RunState::kPartial ? "partial" : "damaged", target.filename().string());
+      fmt::print(stderr, "left out: {} is {} here; remove the directory first\n", target.string(), state_name(inspect_run(target).state));
       ++refused;
     }
   }

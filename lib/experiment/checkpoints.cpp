@@ -12,7 +12,7 @@ namespace lcr {
 namespace fs = std::filesystem;
 
 std::string describe_environment(const Options& options, const Provenance& provenance, bool cuda) {
-  if (cuda) return fmt::format("device={}\nlibtorch={}\ndeterministic={}\n", provenance.device, provenance.libtorch, options.deterministic ? "yes" : "no");
+  if (cuda) return fmt::format("device={}\nlibtorch={}\n{}deterministic={}\n", provenance.device, provenance.libtorch, provenance.libraries, options.deterministic ? "yes" : "no");
   return fmt::format("device=cpu\nlibtorch={}\n{}isa={}\nthreads={}\n", provenance.libtorch, provenance.libraries, provenance.isa, provenance.threads);
 }
 

@@ -114,7 +114,7 @@ struct RowMaker {
       if (!text.empty()) options.push_back(text);
     return {std::to_string(kResultsSchema), experiment.id, cell.row.name, cell.options.dataset, cell.options.method, join(options, ";"), std::to_string(cell.seed), selection, pooling, metric,
             format_number(value), std::to_string(epoch), cell.identity.hash, cell.identity.config_hash, evaluation, fmt::format("{:.2f}", result.wall_seconds),
-            fmt::format("{:.2f}", result.samples_per_second), fmt::format("{:.0f}", result.peak_memory_mib), p.commit, p.device, p.precision, p.libtorch, initial_weights(), p.inexact_resume ? "inexact" : ""};
+            fmt::format("{:.2f}", result.samples_per_second), fmt::format("{:.0f}", result.peak_memory_mib), p.commit, p.device, p.precision, p.libtorch, initial_weights(), p.inexact_resume || p.inexact_init ? "inexact" : ""};
   }
 
   /// "random", "stand-in <run>", or the name and digest of the file.
@@ -227,6 +227,12 @@ void print_summary(const Experiment& experiment, const std::vector<Cell>& cells,
   }
 }
 
+/// Removes what killed processes left behind in a finished run: checkpoints to go on from, half-written evaluations.
+void clear_leftovers(const fs::path& run) {
+  Checkpoints::clear(run);
+  remove_stale_temporaries(run / "evaluations");
+}
+
 /// The run that this process was started for, and whatever evaluations of it are missing.
 void work(Grid& grid, int threads) {
   const std::string& wanted = grid.control().worker_run;
@@ -240,6 +246,7 @@ void work(Grid& grid, int threads) {
     found = true;
     if (cell.options.max_steps > 0) return;
     const fs::path run = grid.store().directory(cell.identity);
+    clear_leftovers(run);
     for (const auto& evaluation : cell.evaluations)
       if (!find_evaluation(run, cell.identity, evaluation)) explain_out_of_memory(evaluation, [&] { evaluate_run(run, cell.identity, evaluation, *cell.data, threads, evaluating); });
   }
@@ -270,7 +277,7 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
       if (cell.stage != stage || !cell.selected) continue;
       if (control.max_steps == 0 && is_done(cell, grid.store())) {
         if (!met.insert(cell.identity.directory).second) continue;
-        Checkpoints::clear(grid.store().directory(cell.identity));  // of a process that was killed between its result and this
+        clear_leftovers(grid.store().directory(cell.identity));
         for (const auto epoch : parse_epochs(cell.options.pin_epochs))
           if (trains(cell.options) && !fs::exists(grid.store().directory(cell.identity) / "checkpoints" / fmt::format("epoch-{}.safetensors", epoch)))
             fmt::print(stderr, "warning: {} is finished and keeps no checkpoint of epoch {}; remove its directory to train it again\n", cell.identity.directory, epoch);
@@ -286,7 +293,10 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
     }
   for (const auto& cell : grid.cells()) {
     const fs::path directory = grid.store().directory(cell.identity);
-    if (cell.stage == 0 && cell.selected && !tasks.empty() && !planned.contains(cell.identity.directory) && !fs::exists(directory / "backbone.safetensors"))
+    const bool needed = std::any_of(grid.cells().begin(), grid.cells().end(), [&](const Cell& child) {
+      return child.identity.inputs.init == "run " + cell.identity.hash && child.selected && !grid.store().find(child.identity);
+    });
+    if (cell.stage == 0 && needed && !planned.contains(cell.identity.directory) && !fs::exists(directory / "backbone.safetensors"))
       fail("{}: is finished, but its weights, which other runs start from, are not there (imported runs have records only): remove the directory to train it again", directory.string());
   }
   fmt::print(stderr, "{} of {} runs are in the store, {} to do{}\n", wanted.size() - planned.size(), wanted.size(), planned.size(),

@@ -80,7 +80,7 @@ bool starts_inexactly(const RunIdentity& identity, const RunStore& store) {
   for (const auto& entry : std::filesystem::directory_iterator(store.root()))
     if (entry.path().filename().string().find(part) != std::string::npos) {
       const StoredRun parent = inspect_run(entry.path());
-      return parent.result && parent.result->provenance.inexact_resume;
+      return parent.result && (parent.result->provenance.inexact_resume || parent.result->provenance.inexact_init);
     }
   return false;
 }
@@ -289,7 +289,8 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
   result.samples_per_second = record.train_seconds > 0 ? static_cast<double>(record.train_steps * options.batch_size) / record.train_seconds : 0;
   result.peak_memory_mib = peak_memory_mib();
   result.provenance.resumed = record.resumed;
-  result.provenance.inexact_resume = record.inexact_resume || starts_inexactly(identity, store);
+  result.provenance.inexact_resume = record.inexact_resume;
+  result.provenance.inexact_init = starts_inexactly(identity, store);
   if (!record.commits.empty()) result.provenance.commit = join(record.commits, " then ");
   store.finish(identity, result);
   Checkpoints::clear(directory);

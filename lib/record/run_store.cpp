@@ -14,7 +14,7 @@
 namespace lcr {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Measurement, selection, pooling, metric, value, epoch)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Provenance, commit, device, libtorch, libraries, isa, compiler, precision, threads, resumed, inexact_resume)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Provenance, commit, device, libtorch, libraries, isa, compiler, precision, threads, resumed, inexact_resume, inexact_init)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunResult, measurements, evaluation_hash, wall_seconds, samples_per_second, peak_memory_mib, provenance)
 
 namespace {
@@ -53,10 +53,15 @@ std::string identity_of_config(const std::filesystem::path& path, const std::str
     if (line.empty() || line.front() == '#') continue;
     const auto equals = line.find(" = ");
     if (equals == std::string::npos) fail("{}: '{}' is no 'name = value'", path.string(), printable(line));
-    const std::string name = line.substr(0, equals);
+    const std::string name = line.substr(0, equals), value = line.substr(equals + 3);
     if (std::none_of(option_table().begin(), option_table().end(), [&](const OptionSpec& spec) { return name == spec.name; }))
       throw ForeignRecord(fmt::format("{}: has the option '{}', which this version of the suite does not know", path.string(), printable(name)));
-    set_option(options, name, line.substr(equals + 3), path.string());
+    try {
+      set_option(options, name, value, path.string());
+    } catch (const UserError& e) {
+      if (("\n" + identity_text).find("\n" + name + "=" + value + "\n") == std::string::npos) throw;
+      throw ForeignRecord(std::string(e.what()) + ": another version of the suite knows this value");  // the identity, whose hash is right, says the same
+    }
   }
   RunInputs inputs;
   std::string revision;

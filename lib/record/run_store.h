@@ -33,7 +33,8 @@ struct Provenance {
   std::string isa, compiler, precision;
   int threads = 0;
   int resumed = 0;               ///< how many times the training went on from a checkpoint
-  bool inexact_resume = false;   ///< one of those times, of this run or of the one that made its initial weights, it could not be bit-exact
+  bool inexact_resume = false;   ///< one of those times it could not be bit-exact
+  bool inexact_init = false;     ///< that holds for the run that made its initial weights
 };
 
 struct RunResult {

@@ -142,7 +142,7 @@ void Trainer::save(const std::filesystem::path& path, const CheckpointInfo& info
   // The weights can leave the finite numbers in the step before the loss shows it: such a state is nothing to go on from.
   for (const auto& [name, tensor] : tensors)
     if (tensor.is_floating_point() && !torch::isfinite(tensor).all().item<bool>())
-      throw Diverged(fmt::format("{} is no longer finite after epoch {}, step {} of the next: lower lr = {} or nu = {}", name, info.epochs_done, info.steps_done, options_.lr, options_.nu));
+      throw Diverged(fmt::format("{} in the training's state is no longer finite after epoch {}, step {} of the next: lower lr = {} or nu = {}", name, info.epochs_done, info.steps_done, options_.lr, options_.nu));
   write_tensors(path, tensors,
                 {{"format", kCheckpointFormat},
                  {"identity", info.identity},

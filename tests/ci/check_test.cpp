@@ -209,11 +209,23 @@ TEST_F(Gate, ReferencesAreKeptByDateAndReadStrictly) {
   expect_refused([](auto& json) { json["rows"][0]["values"] = {1}; json["rows"][0]["seeds"] = {1}; }, "at least two seeds");
   expect_refused([](auto& json) { json["rows"][0]["seeds"][1] = json["rows"][0]["seeds"][0]; }, "a seed occurs twice");
   expect_refused([](auto& json) { json["rows"][0]["values"][0] = nullptr; }, "damaged");
+  expect_refused([](auto& json) { json["rows"][0]["values"] = std::vector<double>(20, 0.1); }, "all its values are equal");
   expect_refused([](auto& json) { json["rows"][0]["direction"] = "sideways"; }, "sideways");
   expect_refused([](auto& json) { json.erase("configs"); }, "damaged");
   expect_refused([](auto& json) { json["rows"] = nlohmann::json::array(); }, "holds no rows");
   write_bytes(place / "metrics.json", good.substr(0, good.size() / 2));
   expect_user_error([&] { read_reference(place); }, "damaged");
+  // Recording anew is the way out, and even that is kept.
+  write_reference(place, reference());
+  EXPECT_NO_THROW(read_reference(place));
+  EXPECT_TRUE(std::filesystem::exists(place / "archive/metrics-undated.json"));
+}
+
+TEST_F(Gate, RowsThatNoSeedChangesAreNoReference) {
+  // Twenty times 23.456, whose computed standard deviation need not be 0.
+  write_pool(folder / "constant", 0, 20, [](const std::string& metric, const std::string& row, double value) { return row == "LCR" && metric != "contrastive_loss" ? 23.456 : value; });
+  for (const auto& row : make_reference(read_measured(folder / "constant"), kDefaultMetrics, 5).rows) EXPECT_FALSE(row.measured.key.row == "LCR" && row.measured.key.metric == "mean_average_precision");
+  expect_user_error([&] { make_reference(read_measured(folder / "pool"), "mean_avrage_precision,rank1", 5); }, "no row has the metric 'mean_avrage_precision'");
 }
 
 TEST_F(Gate, StudyMeasuresFalseAlarmsAndPower) {
@@ -242,6 +254,10 @@ TEST_F(Gate, SpeedsAreComparedPerDevice) {
   EXPECT_EQ(judge({"cpu a", "step", "samples/s", {120, 121, 122, 125, 123}}).verdict, Verdict::kImproved);
   EXPECT_EQ(judge({"cpu b", "step", "samples/s", {10, 10, 10, 10, 11}}).verdict, Verdict::kUndecided);   // another device
   EXPECT_EQ(judge({"cpu a", "other", "samples/s", {10}}).verdict, Verdict::kUndecided);
+  const auto renamed = gate_speeds({reference}, {{"cpu a", "other", "samples/s", {10}}}, {});
+  ASSERT_EQ(renamed.size(), 2U);  // and the reference's, which is no longer measured
+  EXPECT_EQ(renamed[1].candidate.name, "step");
+  EXPECT_EQ(renamed[1].verdict, Verdict::kUndecided);
   EXPECT_EQ(judge({"cpu a", "step", "samples/s", {80}}).verdict, Verdict::kUndecided);                   // one measurement shows nothing at this level: 1/6
   const Speed time{"cpu a", "step", "ns", {100, 101, 99, 100, 102}};
   EXPECT_EQ(gate_speeds({time}, {{"cpu a", "step", "ns", {130, 131, 129, 128, 135}}}, {}).front().verdict, Verdict::kRegressed);

@@ -304,7 +304,7 @@ TEST(Archive, HostileEntriesAreRefusedAndLeaveNothing) {
 TEST(Archive, DamagedOnesAreRefusedAndLeaveNothing) {
   const TemporaryFolder folder;
   std::string noise;
-  for (int i = 0; i < 200000; ++i) noise += static_cast<char>(i * i * 31 >> 3);
+  for (unsigned i = 0; i < 200000; ++i) noise += static_cast<char>(i * i * 31 >> 3);
   make_archive(folder / "a", {{"set/x", noise}, {"set/y", noise}});
   const auto whole = read_file(folder / "a", 1 << 24);
   for (const std::size_t keep : {std::size_t{0}, std::size_t{30}, whole.size() / 3, whole.size() - 100}) {

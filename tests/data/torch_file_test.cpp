@@ -147,7 +147,7 @@ Pickle unpickle(const std::string& body) {
 }
 
 TEST(PickleReader, ValuesOfEveryKind) {
-  const Pickle pickle = unpickle(std::string("](K\x05M\x01\x02J\xff\xff\xff\xff\x8a\x01\xfe\x8a\x00G\x3f\xf8\x00\x00\x00\x00\x00\x00X\x02\x00\x00\x00hiN\x88}(K\x01K\x02u\x85""e.", 47));
+  const Pickle pickle = unpickle(std::string("](K\x05M\x01\x02J\xff\xff\xff\xff\x8a\x01\xfe\x8a\x00G\x3f\xf8\x00\x00\x00\x00\x00\x00X\x02\x00\x00\x00hiN\x88}(K\x01K\x02u\x85""e.", 45));
   const auto& items = pickle.root->items;
   ASSERT_EQ(items.size(), 10U);
   EXPECT_EQ(items[0]->integer, 5);

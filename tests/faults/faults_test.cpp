@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <map>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "lcr/base/csv.h"
@@ -239,6 +240,27 @@ TEST_F(Faults, KilledInStandInsBranchesRanksAndEvaluationsTheEndIsTheSame) {
     }
     fmt::print("{}: kill -9 at {} random instants, {} times to the end: every end state was that of the undisturbed grid ({:.1f} s)\n", name, kills, trials, seconds);
   }
+}
+
+TEST_F(Faults, RunsThatStartFromAnInexactStandInAreMarked) {
+  write_atomic(folder / "tiny.ini", "[standin]\nsynthbirds-train = 3\nbatch-size = 16\nepochs = 3\n");
+  const std::string command =
+      "main_results --config tiny.ini --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 --jobs 2 --threads 2 --seeds 0 "
+      "--rows Bilinear --probe-epochs 2 --runs a/runs --results a/results";
+  ASSERT_EQ(run(command).code, 0);
+  const auto marks = [&] {
+    std::set<std::string> found;
+    for (const auto& row : read_results(folder / "a/results/main.csv")) found.insert(row[result_column("resume")]);
+    return found;
+  };
+  EXPECT_EQ(marks(), std::set<std::string>{""});
+  const fs::path standin = run_directory("a", "standin") / "result.json";
+  auto json = nlohmann::json::parse(read_text(standin));
+  json["provenance"]["inexact_resume"] = true;
+  write_atomic(standin, json.dump());
+  fs::remove_all(run_directory("a", "-moco_bilinear-"));
+  ASSERT_EQ(run(command).code, 0);
+  EXPECT_EQ(marks(), std::set<std::string>{"inexact"});
 }
 
 TEST_F(Faults, WhatAKillLeavesBehindAFinishedRunGoesWhenItIsAskedForAgain) {

@@ -111,7 +111,12 @@ TEST_F(CheckProgram, RefusesBadInputInOneLine) {
   refused("record --results pool --reference r --fewest 50", "has 50 seeds");
   refused("throughput --reference reference/tiny", "--benchmarks FILE.json, or both");
   refused("throughput --reference reference/tiny --candidate pool", "throughput.json: no such reference");
-  refused("study --pool pool", "needs");
+  refused("record --results pool --reference r --benchmarks b.json", "--benchmarks goes with --speed");
+  refused("record --speed --results pool --reference r --fewest 9", "no part in record --speed");
+  refused("claims --results nowhere", "no such folder of results");
+  refused("study --pool pool", "need 25");
+  refused("study --pool pool --reference-seeds -1", "reference-seeds = -1");
+  refused("study --pool pool --candidate-seeds ''", "candidate-seeds");
   refused("metrics --alpha", "--help lists");
   EXPECT_EQ(run("lcr-check --help").code, 0);
 }

@@ -69,6 +69,18 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
   EXPECT_NE(foreign.out.find("'warp-factor', which this version"), std::string::npos) << foreign.out;
   EXPECT_EQ(run("lcr-runs prune --damaged").code, 0);
   EXPECT_TRUE(fs::exists(folder / lcr));
+  // So is a value that only another version knows, where the identity, whose hash is right, says it too.
+  const std::string moco = first_run("-moco_v2-"), moco_config = read_text(folder / (moco + "/config.ini"));
+  std::string identity = read_text(folder / (moco + "/identity.txt"));
+  identity.replace(identity.find("method=moco_v2"), 14, "method=dino");
+  const std::string newer = "runs/fashion-mnist-dino-" + sha256_hex(identity).substr(0, 12) + "-s0";
+  fs::create_directories(folder / newer);
+  write_bytes(folder / (newer + "/identity.txt"), identity);
+  write_bytes(folder / (newer + "/config.ini"), std::string(moco_config).replace(moco_config.find("method = moco_v2"), 16, "method = dino"));
+  EXPECT_EQ(run("lcr-runs prune --damaged --partial").code, 0);
+  EXPECT_TRUE(fs::exists(folder / newer));
+  EXPECT_NE(run("lcr-runs list").out.find("another version of the suite knows this value"), std::string::npos);
+  fs::remove_all(folder / newer);
   write_bytes(folder / (lcr + "/config.ini"), config);
   EXPECT_EQ(run("lcr-runs verify").code, 0);
   expect_error("verify --runs nowhere", "no such run store");
