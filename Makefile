@@ -51,7 +51,7 @@ test-asan: setup ## all tests under AddressSanitizer and UBSan, in build-asan
 test-tsan: setup ## the tests of lcr_base (loader, store) under ThreadSanitizer, in build-tsan
 	@cmake -S . -B build-tsan -DLCR_SANITIZE=thread -DLCR_BENCHMARKS=OFF > build-tsan-configure.log 2>&1 || { cat build-tsan-configure.log; exit 2; }
 	@cmake --build build-tsan -j $(JOBS) --target base_tests
-	@build-tsan/bin/base_tests
+	@TSAN_OPTIONS=die_after_fork=0:suppressions=$(CURDIR)/tests/tsan.supp build-tsan/bin/base_tests
 
 CHECK = $(BUILD)/check
 check-metrics: build ## train the smoke runs anew (a minute or two) and compare their metrics with results/reference/smoke; fails on a regression (ci/README.md)

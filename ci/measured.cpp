@@ -21,7 +21,10 @@ void merge(std::string& known, const std::string& value) {
 }  // namespace
 
 std::string MetricKey::text() const {
-  return fmt::format("{}: {} ({}){}, {}{}", experiment, row, dataset, options.empty() ? "" : ", " + options, pooling == "none" ? "" : pooling + ", ", metric);
+  // What the row's name and the data set say already.
+  auto parts = split(options, ';');
+  std::erase_if(parts, [](const std::string& part) { return part.starts_with("dataset=") || part.starts_with("method="); });
+  return fmt::format("{}: {} ({}){}, {}{}", experiment, row, dataset, parts.empty() ? "" : ", " + join(parts, ";"), pooling == "none" ? "" : pooling + ", ", metric);
 }
 
 std::vector<fs::path> results_files(const fs::path& folder) {

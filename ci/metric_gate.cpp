@@ -112,7 +112,7 @@ std::vector<RowVerdict> gate_metrics(const Reference& reference, const Measured&
     // A row that cannot be tested takes no part in the correction.
     if (!testable.back()) continue;
     worse.push_back(regression_p(row.direction, other.values, row.measured.values));
-    better.push_back(improvement_p(row.direction, other.values, row.measured.values));
+    better.push_back(options.explain ? improvement_p(row.direction, other.values, row.measured.values) : 1);
   }
   const auto worse_adjusted = holm(worse), better_adjusted = holm(better);
   const double level = options.alpha / static_cast<double>(std::max<std::size_t>(1, worse.size()));

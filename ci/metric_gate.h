@@ -21,7 +21,7 @@ struct GateOptions {
   /// Chance that the tests (Welch's statistic, unchanged_p_greater()), all rows together, call a regression where nothing has changed. The reference's floor_level comes on top: the gate's promise is their sum.
   double alpha = 0.04;
   double power = 0.8;   ///< with which a detectable change is detected, and enough seeds are enough
-  bool explain = true;  ///< fill in detectable and seeds_needed, which takes milliseconds a row
+  bool explain = true;  ///< look for improvements too, and fill in detectable and seeds_needed, which takes milliseconds a row
 };
 
 struct RowVerdict {
