@@ -133,7 +133,7 @@ std::vector<RowVerdict> gate_metrics(const Reference& reference, const Measured&
     if (v.by_floor || v.by_test) {
       v.verdict = Verdict::kRegressed;
       v.reason = size;
-      if (v.by_test) v.reason += fmt::format(", p = {:.3g} < {}", v.p, format_number(options.alpha));
+      if (testable[i]) v.reason += fmt::format(", p = {:.3g}{}", v.p, v.by_test ? " < " + format_number(options.alpha) : "");
       if (v.by_floor) v.reason += row.floor && v.mean < *row.floor ? fmt::format(", below the floor {:.4g}", *row.floor) : fmt::format(", above the ceiling {:.4g}", *row.ceiling);
     } else if (!testable[i]) {
       v.verdict = Verdict::kUndecided;

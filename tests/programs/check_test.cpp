@@ -68,6 +68,16 @@ TEST_F(CheckProgram, GatesTrainedRuns) {
   EXPECT_EQ(run("lcr-check metrics --strict --reference reference/tiny --candidate one").code, 1);
 }
 
+TEST(Defects, StillFitTheSources) {
+  // So that ci/power_study.sh can be repeated: whoever changes these lines carries the defect over.
+  int patches = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(LCR_SOURCE_DIR) / "ci/defects")) {
+    ++patches;
+    EXPECT_EQ(std::system(("cd '" + std::string(LCR_SOURCE_DIR) + "' && git apply --check '" + entry.path().string() + "'").c_str()), 0) << entry.path();
+  }
+  EXPECT_GE(patches, 8);
+}
+
 TEST_F(CheckProgram, SaysWhatResultsSayToClaims) {
   const Outcome claims = run("lcr-check claims --results pool --markdown claims.md");
   EXPECT_EQ(claims.code, 0) << claims.err;
