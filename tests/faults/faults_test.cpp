@@ -143,6 +143,23 @@ class Faults : public testing::ProgramTest {
     const Outcome outcome = run("lcr-runs verify --runs '" + place + "/runs'");
     EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
   }
+  /// Kills a command at a random instant within `seconds`, up to three times, and then lets it end. Returns how often it was killed.
+  int kill_and_finish(const std::string& command, const std::string& place, double seconds, std::mt19937& random) {
+    int kills = 0;
+    for (int again = 0; again < 3; ++again) {
+      const pid_t process = start(command);
+      sleep_seconds(std::uniform_real_distribution<>(0.05, seconds)(random));
+      const bool alive = !ended(process);
+      ::kill(-process, SIGKILL);
+      wait(process);
+      if (!alive) break;
+      ++kills;
+      expect_sound(place);
+    }
+    const Outcome outcome = run(command);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return kills;
+  }
   /// The files of a run, of the only one whose directory's name has `part`.
   fs::path run_directory(const std::string& place, const std::string& part) const {
     for (const auto& entry : fs::directory_iterator(folder / place / "runs"))
@@ -182,18 +199,7 @@ TEST_F(Faults, KilledAtRandomInstantsTheEndIsTheSame) {
   while (kills < wanted) {
     const std::string place = "trial-" + std::to_string(trials++);
     SCOPED_TRACE(place);
-    for (int again = 0; again < 3; ++again) {
-      const pid_t process = start(grid(place));
-      sleep_seconds(std::uniform_real_distribution<>(0.05, seconds_)(random));
-      const bool alive = !ended(process);
-      ::kill(-process, SIGKILL);
-      wait(process);
-      if (!alive) break;
-      ++kills;
-      expect_sound(place);
-    }
-    const Outcome outcome = run(grid(place));
-    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    kills += kill_and_finish(grid(place), place, seconds_, random);
     expect_same_as_reference(place);
     fs::remove_all(folder / place);
     if (HasFailure()) break;
@@ -223,18 +229,7 @@ TEST_F(Faults, KilledInStandInsBranchesRanksAndEvaluationsTheEndIsTheSame) {
     int kills = 0, trials = 0;
     while (kills < kills_wanted && !HasFailure()) {
       const std::string place = fmt::format("{}-{}", name, trials++);
-      for (int again = 0; again < 3; ++again) {
-        const pid_t process = start(line(place));
-        sleep_seconds(std::uniform_real_distribution<>(0.05, seconds)(random));
-        const bool alive = !ended(process);
-        ::kill(-process, SIGKILL);
-        wait(process);
-        if (!alive) break;
-        ++kills;
-        expect_sound(place);
-      }
-      const Outcome outcome = run(line(place));
-      EXPECT_EQ(outcome.code, 0) << outcome.err;
+      kills += kill_and_finish(line(place), place, seconds, random);
       expect_state(place, wanted);
       fs::remove_all(folder / place);
     }
