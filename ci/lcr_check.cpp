@@ -2,12 +2,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <boost/program_options.hpp>
 #include <cmath>
 #include <map>
-#include <sstream>
 
 #include "check_report.h"
+#include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
@@ -193,21 +192,8 @@ int run(int argc, char** argv) {
       "reference-seeds", po::value(&a.reference_seeds), "study: seeds of each reference [20]")("candidate-seeds", po::value(&a.candidate_seeds), "study: seeds of candidates [3,5]")(
       "resamples", po::value(&a.resamples), "study: random splits of the pools [500]")("markdown", po::value(&a.markdown), "also write the report as Markdown, for a comment on a pull request")(
       "junit", po::value(&a.junit), "also write it as JUnit XML")("json", po::value(&a.json), "also write it as JSON")("help", "print this help");
-  po::options_description all;
-  all.add(visible).add_options()("command", po::value(&a.command));
-  po::positional_options_description positional;
-  positional.add("command", 1);
-  po::variables_map values;
-  try {
-    namespace style = po::command_line_style;
-    po::store(po::command_line_parser(argc, argv).options(all).positional(positional).style(style::default_style & ~style::allow_guessing).run(), values);
-    po::notify(values);
-  } catch (const po::error& e) {
-    fail("command line: {}; --help lists the options", e.what());
-  }
+  const auto values = parse_arguments(argc, argv, visible, {{"command", po::value(&a.command)}});
   if (values.contains("help")) {
-    std::ostringstream options;
-    options << visible;
     fmt::print("lcr-check: whether results still are what they were\n\nUsage:\n"
                "  lcr-check metrics --reference DIR --candidate RESULTS    the metrics of newly trained runs against recorded ones\n"
                "  lcr-check claims --results RESULTS                       what results say to the paper's claims\n"
@@ -215,7 +201,7 @@ int run(int argc, char** argv) {
                "  lcr-check record --results RESULTS --reference DIR       makes or refreshes a reference; the old one is kept in DIR/archive\n"
                "  lcr-check study --pool RESULTS --defects RESULTS...      false alarms and power of the gate, from pools of runs\n"
                "Exit codes: 0 no regression, 1 a regression, 2 bad input.\n\n{}",
-               options.str());
+               list_options(visible));
     return kDone;
   }
   refuse_foreign_options(a.command, values);

@@ -2,10 +2,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <boost/program_options.hpp>
 #include <mutex>
 #include <thread>
 
+#include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/parallel.h"
@@ -207,18 +207,14 @@ int show(const std::string& name, const Command& command) {
 }
 
 std::string help(const po::options_description& description) {
-  std::string text =
-      "lcr-data: the data sets of the suite\n\n"
-      "Usage: lcr-data list\n"
-      "       lcr-data info NAME      origin, licence, citation, checksums\n"
-      "       lcr-data fetch NAME     download, verify, unpack\n"
-      "       lcr-data verify NAME    checksums, lists, every image, the pixel store\n"
-      "       lcr-data pack NAME      build the pixel store (experiments do so themselves when it is missing)\n"
-      "       lcr-data show NAME      a picture of samples and their random views\n\n"
-      "NAME is of 'lcr-data list'. Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped by a signal.\n\n";
-  std::ostringstream options;
-  options << description;
-  return text + options.str();
+  return "lcr-data: the data sets of the suite\n\n"
+         "Usage: lcr-data list\n"
+         "       lcr-data info NAME      origin, licence, citation, checksums\n"
+         "       lcr-data fetch NAME     download, verify, unpack\n"
+         "       lcr-data verify NAME    checksums, lists, every image, the pixel store\n"
+         "       lcr-data pack NAME      build the pixel store (experiments do so themselves when it is missing)\n"
+         "       lcr-data show NAME      a picture of samples and their random views\n\n"
+         "NAME is of 'lcr-data list'. Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped by a signal.\n\n" + list_options(description);
 }
 
 int run(int argc, char** argv) {
@@ -230,18 +226,7 @@ int run(int argc, char** argv) {
   description.add_options()("out", po::value(&command.out), "show: the PNG file (default: NAME.png)")("images", po::value(&command.sheet.images), "show: how many samples")(
       "views", po::value(&command.sheet.views), "show: random views of each")("seed", po::value(&command.sheet.seed), "show: of samples and views")(
       "split", po::value(&command.split), "show: train or test")("keep-archives", po::bool_switch(&command.keep_archives), "fetch: keep what was unpacked in DATA/downloads")("help", "print this help");
-  po::options_description all;
-  all.add(description).add_options()("verb", po::value(&verb))("name", po::value(&name));
-  po::positional_options_description positions;
-  positions.add("verb", 1).add("name", 1);
-  po::variables_map values;
-  try {
-    namespace style = po::command_line_style;
-    po::store(po::command_line_parser(argc, argv).options(all).positional(positions).style(style::default_style & ~style::allow_guessing).run(), values);
-    po::notify(values);
-  } catch (const po::error& e) {
-    fail("command line: {}; --help lists the options", e.what());
-  }
+  const auto values = parse_arguments(argc, argv, description, {{"verb", po::value(&verb)}, {"name", po::value(&name)}});
   if (values.contains("help")) {
     fmt::print("{}", help(description));
     return kDone;

@@ -1,9 +1,8 @@
 // Evaluates a run of the store by further protocols.
 #include <fmt/core.h>
 
-#include <boost/program_options.hpp>
-#include <sstream>
 
+#include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
 #include "lcr/base/memory.h"
 #include "lcr/base/progress.h"
@@ -36,18 +35,9 @@ int run(int argc, char** argv) {
     meanings.push_back(spec.meaning + (value.empty() ? "" : " [" + value + "]") + (spec.active_when.empty() || spec.part != OptionPart::kEvaluation ? "" : "; when " + spec.active_when));
   }
   for (std::size_t i = 0; i < names.size(); ++i) description.add_options()(names[i].c_str(), po::value<std::string>(), meanings[i].c_str());
-  po::variables_map values;
-  try {
-    namespace style = po::command_line_style;
-    po::store(po::command_line_parser(argc, argv).options(description).style(style::default_style & ~style::allow_guessing).run(), values);
-    po::notify(values);
-  } catch (const po::error& e) {
-    fail("command line: {}; --help lists the options", e.what());
-  }
+  const auto values = parse_arguments(argc, argv, description);
   if (values.contains("help")) {
-    std::ostringstream text;
-    text << description;
-    fmt::print("evaluate: a stored run by further protocols\n\nUsage: evaluate --run DIR [--option value]...\n\nPrints the numbers and writes DIR/evaluations/<hash>.json; an evaluation that is there already is not repeated.\n\n{}", text.str());
+    fmt::print("evaluate: a stored run by further protocols\n\nUsage: evaluate --run DIR [--option value]...\n\nPrints the numbers and writes DIR/evaluations/<hash>.json; an evaluation that is there already is not repeated.\n\n{}", list_options(description));
     return kDone;
   }
   if (run_directory.empty()) fail("command line: --run names the directory of a run");

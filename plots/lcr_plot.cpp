@@ -1,10 +1,10 @@
 // lcr-plot: from results CSVs to the paper's tables and figures, ours beside the published values, and the report.
-#include <boost/program_options.hpp>
 #include <fmt/core.h>
 
 #include <algorithm>
 
 #include "figure.h"
+#include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
 #include "lcr/data/datasets.h"
@@ -64,16 +64,8 @@ int run(int argc, char** argv) {
   po::options_description description("Options");
   description.add_options()("help", "print this help")("results", po::value(&results)->default_value("results/quick"), "folder with the experiments' CSVs")(
       "paper", po::value(&paper)->default_value((suite_home() / "results" / "paper").string()), "folder with the published values")(
-      "specs", po::value(&specs)->default_value((suite_home() / "plots" / "specs").string()), "folder with the plot specifications")("what", po::value(&what), "table, figure or report")("id", po::value(&id), "which");
-  po::positional_options_description positions;
-  positions.add("what", 1).add("id", 1);
-  po::variables_map values;
-  try {
-    po::store(po::command_line_parser(argc, argv).options(description).positional(positions).run(), values);
-    po::notify(values);
-  } catch (const po::error& e) {
-    fail("command line: {}; --help lists the options", e.what());
-  }
+      "specs", po::value(&specs)->default_value((suite_home() / "plots" / "specs").string()), "folder with the plot specifications");
+  const auto values = parse_arguments(argc, argv, description, {{"what", po::value(&what)}, {"id", po::value(&id)}});
   const Folders folders{results, paper, specs};
   const auto known = read_plot_specs(folders.specs);
   std::vector<std::string> ids;

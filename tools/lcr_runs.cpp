@@ -3,10 +3,9 @@
 #include <stdlib.h>
 
 #include <algorithm>
-#include <boost/program_options.hpp>
 #include <set>
-#include <sstream>
 
+#include "lcr/base/arguments.h"
 #include "lcr/base/csv.h"
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -288,21 +287,8 @@ int run(int argc, char** argv) {
   visible.add_options()("runs", po::value(&store), "the run store [runs]")("partial", po::bool_switch(&pruning.partial), "prune: also runs that were begun and not finished")(
       "damaged", po::bool_switch(&pruning.damaged), "prune: also damaged runs")("weights", po::bool_switch(&pruning.weights), "prune: also the weights of finished runs; their records stay")(
       "dry-run", po::bool_switch(&pruning.dry_run), "prune: say what would be removed, remove nothing")("help", "print this help");
-  po::options_description all;
-  all.add(visible).add_options()("command", po::value(&command))("name", po::value(&names));
-  po::positional_options_description positional;
-  positional.add("command", 1).add("name", -1);
-  po::variables_map values;
-  try {
-    namespace style = po::command_line_style;
-    po::store(po::command_line_parser(argc, argv).options(all).positional(positional).style(style::default_style & ~style::allow_guessing).run(), values);
-    po::notify(values);
-  } catch (const po::error& e) {
-    fail("command line: {}; --help lists the options", e.what());
-  }
+  const auto values = parse_arguments(argc, argv, visible, {{"command", po::value(&command)}, {"name", po::value(&names), -1}});
   if (values.contains("help")) {
-    std::ostringstream options;
-    options << visible;
     fmt::print("lcr-runs: the store of runs\n\nUsage:\n"
                "  lcr-runs list [RUN...]             state, size and score of each\n"
                "  lcr-runs show RUN...               all that is recorded of a run\n"
@@ -311,7 +297,7 @@ int run(int argc, char** argv) {
                "  lcr-runs export OUT.tar.gz [RUN...] packs finished runs without their weights: enough to make every table and figure elsewhere\n"
                "  lcr-runs import FILE.tar.gz        checks such an archive and takes its runs into the store\n"
                "RUN is the name of a directory in the store.\n\n{}",
-               options.str());
+               list_options(visible));
     return kDone;
   }
   if (command != "prune" && (pruning.partial || pruning.damaged || pruning.weights || pruning.dry_run)) fail("command line: --partial, --damaged, --weights and --dry-run are for prune");

@@ -2,9 +2,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <boost/program_options.hpp>
-#include <sstream>
 
+#include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
@@ -70,25 +69,12 @@ int run(int argc, char** argv) {
   std::vector<std::string> files;
   po::options_description visible("Options");
   visible.add_options()("prefix", po::value(&prefix), "only tensors whose names begin with this, and without it")("help", "print this help");
-  po::options_description all;
-  all.add(visible).add_options()("command", po::value(&command))("file", po::value(&files));
-  po::positional_options_description positional;
-  positional.add("command", 1).add("file", -1);
-  po::variables_map values;
-  try {
-    namespace style = po::command_line_style;
-    po::store(po::command_line_parser(argc, argv).options(all).positional(positional).style(style::default_style & ~style::allow_guessing).run(), values);
-    po::notify(values);
-  } catch (const po::error& e) {
-    fail("command line: {}; --help lists the options", e.what());
-  }
+  const auto values = parse_arguments(argc, argv, visible, {{"command", po::value(&command)}, {"file", po::value(&files), -1}});
   if (values.contains("help")) {
-    std::ostringstream options;
-    options << visible;
     fmt::print("lcr-weights: what is in a file of weights\n\nUsage:\n  lcr-weights inspect FILE [--prefix P]\n  lcr-weights convert FILE OUT.safetensors [--prefix P]\n\n"
                "FILE is .safetensors, or what torch.save wrote (.pth, .pt, .pth.tar, .bin, .ckpt; zip or legacy form). No code in it is run.\n"
                "Names of nested dicts are joined by dots: lcr-weights convert moco.pth.tar backbone.safetensors --prefix state_dict.module.encoder_q.\n\n{}",
-               options.str());
+               list_options(visible));
     return kDone;
   }
   if (command == "inspect" && files.size() == 1) return inspect(files[0], prefix);

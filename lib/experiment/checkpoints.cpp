@@ -16,20 +16,21 @@ std::string describe_environment(const Options& options, const Provenance& prove
   return fmt::format("device=cpu\nlibtorch={}\n{}isa={}\nthreads={}\n", provenance.libtorch, provenance.libraries, provenance.isa, provenance.threads);
 }
 
-Checkpoints::Checkpoints(fs::path directory, std::string identity, std::string environment, const Options& options)
+Checkpoints::Checkpoints(fs::path directory, std::string identity, std::string environment, const Options& options, bool inexact_init)
     : directory_(std::move(directory)),
       identity_(std::move(identity)),
       environment_(std::move(environment)),
       interval_(parse_checkpoint_interval(options.checkpoint_every)),
       inexact_allowed_(options.inexact_resume),
-      inexact_always_(environment_.find("deterministic=no") != std::string::npos) {}
+      inexact_always_(environment_.find("deterministic=no") != std::string::npos),
+      inexact_(inexact_init) {}
 
 fs::path Checkpoints::file(const std::string& name) const {
   fs::create_directories(directory_ / "checkpoints");
   return directory_ / "checkpoints" / (name + ".safetensors");
 }
 
-void Checkpoints::keep(Trainer& trainer, const std::string& name, std::int64_t epochs_done) const { trainer.save(file(name), {identity_, epochs_done, 0, environment_, ""}); }
+void Checkpoints::keep(Trainer& trainer, const std::string& name, std::int64_t epochs_done) const { trainer.save(file(name), {identity_, epochs_done, 0, environment_, "", inexact_}); }
 
 bool Checkpoints::due() const { return interval_.minutes > 0 && std::chrono::duration<double, std::ratio<60>>(Clock::now() - written_).count() >= interval_.minutes; }
 
@@ -37,13 +38,13 @@ bool Checkpoints::due_after(std::int64_t epochs_done) const { return interval_.e
 
 void Checkpoints::write(Trainer& trainer, const TrainingRecord& record) {
   const std::int64_t steps = record.epochs_done * trainer.steps_per_epoch() + record.log.steps;
-  trainer.save(file(fmt::format("resume-{:012}", steps)), {identity_, record.epochs_done, record.log.steps, environment_, to_text(record)});
+  trainer.save(file(fmt::format("resume-{:012}", steps)), {identity_, record.epochs_done, record.log.steps, environment_, to_text(record), inexact_});
   const auto files = resume_files(directory_);
   for (std::size_t i = 2; i < files.size(); ++i) fs::remove(files[i]);
   written_ = Clock::now();
 }
 
-void Checkpoints::resume(Trainer& trainer, TrainingRecord& record) const {
+void Checkpoints::resume(Trainer& trainer, TrainingRecord& record) {
   const auto files = resume_files(directory_);
   std::string damage;
   std::vector<fs::path> damaged;
@@ -71,6 +72,7 @@ void Checkpoints::resume(Trainer& trainer, TrainingRecord& record) const {
     if (inexact_always_ || !differences.empty()) drop_abandoned_best(record);
     ++record.resumed;
     record.inexact_resume = record.inexact_resume || inexact_always_ || !differences.empty();
+    inexact_ = inexact_ || record.inexact_resume;
     fmt::print(stderr, "{}: goes on after epoch {}, step {} of the next{}\n", directory_.filename().string(), record.epochs_done, record.log.steps, differences.empty() ? "" : "; inexactly: " + differences);
     return;
   }

@@ -19,8 +19,9 @@ std::string describe_environment(const Options& options, const Provenance& prove
 /// How a run stands by its files.
 class Checkpoints {
  public:
-  /// directory: of the run. identity: its hash. environment: of describe_environment().
-  Checkpoints(std::filesystem::path directory, std::string identity, std::string environment, const Options& options);
+  /// directory: of the run. identity: its hash. environment: of describe_environment(). inexact_init: what the run begins with bears kInexactMark; then, and
+  /// after an inexact resume(), all that is written here bears it too.
+  Checkpoints(std::filesystem::path directory, std::string identity, std::string environment, const Options& options, bool inexact_init);
 
   const std::string& environment() const { return environment_; }
 
@@ -40,7 +41,7 @@ class Checkpoints {
   /// passed over because they are damaged (they are removed then). Throws UserError where all are damaged, where one is another run's or of another format, and where
   /// threads, ISA, libraries or device are not those it was written with, unless --inexact-resume was given; weights kept as the best that belong to the
   /// abandoned continuation are removed then, with a word.
-  void resume(Trainer& trainer, TrainingRecord& record) const;
+  void resume(Trainer& trainer, TrainingRecord& record);
 
   /// "checkpoints/resume-00001234.safetensors", the newest one; empty if there is none.
   std::string newest() const;
@@ -56,7 +57,7 @@ class Checkpoints {
   std::filesystem::path directory_;
   std::string identity_, environment_;
   CheckpointInterval interval_;
-  bool inexact_allowed_, inexact_always_;
+  bool inexact_allowed_, inexact_always_, inexact_;
   Clock::time_point written_ = Clock::now();
 };
 

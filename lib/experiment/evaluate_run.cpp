@@ -369,6 +369,8 @@ std::optional<EvaluationRecord> find_evaluation(const fs::path& run, const RunId
 EvaluationRecord evaluate_run(const fs::path& run, const RunIdentity& identity, const Options& options, const Dataset& data, int threads, const RunObserver& observer) {
   check_evaluation(options);
   configure_libtorch(options, threads);
+  const FileLock lock(run / "lock");  // two programs that want the same evaluation make it once, and nobody prunes the run meanwhile
+  if (auto record = find_evaluation(run, identity, options)) return *record;
   require_writable_directory(run / "evaluations");
   EvaluationRecord record{.hash = evaluation_hash(options)};
   record.file = record_file(run, record.hash);

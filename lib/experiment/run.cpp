@@ -73,21 +73,18 @@ std::int64_t branch_from_trunk(Trainer& trainer, const Options& options, const R
   return options.subset_epoch;
 }
 
-/// Whether the run that made the initial weights went on inexactly from a checkpoint.
-bool starts_inexactly(const RunIdentity& identity, const RunStore& store) {
-  if (!identity.inputs.init.starts_with("run ")) return false;
-  const std::string part = "-" + identity.inputs.init.substr(4, 12) + "-s";
-  for (const auto& entry : std::filesystem::directory_iterator(store.root()))
-    if (entry.path().filename().string().find(part) != std::string::npos) {
-      const StoredRun parent = inspect_run(entry.path());
-      return parent.result && (parent.result->provenance.inexact_resume || parent.result->provenance.inexact_init);
-    }
-  return false;
+/// Whether the initial weights, a stand-in's or those of --init, say that their training went on inexactly from a checkpoint.
+bool starts_inexactly(const Options& options) {
+  if (!uses_network(options) || options.init.empty()) return false;
+  const auto metadata = read_weights(options.init).metadata;
+  return std::find(metadata.begin(), metadata.end(), kInexactMark) != metadata.end();
 }
 
 /// The weights that other runs start from, in the form that --init reads.
-void write_backbone(const std::filesystem::path& path, Encoder& encoder, const std::string& identity) {
-  write_tensors(path, named_tensors(*encoder->backbone()), {{"identity", identity}});
+void write_backbone(const std::filesystem::path& path, Encoder& encoder, const std::string& identity, bool inexact) {
+  std::map<std::string, std::string> metadata = {{"identity", identity}};
+  if (inexact) metadata.insert(kInexactMark);
+  write_tensors(path, named_tensors(*encoder->backbone()), metadata);
 }
 
 void write_selection(const std::filesystem::path& path, const torch::Tensor& variance, const std::vector<std::int64_t>& chosen) {
@@ -267,7 +264,8 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
   provenance["preset"] = options.preset;
   write_atomic(directory / "provenance.json", provenance.dump(1) + "\n");
   const torch::Tensor labels = torch::tensor(std::vector<std::int64_t>(data.test.labels.begin(), data.test.labels.end()), torch::kLong).to(device);
-  Checkpoints checkpoints(directory, identity.hash, describe_environment(options, result.provenance, device.is_cuda()), options);
+  result.provenance.inexact_init = starts_inexactly(options);
+  Checkpoints checkpoints(directory, identity.hash, describe_environment(options, result.provenance, device.is_cuda()), options, result.provenance.inexact_init);
 
   TrainingRecord record;
   if (options.method == "raw_pixels") {
@@ -280,7 +278,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
     Trainer trainer = make_trainer();
     const EvaluatedNetwork network{trainer.method().encoder(), trainer.method().gfb(), nullptr, options, device, threads};
     record = RecordedTraining(trainer, options, identity, seed, data, labels, network, store, checkpoints, observer).run();
-    if (options.method == "supervised") write_backbone(directory / "backbone.safetensors", trainer.method().encoder(), identity.hash);
+    if (options.method == "supervised") write_backbone(directory / "backbone.safetensors", trainer.method().encoder(), identity.hash, record.inexact_resume || result.provenance.inexact_init);
   }
   result.measurements = select_measurements(record.history, own_pooling(options.method));
   const auto losses = loss_measurements(record.last, options);
@@ -290,7 +288,6 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
   result.peak_memory_mib = peak_memory_mib();
   result.provenance.resumed = record.resumed;
   result.provenance.inexact_resume = record.inexact_resume;
-  result.provenance.inexact_init = starts_inexactly(identity, store);
   if (!record.commits.empty()) result.provenance.commit = join(record.commits, " then ");
   store.finish(identity, result);
   Checkpoints::clear(directory);

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <deque>
 #include <fstream>
 #include <list>
 
@@ -32,17 +33,24 @@ struct Worker {
   const WorkerTask* task;
   pid_t process;
   int pipe;
+  double killed_at;  ///< the fraction at which the last attempt at this task was killed; -1: none was
   std::string buffer, note;
   double fraction = 0;
   Clock::time_point start = Clock::now();
 };
 
-Worker start(const WorkerTask& task) {
+/// A task that waits for its turn.
+struct Waiting {
+  const WorkerTask* task;
+  double killed_at = -1;
+};
+
+Worker start(const Waiting& waiting) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
   std::string program = "/proc/self/exe";
   std::vector<char*> arguments = {::program_invocation_name};  // for its messages
-  for (const auto& argument : task.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const auto& argument : waiting.task->arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -55,7 +63,7 @@ Worker start(const WorkerTask& task) {
     ::close(ends[0]);
     throw std::runtime_error(std::string("cannot start a worker: ") + std::strerror(error));
   }
-  return {&task, process, ends[0], {}, {}, 0, Clock::now()};
+  return {waiting.task, process, ends[0], waiting.killed_at, {}, {}, 0, Clock::now()};
 }
 
 /// Takes in what the worker has written. False once it has closed its end.
@@ -75,15 +83,19 @@ bool read_reports(Worker& worker) {
   return true;
 }
 
-/// Waits for a process; `reason` says how it ended, where its own words cannot.
-int exit_code_of(pid_t process, std::string& reason) {
+struct Ending {
+  int code = kInternalError;
+  int signal = 0;  ///< that killed it, where it did not end by itself or as asked for
+};
+
+/// Waits for a process.
+Ending wait_for(pid_t process) {
   int status = 0;
   while (::waitpid(process, &status, 0) < 0)
-    if (errno != EINTR) return kInternalError;
-  if (WIFEXITED(status)) return WEXITSTATUS(status);
-  if (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGUSR1) return kStopped;
-  reason = fmt::format(" (killed by signal {}{})", WTERMSIG(status), WTERMSIG(status) == SIGKILL ? ", perhaps for want of memory" : "");
-  return kInternalError;
+    if (errno != EINTR) return {};
+  if (WIFEXITED(status)) return {WEXITSTATUS(status)};
+  if (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGUSR1) return {kStopped};
+  return {kInternalError, WTERMSIG(status)};
 }
 
 }  // namespace
@@ -104,17 +116,19 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
     record << stamp << " " << title << " " << text << std::endl;  // at once: the log is for when something goes wrong
   };
   std::list<Worker> workers;
-  std::size_t next = 0, finished = 0;
+  std::deque<Waiting> waiting;
+  for (const auto& task : tasks) waiting.push_back({&task});
+  std::size_t finished = 0;
   int result = kDone;
   bool told = false;
   ::setenv("OMP_WAIT_POLICY", "passive", 0);  // for the workers: threads that wait give the core to others
-  while (next < tasks.size() || !workers.empty()) {
+  while (!waiting.empty() || !workers.empty()) {
     const auto may_start = [&] {
-      return std::all_of(workers.begin(), workers.end(), [&](const Worker& worker) { return worker.task->stage == tasks[next].stage; });
+      return std::all_of(workers.begin(), workers.end(), [&](const Worker& worker) { return worker.task->stage == waiting.front().task->stage; });
     };
-    while (result == kDone && !stop_requested() && next < tasks.size() && workers.size() < static_cast<std::size_t>(jobs) && may_start()) try {
-        workers.push_back(start(tasks[next]));
-        ++next;
+    while (result == kDone && !stop_requested() && !waiting.empty() && workers.size() < static_cast<std::size_t>(jobs) && may_start()) try {
+        workers.push_back(start(waiting.front()));
+        waiting.pop_front();
       } catch (const std::exception& e) {
         tell(e.what());
         result = kInternalError;
@@ -134,14 +148,24 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
         continue;
       }
       ::close(worker->pipe);
-      std::string reason;
-      const int code = exit_code_of(worker->process, reason);
+      const auto [code, signal] = wait_for(worker->process);
+      if (signal == SIGKILL && worker->fraction > worker->killed_at && result == kDone && !stop_requested()) {
+        jobs = std::max(1, jobs - 1);
+        tell(fmt::format("{} was killed (signal 9), perhaps for want of memory: it is started again and goes on from its last checkpoint; from now on at most {} side by side", worker->task->label, jobs));
+        waiting.push_front({worker->task, worker->fraction});
+        worker = workers.erase(worker);
+        continue;
+      }
       ++finished;
       finished_units += worker->task->units;
       if (code == kDone) {
         tell(fmt::format("[{}/{}] {} done in {}{}", finished, tasks.size(), worker->task->label, format_duration(std::chrono::duration<double>(Clock::now() - worker->start).count()),
                          worker->note.empty() ? "" : "; " + worker->note));
       } else {
+        std::string reason;
+        if (signal != 0) reason = fmt::format(" (killed by signal {})", signal);
+        if (signal == SIGKILL && worker->fraction <= worker->killed_at)
+          reason = " (killed by signal 9 again without having got further; if for want of memory, lower batch-size or queue-size, or use a larger machine)";
         tell(fmt::format("[{}/{}] {} {}{}", finished, tasks.size(), worker->task->label, code == kStopped ? "stopped" : "failed", reason));
         if (result == kDone) result = code;
       }
@@ -155,7 +179,7 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
     }
     progress.update(static_cast<std::int64_t>(done), join(notes, " | "));
   }
-  if (result != kDone || next == tasks.size()) return result;
+  if (result != kDone || waiting.empty()) return result;
   tell("stopped by a signal; finished runs are kept, unfinished ones go on when asked for again");
   return kStopped;
 }

@@ -143,13 +143,14 @@ void Trainer::save(const std::filesystem::path& path, const CheckpointInfo& info
   for (const auto& [name, tensor] : tensors)
     if (tensor.is_floating_point() && !torch::isfinite(tensor).all().item<bool>())
       throw Diverged(fmt::format("{} in the training's state is no longer finite after epoch {}, step {} of the next: lower lr = {} or nu = {}", name, info.epochs_done, info.steps_done, options_.lr, options_.nu));
-  write_tensors(path, tensors,
-                {{"format", kCheckpointFormat},
-                 {"identity", info.identity},
-                 {"epochs_done", std::to_string(info.epochs_done)},
-                 {"steps_done", std::to_string(info.steps_done)},
-                 {"environment", info.environment},
-                 {"progress", info.progress}});
+  std::map<std::string, std::string> metadata = {{"format", kCheckpointFormat},
+                                                 {"identity", info.identity},
+                                                 {"epochs_done", std::to_string(info.epochs_done)},
+                                                 {"steps_done", std::to_string(info.steps_done)},
+                                                 {"environment", info.environment},
+                                                 {"progress", info.progress}};
+  if (info.inexact) metadata.insert(kInexactMark);
+  write_tensors(path, tensors, metadata);
 }
 
 CheckpointInfo Trainer::load(const std::filesystem::path& path, const std::string& identity) {

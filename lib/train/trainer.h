@@ -46,6 +46,9 @@ class ForeignCheckpoint : public UserError {
   using UserError::UserError;
 };
 
+/// In the metadata of weights whose training, or that of the weights which it began with, once went on from a checkpoint inexactly.
+inline const std::pair<const std::string, std::string> kInexactMark = {"lcr.resume", "inexact"};
+
 /// What a checkpoint says besides its tensors.
 struct CheckpointInfo {
   std::string identity;          ///< the run's hash
@@ -53,6 +56,7 @@ struct CheckpointInfo {
   std::int64_t steps_done = 0;   ///< of the epoch after those
   std::string environment;       ///< "name=value" lines: what must be the same for a bit-exact continuation
   std::string progress;          ///< the run's records so far, in a form of its own; empty where the checkpoint is not for going on from
+  bool inexact = false;          ///< bears kInexactMark; not read back, the records know it
 };
 
 /// Told after every step: steps done in this training, its loss.

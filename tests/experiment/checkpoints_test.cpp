@@ -18,7 +18,7 @@ TEST(Checkpoints, ADamagedOneIsPassedOverAndRemovedSoThatTwoGoodOnesStay) {
   const Dataset data = make_synth_birds({.classes = 2, .train_per_class = 6, .test_per_class = 2, .size = 24, .first_class = 0, .threads = 1});
   const Options options = testing::tiny_options();
   Trainer trainer(make_method(options, 0), options, data.train, 0, torch::kCPU, 1);
-  Checkpoints checkpoints(folder.path(), std::string(64, 'a'), "threads=1\n", options);
+  Checkpoints checkpoints(folder.path(), std::string(64, 'a'), "threads=1\n", options, /*inexact_init=*/false);
   TrainingRecord record;
   const auto files = [&] {
     std::vector<std::string> names;

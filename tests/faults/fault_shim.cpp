@@ -1,5 +1,6 @@
 // A library for LD_PRELOAD that makes chosen calls of a program fail, as a dying machine or a full disk would. Settings, from the environment:
 //   LCR_FAULT=kill    the process group is killed (-9) at the chosen call, after half of its bytes were written where it is a write
+//   LCR_FAULT=die     the same, but this process alone is killed
 //   LCR_FAULT=full    from the chosen call on, calls on such files fail with "No space left on device"
 //   LCR_FAULT_CALL    write, fsync, rename
 //   LCR_FAULT_PATH    part of the path of the file
@@ -31,13 +32,17 @@ Function* next(const char* name) {
 
 enum class Fault { kNone, kKill, kFull };
 
+/// The end of the process, with its group or alone.
+void die() { ::kill(std::strcmp(setting("LCR_FAULT"), "die") == 0 ? ::getpid() : 0, SIGKILL); }
+
 /// What is to happen to this call.
 Fault fault_at(const char* call, const char* path) {
   if (std::strcmp(setting("LCR_FAULT_CALL"), call) != 0 || !std::strstr(path, setting("LCR_FAULT_PATH"))) return Fault::kNone;
   static std::atomic<long> seen{0};
   const long nth = *setting("LCR_FAULT_NTH") ? std::atol(setting("LCR_FAULT_NTH")) : 1;
   const long now = ++seen;
-  if (std::strcmp(setting("LCR_FAULT"), "kill") == 0 && now == nth) return Fault::kKill;
+  const bool kills = std::strcmp(setting("LCR_FAULT"), "kill") == 0 || std::strcmp(setting("LCR_FAULT"), "die") == 0;
+  if (kills && now == nth) return Fault::kKill;
   if (std::strcmp(setting("LCR_FAULT"), "full") == 0 && now >= nth) return Fault::kFull;
   return Fault::kNone;
 }
@@ -69,7 +74,7 @@ ssize_t write(int descriptor, const void* bytes, size_t count) {
   if (fault == Fault::kFull) return full();
   if (fault == Fault::kKill) {
     real(descriptor, bytes, count / 2);
-    ::kill(0, SIGKILL);
+    die();
   }
   return real(descriptor, bytes, count);
 }
@@ -84,7 +89,7 @@ size_t fwrite(const void* bytes, size_t size, size_t count, FILE* file) {
   if (fault == Fault::kKill) {
     real(bytes, size, count / 2, file);
     ::fflush(file);
-    ::kill(0, SIGKILL);
+    die();
   }
   return real(bytes, size, count, file);
 }
@@ -93,7 +98,7 @@ int fsync(int descriptor) {
   static auto* const real = next<int(int)>("fsync");
   const Fault fault = fault_at("fsync", descriptor);
   if (fault == Fault::kFull) return full();
-  if (fault == Fault::kKill) ::kill(0, SIGKILL);
+  if (fault == Fault::kKill) die();
   return real(descriptor);
 }
 
@@ -101,7 +106,7 @@ int rename(const char* from, const char* to) {
   static auto* const real = next<int(const char*, const char*)>("rename");
   const Fault fault = fault_at("rename", to);
   if (fault == Fault::kFull) return full();
-  if (fault == Fault::kKill) ::kill(0, SIGKILL);
+  if (fault == Fault::kKill) die();
   return real(from, to);
 }
 

@@ -237,25 +237,64 @@ TEST_F(Faults, KilledInStandInsBranchesRanksAndEvaluationsTheEndIsTheSame) {
   }
 }
 
-TEST_F(Faults, RunsThatStartFromAnInexactStandInAreMarked) {
-  write_atomic(folder / "tiny.ini", "[standin]\nsynthbirds-train = 3\nbatch-size = 16\nepochs = 3\n");
-  const std::string command =
-      "main_results --config tiny.ini --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 --jobs 2 --threads 2 --seeds 0 "
-      "--rows Bilinear --probe-epochs 2 --runs a/runs --results a/results";
-  ASSERT_EQ(run(command).code, 0);
-  const auto marks = [&] {
+TEST_F(Faults, RunsThatStartFromInexactWeightsAreMarked) {
+  write_atomic(folder / "tiny.ini", "[standin]\nsynthbirds-train = 6\nbatch-size = 16\nepochs = 40\n");
+  const auto command = [](const std::string& place, const std::string& more) {
+    return fmt::format("main_results --config tiny.ini --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 --jobs 2 --seeds 0 "
+                       "--rows Bilinear --probe-epochs 2 --checkpoint-every 0.001min --runs '{0}/runs' --results '{0}/results' {1}", place, more);
+  };
+  const auto marks = [&](const std::string& place) {
     std::set<std::string> found;
-    for (const auto& row : read_results(folder / "a/results/main.csv")) found.insert(row[result_column("resume")]);
+    for (const auto& row : read_results(folder / place / "results/main.csv")) found.insert(row[result_column("resume")]);
     return found;
   };
-  EXPECT_EQ(marks(), std::set<std::string>{""});
-  const fs::path standin = run_directory("a", "standin") / "result.json";
-  auto json = nlohmann::json::parse(read_text(standin));
-  json["provenance"]["inexact_resume"] = true;
-  write_atomic(standin, json.dump());
-  fs::remove_all(run_directory("a", "-moco_bilinear-"));
-  ASSERT_EQ(run(command).code, 0);
-  EXPECT_EQ(marks(), std::set<std::string>{"inexact"});
+  // The stand-in is stopped and goes on with other threads.
+  const pid_t process = start(command("a", "--threads 1"));
+  const auto standin = [&] { return fs::exists(folder / "a/runs") ? run_directory("a", "standin") : fs::path(); };
+  for (int i = 0; i < 20'000 && !ended(process) && (standin().empty() || resume_files(standin()).empty()); ++i) sleep_seconds(0.003);
+  ::kill(process, SIGTERM);
+  ASSERT_EQ(wait(process), 3) << words();
+  copy("a", "b");
+  ASSERT_EQ(run(command("b", "--threads 1")).code, 0);
+  EXPECT_EQ(marks("b"), std::set<std::string>{""});
+  const Outcome refused = run(command("a", "--threads 2"));
+  EXPECT_EQ(refused.code, 2) << refused.err;
+  ASSERT_EQ(run(command("a", "--threads 2 --inexact-resume")).code, 0);
+  EXPECT_EQ(marks("a"), std::set<std::string>{"inexact"});
+  // The mark goes with the weights, of the stand-in and of what was trained from it, when they are named by hand.
+  const std::string from = "--threads 1 --pretrain none --init ";
+  ASSERT_EQ(run(command("c", from + standin().string() + "/backbone.safetensors")).code, 0);
+  EXPECT_EQ(marks("c"), std::set<std::string>{"inexact"});
+  const fs::path last = run_directory("a", "-moco_bilinear-") / "checkpoints/last.safetensors";
+  const Outcome further = run(command("d", from + last.string()));
+  ASSERT_EQ(further.code, 0) << further.err;
+  EXPECT_EQ(marks("d"), std::set<std::string>{"inexact"});
+  ASSERT_EQ(run(command("e", from + (run_directory("b", "standin") / "backbone.safetensors").string())).code, 0);
+  EXPECT_EQ(marks("e"), std::set<std::string>{""});
+}
+
+TEST_F(Faults, AKilledWorkerIsStartedAgainWhileItGetsFurther) {
+  reference();
+  // Killed from outside, once it has a checkpoint.
+  const pid_t process = start(grid("worker"));
+  const auto has_checkpoint = [&] { return fs::exists(folder / "worker/runs") && !run_directory("worker", "-lcr-").empty() && !resume_files(run_directory("worker", "-lcr-")).empty(); };
+  for (int i = 0; i < 20'000 && !ended(process) && !has_checkpoint(); ++i) sleep_seconds(0.003);
+  const std::string holder = lock_holder(run_directory("worker", "-lcr-") / "lock").value_or("");
+  ASSERT_TRUE(holder.starts_with("process ")) << holder;
+  ::kill(std::stoi(holder.substr(8)), SIGKILL);
+  EXPECT_EQ(wait(process), 0) << words();
+  EXPECT_NE(words().find("was killed (signal 9), perhaps for want of memory: it is started again and goes on from its last checkpoint; from now on at most 1 side by side"), std::string::npos) << words();
+  EXPECT_NE(words().find("goes on after epoch"), std::string::npos) << words();
+  expect_same_as_reference("worker");
+
+  // Killed at the same place each time: not for ever.
+  EXPECT_EQ(run_with("LCR_FAULT=die LCR_FAULT_CALL=rename LCR_FAULT_PATH=last.safetensors", grid("again")), 1) << words();
+  const std::string said = words();
+  const auto first = said.find("was killed (signal 9)"), again = said.find("failed (killed by signal 9 again without having got further");
+  EXPECT_TRUE(first != std::string::npos && again != std::string::npos && first < again) << said;
+  expect_sound("again");
+  EXPECT_EQ(run(grid("again")).code, 0);
+  expect_same_as_reference("again");
 }
 
 TEST_F(Faults, WhatAKillLeavesBehindAFinishedRunGoesWhenItIsAskedForAgain) {

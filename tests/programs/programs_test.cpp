@@ -421,6 +421,20 @@ TEST_F(Programs, TwoProgramsTrainARunOnce) {
   EXPECT_EQ(read_text(folder / "a/c1.csv"), read_text(folder / "b/c1.csv"));  // wall times included: each run was trained by one of them
 }
 
+TEST_F(Programs, TwoProgramsMakeAnEvaluationOnce) {
+  write_fashion("data");
+  ASSERT_EQ(run(tiny + "--results r --rows Ours").code, 0);
+  const std::string run_folder = first_run("-lcr-");
+  const std::string command = program("evaluate --data-dir data --threads 1 --protocols probe --probe-epochs 40 --run " + run_folder);
+  const std::string line = "cd '" + folder.path().string() + "' && (" + command + " >a.txt 2>&1 & " + command + " >b.txt 2>&1; code=$?; wait; exit $code)";
+  ASSERT_EQ(std::system(line.c_str()), 0) << read_text(folder / "b.txt");
+  const std::string a = read_text(folder / "a.txt"), b = read_text(folder / "b.txt");
+  // One of them waited for the other, which had written the record by then, or came when it was there.
+  const auto found_it = [](const std::string& said) { return said.find("waiting for") != std::string::npos || said.find("found in the store") != std::string::npos; };
+  EXPECT_NE(found_it(a), found_it(b)) << a << b;
+  EXPECT_EQ(a.substr(a.find("pooling or map")), b.substr(b.find("pooling or map")));
+}
+
 TEST_F(Programs, SeveralRanksTrainReproduciblyAsARunOfTheirOwn) {
   write_fashion("data");
   const std::string two = tiny + "--ranks 2 --projections 3 --subset top_variance --subset-size 2 --subset-epoch 1 --results ";
