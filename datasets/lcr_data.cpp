@@ -109,26 +109,35 @@ int fetch(const DatasetDescriptor& d, const Command& command) {
   const FileLock lock(data / ("." + d.name + ".lock"));
   const auto unpacks = [](const RemoteFile& file) { return file.unpack; };
   const bool archives = std::any_of(d.files.begin(), d.files.end(), unpacks);
-  // An archive that was unpacked by an earlier call, which then stopped, is not unpacked again.
+  // While this stands, what is in the directory is that of a call that stopped; an archive that it has unpacked is not unpacked again.
+  const fs::path unfinished = data / "downloads" / (d.name + ".unfinished");
   const auto marker = [&](const RemoteFile& file) { return data / "downloads" / (file.name + ".unpacked"); };
-  const bool unfinished = std::any_of(d.files.begin(), d.files.end(), [&](const RemoteFile& file) { return fs::exists(marker(file)); });
-  if (archives && fs::exists(directory) && !unfinished) {
+  const auto clear = [&] {
+    for (const auto& file : d.files) {
+      if (!fs::exists(marker(file))) continue;
+      if (!command.keep_archives) fs::remove(target_of(d, file, command.options));
+      fs::remove(marker(file));
+    }
+  };
+  if (archives && fs::exists(directory) && !fs::exists(unfinished)) {
     fmt::print("{}: there already: {}\n", directory.string(), check_content(d, command));
+    clear();  // the last of a call that was killed when it was done
     return kDone;
   }
   for (const auto& file : d.files)
-    if (!fs::exists(marker(file))) fetch_file(file, target_of(d, file, command.options));
+    if (file.unpack && !fs::exists(marker(file))) fetch_file(file, target_of(d, file, command.options));
+  require_writable_directory(unfinished.parent_path());
+  write_atomic(unfinished, "by lcr-data\n");
+  for (const auto& file : d.files)
+    if (!file.unpack) fetch_file(file, target_of(d, file, command.options));
   for (const auto& file : d.files) {
     if (!file.unpack || fs::exists(marker(file))) continue;
     unpack_archive(target_of(d, file, command.options), data / d.unpack_into);
     write_atomic(marker(file), "by lcr-data\n");
   }
   const std::string found = check_content(d, command);
-  for (const auto& file : d.files) {
-    if (!file.unpack) continue;
-    if (!command.keep_archives) fs::remove(target_of(d, file, command.options));
-    fs::remove(marker(file));
-  }
+  fs::remove(unfinished);
+  clear();
   fmt::print("{}: {}\n", directory.string(), found);
   return kDone;
 }

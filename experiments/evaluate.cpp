@@ -52,21 +52,21 @@ int run(int argc, char** argv) {
   const Dataset data = load_dataset(options, threads);
   const RunIdentity identity = check_run_identity(run_directory, options, data);
   if (values.contains("eval-mask-norm")) options.eval_mask_norm = control.eval_mask_norm;
-  auto record = find_evaluation(run_directory, identity, options);
-  if (record) {
-    fmt::print(stderr, "evaluate: found in the store\n");
-  } else {
+  EvaluationRecord record;
+  bool made = false;
+  {
     Progress progress("evaluate", 0, "steps");
     explain_out_of_memory(options, [&] {
       record = evaluate_run(run_directory, identity, options, data, threads, [&](std::int64_t done, std::int64_t total, const std::string& note) {
+        made = true;
         progress.update(done, total);
         progress.update(done, note);
       });
     });
   }
   fmt::print("{:<22} {:<24} {:<32} {:>9}\n", "pooling or map", "metric", "", "value");
-  for (const auto& entry : record->entries) fmt::print("{:<22} {:<24} {:<32} {:>9.3f}\n", entry.pooling, entry.metric, entry.detail, entry.value);
-  fmt::print("written: {}\n", record->file.string());
+  for (const auto& entry : record.entries) fmt::print("{:<22} {:<24} {:<32} {:>9.3f}\n", entry.pooling, entry.metric, entry.detail, entry.value);
+  fmt::print("{}: {}\n", made ? "written" : "found in the store", record.file.string());
   return kDone;
 }
 

@@ -124,7 +124,7 @@ std::vector<std::string> provenance_notes(const PlotSpec& spec, const Results& r
                               join(results.distinct("commit"), ", ")));
   const auto resumed = results.distinct("resume");
   if (std::find(resumed.begin(), resumed.end(), "inexact") != resumed.end())
-    notes.push_back("Some runs went on from a checkpoint under other conditions (threads, CPU features, libraries or device) than they began with: the column 'resume' of the results says which.");
+    notes.push_back("Some runs, or those that made their initial weights, went on from a checkpoint under other conditions (threads, CPU features, libraries or device) than they began with: the column 'resume' of the results says which.");
   return notes;
 }
 

@@ -96,7 +96,8 @@ std::string note_on(const StoredRun& run, const fs::path& directory) {
   if (run.result) {
     for (const auto& m : run.result->measurements)
       if (m.selection == "last" && m.metric == "rank1") notes.push_back(fmt::format("rank-1 {:.2f} ({})", m.value, m.pooling));
-    if (run.result->provenance.inexact_resume || run.result->provenance.inexact_init) notes.push_back("resumed inexactly");
+    if (run.result->provenance.inexact_resume) notes.push_back("resumed inexactly");
+    if (run.result->provenance.inexact_init) notes.push_back("from weights that were resumed inexactly");
   }
   return join(notes, ", ");
 }
@@ -124,8 +125,9 @@ int show(const std::vector<fs::path>& runs) {
         if (!line.empty() && line.front() != '#') fmt::print("  {}\n", line);
     }
     if (run.result) {
-      fmt::print("\nresult ({} of training and evaluation, {:.1f} samples/s, {:.0f} MiB; went on from a checkpoint {} times{}):\n", format_duration(run.result->wall_seconds),
-                 run.result->samples_per_second, run.result->peak_memory_mib, run.result->provenance.resumed, run.result->provenance.inexact_resume ? ", not bit-exactly" : "");
+      fmt::print("\nresult ({} of training and evaluation, {:.1f} samples/s, {:.0f} MiB; went on from a checkpoint {} times{}{}):\n", format_duration(run.result->wall_seconds),
+                 run.result->samples_per_second, run.result->peak_memory_mib, run.result->provenance.resumed, run.result->provenance.inexact_resume ? ", not bit-exactly" : "",
+                 run.result->provenance.inexact_init ? "; its initial weights did so not bit-exactly" : "");
       for (const auto& m : run.result->measurements) fmt::print("  {:<11} {:<10} {:<24} {:>8.3f}  epoch {}\n", m.selection, m.pooling, m.metric, m.value, m.epoch);
     }
     fmt::print("\nfiles:\n");
@@ -169,8 +171,15 @@ struct PruneOptions {
   bool partial = false, damaged = false, weights = false, dry_run = false;
 };
 
-int prune(const std::vector<fs::path>& runs, const PruneOptions& options) {
+/// Where prune moves a run before it removes it: whoever wants the run meanwhile begins it anew and loses nothing.
+constexpr const char* kAside = ".pruned-";
+/// Where import unpacks, holding kImportLock.
+constexpr const char* kImport = ".import";
+constexpr const char* kImportLock = ".import.lock";
+
+int prune(const fs::path& store, const std::vector<fs::path>& runs, const PruneOptions& options) {
   double freed = 0;
+  std::vector<fs::path> left;
   const auto remove = [&](const fs::path& path) {
     if (!fs::exists(path)) return;
     freed += fs::is_directory(path) ? mebibytes(path) : static_cast<double>(fs::file_size(path)) / (1 << 20);
@@ -188,7 +197,16 @@ int prune(const std::vector<fs::path>& runs, const PruneOptions& options) {
     const auto files = files_below(path);
     const bool empty = std::all_of(files.begin(), files.end(), [](const fs::path& file) { return file.filename() == "lock"; });  // killed before it wrote anything
     if (empty || (run.state == RunState::kPartial && options.partial) || (run.state == RunState::kDamaged && options.damaged)) {
-      remove(path);
+      if (!options.dry_run && fs::exists(path)) {
+        const fs::path aside = path.parent_path() / (kAside + run.name);
+        fs::remove_all(aside);  // of a prune that was killed
+        fs::rename(path, aside);
+        freed += mebibytes(aside);
+        fs::remove_all(aside);
+        fmt::print("removed {}\n", path.string());
+      } else {
+        remove(path);
+      }
       continue;
     }
     for (const auto& folder : {path, path / "checkpoints", path / "evaluations"})
@@ -198,6 +216,12 @@ int prune(const std::vector<fs::path>& runs, const PruneOptions& options) {
     for (const auto& file : files_below(path / "checkpoints"))
       if (file.filename().string().starts_with("resume-")) remove(file);
   }
+  // Of calls of this program that were killed.
+  for (const auto& entry : fs::directory_iterator(store)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(kAside) || (name == kImport && !lock_holder(store / kImportLock))) left.push_back(entry.path());
+  }
+  for (const auto& path : left) remove(path);
   fmt::print("{:.1f} MiB {}\n", freed, options.dry_run ? "would be freed" : "freed");
   return kDone;
 }
@@ -230,12 +254,11 @@ int export_runs(const fs::path& archive, const std::vector<fs::path>& runs) {
   return kDone;
 }
 
-/// A folder that goes away with what is left in it.
+/// A folder that goes away with what is left in it, at the beginning and at the end.
 struct ScratchFolder {
-  explicit ScratchFolder(const fs::path& parent) {
-    std::string name = (parent / ".import-XXXXXX").string();
-    if (!::mkdtemp(name.data())) fail("{}: cannot be written", parent.string());
-    path = name;
+  explicit ScratchFolder(const fs::path& folder) : path(folder) {
+    fs::remove_all(path);
+    fs::create_directory(path);
   }
   ~ScratchFolder() {
     std::error_code ignored;
@@ -248,7 +271,8 @@ struct ScratchFolder {
 
 int import_runs(const fs::path& archive, const fs::path& store) {
   require_writable_directory(store);
-  const ScratchFolder scratch(store);
+  const FileLock lock(store / kImportLock);
+  const ScratchFolder scratch(store / kImport);
   unpack_archive(archive, scratch.path, {.bytes = 4ull << 30, .entries = 1'000'000});
   std::vector<fs::path> runs;
   for (const auto& entry : fs::directory_iterator(scratch.path)) runs.push_back(entry.path());
@@ -271,7 +295,7 @@ int import_runs(const fs::path& archive, const fs::path& store) {
     } else if (inspect_run(target).state == RunState::kDone) {
       ++known;
     } else {
-      fmt::print(stderr, "left out: {} is {} here; remove the directory first\n", target.string(), state_name(inspect_run(target).state));
+      say("left out: {} is {} here; remove the directory first\n", target.string(), state_name(inspect_run(target).state));
       ++refused;
     }
   }
@@ -304,7 +328,7 @@ int run(int argc, char** argv) {
   if (command == "list") return list(chosen_runs(store, names));
   if (command == "show" && !names.empty()) return show(chosen_runs(store, names));
   if (command == "verify") return verify(chosen_runs(store, names));
-  if (command == "prune") return prune(chosen_runs(store, names), pruning);
+  if (command == "prune") return prune(store, chosen_runs(store, names), pruning);
   if (command == "export" && !names.empty()) return export_runs(names.front(), chosen_runs(store, {names.begin() + 1, names.end()}));
   if (command == "import" && names.size() == 1) return import_runs(names.front(), store);
   fail("command line: say list, show RUN, verify, prune, export FILE or import FILE; --help explains");

@@ -3,9 +3,12 @@
 
 #include <fmt/core.h>
 
-#include <filesystem>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace lcr {
@@ -29,6 +32,12 @@ template <typename... Args>
   throw UserError(fmt::format(format, std::forward<Args>(args)...));
 }
 
+/// Words for people, on standard error. Never throws, unlike fmt::print: a log on a disk that is full is no reason to stop.
+template <typename... Args>
+void say(fmt::format_string<Args...> format, Args&&... args) {
+  std::fputs(fmt::format(format, std::forward<Args>(args)...).c_str(), stderr);
+}
+
 /// Throws std::logic_error (exit code 1) if a condition that only a programming error can break does not hold.
 inline void check_internal(bool holds, const char* what) {
   if (!holds) throw std::logic_error(what);
@@ -37,23 +46,25 @@ inline void check_internal(bool holds, const char* what) {
 /// Exit codes of every program of the suite.
 enum ExitCode : int { kDone = 0, kInternalError = 1, kBadInput = 2, kStopped = 3 };
 
-/// Runs a program's body and turns what it throws into one line on standard error and an exit code.
+/// Runs a program's body and turns what it throws, or that its output cannot be written, into one line on standard error and an exit code.
 template <typename Body>
 int run_main(const char* program, Body&& body) {
   try {
-    return body();
+    const int code = body();
+    if (std::fflush(stdout) != 0) fail("standard output cannot be written: {}", std::strerror(errno));
+    return code;
   } catch (const UserError& e) {
-    fmt::print(stderr, "{}: error: {}\n", program, e.what());
+    say("{}: error: {}\n", program, e.what());
     return kBadInput;
   } catch (const Interrupted& e) {
-    fmt::print(stderr, "{}: {}\n", program, e.what());
+    say("{}: {}\n", program, e.what());
     return kStopped;
-  } catch (const std::filesystem::filesystem_error& e) {  // a place that cannot be used: bad input too
-    fmt::print(stderr, "{}: error: {}\n", program, e.what());
+  } catch (const std::system_error& e) {  // a file, a place or standard output that cannot be used: bad input too
+    say("{}: error: {}\n", program, e.what());
     return kBadInput;
   } catch (const std::exception& e) {
     const std::string what = e.what();  // LibTorch's errors carry a stack trace: the first line says it
-    fmt::print(stderr, "{}: internal error: {}\n", program, what.substr(0, what.find('\n')));
+    say("{}: internal error: {}\n", program, what.substr(0, what.find('\n')));
     return kInternalError;
   }
 }

@@ -153,8 +153,8 @@ void require_writable_directory(const fs::path& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (!fs::is_directory(directory)) fail("{}: cannot be made a directory{}{}", directory.string(), error ? ": " : "", error.message());
-  std::string probe = (directory / ".write-probe-XXXXXX").string();
-  const int descriptor = ::mkstemp(probe.data());
+  const fs::path probe = directory / fmt::format(".probe{}{}-{}", kTemporaryMark, host_name(), ::getpid());
+  const int descriptor = ::open(probe.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) fail("{}: directory cannot be written: {}", directory.string(), std::strerror(errno));
   ::close(descriptor);
   ::unlink(probe.c_str());
@@ -193,9 +193,9 @@ std::optional<std::string> lock_holder(const fs::path& path) {
   return holder;
 }
 
-FileLock::FileLock(const fs::path& path) {
+FileLock::FileLock(const fs::path& path, MissingFolder missing) {
   for (;;) {
-    acquire(path);
+    acquire(path, missing);
     // Whoever waited may have got the lock of a file that was removed meanwhile, which keeps nobody else out.
     struct stat own {}, current {};
     if (::fstat(descriptor_, &own) == 0 && ::stat(path.c_str(), &current) == 0 && own.st_ino == current.st_ino && own.st_dev == current.st_dev) break;
@@ -206,16 +206,20 @@ FileLock::FileLock(const fs::path& path) {
   [[maybe_unused]] const bool written = ::ftruncate(descriptor_, 0) == 0 && ::pwrite(descriptor_, self.data(), self.size(), 0) > 0;
 }
 
-void FileLock::acquire(const fs::path& path) {
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) fail("{}: cannot be opened for locking: {}", path.string(), std::strerror(errno));
-  bool told = false;
+void FileLock::acquire(const fs::path& path, MissingFolder missing) {
+  while ((descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0) {
+    if (errno != ENOENT || missing == MissingFolder::kFail) fail("{}: cannot be opened for locking: {}", path.string(), std::strerror(errno));
+    std::error_code error;
+    fs::create_directories(path.parent_path(), error);
+    if (error) fail("{}: cannot be made: {}", path.parent_path().string(), error.message());
+  }
+  int failures = 0;
   while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
     if (error == EWOULDBLOCK || error == EINTR) {
       if (!stop_requested()) {
-        if (!told) fmt::print(stderr, "waiting for {}, held by {}\n", path.string(), holder_text(descriptor_));
-        told = true;
+        // Whoever only asks for the holder has the lock for an instant.
+        if (++failures == 2) say("waiting for {}, held by {}\n", path.string(), holder_text(descriptor_));
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         continue;
       }

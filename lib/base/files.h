@@ -63,15 +63,17 @@ class MappedFile {
 /// says who holds it.
 class FileLock {
  public:
+  enum class MissingFolder { kFail, kMake };
+
   /// Waits for the lock, and says once on standard error for whom. A file that was removed or replaced meanwhile is opened anew: the lock that it gives is
-  /// always that of the file which stands at `path`. Throws Interrupted when a signal asks to stop meanwhile, UserError if the directory is gone.
-  explicit FileLock(const std::filesystem::path& path);
+  /// always that of the file which stands at `path`. Throws Interrupted when a signal asks to stop meanwhile, UserError if the directory is not there, now or later, and is not to be made.
+  explicit FileLock(const std::filesystem::path& path, MissingFolder missing = MissingFolder::kFail);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
 
  private:
-  void acquire(const std::filesystem::path& path);
+  void acquire(const std::filesystem::path& path, MissingFolder missing);
   int descriptor_ = -1;
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "lcr/base/error.h"
 #include "lcr/base/text.h"
 
 namespace lcr {
@@ -14,7 +15,7 @@ Progress::Progress(std::string title, std::int64_t total, std::string unit)
     : title_(std::move(title)), unit_(std::move(unit)), total_(total), shown_(start_), terminal_(::isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() {
-  if (drawn_) fmt::print(stderr, "\n");
+  if (drawn_) say("\n");
 }
 
 void Progress::update(std::int64_t done, const std::string& note) {
@@ -34,12 +35,12 @@ void Progress::update(std::int64_t done, std::int64_t total) {
 
 void Progress::line(const std::string& text) {
   erase();
-  fmt::print(stderr, "{}\n", text);
+  say("{}\n", text);
   std::fflush(stderr);
 }
 
 void Progress::erase() {
-  if (drawn_) fmt::print(stderr, "\r\033[K");
+  if (drawn_) say("\r\033[K");
   drawn_ = false;
 }
 
@@ -50,14 +51,14 @@ void Progress::draw(Clock::time_point now) {
   const std::string eta = fraction > 0 ? format_duration(elapsed * (1 - fraction) / fraction) : "?";
   const std::string tail = fmt::format("{:3.0f} %  {:.0f} {}/s  ETA {}{}{}", 100 * fraction, rate, unit_, eta, note_.empty() ? "" : "  ", note_);
   if (!terminal_) {
-    fmt::print(stderr, "{}: {}\n", title_, tail);
+    say("{}: {}\n", title_, tail);
   } else {
     constexpr std::size_t kWidth = 24;
     const auto filled = static_cast<std::size_t>(fraction * kWidth);
     std::string text = fmt::format("{} [{}{}] {}", title_, std::string(filled, '#'), std::string(kWidth - filled, '.'), tail);
     winsize size{};
     if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1) text = text.substr(0, size.ws_col - 1U);  // a wrapped line could not be redrawn
-    fmt::print(stderr, "\r\033[K{}", text);
+    say("\r\033[K{}", text);
     drawn_ = true;
   }
   std::fflush(stderr);

@@ -2,8 +2,10 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -41,11 +43,28 @@ fs::path safe_path(const char* name, const fs::path& archive) {
   return clean;
 }
 
-/// Fails if something of `from` would overwrite something in `to`. Folders that exist on both sides are merged.
+/// Writes all that is not on disk yet of the file system that a folder is on; one that cannot do that has done what it can.
+void sync_file_system(const fs::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::syncfs(descriptor);
+  ::close(descriptor);
+}
+
+bool same_content(const fs::path& a, const fs::path& b) {
+  if (!fs::is_regular_file(a) || !fs::is_regular_file(b) || fs::file_size(a) != fs::file_size(b)) return false;
+  if (fs::file_size(a) == 0) return true;
+  const MappedFile first(a), second(b);
+  return std::equal(first.bytes().begin(), first.bytes().end(), second.bytes().begin());
+}
+
+/// Fails if something of `from` would overwrite something else in `to`. Folders that exist on both sides are merged; files that are the same are of an unpacking
+/// that was killed while it moved them.
 void require_room(const fs::path& from, const fs::path& to) {
   for (const auto& entry : fs::directory_iterator(from)) {
     const fs::path target = to / entry.path().filename();
     if (!fs::exists(target)) continue;
+    if (same_content(entry.path(), target)) continue;
     if (!entry.is_directory() || !fs::is_directory(target)) fail("{}: is there already; remove it to unpack the archive again", target.string());
     require_room(entry.path(), target);
   }
@@ -71,8 +90,8 @@ void move_into(const fs::path& from, const fs::path& to) {
 
 void unpack_archive(const fs::path& archive_path, const fs::path& folder, const UnpackLimits& limits) {
   require_writable_directory(folder);
-  const ScratchFolder scratch{folder / fmt::format(".unpack-{}-{}", archive_path.filename().string(), ::getpid())};
-  fs::remove_all(scratch.path);  // of a killed process that had this number
+  const ScratchFolder scratch{folder / fmt::format(".unpack-{}", archive_path.filename().string())};
+  fs::remove_all(scratch.path);  // of a killed process
   fs::create_directory(scratch.path);
   const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), archive_read_free);
   check_internal(reader != nullptr, "libarchive cannot be set up");
@@ -122,6 +141,7 @@ void unpack_archive(const fs::path& archive_path, const fs::path& folder, const 
   }
   if (entries == 0) fail("{}: is empty, or no archive", archive_path.string());
   require_room(scratch.path, folder);
+  sync_file_system(scratch.path);  // what is moved into place is whole, even after a power failure
   move_into(scratch.path, folder);
 }
 

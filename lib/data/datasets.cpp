@@ -50,7 +50,7 @@ Dataset load_fashion_mnist(const DatasetDescriptor& descriptor, const Options& o
     if (!found.empty()) return found;
     for (const auto& file : descriptor.files)
       if (file.name == name + ".gz") {
-        fmt::print(stderr, "Fetching {} of {} (licence: {}) into {}\n", file.name, descriptor.title, descriptor.licence, own.string());
+        say("Fetching {} of {} (licence: {}) into {}\n", file.name, descriptor.title, descriptor.licence, own.string());
         fetch_file(file, own / file.name);
         return own / file.name;
       }
@@ -122,8 +122,8 @@ Dataset load_image_files(const Options& options, int threads) {
                                              .threads = threads},
                                             verify);
   if (!store.skipped.empty() && verify) {
-    fmt::print(stderr, "{}: {} image files are left out (--skip-bad):\n", listing.title, store.skipped.size());
-    for (const auto& reason : store.skipped) fmt::print(stderr, "  {}\n", reason);
+    say("{}: {} image files are left out (--skip-bad):\n", listing.title, store.skipped.size());
+    for (const auto& reason : store.skipped) say("  {}\n", reason);
   }
   Dataset data{options.dataset, listing.title, make_set(listing, listing.train, store, 0), make_set(listing, listing.test, store, listing.train.size())};
   if (data.train.count() == 0 || data.test.count() == 0) fail("{}: none of the images of a split can be decoded", listing.root.string());

@@ -108,7 +108,7 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
   if (fs::exists(target)) {
     if (matches(file, target, reason)) return;  // another program fetched it meanwhile
     existing = fmt::format("; the file that is there {}", reason);
-    fmt::print(stderr, "{}: {}; fetching it anew\n", target.string(), reason);
+    say("{}: {}; fetching it anew\n", target.string(), reason);
   }
   Progress progress("fetch " + file.name, 1, "bytes");
   std::string last_error;

@@ -223,7 +223,7 @@ PixelStore open_pixel_store(const std::vector<std::string>& paths, const PixelSt
     } catch (const BadStore& bad) {
       reason = bad.reason;
     }
-    if (tell) fmt::print(stderr, "{}: {}; building it anew\n", options.file.string(), reason);
+    if (tell) say("{}: {}; building it anew\n", options.file.string(), reason);
     return std::nullopt;
   };
   // A good store needs no lock, and so no folder that can be written.

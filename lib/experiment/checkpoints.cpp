@@ -1,6 +1,7 @@
 #include "lcr/experiment/checkpoints.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -59,8 +60,8 @@ void Checkpoints::resume(Trainer& trainer, TrainingRecord& record) {
       throw;
     } catch (const UserError& e) {
       damage = e.what();
-      damaged.push_back(path);
-      fmt::print(stderr, "warning: {}; it is passed over\n", damage);
+      if (::access(path.c_str(), R_OK) == 0) damaged.push_back(path);  // one that cannot be read may be whole
+      say("warning: {}; it is passed over\n", damage);
       continue;
     }
     const auto differences = describe_differences(info.environment, environment_);
@@ -69,25 +70,28 @@ void Checkpoints::resume(Trainer& trainer, TrainingRecord& record) {
            directory_.string());
     for (const auto& useless : damaged) fs::remove(useless);  // else they would count among the last two
     record = std::move(stored);
-    if (inexact_always_ || !differences.empty()) drop_abandoned_best(record);
     ++record.resumed;
-    record.inexact_resume = record.inexact_resume || inexact_always_ || !differences.empty();
+    const bool repeats = !inexact_always_ && differences.empty();
+    record.inexact_resume = record.inexact_resume || !repeats;
     inexact_ = inexact_ || record.inexact_resume;
-    fmt::print(stderr, "{}: goes on after epoch {}, step {} of the next{}\n", directory_.filename().string(), record.epochs_done, record.log.steps, differences.empty() ? "" : "; inexactly: " + differences);
+    drop_abandoned_best(record, repeats);
+    say("{}: goes on after epoch {}, step {} of the next{}\n", directory_.filename().string(), record.epochs_done, record.log.steps, differences.empty() ? "" : "; inexactly: " + differences);
     return;
   }
   if (!files.empty()) fail("{}; so is every other checkpoint of this run: remove {} to train it anew", damage, directory_.string());
 }
 
-void Checkpoints::drop_abandoned_best(const TrainingRecord& record) const {
+void Checkpoints::drop_abandoned_best(const TrainingRecord& record, bool repeats) const {
   const fs::path best = file("best_rank1");
   if (!fs::exists(best)) return;
   const auto metadata = read_safetensors(best).metadata;
   const auto entry = metadata.find("epochs_done");
   const auto epoch = entry == metadata.end() ? std::nullopt : parse_integer(entry->second);
   if (epoch && *epoch <= record.epochs_done) return;  // from before the checkpoint: still this training's
+  const bool is_inexact = std::find(metadata.begin(), metadata.end(), kInexactMark) != metadata.end();
+  if (repeats && is_inexact == inexact_) return;  // that epoch comes again, with the same bits
   fs::remove(best);
-  fmt::print(stderr, "warning: {} was of a later epoch, which an inexact continuation does not repeat: removed; until a better epoch comes there are no weights of the best one\n", best.string());
+  say("warning: {} was of a later epoch of another continuation, which this one does not repeat: removed; until a better epoch comes there are no weights of the best one\n", best.string());
 }
 
 std::string Checkpoints::newest() const {

@@ -39,8 +39,8 @@ class Checkpoints {
 
   /// Brings trainer and record to the newest checkpoint that is whole, if there is any; says on standard error where it goes on, and which files were
   /// passed over because they are damaged (they are removed then). Throws UserError where all are damaged, where one is another run's or of another format, and where
-  /// threads, ISA, libraries or device are not those it was written with, unless --inexact-resume was given; weights kept as the best that belong to the
-  /// abandoned continuation are removed then, with a word.
+  /// threads, ISA, libraries or device are not those it was written with, unless --inexact-resume was given. Weights kept as the best that belong to a later epoch of
+  /// a continuation that this one does not repeat are removed, with a word.
   void resume(Trainer& trainer, TrainingRecord& record);
 
   /// "checkpoints/resume-00001234.safetensors", the newest one; empty if there is none.
@@ -51,7 +51,8 @@ class Checkpoints {
 
  private:
   static std::vector<std::filesystem::path> resume_files(const std::filesystem::path& directory);  ///< newest first
-  void drop_abandoned_best(const TrainingRecord& record) const;
+  /// repeats: what comes gives the same bits as the continuation that may have been before.
+  void drop_abandoned_best(const TrainingRecord& record, bool repeats) const;
 
   using Clock = std::chrono::steady_clock;
   std::filesystem::path directory_;

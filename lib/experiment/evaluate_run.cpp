@@ -368,12 +368,14 @@ std::optional<EvaluationRecord> find_evaluation(const fs::path& run, const RunId
 
 EvaluationRecord evaluate_run(const fs::path& run, const RunIdentity& identity, const Options& options, const Dataset& data, int threads, const RunObserver& observer) {
   check_evaluation(options);
-  configure_libtorch(options, threads);
-  const FileLock lock(run / "lock");  // two programs that want the same evaluation make it once, and nobody prunes the run meanwhile
   if (auto record = find_evaluation(run, identity, options)) return *record;
+  configure_libtorch(options, threads);
   require_writable_directory(run / "evaluations");
   EvaluationRecord record{.hash = evaluation_hash(options)};
   record.file = record_file(run, record.hash);
+  // Two programs that want the same evaluation make it once. Not the run's own lock: a run in training can be evaluated, and one by several protocols side by side.
+  const FileLock lock(fs::path(record.file).replace_extension(".lock"));
+  if (auto made = find_evaluation(run, identity, options)) return *made;
   record.entries = Evaluator(run, identity, options, data, threads, observer).run();
   const nlohmann::json json = {{"identity", identity.hash},       {"evaluation", record.hash}, {"protocol", split(protocol_text(options), '\n')},
                                {"entries", record.entries}, {"provenance", describe_provenance(options, resolve_device(options.device), threads)}};

@@ -39,7 +39,7 @@ std::optional<EvaluationRecord> find_evaluation(const std::filesystem::path& run
 /// The panel of heat maps that an evaluation by the protocol "projections" leaves: evaluations/<hash>-projections.png.
 std::filesystem::path projection_panel_file(const std::filesystem::path& run, const Options& options);
 
-/// Evaluates a finished run and writes the record, holding the run's lock: what another program has evaluated meanwhile is not done again. Beside it: evaluations/labels-<share>.txt, the training images that a probe with fewer
+/// The record of an evaluation: the one that is there, also when another program writes it meanwhile, or else evaluates the run and writes it. Beside it: evaluations/labels-<share>.txt, the training images that a probe with fewer
 /// labels used; projection_panel_file(). options: the run's own with those of the evaluation; the data must be those
 /// of `identity`. Throws UserError where the run has no such checkpoint, or network and data do not allow the protocol.
 EvaluationRecord evaluate_run(const std::filesystem::path& run, const RunIdentity& identity, const Options& options, const Dataset& data, int threads, const RunObserver& observer);

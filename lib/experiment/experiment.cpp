@@ -52,9 +52,9 @@ void check_initial_weights(const std::vector<Cell>& cells) {
       if (count > 3) names.resize(3);
       return count == 0 ? std::string("none") : fmt::format("{} ({}{})", count, join(names, ", "), count > 3 ? ", ..." : "");
     };
-    fmt::print(stderr, "{}: {} tensors{} loaded into the backbone; missing: {}; unexpected: {}{}\n", cell.options.init, report.loaded, report.prefix.empty() ? "" : " under '" + report.prefix + "'", list(report.missing),
+    say("{}: {} tensors{} loaded into the backbone; missing: {}; unexpected: {}{}\n", cell.options.init, report.loaded, report.prefix.empty() ? "" : " under '" + report.prefix + "'", list(report.missing),
                list(report.unexpected), report.outside > 0 ? fmt::format("; {} elsewhere in the file", report.outside) : "");
-    if (classifier > 0) fmt::print(stderr, "{}: its fc layer is left out: a backbone ends before it\n", cell.options.init);
+    if (classifier > 0) say("{}: its fc layer is left out: a backbone ends before it\n", cell.options.init);
   }
 }
 
@@ -237,18 +237,25 @@ void clear_leftovers(const fs::path& run) {
 void work(Grid& grid, int threads) {
   const std::string& wanted = grid.control().worker_run;
   bool found = false;
-  // The run counts as trained by then; the note says how far the evaluation is.
-  const RunObserver evaluating = [](std::int64_t, std::int64_t, const std::string& note) { report_progress(1, 1, note); };
+  // Each evaluation counts as a step: a finished one is progress that stays.
+  std::int64_t evaluations = 0, evaluated = 0;
+  for (const auto& cell : grid.cells())
+    if (cell.identity.directory == wanted) evaluations += static_cast<std::int64_t>(cell.evaluations.size());
   for (const auto& cell : grid.cells()) {
     if (cell.identity.directory != wanted) continue;
+    const std::int64_t steps = count_steps(cell.options, *cell.data);
+    const RunObserver training = [&](std::int64_t done, std::int64_t total, const std::string& note) { report_progress(done, total + evaluations, note); };
+    const RunObserver evaluating = [&](std::int64_t, std::int64_t, const std::string& note) { report_progress(steps + evaluated, steps + evaluations, note); };
     if (!found && !grid.store().find(cell.identity))
-      explain_out_of_memory(cell.options, [&] { execute_run(cell.options, cell.identity, cell.seed, *cell.data, grid.store(), threads, report_progress); });
+      explain_out_of_memory(cell.options, [&] { execute_run(cell.options, cell.identity, cell.seed, *cell.data, grid.store(), threads, training); });
     found = true;
     if (cell.options.max_steps > 0) return;
     const fs::path run = grid.store().directory(cell.identity);
     clear_leftovers(run);
-    for (const auto& evaluation : cell.evaluations)
-      if (!find_evaluation(run, cell.identity, evaluation)) explain_out_of_memory(evaluation, [&] { evaluate_run(run, cell.identity, evaluation, *cell.data, threads, evaluating); });
+    for (const auto& evaluation : cell.evaluations) {
+      explain_out_of_memory(evaluation, [&] { evaluate_run(run, cell.identity, evaluation, *cell.data, threads, evaluating); });
+      ++evaluated;
+    }
   }
   if (!found) fail("--worker-run {}: no run of this grid", wanted);
 }
@@ -280,7 +287,7 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
         clear_leftovers(grid.store().directory(cell.identity));
         for (const auto epoch : parse_epochs(cell.options.pin_epochs))
           if (trains(cell.options) && !fs::exists(grid.store().directory(cell.identity) / "checkpoints" / fmt::format("epoch-{}.safetensors", epoch)))
-            fmt::print(stderr, "warning: {} is finished and keeps no checkpoint of epoch {}; remove its directory to train it again\n", cell.identity.directory, epoch);
+            say("warning: {} is finished and keeps no checkpoint of epoch {}; remove its directory to train it again\n", cell.identity.directory, epoch);
         continue;
       }
       if (control.max_steps > 0 && !trains(cell.options)) continue;
@@ -299,7 +306,7 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
     if (cell.stage == 0 && needed && !planned.contains(cell.identity.directory) && !fs::exists(directory / "backbone.safetensors"))
       fail("{}: is finished, but its weights, which other runs start from, are not there (imported runs have records only): remove the directory to train it again", directory.string());
   }
-  fmt::print(stderr, "{} of {} runs are in the store, {} to do{}\n", wanted.size() - planned.size(), wanted.size(), planned.size(),
+  say("{} of {} runs are in the store, {} to do{}\n", wanted.size() - planned.size(), wanted.size(), planned.size(),
              control.max_steps > 0 ? fmt::format(", at most {} steps each", control.max_steps) : "");
   return tasks;
 }
@@ -308,7 +315,7 @@ void warn_about_queues(const std::vector<Cell>& cells) {
   std::set<std::pair<const Dataset*, std::int64_t>> told;
   for (const auto& cell : cells)
     if (contrasts(cell.options) && cell.options.queue_size > cell.data->train.count() && told.insert({cell.data, cell.options.queue_size}).second)
-      fmt::print(stderr, "warning: queue-size = {} is larger than the training set of {} images: it holds {:.1f} epochs of keys, the sample's own older ones among the negatives\n",
+      say("warning: queue-size = {} is larger than the training set of {} images: it holds {:.1f} epochs of keys, the sample's own older ones among the negatives\n",
                  cell.options.queue_size, cell.data->train.count(), static_cast<double>(cell.options.queue_size) / static_cast<double>(cell.data->train.count()));
 }
 
@@ -329,7 +336,7 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   if (!worker && !options.dry_run) {
     require_writable_directory(options.results);
     require_writable_directory(options.runs);
-    remove_stale_temporaries(options.results);
+    for (const auto& folder : {fs::path(options.results), fs::path(options.results) / "figures"}) remove_stale_temporaries(folder);
   }
   watch_signals();
   if (worker) watch_parent();

@@ -66,7 +66,7 @@ std::int64_t branch_from_trunk(Trainer& trainer, const Options& options, const R
   const auto metadata = read_safetensors(path).metadata;
   const auto made_under = metadata.find("environment");
   if (made_under == metadata.end() || made_under->second != environment || !trunk_result || trunk_result->provenance.inexact_resume) {
-    fmt::print(stderr, "{}: was not trained under the same conditions (threads, CPU features, libraries); {} starts from the beginning\n", path.string(), identity.directory);
+    say("{}: was not trained under the same conditions (threads, CPU features, libraries); {} starts from the beginning\n", path.string(), identity.directory);
     return 0;
   }
   trainer.load(path, trunk.hash);
@@ -117,7 +117,7 @@ void try_training(Trainer& trainer, const Options& options, const std::string& n
         epoch, [&](std::int64_t steps, double loss) { observer(steps, options.max_steps, fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options.epochs, loss)); }, options.max_steps - done, {},
         stop_requested);
     done += log.steps;
-    fmt::print(stderr, "{}: {} steps in {}: loss {:.4f}, contrastive {:.4f}, KL {:.4f}, {:.2f} samples/s, peak memory {:.0f} MiB\n", name, log.steps, format_duration(log.seconds), log.loss(),
+    say("{}: {} steps in {}: loss {:.4f}, contrastive {:.4f}, KL {:.4f}, {:.2f} samples/s, peak memory {:.0f} MiB\n", name, log.steps, format_duration(log.seconds), log.loss(),
                log.contrastive(), log.kl(), static_cast<double>(log.steps * options.batch_size) / log.seconds, peak_memory_mib());
     if (stop_requested()) throw Interrupted("stopped by a signal");
   }

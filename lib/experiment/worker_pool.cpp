@@ -148,10 +148,10 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
         continue;
       }
       ::close(worker->pipe);
-      const auto [code, signal] = wait_for(worker->process);
+      auto [code, signal] = wait_for(worker->process);
       if (signal == SIGKILL && worker->fraction > worker->killed_at && result == kDone && !stop_requested()) {
-        jobs = std::max(1, jobs - 1);
-        tell(fmt::format("{} was killed (signal 9), perhaps for want of memory: it is started again and goes on from its last checkpoint; from now on at most {} side by side", worker->task->label, jobs));
+        jobs = std::max(1, std::min(jobs, static_cast<int>(workers.size())) - 1);  // fewer than there were just now
+        tell(fmt::format("{} was killed (signal 9), perhaps for want of memory: it is started again and goes on from its last checkpoint, if it has one; from now on at most {} side by side", worker->task->label, jobs));
         waiting.push_front({worker->task, worker->fraction});
         worker = workers.erase(worker);
         continue;
@@ -163,9 +163,12 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
                          worker->note.empty() ? "" : "; " + worker->note));
       } else {
         std::string reason;
-        if (signal != 0) reason = fmt::format(" (killed by signal {})", signal);
-        if (signal == SIGKILL && worker->fraction <= worker->killed_at)
-          reason = " (killed by signal 9 again without having got further; if for want of memory, lower batch-size or queue-size, or use a larger machine)";
+        if (signal != 0)
+          reason = fmt::format(" (killed by signal {}{})", signal,
+                               signal != SIGKILL                        ? ""
+                               : worker->fraction > worker->killed_at ? ", perhaps for want of memory"
+                                                                        : " again without having got further; if for want of memory, lower batch-size or queue-size, or use a larger machine");
+        if (signal == SIGKILL && stop_requested()) code = kStopped;  // whoever asked for a stop did not wait; it goes on from its last checkpoint like the others
         tell(fmt::format("[{}/{}] {} {}{}", finished, tasks.size(), worker->task->label, code == kStopped ? "stopped" : "failed", reason));
         if (result == kDone) result = code;
       }

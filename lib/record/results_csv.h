@@ -14,8 +14,8 @@ namespace lcr {
 inline constexpr int kResultsSchema = 3;
 
 /// The columns, in file order. `row` is the row of the paper's table; `config_hash` is the run's identity without its seed;
-/// `init` says what the weights were before training; `resume` is "inexact" where the training went on from a checkpoint of other threads,
-/// CPU features, libraries or device.
+/// `init` says what the weights were before training; `resume` is "inexact" where the training, or that of its initial weights, went on from a
+/// checkpoint of other threads, CPU features, libraries or device.
 inline constexpr std::array<const char*, 24> kResultColumns = {
     "schema",    "experiment", "row",        "dataset",         "method",       "options",         "seed",         "selection",
     "pooling",   "metric",     "value",      "epoch",           "run_hash",     "config_hash",     "evaluation_hash", "wall_seconds",

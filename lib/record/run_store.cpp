@@ -78,6 +78,16 @@ std::string identity_of_config(const std::filesystem::path& path, const std::str
   return text;
 }
 
+/// What evaluate_run() writes: of the run `identity`, named after its protocol, with named numbers.
+void check_evaluation_record(const nlohmann::json& json, const std::filesystem::path& path, const std::string& identity) {
+  if (json.at("identity") != identity) fail("{}: belongs to another run", path.string());
+  if (json.at("evaluation").get<std::string>().substr(0, 12) != path.stem()) fail("{}: belongs to another protocol", path.string());
+  for (const auto& entry : json.at("entries")) {
+    for (const char* name : {"pooling", "metric", "detail"}) entry.at(name).get<std::string>();
+    entry.at("value").get<double>();
+  }
+}
+
 }  // namespace
 
 StoredRun inspect_run(const std::filesystem::path& directory) {
@@ -98,8 +108,7 @@ StoredRun inspect_run(const std::filesystem::path& directory) {
     if (const auto epochs = directory / "epochs.csv"; std::filesystem::exists(epochs)) read_csv<2>(epochs, {"epoch", "loss"});
     if (const auto evaluations = directory / "evaluations"; std::filesystem::exists(evaluations))
       for (const auto& entry : std::filesystem::directory_iterator(evaluations))
-        if (entry.path().extension() == ".json" && from_json_file(entry.path(), [](const auto& json) { return json.at("identity").template get<std::string>(); }) != hash)
-          fail("{}: belongs to another run", entry.path().string());
+        if (entry.path().extension() == ".json") from_json_file(entry.path(), [&](const auto& json) { check_evaluation_record(json, entry.path(), hash); });
     if (!finished) return run;
     run.result = from_json_file(result_file, [&](const auto& json) {
       if (json.at("identity") != hash) fail("{}: belongs to another run", result_file.string());
@@ -126,13 +135,7 @@ std::optional<RunResult> RunStore::find(const RunIdentity& run) const {
   });
 }
 
-FileLock RunStore::lock(const RunIdentity& run) const {
-  const auto path = directory(run);
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) fail("{}: cannot be made: {}", path.string(), error.message());
-  return FileLock(path / "lock");
-}
+FileLock RunStore::lock(const RunIdentity& run) const { return FileLock(directory(run) / "lock", FileLock::MissingFolder::kMake); }
 
 void RunStore::begin(const RunIdentity& run, const Options& options) const {
   const auto path = directory(run);

@@ -234,6 +234,11 @@ TEST(Files, AWaitedForLockIsThatOfTheFileThatStandsThere) {
   held.reset();
   waiting.join();
   EXPECT_TRUE(holder) << "the lock was that of the removed file";
+  // Pruned and not begun anew.
+  std::filesystem::remove_all(run);
+  expect_user_error([&] { FileLock{run / "lock"}; }, "cannot be opened for locking");
+  const FileLock made(run / "lock", FileLock::MissingFolder::kMake);
+  EXPECT_TRUE(lock_holder(run / "lock"));
 }
 
 TEST(Text, DifferencesOfLongValuesAreInSight) {

@@ -270,9 +270,12 @@ TEST(Archive, UnpacksFilesAndFolders) {
     make_archive(folder / "b", {{"set/z.txt", "z"}}, zip);
     unpack_archive(folder / "b", folder / "out");
     EXPECT_EQ(read_text(folder / "out/set/z.txt"), "z");
+    unpack_archive(folder / "b", folder / "out");  // what is there with the same content is of an unpacking that was killed
+    make_archive(folder / "b", {{"set/z.txt", "y"}}, zip);
     expect_user_error([&] { unpack_archive(folder / "b", folder / "out"); }, "z.txt", "there already");
+    EXPECT_EQ(read_text(folder / "out/set/z.txt"), "z");
     // A conflict anywhere leaves everything as it was.
-    make_archive(folder / "c", {{"a-new.txt", "a"}, {"set/new.txt", "n"}, {"top.txt", "t"}}, zip);
+    make_archive(folder / "c", {{"a-new.txt", "a"}, {"set/new.txt", "n"}, {"top.txt", "other"}}, zip);
     expect_user_error([&] { unpack_archive(folder / "c", folder / "out"); }, "top.txt", "there already");
     EXPECT_FALSE(fs::exists(folder / "out/a-new.txt"));
     EXPECT_FALSE(fs::exists(folder / "out/set/new.txt"));

@@ -174,6 +174,30 @@ TEST_F(DataProgram, AFetchThatStoppedAfterUnpackingGoesOn) {
   EXPECT_EQ(server.requests(), 1);
 }
 
+TEST_F(DataProgram, AFetchThatStoppedBeforeUnpackingGoesOn) {
+  const HttpServer server(cub_archive());
+  describe_cub(server.url());
+  // A file that is no archive goes into the set's directory, which then is there before anything is unpacked.
+  HttpServer other("a file", HttpServer::Manner::kNotFound);
+  write_bytes(folder / "other", std::string("a file"));
+  auto json = nlohmann::json::parse(read_text(home / "datasets/cub200.json"));
+  json["files"].push_back({{"name", "other.txt"}, {"url", other.url()}, {"md5", md5_file(folder / "other")}});
+  write_atomic(home / "datasets/cub200.json", json.dump());
+  const Outcome failed = data("fetch cub200");
+  EXPECT_EQ(failed.code, 2);
+  EXPECT_NE(failed.err.find("other.txt"), std::string::npos) << failed.err;
+  EXPECT_TRUE(fs::exists(folder / "data/CUB_200_2011"));
+  EXPECT_FALSE(fs::exists(folder / "data/CUB_200_2011/images"));
+  other.behave(HttpServer::Manner::kWell);
+  const Outcome again = data("fetch cub200");
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(again.out.find("there already"), std::string::npos);
+  EXPECT_EQ(read_text(folder / "data/CUB_200_2011/other.txt"), "a file");
+  EXPECT_EQ(server.requests(), 1);
+  for (const auto& entry : fs::directory_iterator(folder / "data/downloads")) EXPECT_EQ(entry.path().extension(), ".lock") << entry.path();
+  EXPECT_NE(data("fetch cub200").out.find("there already"), std::string::npos);
+}
+
 TEST_F(DataProgram, FetchesWeights) {
   const std::string content(5000, 'w');
   write_bytes(folder / "content", content);

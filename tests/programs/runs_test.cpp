@@ -26,7 +26,7 @@ class RunsProgram : public testing::ProgramTest {
     EXPECT_NE((outcome.err + outcome.out).find(part), std::string::npos) << command << "\n" << outcome.err << outcome.out;
   }
   std::size_t count_runs(const std::string& store) const {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder / store), fs::directory_iterator()));
+    return static_cast<std::size_t>(std::count_if(fs::directory_iterator(folder / store), fs::directory_iterator(), [](const auto& entry) { return entry.is_directory(); }));
   }
 };
 
@@ -96,6 +96,7 @@ TEST_F(RunsProgram, PrunesOnlyWhatItIsAskedTo) {
   write_bytes(folder / (lcr + "/epochs.csv.tmp-elsewhere-4000000"), std::string("x"));
   write_bytes(folder / (lcr + "/checkpoints/resume-000000000001.safetensors"), std::string("x"));
   fs::remove(folder / (moco + "/result.json"));
+  for (const char* left : {"runs/.pruned-a", "runs/.import/b"}) fs::create_directories(folder / left);  // by calls that were killed
   const Outcome planned = run("lcr-runs prune --dry-run");
   EXPECT_NE(planned.out.find("would remove"), std::string::npos);
   EXPECT_TRUE(fs::exists(folder / (lcr + "/checkpoints/resume-000000000001.safetensors")));
@@ -104,6 +105,7 @@ TEST_F(RunsProgram, PrunesOnlyWhatItIsAskedTo) {
   EXPECT_FALSE(fs::exists(folder / (lcr + "/epochs.csv.tmp-" + host + "-4000000")));
   EXPECT_TRUE(fs::exists(folder / (lcr + "/epochs.csv.tmp-elsewhere-4000000")));
   EXPECT_TRUE(fs::exists(folder / (lcr + "/checkpoints/last.safetensors")));
+  EXPECT_FALSE(fs::exists(folder / "runs/.pruned-a") || fs::exists(folder / "runs/.import"));
   EXPECT_TRUE(fs::exists(folder / moco));
   EXPECT_EQ(run("lcr-runs prune --partial").code, 0);
   EXPECT_FALSE(fs::exists(folder / moco));
