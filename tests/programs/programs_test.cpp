@@ -554,6 +554,7 @@ TEST_F(Programs, LocalisationOfAStoredRun) {
     const Outcome outcome = run("evaluate --threads 1 --protocols retrieval,localisation --run runs/" + name);
     ASSERT_EQ(outcome.code, 0) << outcome.err;
     for (const auto& file : std::filesystem::directory_iterator(entry.path() / "evaluations")) {
+      if (file.path().extension() != ".json") continue;
       const auto record = nlohmann::json::parse(read_text(file.path()));
       for (const auto& number : record["entries"]) sources[name.substr(11, name.find('-', 11) - 11)].insert(number["pooling"].get<std::string>() + "/" + number["metric"].get<std::string>());
     }
