@@ -320,7 +320,7 @@ void warn_about_queues(const std::vector<Cell>& cells) {
 }
 
 int run(const std::string& program, const std::vector<std::string>& arguments) {
-  const auto& experiments = registry();
+  const auto& experiments = registered_experiments();
   check_internal(!experiments.empty(), "a program without experiments");
   const CommandLine first = parse_command_line(arguments, {experiments.front().id}, suite_home());
   const Options& options = first.options;
@@ -376,6 +376,8 @@ RegisteredExperiment::RegisteredExperiment(Experiment experiment) {
   auto& all = registry();
   all.insert(std::upper_bound(all.begin(), all.end(), experiment, [](const Experiment& a, const Experiment& b) { return a.id < b.id; }), std::move(experiment));
 }
+
+const std::vector<Experiment>& registered_experiments() { return registry(); }
 
 int run_registered_experiments(int argc, char** argv) {
   const std::string program = fs::path(argv[0]).filename().string();

@@ -37,6 +37,9 @@ struct RegisteredExperiment {
   explicit RegisteredExperiment(Experiment experiment);
 };
 
+/// The experiments that are linked into the program, in the order of their ids.
+const std::vector<Experiment>& registered_experiments();
+
 /// Runs all experiments that are linked into the program: parses the command line, asks the store for each run of their grids, trains and
 /// evaluates what is absent (each run in a process of its own, `--jobs` at a time; shared runs once), writes results/<tag>/<id>.csv and prints a
 /// summary. Returns the exit code.
