@@ -1,4 +1,4 @@
-#include "check_report.h"
+#include "ci/check_report.h"
 
 #include <fmt/core.h>
 

@@ -5,17 +5,17 @@
 #include <cmath>
 #include <map>
 
-#include "check_report.h"
+#include "ci/check_report.h"
 #include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
+#include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
-#include "lcr/data/datasets.h"
 #include "lcr/record/claims.h"
-#include "metric_gate.h"
-#include "reference.h"
-#include "study.h"
-#include "throughput.h"
+#include "ci/metric_gate.h"
+#include "ci/reference.h"
+#include "ci/study.h"
+#include "ci/throughput.h"
 
 namespace lcr::check {
 namespace {

@@ -1,4 +1,4 @@
-#include "measured.h"
+#include "ci/measured.h"
 
 #include <fmt/core.h>
 

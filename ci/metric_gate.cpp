@@ -1,4 +1,4 @@
-#include "metric_gate.h"
+#include "ci/metric_gate.h"
 
 #include <fmt/core.h>
 

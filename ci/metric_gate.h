@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "reference.h"
+#include "ci/reference.h"
 
 namespace lcr::check {
 

@@ -1,4 +1,4 @@
-#include "reference.h"
+#include "ci/reference.h"
 
 #include <fmt/chrono.h>
 #include <fmt/core.h>

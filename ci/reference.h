@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "measured.h"
+#include "ci/measured.h"
 
 namespace lcr::check {
 

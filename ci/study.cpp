@@ -1,4 +1,4 @@
-#include "study.h"
+#include "ci/study.h"
 
 #include <fmt/core.h>
 

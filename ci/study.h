@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lcr/base/statistics.h"
-#include "metric_gate.h"
+#include "ci/metric_gate.h"
 
 namespace lcr::check {
 

@@ -1,4 +1,4 @@
-#include "throughput.h"
+#include "ci/throughput.h"
 
 #include <fmt/core.h>
 

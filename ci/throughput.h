@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "metric_gate.h"
+#include "ci/metric_gate.h"
 
 namespace lcr::check {
 

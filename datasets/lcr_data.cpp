@@ -11,6 +11,7 @@
 #include "lcr/base/parallel.h"
 #include "lcr/base/progress.h"
 #include "lcr/base/signals.h"
+#include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
 #include "lcr/data/archive.h"
 #include "lcr/data/contact_sheet.h"

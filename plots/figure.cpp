@@ -1,4 +1,4 @@
-#include "figure.h"
+#include "plots/figure.h"
 
 #include <fmt/core.h>
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "results.h"
-#include "spec.h"
+#include "plots/results.h"
+#include "plots/spec.h"
 
 namespace lcr {
 

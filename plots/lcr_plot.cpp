@@ -3,15 +3,15 @@
 
 #include <algorithm>
 
-#include "figure.h"
+#include "plots/figure.h"
 #include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
+#include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
-#include "lcr/data/datasets.h"
-#include "report.h"
-#include "results.h"
-#include "spec.h"
-#include "table.h"
+#include "plots/report.h"
+#include "plots/results.h"
+#include "plots/spec.h"
+#include "plots/table.h"
 
 namespace lcr {
 namespace {

@@ -1,16 +1,16 @@
-#include "report.h"
+#include "plots/report.h"
 
 #include <fmt/core.h>
 
 #include <map>
 #include <set>
 
-#include "figure.h"
+#include "plots/figure.h"
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
 #include "lcr/record/claims.h"
-#include "results.h"
+#include "plots/results.h"
 
 namespace lcr {
 namespace fs = std::filesystem;

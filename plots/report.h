@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "spec.h"
+#include "plots/spec.h"
 
 namespace lcr {
 

@@ -1,4 +1,4 @@
-#include "results.h"
+#include "plots/results.h"
 
 #include <fmt/core.h>
 

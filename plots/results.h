@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "lcr/record/results_csv.h"
-#include "spec.h"
-#include "table.h"
+#include "plots/spec.h"
+#include "plots/table.h"
 
 namespace lcr {
 

@@ -1,4 +1,4 @@
-#include "spec.h"
+#include "plots/spec.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

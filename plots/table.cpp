@@ -1,4 +1,4 @@
-#include "table.h"
+#include "plots/table.h"
 
 #include <fmt/core.h>
 

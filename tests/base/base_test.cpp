@@ -18,7 +18,7 @@
 #include "lcr/base/rng.h"
 #include "lcr/base/statistics.h"
 #include "lcr/base/text.h"
-#include "support/files.h"
+#include "tests/support/files.h"
 
 namespace lcr {
 namespace {

@@ -11,7 +11,7 @@ namespace {
 
 TEST(Layers, IncludesPointDown) {
   const std::map<std::string, int> height = {{"base", 0}, {"record", 1}, {"data", 2}, {"model", 3}, {"method", 4}, {"train", 5}, {"evaluate", 5}, {"experiment", 6}};
-  const std::filesystem::path lib = std::filesystem::path(LCR_SOURCE_DIR) / "lib";
+  const std::filesystem::path lib = std::filesystem::path(LCR_SOURCE_DIR) / "lib/lcr";
   const std::regex own("#include \"lcr/([a-z]+)/"), torch("#include <(torch|ATen|c10)/");
   int files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(lib)) {

@@ -5,17 +5,17 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "check_report.h"
+#include "ci/check_report.h"
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
 #include "lcr/record/claims.h"
-#include "metric_gate.h"
-#include "reference.h"
-#include "study.h"
-#include "support/files.h"
-#include "throughput.h"
+#include "ci/metric_gate.h"
+#include "ci/reference.h"
+#include "ci/study.h"
+#include "tests/support/files.h"
+#include "ci/throughput.h"
 
 namespace lcr::check {
 namespace {

@@ -11,7 +11,7 @@
 #include "lcr/data/pixel_ops.h"
 #include "lcr/data/synth_birds.h"
 #include "lcr/base/hashing.h"
-#include "support/images.h"
+#include "tests/support/images.h"
 
 namespace lcr {
 namespace {

@@ -14,8 +14,8 @@
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
 #include "lcr/data/archive.h"
-#include "support/files.h"
-#include "support/http_server.h"
+#include "tests/support/files.h"
+#include "tests/support/http_server.h"
 
 namespace lcr {
 namespace {

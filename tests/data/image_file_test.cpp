@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "support/files.h"
-#include "support/images.h"
+#include "tests/support/files.h"
+#include "tests/support/images.h"
 
 namespace lcr {
 namespace {

@@ -10,8 +10,8 @@
 #include "lcr/data/datasets.h"
 #include "lcr/data/descriptor.h"
 #include "lcr/data/image_file.h"
-#include "support/files.h"
-#include "support/images.h"
+#include "tests/support/files.h"
+#include "tests/support/images.h"
 
 namespace lcr {
 namespace {

@@ -11,8 +11,8 @@
 
 #include "lcr/base/hashing.h"
 #include "lcr/data/image_file.h"
-#include "support/files.h"
-#include "support/images.h"
+#include "tests/support/files.h"
+#include "tests/support/images.h"
 
 namespace lcr {
 namespace {

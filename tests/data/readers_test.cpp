@@ -8,7 +8,7 @@
 #include "lcr/data/idx.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
-#include "support/files.h"
+#include "tests/support/files.h"
 
 namespace lcr {
 namespace {

@@ -7,7 +7,7 @@
 #include "lcr/data/pickle.h"
 #include "lcr/data/safetensors.h"
 #include "lcr/data/torch_file.h"
-#include "support/files.h"
+#include "tests/support/files.h"
 
 namespace lcr {
 namespace {

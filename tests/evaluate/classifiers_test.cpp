@@ -9,8 +9,8 @@
 #include "lcr/evaluate/knn.h"
 #include "lcr/evaluate/linear_probe.h"
 #include "lcr/base/rng.h"
-#include "support/files.h"
-#include "support/networks.h"
+#include "tests/support/files.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

@@ -9,8 +9,8 @@
 #include "lcr/method/method.h"
 #include "lcr/data/safetensors.h"
 #include "lcr/model/weights.h"
-#include "support/files.h"
-#include "support/networks.h"
+#include "tests/support/files.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

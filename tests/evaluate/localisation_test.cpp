@@ -8,8 +8,8 @@
 #include "lcr/evaluate/features.h"
 #include "lcr/evaluate/localisation.h"
 #include "lcr/method/method.h"
-#include "support/files.h"
-#include "support/networks.h"
+#include "tests/support/files.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

@@ -9,8 +9,8 @@
 #include "lcr/evaluate/projection_panel.h"
 #include "lcr/evaluate/projections.h"
 #include "lcr/method/method.h"
-#include "support/files.h"
-#include "support/networks.h"
+#include "tests/support/files.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

@@ -4,7 +4,7 @@
 #include "lcr/data/synth_birds.h"
 #include "lcr/evaluate/recalibrate.h"
 #include "lcr/method/method.h"
-#include "support/networks.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

@@ -5,8 +5,8 @@
 #include "lcr/base/files.h"
 #include "lcr/data/synth_birds.h"
 #include "lcr/experiment/checkpoints.h"
-#include "support/files.h"
-#include "support/networks.h"
+#include "tests/support/files.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

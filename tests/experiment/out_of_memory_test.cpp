@@ -2,8 +2,8 @@
 #include <torch/torch.h>
 
 #include "lcr/experiment/out_of_memory.h"
-#include "support/files.h"
-#include "support/networks.h"
+#include "tests/support/files.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

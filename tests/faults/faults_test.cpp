@@ -19,9 +19,9 @@
 #include "lcr/base/text.h"
 #include "lcr/data/safetensors.h"
 #include "lcr/record/results_csv.h"
-#include "support/http_server.h"
-#include "support/images.h"
-#include "support/programs.h"
+#include "tests/support/http_server.h"
+#include "tests/support/images.h"
+#include "tests/support/programs.h"
 
 namespace lcr {
 namespace {

@@ -4,24 +4,23 @@
 set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:-600}
-mkdir -p build-fuzz/include
-ln -sfn "$PWD/lib" build-fuzz/include/lcr
+mkdir -p build-fuzz
 python3 tests/fuzz/make_corpus.py build-fuzz/corpus
 
 build() { # TARGET SOURCES AND LIBRARIES...
   target=$1
   shift
-  ${CXX:-clang++-14} -std=c++20 -g -O1 -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION -DFMT_HEADER_ONLY -Ibuild-fuzz/include -Ici -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer -fno-sanitize-recover=undefined \
-    lib/base/files.cpp lib/base/text.cpp lib/base/signals.cpp "$@" -o "build-fuzz/$target"
+  ${CXX:-clang++-14} -std=c++20 -g -O1 -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION -DFMT_HEADER_ONLY -Ilib -I. -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer -fno-sanitize-recover=undefined \
+    lib/lcr/base/files.cpp lib/lcr/base/text.cpp lib/lcr/base/signals.cpp "$@" -o "build-fuzz/$target"
 }
-weights="tests/fuzz/weights.cpp lib/data/weight_file.cpp lib/data/safetensors.cpp lib/data/torch_file.cpp lib/data/pickle.cpp lib/base/hashing.cpp -larchive -lcrypto -lz"
+weights="tests/fuzz/weights.cpp lib/lcr/data/weight_file.cpp lib/lcr/data/safetensors.cpp lib/lcr/data/torch_file.cpp lib/lcr/data/pickle.cpp lib/lcr/base/hashing.cpp -larchive -lcrypto -lz"
 status=0
 for target in ${TARGETS:-images lists safetensors torch_files texts}; do
   case $target in
-    images) build images tests/fuzz/images.cpp lib/data/image_file.cpp -lturbojpeg -lpng -lz ;;
-    lists) build lists tests/fuzz/lists.cpp lib/data/listing.cpp lib/data/cub200.cpp lib/data/fgvc_aircraft.cpp lib/data/mat_file.cpp lib/data/descriptor.cpp -lz ;;
+    images) build images tests/fuzz/images.cpp lib/lcr/data/image_file.cpp -lturbojpeg -lpng -lz ;;
+    lists) build lists tests/fuzz/lists.cpp lib/lcr/data/listing.cpp lib/lcr/data/cub200.cpp lib/lcr/data/fgvc_aircraft.cpp lib/lcr/data/mat_file.cpp lib/lcr/data/descriptor.cpp -lz ;;
     safetensors | torch_files) build "$target" $weights ;; # one reader of both forms, two sets of first inputs
-    texts) build texts tests/fuzz/texts.cpp ci/measured.cpp ci/reference.cpp ci/metric_gate.cpp ci/throughput.cpp lib/record/*.cpp lib/base/csv.cpp lib/base/hashing.cpp lib/base/statistics.cpp -lboost_program_options -lcrypto -lz ;;
+    texts) build texts tests/fuzz/texts.cpp ci/measured.cpp ci/reference.cpp ci/metric_gate.cpp ci/throughput.cpp lib/lcr/record/*.cpp lib/lcr/base/csv.cpp lib/lcr/base/hashing.cpp lib/lcr/base/statistics.cpp -lboost_program_options -lcrypto -lz ;;
     *) echo "fuzz.sh: there is no fuzzer '$target'; there are images, lists, safetensors, torch_files, texts" >&2; exit 2 ;;
   esac
   build-fuzz/$target -max_total_time="$seconds" -max_len=20000 -rss_limit_mb=4096 -timeout=20 -artifact_prefix=build-fuzz/$target- -print_final_stats=1 \

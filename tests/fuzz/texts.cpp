@@ -12,8 +12,8 @@
 #include "lcr/record/command_line.h"
 #include "lcr/record/results_csv.h"
 #include "lcr/record/run_store.h"
-#include "reference.h"
-#include "throughput.h"
+#include "ci/reference.h"
+#include "ci/throughput.h"
 
 namespace fs = std::filesystem;
 

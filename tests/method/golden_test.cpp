@@ -7,7 +7,7 @@
 #include "lcr/data/safetensors.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/sgd.h"
-#include "support/networks.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

@@ -6,7 +6,7 @@
 #include "lcr/method/momentum_contrast.h"
 #include "lcr/method/rationale_loss.h"
 #include "lcr/train/sgd.h"
-#include "support/networks.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

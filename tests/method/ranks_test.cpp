@@ -9,8 +9,8 @@
 #include "lcr/base/error.h"
 #include "lcr/method/lcr.h"
 #include "lcr/train/sgd.h"
-#include "support/files.h"
-#include "support/networks.h"
+#include "tests/support/files.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

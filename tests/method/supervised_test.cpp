@@ -5,7 +5,7 @@
 #include "lcr/data/synth_birds.h"
 #include "lcr/method/supervised.h"
 #include "lcr/train/trainer.h"
-#include "support/networks.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

@@ -6,8 +6,8 @@
 #include "lcr/model/initialise.h"
 #include "lcr/model/input.h"
 #include "lcr/model/precision.h"
-#include "support/files.h"
-#include "support/networks.h"
+#include "tests/support/files.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

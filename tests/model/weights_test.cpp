@@ -9,8 +9,8 @@
 #include "lcr/method/supervised.h"
 #include "lcr/model/resnet.h"
 #include "lcr/model/weights.h"
-#include "support/files.h"
-#include "support/networks.h"
+#include "tests/support/files.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

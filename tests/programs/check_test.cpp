@@ -7,8 +7,8 @@
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
 #include "lcr/record/results_csv.h"
-#include "support/files.h"
-#include "support/programs.h"
+#include "tests/support/files.h"
+#include "tests/support/programs.h"
 
 namespace lcr {
 namespace {

@@ -11,9 +11,9 @@
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
 #include "lcr/data/image_file.h"
-#include "support/files.h"
-#include "support/http_server.h"
-#include "support/images.h"
+#include "tests/support/files.h"
+#include "tests/support/http_server.h"
+#include "tests/support/images.h"
 
 namespace lcr {
 namespace {

@@ -16,8 +16,8 @@
 #include "lcr/base/text.h"
 #include "lcr/data/safetensors.h"
 #include "lcr/record/results_csv.h"
-#include "support/files.h"
-#include "support/programs.h"
+#include "tests/support/files.h"
+#include "tests/support/programs.h"
 
 namespace lcr {
 namespace {

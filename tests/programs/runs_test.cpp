@@ -4,7 +4,7 @@
 
 #include "lcr/data/archive.h"
 #include "lcr/base/hashing.h"
-#include "support/programs.h"
+#include "tests/support/programs.h"
 
 namespace lcr {
 namespace {

@@ -4,7 +4,7 @@
 #include "lcr/base/text.h"
 #include "lcr/record/claims.h"
 #include "lcr/record/results_csv.h"
-#include "support/files.h"
+#include "tests/support/files.h"
 
 namespace lcr {
 namespace {

@@ -9,7 +9,7 @@
 #include "lcr/record/results_csv.h"
 #include "lcr/record/run_identity.h"
 #include "lcr/record/run_store.h"
-#include "support/files.h"
+#include "tests/support/files.h"
 
 namespace lcr {
 namespace {

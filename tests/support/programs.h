@@ -11,7 +11,7 @@
 #include <string>
 
 #include "lcr/base/files.h"
-#include "support/files.h"
+#include "tests/support/files.h"
 
 namespace lcr::testing {
 

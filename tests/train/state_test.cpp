@@ -12,8 +12,8 @@
 #include "lcr/model/input.h"
 #include "lcr/record/run_identity.h"
 #include "lcr/train/trainer.h"
-#include "support/files.h"
-#include "support/networks.h"
+#include "tests/support/files.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

@@ -8,8 +8,8 @@
 #include "lcr/train/lars.h"
 #include "lcr/train/schedule.h"
 #include "lcr/train/trainer.h"
-#include "support/files.h"
-#include "support/networks.h"
+#include "tests/support/files.h"
+#include "tests/support/networks.h"
 
 namespace lcr {
 namespace {

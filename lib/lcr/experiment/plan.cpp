@@ -4,8 +4,8 @@
 #include <map>
 
 #include "lcr/base/error.h"
+#include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
-#include "lcr/data/datasets.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/evaluate_run.h"
 #include "lcr/model/precision.h"

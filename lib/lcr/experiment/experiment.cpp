@@ -14,6 +14,7 @@
 #include "lcr/base/memory.h"
 #include "lcr/base/signals.h"
 #include "lcr/base/statistics.h"
+#include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
 #include "lcr/data/datasets.h"
 #include "lcr/experiment/checkpoints.h"

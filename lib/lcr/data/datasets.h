@@ -11,9 +11,6 @@
 
 namespace lcr {
 
-/// Root of the suite's own files (presets/, datasets/, results/paper): $LCR_HOME, else where the program was built from.
-std::filesystem::path suite_home();
-
 /// The data directory: --data-dir, else $LCR_DATA, else "data".
 std::filesystem::path data_directory(const Options& options);
 

@@ -7,6 +7,7 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/hashing.h"
+#include "lcr/base/suite_home.h"
 #include "lcr/data/cifar.h"
 #include "lcr/data/descriptor.h"
 #include "lcr/data/fetch.h"
@@ -16,11 +17,6 @@
 
 namespace lcr {
 namespace fs = std::filesystem;
-
-fs::path suite_home() {
-  const char* home = std::getenv("LCR_HOME");
-  return home && *home ? fs::path(home) : fs::path(LCR_SOURCE_DIR);
-}
 
 fs::path data_directory(const Options& options) {
   if (!options.data_dir.empty()) return options.data_dir;
