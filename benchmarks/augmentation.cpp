@@ -27,7 +27,12 @@ void view(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(view)->Args({28, 28})->Args({32, 32})->Args({160, 112})->Args({256, 224})->ArgNames({"from", "to"});
+BENCHMARK(view)
+    ->Args({28, 28})
+    ->Args({32, 32})
+    ->Args({160, 112})
+    ->Args({256, 224})
+    ->ArgNames({"from", "to"});
 
 void stage(benchmark::State& state, int which) {
   constexpr std::int64_t kSize = 224;

@@ -1,10 +1,11 @@
-// From image files and from the pixel store to two normalised views a sample, on one thread: the peer is peers/two_views.py. Reads real
-// CUB-200-2011 from LCR_DATA (LCR_BENCHMARK_IMAGES names another image folder with train/ and test/).
-#include <benchmark/benchmark.h>
-
+// From image files and from the pixel store to two normalised views a sample, on one thread: the
+// peer is peers/two_views.py. Reads real CUB-200-2011 from LCR_DATA (LCR_BENCHMARK_IMAGES names
+// another image folder with train/ and test/).
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+
+#include <benchmark/benchmark.h>
 
 #include "lcr/base/files.h"
 #include "lcr/base/memory.h"
@@ -38,7 +39,9 @@ const Source* source() {
     const Listing listing = list_dataset(options);
     std::vector<std::int32_t> labels;
     for (const auto& image : listing.train) labels.push_back(image.label);
-    for (const auto i : balanced_indices(labels, listing.class_count(), kImages)) result->files.push_back(read_file(listing.root / listing.train[static_cast<std::size_t>(i)].path, 1 << 28));
+    for (const auto i : balanced_indices(labels, listing.class_count(), kImages))
+      result->files.push_back(
+          read_file(listing.root / listing.train[static_cast<std::size_t>(i)].path, 1 << 28));
     result->decoded = load_dataset(options, 2).train;
     return result;
   }();
@@ -49,15 +52,19 @@ void two_views(const ImageView& image, std::uint32_t sample, std::vector<std::ui
   static const RngKey key(0, "augmentation");
   static const ViewRecipe recipe = training_recipe(Options(), 0);
   for (std::uint32_t view = 0; view < 2; ++view)
-    render_view(image.pixels, image.height, image.width, draw_view(CounterRng(key, 0, sample, view), image.height, image.width, recipe), kSize,
-                std::span(views).subspan(view * static_cast<std::size_t>(kBytes), static_cast<std::size_t>(kBytes)));
+    render_view(image.pixels, image.height, image.width,
+                draw_view(CounterRng(key, 0, sample, view), image.height, image.width, recipe),
+                kSize,
+                std::span(views).subspan(view * static_cast<std::size_t>(kBytes),
+                                         static_cast<std::size_t>(kBytes)));
 }
 
 enum class Part { kDecode, kStore, kFile, kCopy };
 
 void pipeline(benchmark::State& state, Part part) {
   const Source* images = source();
-  if (!images) return state.SkipWithError("needs LCR_DATA with CUB_200_2011, or LCR_BENCHMARK_IMAGES");
+  if (!images)
+    return state.SkipWithError("needs LCR_DATA with CUB_200_2011, or LCR_BENCHMARK_IMAGES");
   std::vector<std::uint8_t> views(2 * kBytes);
   std::uint32_t i = 0;
   const auto count = static_cast<std::uint32_t>(images->files.size());
@@ -78,7 +85,8 @@ void pipeline(benchmark::State& state, Part part) {
         break;
       }
     }
-    if (part == Part::kStore || part == Part::kFile) benchmark::DoNotOptimize(to_input(views, 2, kSize, torch::kCPU));
+    if (part == Part::kStore || part == Part::kFile)
+      benchmark::DoNotOptimize(to_input(views, 2, kSize, torch::kCPU));
     benchmark::DoNotOptimize(views.data());
     benchmark::ClobberMemory();
   }

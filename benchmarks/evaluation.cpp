@@ -1,12 +1,13 @@
-// Evaluation protocols at the size of CUB-200-2011's test split with ResNet-50 features, on LCR_BENCHMARK_THREADS threads (default 1).
-#include <ATen/Parallel.h>
-#include <benchmark/benchmark.h>
-#include <torch/nn/functional/normalization.h>
-
+// Evaluation protocols at the size of CUB-200-2011's test split with ResNet-50 features, on
+// LCR_BENCHMARK_THREADS threads (default 1).
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+
+#include <ATen/Parallel.h>
+#include <benchmark/benchmark.h>
+#include <torch/nn/functional/normalization.h>
 
 #include "lcr/base/files.h"
 #include "lcr/base/memory.h"
@@ -28,51 +29,79 @@ void use_threads() {
   keep_freed_memory();  // as the programs do
 }
 
-torch::Tensor features(std::int64_t count) { return torch::nn::functional::normalize(random_normal({count, kFeatures}, 0, "benchmark"), torch::nn::functional::NormalizeFuncOptions().dim(1)); }
+torch::Tensor features(std::int64_t count) {
+  return torch::nn::functional::normalize(random_normal({count, kFeatures}, 0, "benchmark"),
+                                          torch::nn::functional::NormalizeFuncOptions().dim(1));
+}
 
 void retrieval(benchmark::State& state) {
   use_threads();
   const torch::Tensor x = features(kImages), labels = torch::arange(kImages) % kClasses;
-  for ([[maybe_unused]] auto iteration : state) benchmark::DoNotOptimize(leave_one_out_retrieval(x, labels));
+  for ([[maybe_unused]] auto iteration : state)
+    benchmark::DoNotOptimize(leave_one_out_retrieval(x, labels));
   state.SetItemsProcessed(state.iterations() * kImages);
 }
 BENCHMARK(retrieval)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-/// The same features as benchmarks/peers/retrieval.py, whose folder LCR_PEER_RETRIEVAL names; the scores must be the peer's.
+/// The same features as benchmarks/peers/retrieval.py, whose folder LCR_PEER_RETRIEVAL names; the
+/// scores must be the peer's.
 void retrieval_peer(benchmark::State& state) {
   use_threads();
   const char* folder = std::getenv("LCR_PEER_RETRIEVAL");
-  if (!folder) return state.SkipWithError("LCR_PEER_RETRIEVAL names no folder of benchmarks/peers/retrieval.py");
+  if (!folder)
+    return state.SkipWithError(
+        "LCR_PEER_RETRIEVAL names no folder of benchmarks/peers/retrieval.py");
   constexpr std::uint64_t kLimit = 1 << 30;
-  const auto bytes = read_file(std::filesystem::path(folder) / "features.bin", kLimit), label_bytes = read_file(std::filesystem::path(folder) / "labels.bin", kLimit);
+  const auto bytes = read_file(std::filesystem::path(folder) / "features.bin", kLimit),
+             label_bytes = read_file(std::filesystem::path(folder) / "labels.bin", kLimit);
   const auto peer = split(read_text(std::filesystem::path(folder) / "scores.txt"), '\n');
-  const auto from = [](const std::vector<std::uint8_t>& raw, torch::IntArrayRef shape, torch::ScalarType type) { return torch::from_blob(const_cast<std::uint8_t*>(raw.data()), shape, type).clone(); };
-  const torch::Tensor x = from(bytes, {kImages, kFeatures}, torch::kFloat32), labels = from(label_bytes, {kImages}, torch::kInt64);
+  const auto from = [](const std::vector<std::uint8_t>& raw, torch::IntArrayRef shape,
+                       torch::ScalarType type) {
+    return torch::from_blob(const_cast<std::uint8_t*>(raw.data()), shape, type).clone();
+  };
+  const torch::Tensor x = from(bytes, {kImages, kFeatures}, torch::kFloat32),
+                      labels = from(label_bytes, {kImages}, torch::kInt64);
   RetrievalScores scores;
   for ([[maybe_unused]] auto iteration : state) scores = leave_one_out_retrieval(x, labels);
-  const double difference = std::max({std::abs(scores.rank1 - parse_number(peer.at(0)).value()), std::abs(scores.rank5 - parse_number(peer.at(1)).value()),
-                                      std::abs(scores.mean_average_precision - parse_number(peer.at(2)).value())});
+  const double difference =
+      std::max({std::abs(scores.rank1 - parse_number(peer.at(0)).value()),
+                std::abs(scores.rank5 - parse_number(peer.at(1)).value()),
+                std::abs(scores.mean_average_precision - parse_number(peer.at(2)).value())});
   state.counters["difference"] = difference;
   if (difference > 1e-6) state.SkipWithError("the scores are not the peer's");
 }
 BENCHMARK(retrieval_peer)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-/// M images of 512 features, in chunks of bounded memory: the time grows as M^2. The counter is the process's peak.
+/// M images of 512 features, in chunks of bounded memory: the time grows as M^2. The counter is the
+/// process's peak.
 void retrieval_large(benchmark::State& state) {
   use_threads();
   const std::int64_t count = state.range(0);
-  const torch::Tensor x = torch::nn::functional::normalize(random_normal({count, 512}, 0, "benchmark"), torch::nn::functional::NormalizeFuncOptions().dim(1)), labels = torch::arange(count) % kClasses;
-  for ([[maybe_unused]] auto iteration : state) benchmark::DoNotOptimize(leave_one_out_retrieval(x, labels));
+  const torch::Tensor x = torch::nn::functional::normalize(
+                          random_normal({count, 512}, 0, "benchmark"),
+                          torch::nn::functional::NormalizeFuncOptions().dim(1)),
+                      labels = torch::arange(count) % kClasses;
+  for ([[maybe_unused]] auto iteration : state)
+    benchmark::DoNotOptimize(leave_one_out_retrieval(x, labels));
   state.counters["peak_MiB"] = peak_memory_mib();
 }
-BENCHMARK(retrieval_large)->Arg(25000)->Arg(50000)->Arg(100000)->Unit(benchmark::kSecond)->UseRealTime()->Iterations(1);
+BENCHMARK(retrieval_large)
+    ->Arg(25000)
+    ->Arg(50000)
+    ->Arg(100000)
+    ->Unit(benchmark::kSecond)
+    ->UseRealTime()
+    ->Iterations(1);
 
-/// The machine's best matrix product, to compare retrieval_product with: square, in cache-friendly size.
+/// The machine's best matrix product, to compare retrieval_product with: square, in cache-friendly
+/// size.
 void gemm_peak(benchmark::State& state) {
   use_threads();
-  const torch::Tensor a = random_normal({4096, 4096}, 0, "a"), b = random_normal({4096, 4096}, 0, "b");
+  const torch::Tensor a = random_normal({4096, 4096}, 0, "a"),
+                      b = random_normal({4096, 4096}, 0, "b");
   for ([[maybe_unused]] auto iteration : state) benchmark::DoNotOptimize(a.mm(b));
-  state.counters["GFLOP/s"] = benchmark::Counter(2.0 * 4096 * 4096 * 4096 * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["GFLOP/s"] = benchmark::Counter(2.0 * 4096 * 4096 * 4096 * 1e-9,
+                                                 benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(gemm_peak)->Unit(benchmark::kMillisecond)->UseRealTime();
 
@@ -81,24 +110,30 @@ void retrieval_product(benchmark::State& state) {
   use_threads();
   const torch::Tensor x = features(kImages), transposed = x.t();
   for ([[maybe_unused]] auto iteration : state)
-    for (std::int64_t start = 0; start < kImages; start += 256) benchmark::DoNotOptimize(x.narrow(0, start, std::min<std::int64_t>(256, kImages - start)).mm(transposed));
-  state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * kImages * kImages * kFeatures, benchmark::Counter::kIsIterationInvariantRate);
+    for (std::int64_t start = 0; start < kImages; start += 256)
+      benchmark::DoNotOptimize(
+          x.narrow(0, start, std::min<std::int64_t>(256, kImages - start)).mm(transposed));
+  state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * kImages * kImages * kFeatures,
+                                                 benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(retrieval_product)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void knn(benchmark::State& state) {
   use_threads();
   const torch::Tensor x = features(kImages), labels = torch::arange(kImages) % kClasses;
-  for ([[maybe_unused]] auto iteration : state) benchmark::DoNotOptimize(knn_classify(x, labels, x, labels, kClasses, 200, 0.1));
+  for ([[maybe_unused]] auto iteration : state)
+    benchmark::DoNotOptimize(knn_classify(x, labels, x, labels, kClasses, 200, 0.1));
   state.SetItemsProcessed(state.iterations() * kImages);
 }
 BENCHMARK(knn)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void cached_probe(benchmark::State& state) {
   use_threads();
-  const torch::Tensor train = features(6000), test = features(kImages), labels = torch::arange(6000) % kClasses;
+  const torch::Tensor train = features(6000), test = features(kImages),
+                      labels = torch::arange(6000) % kClasses;
   for ([[maybe_unused]] auto iteration : state)
-    benchmark::DoNotOptimize(linear_probe(train, labels, test, torch::arange(kImages) % kClasses, kClasses, {}, 0));
+    benchmark::DoNotOptimize(
+        linear_probe(train, labels, test, torch::arange(kImages) % kClasses, kClasses, {}, 0));
 }
 BENCHMARK(cached_probe)->Unit(benchmark::kSecond)->UseRealTime()->Iterations(1);
 

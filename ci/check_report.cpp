@@ -1,12 +1,12 @@
 #include "ci/check_report.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
+#include <sstream>
+
 #include <boost/property_tree/ptree.hpp>
 #include <boost/property_tree/xml_parser.hpp>
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "lcr/base/text.h"
 
@@ -16,14 +16,16 @@ namespace {
 std::string counts(const CheckReport& report) {
   std::vector<std::pair<std::string, std::size_t>> verdicts;
   for (const auto& line : report.lines) {
-    const auto known = std::find_if(verdicts.begin(), verdicts.end(), [&](const auto& v) { return v.first == line.verdict; });
+    const auto known = std::find_if(verdicts.begin(), verdicts.end(),
+                                    [&](const auto& v) { return v.first == line.verdict; });
     if (known == verdicts.end())
       verdicts.emplace_back(line.verdict, 1);
     else
       ++known->second;
   }
   std::vector<std::string> parts;
-  for (const auto& [verdict, count] : verdicts) parts.push_back(fmt::format("{} {}", count, verdict));
+  for (const auto& [verdict, count] : verdicts)
+    parts.push_back(fmt::format("{} {}", count, verdict));
   return parts.empty() ? "nothing to compare" : join(parts, ", ");
 }
 
@@ -40,18 +42,22 @@ std::vector<std::vector<std::string>> table_of(const CheckReport& report) {
 
 /// Characters, not bytes.
 std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 std::string escaped(std::string text) {
-  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.replace(at, 1, "\\|");
+  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2)
+    text.replace(at, 1, "\\|");
   return text;
 }
 
 }  // namespace
 
 std::size_t CheckReport::count(Status status) const {
-  return static_cast<std::size_t>(std::count_if(lines.begin(), lines.end(), [&](const ReportLine& line) { return line.status == status; }));
+  return static_cast<std::size_t>(std::count_if(
+      lines.begin(), lines.end(), [&](const ReportLine& line) { return line.status == status; }));
 }
 
 std::string terminal_table(const CheckReport& report) {
@@ -68,7 +74,8 @@ std::string terminal_table(const CheckReport& report) {
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
-    if (r > 0 && report.lines[r - 1].verdict != "pass" && !report.lines[r - 1].reason.empty()) text += "           " + report.lines[r - 1].reason + "\n";
+    if (r > 0 && report.lines[r - 1].verdict != "pass" && !report.lines[r - 1].reason.empty())
+      text += "           " + report.lines[r - 1].reason + "\n";
   }
   text += "\n" + counts(report) + "\n";
   for (const auto& note : report.notes) text += note + "\n";
@@ -88,7 +95,9 @@ std::string markdown(const CheckReport& report) {
   }
   text += "\n";
   for (const auto& line : report.lines)
-    if (line.verdict != "pass" && !line.reason.empty()) text += fmt::format("- **{}** {}: {}: {}\n", line.verdict, line.group, line.name, line.reason);
+    if (line.verdict != "pass" && !line.reason.empty())
+      text +=
+          fmt::format("- **{}** {}: {}: {}\n", line.verdict, line.group, line.name, line.reason);
   for (const auto& note : report.notes) text += "\n" + note + "\n";
   return text;
 }
@@ -104,10 +113,13 @@ std::string junit_xml(const CheckReport& report) {
     pt::ptree test;
     test.put("<xmlattr>.classname", line.group);
     test.put("<xmlattr>.name", line.name);
-    if (line.status == Status::kBad) test.put("failure.<xmlattr>.message", line.verdict + ": " + line.reason);
-    if (line.status == Status::kOpen) test.put("skipped.<xmlattr>.message", line.verdict + ": " + line.reason);
+    if (line.status == Status::kBad)
+      test.put("failure.<xmlattr>.message", line.verdict + ": " + line.reason);
+    if (line.status == Status::kOpen)
+      test.put("skipped.<xmlattr>.message", line.verdict + ": " + line.reason);
     std::string values;
-    for (std::size_t i = 0; i < line.cells.size(); ++i) values += fmt::format("{}{}: {}", i == 0 ? "" : "; ", report.columns[i], line.cells[i]);
+    for (std::size_t i = 0; i < line.cells.size(); ++i)
+      values += fmt::format("{}{}: {}", i == 0 ? "" : "; ", report.columns[i], line.cells[i]);
     test.put("system-out", values);
     suite.add_child("testcase", test);
   }
@@ -119,11 +131,19 @@ std::string junit_xml(const CheckReport& report) {
 }
 
 std::string json(const CheckReport& report) {
-  nlohmann::ordered_json out = {{"title", report.title}, {"bad", report.count(Status::kBad)}, {"open", report.count(Status::kOpen)}, {"good", report.count(Status::kGood)}, {"notes", report.notes}};
+  nlohmann::ordered_json out = {{"title", report.title},
+                                {"bad", report.count(Status::kBad)},
+                                {"open", report.count(Status::kOpen)},
+                                {"good", report.count(Status::kGood)},
+                                {"notes", report.notes}};
   out["lines"] = nlohmann::json::array();
   for (const auto& line : report.lines) {
-    nlohmann::ordered_json own = {{"verdict", line.verdict}, {"group", line.group}, {"name", line.name}, {"reason", line.reason}};
-    for (const auto& [name, value] : line.numbers) own[name] = value;  // null where it is not finite
+    nlohmann::ordered_json own = {{"verdict", line.verdict},
+                                  {"group", line.group},
+                                  {"name", line.name},
+                                  {"reason", line.reason}};
+    for (const auto& [name, value] : line.numbers)
+      own[name] = value;  // null where it is not finite
     out["lines"].push_back(own);
   }
   return out.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";

@@ -16,11 +16,12 @@ enum class Status {
 
 struct ReportLine {
   Status status = Status::kGood;
-  std::string verdict;             ///< "regressed"
-  std::string group, name;         ///< "main", "LCR (synthbirds), attention, mean_average_precision"
+  std::string verdict;      ///< "regressed"
+  std::string group, name;  ///< "main", "LCR (synthbirds), attention, mean_average_precision"
   std::vector<std::string> cells;  ///< one a column
-  std::vector<std::pair<std::string, double>> numbers;  ///< for json(): what the cells round, and more
-  std::string reason;              ///< one sentence, or empty
+  std::vector<std::pair<std::string, double>>
+      numbers;         ///< for json(): what the cells round, and more
+  std::string reason;  ///< one sentence, or empty
 };
 
 struct CheckReport {

@@ -1,10 +1,10 @@
 #include "ci/measured.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
+
+#include <fmt/core.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
@@ -23,12 +23,20 @@ void merge(std::string& known, const std::string& value) {
 std::string MetricKey::text() const {
   // What the row's name and the data set say already.
   auto parts = split(options, ';');
-  std::erase_if(parts, [](const std::string& part) { return part.starts_with("dataset=") || part.starts_with("method="); });
-  return fmt::format("{}: {} ({}){}, {}{}", experiment, row, dataset, parts.empty() ? "" : ", " + join(parts, ";"), pooling == "none" ? "" : pooling + ", ", metric);
+  std::erase_if(parts, [](const std::string& part) {
+    return part.starts_with("dataset=") || part.starts_with("method=");
+  });
+  return fmt::format("{}: {} ({}){}, {}{}", experiment, row, dataset,
+                     parts.empty() ? "" : ", " + join(parts, ";"),
+                     pooling == "none" ? "" : pooling + ", ", metric);
 }
 
 std::vector<fs::path> results_files(const fs::path& folder) {
-  if (!fs::is_directory(folder)) fail("{}: no such folder of results; train them first (make reproduce PRESET=..., make check-metrics)", folder.string());
+  if (!fs::is_directory(folder))
+    fail(
+        "{}: no such folder of results; train them first (make reproduce PRESET=..., make "
+        "check-metrics)",
+        folder.string());
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".csv") files.push_back(entry.path());
@@ -43,22 +51,33 @@ Measured read_measured(const fs::path& folder) {
   std::map<MetricKey, std::pair<std::string, std::string>> hashes;
   for (const auto& file : results_files(folder)) {
     for (const auto& line : read_results(file)) {
-      const auto cell = [&](const char* column) -> const std::string& { return line[result_column(column)]; };
+      const auto cell = [&](const char* column) -> const std::string& {
+        return line[result_column(column)];
+      };
       if (cell("selection") != "last") continue;
-      const MetricKey key{cell("experiment"), cell("row"), cell("dataset"), cell("method"), cell("options"), cell("selection"), cell("pooling"), cell("metric")};
+      const MetricKey key{cell("experiment"), cell("row"),       cell("dataset"), cell("method"),
+                          cell("options"),    cell("selection"), cell("pooling"), cell("metric")};
       const auto value = parse_number(cell("value"));
-      if (!value || !std::isfinite(*value)) fail("{}: {}: seed {}: value '{}' is no finite number", file.string(), key.text(), printable(cell("seed")), printable(cell("value")));
+      if (!value || !std::isfinite(*value))
+        fail("{}: {}: seed {}: value '{}' is no finite number", file.string(), key.text(),
+             printable(cell("seed")), printable(cell("value")));
       const auto seed = parse_integer(cell("seed"));
-      if (!seed || *seed < 0) fail("{}: {}: seed '{}' is no number from 0", file.string(), key.text(), printable(cell("seed")));
-      if (!values[key].emplace(static_cast<std::uint64_t>(*seed), *value).second) fail("{}: {}: seed {} occurs twice", file.string(), key.text(), *seed);
-      const auto [entry, is_new] = hashes.emplace(key, std::pair(cell("config_hash"), cell("evaluation_hash")));
-      if (entry->second != std::pair(cell("config_hash"), cell("evaluation_hash"))) fail("{}: {}: its seeds have several configurations", file.string(), key.text());
+      if (!seed || *seed < 0)
+        fail("{}: {}: seed '{}' is no number from 0", file.string(), key.text(),
+             printable(cell("seed")));
+      if (!values[key].emplace(static_cast<std::uint64_t>(*seed), *value).second)
+        fail("{}: {}: seed {} occurs twice", file.string(), key.text(), *seed);
+      const auto [entry, is_new] =
+          hashes.emplace(key, std::pair(cell("config_hash"), cell("evaluation_hash")));
+      if (entry->second != std::pair(cell("config_hash"), cell("evaluation_hash")))
+        fail("{}: {}: its seeds have several configurations", file.string(), key.text());
       merge(measured.origin.commit, cell("commit"));
       merge(measured.origin.device, cell("device"));
       merge(measured.origin.precision, cell("precision"));
       merge(measured.origin.libtorch, cell("libtorch"));
     }
-    if (const auto configs = configs_file(folder, file.stem().string()); fs::exists(configs)) measured.configs.merge(read_configs(configs));
+    if (const auto configs = configs_file(folder, file.stem().string()); fs::exists(configs))
+      measured.configs.merge(read_configs(configs));
   }
   for (const auto& [key, by_seed] : values) {
     MeasuredRow row{key, hashes.at(key).first, hashes.at(key).second, {}, {}};
@@ -71,7 +90,8 @@ Measured read_measured(const fs::path& folder) {
   return measured;
 }
 
-std::vector<MeasuredRow> with_seeds(const std::vector<MeasuredRow>& rows, const std::vector<std::uint64_t>& seeds) {
+std::vector<MeasuredRow> with_seeds(const std::vector<MeasuredRow>& rows,
+                                    const std::vector<std::uint64_t>& seeds) {
   std::vector<MeasuredRow> chosen;
   for (const auto& row : rows) {
     MeasuredRow own{row.key, row.config_hash, row.evaluation_hash, {}, {}};

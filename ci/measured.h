@@ -10,7 +10,8 @@
 
 namespace lcr::check {
 
-/// What must be equal for two numbers to be the same measurement. `options` are the varied ones of the row and the details of the protocol.
+/// What must be equal for two numbers to be the same measurement. `options` are the varied ones of
+/// the row and the details of the protocol.
 struct MetricKey {
   std::string experiment, row, dataset, method, options, selection, pooling, metric;
   auto operator<=>(const MetricKey&) const = default;
@@ -36,14 +37,18 @@ struct Measured {
   Origin origin;
 };
 
-/// The <experiment>.csv of a results folder, by name. Throws UserError if there is no such folder, or none in it.
+/// The <experiment>.csv of a results folder, by name. Throws UserError if there is no such folder,
+/// or none in it.
 std::vector<std::filesystem::path> results_files(const std::filesystem::path& folder);
 
-/// Reads all <experiment>.csv of a results folder: the measurements after the last epoch (what was selected on the test split is no fair comparison). Throws
-/// UserError naming file and row on a value that is no finite number, a seed that occurs twice in a row, or a row with several configurations.
+/// Reads all <experiment>.csv of a results folder: the measurements after the last epoch (what was
+/// selected on the test split is no fair comparison). Throws UserError naming file and row on a
+/// value that is no finite number, a seed that occurs twice in a row, or a row with several
+/// configurations.
 Measured read_measured(const std::filesystem::path& folder);
 
 /// The values of some seeds only; rows that lack one of them are left out.
-std::vector<MeasuredRow> with_seeds(const std::vector<MeasuredRow>& rows, const std::vector<std::uint64_t>& seeds);
+std::vector<MeasuredRow> with_seeds(const std::vector<MeasuredRow>& rows,
+                                    const std::vector<std::uint64_t>& seeds);
 
 }  // namespace lcr::check

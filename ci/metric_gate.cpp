@@ -1,11 +1,11 @@
 #include "ci/metric_gate.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <tuple>
+
+#include <fmt/core.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/statistics.h"
@@ -15,29 +15,48 @@
 namespace lcr::check {
 namespace {
 
-/// A configuration's text with the defaults of the options that only the other one names: an option at its default is left out of them.
+/// A configuration's text with the defaults of the options that only the other one names: an option
+/// at its default is left out of them.
 std::string with_defaults(std::string text, const std::string& other) {
-  const auto names = [](const std::string& lines, const std::string& name) { return ("\n" + lines).find("\n" + name + "=") != std::string::npos; };
+  const auto names = [](const std::string& lines, const std::string& name) {
+    return ("\n" + lines).find("\n" + name + "=") != std::string::npos;
+  };
   const Options defaults;
   for (const auto& spec : option_table())
-    if (names(other, spec.name) && !names(text, spec.name)) text += std::string(spec.name) + "=" + get_option(defaults, spec) + "\n";
+    if (names(other, spec.name) && !names(text, spec.name))
+      text += std::string(spec.name) + "=" + get_option(defaults, spec) + "\n";
   return text;
 }
 
-void refuse_other_configuration(const Reference& reference, const Measured& candidate, const ReferenceRow& row, const MeasuredRow& other) {
+void refuse_other_configuration(const Reference& reference, const Measured& candidate,
+                                const ReferenceRow& row, const MeasuredRow& other) {
   const std::string what = row.measured.key.text();
   if (row.measured.config_hash != other.config_hash) {
-    const auto there = reference.configs.find(row.measured.config_hash), here = candidate.configs.find(other.config_hash);
-    fail("{}: the candidate was trained under another configuration than the reference ({}): train it as the reference was, or record a new reference", what,
-         there != reference.configs.end() && here != candidate.configs.end() ? describe_differences(with_defaults(there->second, here->second), with_defaults(here->second, there->second)) + ", where 'there' is the reference"
-                                                                              : "which options differ is not known: <experiment>.configs.json is not beside the results");
+    const auto there = reference.configs.find(row.measured.config_hash),
+               here = candidate.configs.find(other.config_hash);
+    fail(
+        "{}: the candidate was trained under another configuration than the reference ({}): train "
+        "it as the reference was, or record a new reference",
+        what,
+        there != reference.configs.end() && here != candidate.configs.end()
+            ? describe_differences(with_defaults(there->second, here->second),
+                                   with_defaults(here->second, there->second)) +
+                  ", where 'there' is the reference"
+            : "which options differ is not known: <experiment>.configs.json is not beside the "
+              "results");
   }
-  if (row.measured.evaluation_hash != other.evaluation_hash) fail("{}: the candidate was evaluated by another protocol than the reference (options of the evaluation): evaluate it alike, or record a new reference", what);
+  if (row.measured.evaluation_hash != other.evaluation_hash)
+    fail(
+        "{}: the candidate was evaluated by another protocol than the reference (options of the "
+        "evaluation): evaluate it alike, or record a new reference",
+        what);
 }
 
 /// p-value of a change for the worse.
-double regression_p(Direction direction, const std::vector<double>& values, const std::vector<double>& reference) {
-  const double below = unchanged_p_greater(reference, values), above = unchanged_p_greater(values, reference);
+double regression_p(Direction direction, const std::vector<double>& values,
+                    const std::vector<double>& reference) {
+  const double below = unchanged_p_greater(reference, values),
+               above = unchanged_p_greater(values, reference);
   switch (direction) {
     case Direction::kHigher: return below;
     case Direction::kLower: return above;
@@ -46,11 +65,17 @@ double regression_p(Direction direction, const std::vector<double>& values, cons
   return 1;
 }
 
-double improvement_p(Direction direction, const std::vector<double>& values, const std::vector<double>& reference) {
-  return direction == Direction::kSteady ? 1 : regression_p(direction == Direction::kHigher ? Direction::kLower : Direction::kHigher, values, reference);
+double improvement_p(Direction direction, const std::vector<double>& values,
+                     const std::vector<double>& reference) {
+  return direction == Direction::kSteady
+             ? 1
+             : regression_p(
+                   direction == Direction::kHigher ? Direction::kLower : Direction::kHigher, values,
+                   reference);
 }
 
-/// The smallest change, in standard deviations, that `n` seeds show by the test with the asked power.
+/// The smallest change, in standard deviations, that `n` seeds show by the test with the asked
+/// power.
 double change_shown_by_test(std::size_t n, std::size_t n_reference, double level, double power) {
   if (n < 2) return std::numeric_limits<double>::infinity();
   double low = 0, high = 1;
@@ -65,7 +90,9 @@ double change_shown_by_test(std::size_t n, std::size_t n_reference, double level
 /// The same by floor or ceiling.
 double change_shown_by_floor(const ReferenceRow& row, std::size_t n, double power) {
   const double centre = mean(row.measured.values), sd = standard_deviation(row.measured.values);
-  const double margin = row.floor ? centre - *row.floor : row.ceiling ? *row.ceiling - centre : std::numeric_limits<double>::infinity();
+  const double margin = row.floor     ? centre - *row.floor
+                        : row.ceiling ? *row.ceiling - centre
+                                      : std::numeric_limits<double>::infinity();
   return margin / sd + normal_quantile(power) / std::sqrt(static_cast<double>(n));
 }
 
@@ -79,7 +106,9 @@ RowVerdict compare(const ReferenceRow& row, const MeasuredRow& other) {
   verdict.mean = mean(other.values);
   verdict.sd = standard_deviation(other.values);
   verdict.n = other.values.size();
-  for (const auto seed : other.seeds) verdict.shared_seeds += static_cast<std::size_t>(std::count(row.measured.seeds.begin(), row.measured.seeds.end(), seed));
+  for (const auto seed : other.seeds)
+    verdict.shared_seeds += static_cast<std::size_t>(
+        std::count(row.measured.seeds.begin(), row.measured.seeds.end(), seed));
   return verdict;
 }
 
@@ -95,16 +124,20 @@ const char* verdict_name(Verdict verdict) {
   return "";
 }
 
-std::vector<RowVerdict> gate_metrics(const Reference& reference, const Measured& candidate, const GateOptions& options) {
+std::vector<RowVerdict> gate_metrics(const Reference& reference, const Measured& candidate,
+                                     const GateOptions& options) {
   std::map<MetricKey, const MeasuredRow*> measured;
   for (const auto& row : candidate.rows) measured[row.key] = &row;
   std::vector<RowVerdict> verdicts;
   std::vector<double> worse, better;
   std::vector<bool> testable;
-  std::map<std::tuple<std::size_t, std::size_t, double>, double> shown_by_test;  // by seeds, the reference's, and level: the same for most rows
+  std::map<std::tuple<std::size_t, std::size_t, double>, double>
+      shown_by_test;  // by seeds, the reference's, and level: the same for most rows
   for (const auto& row : reference.rows) {
     const auto found = measured.find(row.measured.key);
-    if (found == measured.end()) fail("{}: is in the reference, but was not measured: train it too, or record a new reference", row.measured.key.text());
+    if (found == measured.end())
+      fail("{}: is in the reference, but was not measured: train it too, or record a new reference",
+           row.measured.key.text());
     const MeasuredRow& other = *found->second;
     refuse_other_configuration(reference, candidate, row, other);
     verdicts.push_back(compare(row, other));
@@ -112,7 +145,8 @@ std::vector<RowVerdict> gate_metrics(const Reference& reference, const Measured&
     // A row that cannot be tested takes no part in the correction.
     if (!testable.back()) continue;
     worse.push_back(regression_p(row.direction, other.values, row.measured.values));
-    better.push_back(options.explain ? improvement_p(row.direction, other.values, row.measured.values) : 1);
+    better.push_back(
+        options.explain ? improvement_p(row.direction, other.values, row.measured.values) : 1);
   }
   const auto worse_adjusted = holm(worse), better_adjusted = holm(better);
   const double level = options.alpha / static_cast<double>(std::max<std::size_t>(1, worse.size()));
@@ -122,31 +156,50 @@ std::vector<RowVerdict> gate_metrics(const Reference& reference, const Measured&
     const double row_level = level / (row.direction == Direction::kSteady ? 2 : 1);
     v.p = testable[i] ? worse_adjusted[tested] : std::numeric_limits<double>::quiet_NaN();
     if (options.explain) {
-      const auto [shown, is_new] = shown_by_test.emplace(std::tuple(v.n, v.reference_n, row_level), 0);
-      if (is_new) shown->second = change_shown_by_test(v.n, v.reference_n, row_level, options.power);
-      v.detectable = v.reference_sd * (v.n >= reference.floor_seeds ? std::min(shown->second, change_shown_by_floor(row, v.n, options.power)) : shown->second);
+      const auto [shown, is_new] =
+          shown_by_test.emplace(std::tuple(v.n, v.reference_n, row_level), 0);
+      if (is_new)
+        shown->second = change_shown_by_test(v.n, v.reference_n, row_level, options.power);
+      v.detectable = v.reference_sd *
+                     (v.n >= reference.floor_seeds
+                          ? std::min(shown->second, change_shown_by_floor(row, v.n, options.power))
+                          : shown->second);
     }
     v.by_test = testable[i] && v.p < options.alpha;
-    v.by_floor = v.n >= reference.floor_seeds && ((row.floor && v.mean < *row.floor) || (row.ceiling && v.mean > *row.ceiling));
+    v.by_floor = v.n >= reference.floor_seeds &&
+                 ((row.floor && v.mean < *row.floor) || (row.ceiling && v.mean > *row.ceiling));
     const double change = v.mean - v.reference_mean;
-    const std::string size = fmt::format("{} {:.4g} ({:.1f} standard deviations of a run)", change < 0 ? "down" : "up", std::abs(change), std::abs(change) / v.reference_sd);
+    const std::string size =
+        fmt::format("{} {:.4g} ({:.1f} standard deviations of a run)", change < 0 ? "down" : "up",
+                    std::abs(change), std::abs(change) / v.reference_sd);
     if (v.by_floor || v.by_test) {
       v.verdict = Verdict::kRegressed;
       v.reason = size;
-      if (testable[i]) v.reason += fmt::format(", p = {:.3g}{}", v.p, v.by_test ? " < " + format_number(options.alpha) : "");
-      if (v.by_floor) v.reason += row.floor && v.mean < *row.floor ? fmt::format(", below the floor {:.4g}", *row.floor) : fmt::format(", above the ceiling {:.4g}", *row.ceiling);
+      if (testable[i])
+        v.reason += fmt::format(", p = {:.3g}{}", v.p,
+                                v.by_test ? " < " + format_number(options.alpha) : "");
+      if (v.by_floor)
+        v.reason += row.floor && v.mean < *row.floor
+                        ? fmt::format(", below the floor {:.4g}", *row.floor)
+                        : fmt::format(", above the ceiling {:.4g}", *row.ceiling);
     } else if (!testable[i]) {
       v.verdict = Verdict::kUndecided;
       v.reason = "one seed: a test needs two, the floor " + std::to_string(reference.floor_seeds);
       v.seeds_needed = std::max<std::size_t>(2, reference.floor_seeds);
     } else if (worse[tested] < options.alpha) {
       v.verdict = Verdict::kUndecided;
-      if (options.explain) v.seeds_needed = values_needed(std::abs(change) / v.reference_sd, v.reference_n, row_level, options.power);
-      v.reason = fmt::format("{}: p = {:.3g} alone, {:.3g} among all rows; {}", size, worse[tested], v.p,
-                             v.seeds_needed > 0 ? fmt::format("{} seeds would decide it with power {}", v.seeds_needed, format_number(options.power)) : "no number of seeds decides it beside this reference");
+      if (options.explain)
+        v.seeds_needed = values_needed(std::abs(change) / v.reference_sd, v.reference_n, row_level,
+                                       options.power);
+      v.reason =
+          fmt::format("{}: p = {:.3g} alone, {:.3g} among all rows; {}", size, worse[tested], v.p,
+                      v.seeds_needed > 0 ? fmt::format("{} seeds would decide it with power {}",
+                                                       v.seeds_needed, format_number(options.power))
+                                         : "no number of seeds decides it beside this reference");
     } else if (better_adjusted[tested] < options.alpha) {
       v.verdict = Verdict::kImproved;
-      v.reason = fmt::format("{}, p = {:.3g}: record a new reference", size, better_adjusted[tested]);
+      v.reason =
+          fmt::format("{}, p = {:.3g}: record a new reference", size, better_adjusted[tested]);
     }
     tested += testable[i];
   }

@@ -1,13 +1,13 @@
 #include "ci/reference.h"
 
-#include <fmt/chrono.h>
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
 #include <ctime>
-#include <nlohmann/json.hpp>
 #include <set>
+
+#include <fmt/chrono.h>
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -17,18 +17,27 @@
 namespace lcr::check {
 namespace fs = std::filesystem;
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MetricKey, experiment, row, dataset, method, options, selection, pooling, metric)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MetricKey, experiment, row, dataset, method, options, selection,
+                                   pooling, metric)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Origin, commit, device, precision, libtorch)
 
 namespace {
 
 constexpr int kFormat = 1;
-constexpr std::pair<Direction, const char*> kDirections[] = {{Direction::kHigher, "higher"}, {Direction::kLower, "lower"}, {Direction::kSteady, "steady"}};
+constexpr std::pair<Direction, const char*> kDirections[] = {
+    {Direction::kHigher, "higher"}, {Direction::kLower, "lower"}, {Direction::kSteady, "steady"}};
 
-std::optional<double> optional_number(const nlohmann::json& json) { return json.is_null() ? std::nullopt : std::optional(json.get<double>()); }
-nlohmann::json json_of(const std::optional<double>& value) { return value ? nlohmann::json(*value) : nlohmann::json(); }
+std::optional<double> optional_number(const nlohmann::json& json) {
+  return json.is_null() ? std::nullopt : std::optional(json.get<double>());
+}
+nlohmann::json json_of(const std::optional<double>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json();
+}
 
-bool all_equal(const std::vector<double>& values) { return std::all_of(values.begin(), values.end(), [&](double value) { return value == values.front(); }); }
+bool all_equal(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(),
+                     [&](double value) { return value == values.front(); });
+}
 
 ReferenceRow read_row(const nlohmann::json& json) {
   ReferenceRow row;
@@ -38,23 +47,32 @@ ReferenceRow read_row(const nlohmann::json& json) {
   json.at("seeds").get_to(row.measured.seeds);
   json.at("values").get_to(row.measured.values);
   const auto name = json.at("direction").get<std::string>();
-  const auto* direction = std::find_if(std::begin(kDirections), std::end(kDirections), [&](const auto& known) { return name == known.second; });
+  const auto* direction = std::find_if(std::begin(kDirections), std::end(kDirections),
+                                       [&](const auto& known) { return name == known.second; });
   const std::string what = printable(row.measured.key.text());
-  if (direction == std::end(kDirections)) fail("{}: direction '{}' is none of higher, lower, steady", what, printable(name));
+  if (direction == std::end(kDirections))
+    fail("{}: direction '{}' is none of higher, lower, steady", what, printable(name));
   row.direction = direction->first;
   row.floor = optional_number(json.at("floor"));
   row.ceiling = optional_number(json.at("ceiling"));
-  if (row.measured.seeds.size() != row.measured.values.size()) fail("{}: {} seeds, but {} values", what, row.measured.seeds.size(), row.measured.values.size());
+  if (row.measured.seeds.size() != row.measured.values.size())
+    fail("{}: {} seeds, but {} values", what, row.measured.seeds.size(),
+         row.measured.values.size());
   if (row.measured.values.size() < 2) fail("{}: a reference needs at least two seeds", what);
-  if (all_equal(row.measured.values)) fail("{}: all its values are equal: no test can say anything of it", what);
-  if (std::set(row.measured.seeds.begin(), row.measured.seeds.end()).size() != row.measured.seeds.size()) fail("{}: a seed occurs twice", what);
+  if (all_equal(row.measured.values))
+    fail("{}: all its values are equal: no test can say anything of it", what);
+  if (std::set(row.measured.seeds.begin(), row.measured.seeds.end()).size() !=
+      row.measured.seeds.size())
+    fail("{}: a seed occurs twice", what);
   return row;
 }
 
 }  // namespace
 
 Direction direction_of(const std::string& metric) {
-  return metric.ends_with("_loss") ? Direction::kSteady : metric.ends_with("_error") ? Direction::kLower : Direction::kHigher;
+  return metric.ends_with("_loss")    ? Direction::kSteady
+         : metric.ends_with("_error") ? Direction::kLower
+                                      : Direction::kHigher;
 }
 
 const char* direction_name(Direction direction) {
@@ -63,7 +81,8 @@ const char* direction_name(Direction direction) {
   return "";
 }
 
-Reference make_reference(const Measured& measured, const std::string& metrics, std::size_t fewest, double floor_level, std::size_t floor_seeds) {
+Reference make_reference(const Measured& measured, const std::string& metrics, std::size_t fewest,
+                         double floor_level, std::size_t floor_seeds) {
   const auto wanted = split(metrics, ',');
   Reference reference;
   reference.recorded = today();
@@ -71,17 +90,25 @@ Reference make_reference(const Measured& measured, const std::string& metrics, s
   reference.floor_level = floor_level;
   reference.floor_seeds = floor_seeds;
   for (const auto& row : measured.rows) {
-    if (std::find(wanted.begin(), wanted.end(), row.key.metric) == wanted.end() || row.values.size() < std::max<std::size_t>(2, fewest)) continue;
+    if (std::find(wanted.begin(), wanted.end(), row.key.metric) == wanted.end() ||
+        row.values.size() < std::max<std::size_t>(2, fewest))
+      continue;
     if (all_equal(row.values)) continue;  // what no seed changes cannot be tested by statistics
     reference.rows.push_back({row, direction_of(row.key.metric), {}, {}});
-    if (const auto config = measured.configs.find(row.config_hash); config != measured.configs.end()) reference.configs.insert(*config);
+    if (const auto config = measured.configs.find(row.config_hash);
+        config != measured.configs.end())
+      reference.configs.insert(*config);
   }
   for (const auto& name : wanted)
-    if (metrics != kDefaultMetrics && std::none_of(measured.rows.begin(), measured.rows.end(), [&](const MeasuredRow& row) { return row.key.metric == name; }))
+    if (metrics != kDefaultMetrics &&
+        std::none_of(measured.rows.begin(), measured.rows.end(),
+                     [&](const MeasuredRow& row) { return row.key.metric == name; }))
       fail("metrics = '{}': no row has the metric '{}'", metrics, name);
   for (auto& row : reference.rows) {
     const bool both = row.direction == Direction::kSteady;
-    const double margin = prediction_margin(row.measured.values, floor_seeds, floor_level / static_cast<double>(reference.rows.size()) / (both ? 2 : 1));
+    const double margin = prediction_margin(
+        row.measured.values, floor_seeds,
+        floor_level / static_cast<double>(reference.rows.size()) / (both ? 2 : 1));
     if (row.direction != Direction::kLower) row.floor = mean(row.measured.values) - margin;
     if (row.direction != Direction::kHigher) row.ceiling = mean(row.measured.values) + margin;
   }
@@ -89,7 +116,8 @@ Reference make_reference(const Measured& measured, const std::string& metrics, s
 }
 
 void write_reference(const fs::path& folder, const Reference& reference) {
-  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;  // bytes of foreign CSVs that are no UTF-8
+  constexpr auto kReplace =
+      nlohmann::json::error_handler_t::replace;  // bytes of foreign CSVs that are no UTF-8
   nlohmann::ordered_json json;
   json["format"] = kFormat;
   json["name"] = reference.name;
@@ -104,8 +132,13 @@ void write_reference(const fs::path& folder, const Reference& reference) {
   json["rows"] = nlohmann::json::array();
   for (const auto& row : reference.rows) {
     nlohmann::json own = row.measured.key;
-    own.update({{"config_hash", row.measured.config_hash}, {"evaluation_hash", row.measured.evaluation_hash}, {"direction", direction_name(row.direction)}, {"floor", json_of(row.floor)},
-                {"ceiling", json_of(row.ceiling)}, {"seeds", row.measured.seeds}, {"values", row.measured.values}});
+    own.update({{"config_hash", row.measured.config_hash},
+                {"evaluation_hash", row.measured.evaluation_hash},
+                {"direction", direction_name(row.direction)},
+                {"floor", json_of(row.floor)},
+                {"ceiling", json_of(row.ceiling)},
+                {"seeds", row.measured.seeds},
+                {"values", row.measured.values}});
     json["rows"].push_back(nlohmann::ordered_json(own));
   }
   require_writable_directory(folder);
@@ -132,7 +165,9 @@ Reference read_reference(const fs::path& folder) {
   Reference reference;
   try {
     const auto json = nlohmann::json::parse(read_text(file));
-    if (const int format = json.at("format").get<int>(); format != kFormat) fail("{}: has format {}; this program reads format {}: record it anew", file.string(), format, kFormat);
+    if (const int format = json.at("format").get<int>(); format != kFormat)
+      fail("{}: has format {}; this program reads format {}: record it anew", file.string(), format,
+           kFormat);
     json.at("name").get_to(reference.name);
     json.at("recorded").get_to(reference.recorded);
     reference.origin = json.get<Origin>();
@@ -156,11 +191,15 @@ void archive(const fs::path& file) {
   std::string day = "undated";
   const auto json = nlohmann::json::parse(read_text(file), nullptr, /*allow_exceptions=*/false);
   if (json.is_object() && json.contains("recorded") && json["recorded"].is_string())
-    if (const auto text = json["recorded"].get<std::string>(); text.size() == 10 && text.find_first_not_of("0123456789-") == std::string::npos) day = text;
+    if (const auto text = json["recorded"].get<std::string>();
+        text.size() == 10 && text.find_first_not_of("0123456789-") == std::string::npos)
+      day = text;
   require_writable_directory(file.parent_path() / "archive");
   fs::path kept;
   for (int number = 1; number == 1 || fs::exists(kept); ++number)
-    kept = file.parent_path() / "archive" / fmt::format("{}-{}{}{}", file.stem().string(), day, number == 1 ? "" : fmt::format("-{}", number), file.extension().string());
+    kept = file.parent_path() / "archive" /
+           fmt::format("{}-{}{}{}", file.stem().string(), day,
+                       number == 1 ? "" : fmt::format("-{}", number), file.extension().string());
   fs::copy_file(file, kept);
 }
 

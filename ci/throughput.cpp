@@ -1,12 +1,12 @@
 #include "ci/throughput.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -24,15 +24,19 @@ constexpr int kFormat = 1;
 
 void check_values(const Speed& speed, const std::string& source) {
   for (const double value : speed.values)
-    if (!std::isfinite(value) || value <= 0) fail("{}: {}: {} is no speed", source, printable(speed.name), format_number(value));
+    if (!std::isfinite(value) || value <= 0)
+      fail("{}: {}: {} is no speed", source, printable(speed.name), format_number(value));
   if (speed.values.empty()) fail("{}: {}: has no values", source, printable(speed.name));
 }
 
 std::vector<Speed> read_speed_file(const fs::path& file) {
-  if (!fs::exists(file)) fail("{}: no such reference; lcr-check record --speed makes one", file.string());
+  if (!fs::exists(file))
+    fail("{}: no such reference; lcr-check record --speed makes one", file.string());
   try {
     const auto json = nlohmann::json::parse(read_text(file));
-    if (const int format = json.at("format").get<int>(); format != kFormat) fail("{}: has format {}; this program reads format {}: remove it and record it anew", file.string(), format, kFormat);
+    if (const int format = json.at("format").get<int>(); format != kFormat)
+      fail("{}: has format {}; this program reads format {}: remove it and record it anew",
+           file.string(), format, kFormat);
     const auto speeds = json.at("speeds").get<std::vector<Speed>>();
     for (const auto& speed : speeds) check_values(speed, file.string());
     return speeds;
@@ -44,32 +48,51 @@ std::vector<Speed> read_speed_file(const fs::path& file) {
 /// The smallest p that so many values can give: below it no slowdown can be shown.
 double smallest_p(std::size_t n_a, std::size_t n_b) {
   double arrangements = 1;
-  for (std::size_t i = 1; i <= n_a; ++i) arrangements *= static_cast<double>(n_b + i) / static_cast<double>(i);
+  for (std::size_t i = 1; i <= n_a; ++i)
+    arrangements *= static_cast<double>(n_b + i) / static_cast<double>(i);
   return 1 / arrangements;
 }
 
-SpeedVerdict judge(const Speed& speed, const std::vector<Speed>& reference, const SpeedGateOptions& options) {
+SpeedVerdict judge(const Speed& speed, const std::vector<Speed>& reference,
+                   const SpeedGateOptions& options) {
   SpeedVerdict verdict;
   verdict.candidate = speed;
   verdict.median = median(speed.values);
-  const auto same = std::find_if(reference.begin(), reference.end(), [&](const Speed& other) { return other.device == speed.device && other.name == speed.name && other.unit == speed.unit; });
+  const auto same = std::find_if(reference.begin(), reference.end(), [&](const Speed& other) {
+    return other.device == speed.device && other.name == speed.name && other.unit == speed.unit;
+  });
   if (same == reference.end()) {
-    const bool known = std::any_of(reference.begin(), reference.end(), [&](const Speed& other) { return other.device == speed.device; });
-    verdict.reason = known ? "the reference does not have it on this device" : fmt::format("the reference has nothing of the device '{}', and other devices are not compared", speed.device);
+    const bool known = std::any_of(reference.begin(), reference.end(), [&](const Speed& other) {
+      return other.device == speed.device;
+    });
+    verdict.reason = known ? "the reference does not have it on this device"
+                           : fmt::format(
+                                 "the reference has nothing of the device '{}', and other devices "
+                                 "are not compared",
+                                 speed.device);
     return verdict;
   }
   verdict.reference_median = median(same->values);
   verdict.reference_n = same->values.size();
   const bool higher = speed.higher_is_better();
-  verdict.change = higher ? verdict.median / verdict.reference_median - 1 : verdict.reference_median / verdict.median - 1;
-  verdict.p = higher ? mann_whitney_p_less(speed.values, same->values) : mann_whitney_p_less(same->values, speed.values);
-  const double faster_p = higher ? mann_whitney_p_less(same->values, speed.values) : mann_whitney_p_less(speed.values, same->values);
-  const std::string size = fmt::format("{:.1f} % {}", 100 * std::abs(verdict.change), verdict.change < 0 ? "slower" : "faster");
+  verdict.change = higher ? verdict.median / verdict.reference_median - 1
+                          : verdict.reference_median / verdict.median - 1;
+  verdict.p = higher ? mann_whitney_p_less(speed.values, same->values)
+                     : mann_whitney_p_less(same->values, speed.values);
+  const double faster_p = higher ? mann_whitney_p_less(same->values, speed.values)
+                                 : mann_whitney_p_less(speed.values, same->values);
+  const std::string size = fmt::format("{:.1f} % {}", 100 * std::abs(verdict.change),
+                                       verdict.change < 0 ? "slower" : "faster");
   verdict.verdict = Verdict::kPass;
   if (verdict.change < -options.tolerance) {
-    const bool shown = verdict.p < options.alpha, showable = smallest_p(speed.values.size(), verdict.reference_n) < options.alpha;
+    const bool shown = verdict.p < options.alpha,
+               showable = smallest_p(speed.values.size(), verdict.reference_n) < options.alpha;
     verdict.verdict = shown ? Verdict::kRegressed : showable ? Verdict::kPass : Verdict::kUndecided;
-    verdict.reason = fmt::format("{}, p = {:.3g}{}", size, verdict.p, showable ? "" : fmt::format(": so few measurements ({} and {}) cannot show it", speed.values.size(), verdict.reference_n));
+    verdict.reason =
+        fmt::format("{}, p = {:.3g}{}", size, verdict.p,
+                    showable ? ""
+                             : fmt::format(": so few measurements ({} and {}) cannot show it",
+                                           speed.values.size(), verdict.reference_n));
   } else if (verdict.change > options.tolerance && faster_p < options.alpha) {
     verdict.verdict = Verdict::kImproved;
     verdict.reason = fmt::format("{}, p = {:.3g}: record a new reference", size, faster_p);
@@ -84,11 +107,17 @@ std::vector<Speed> read_training_speeds(const fs::path& results) {
   std::set<std::string> counted;
   for (const auto& file : results_files(results))
     for (const auto& line : read_results(file)) {
-      const auto cell = [&](const char* column) -> const std::string& { return line[result_column(column)]; };
+      const auto cell = [&](const char* column) -> const std::string& {
+        return line[result_column(column)];
+      };
       const auto speed = parse_number(cell("samples_per_second"));
-      if (!speed) fail("{}: samples_per_second '{}' is no number", file.string(), printable(cell("samples_per_second")));
-      if (*speed <= 0 || !counted.insert(cell("run_hash")).second) continue;  // controls are not trained
-      const std::string name = fmt::format("training: {} ({}, {})", cell("row"), cell("dataset"), cell("config_hash").substr(0, 12));
+      if (!speed)
+        fail("{}: samples_per_second '{}' is no number", file.string(),
+             printable(cell("samples_per_second")));
+      if (*speed <= 0 || !counted.insert(cell("run_hash")).second)
+        continue;  // controls are not trained
+      const std::string name = fmt::format("training: {} ({}, {})", cell("row"), cell("dataset"),
+                                           cell("config_hash").substr(0, 12));
       values[{cell("device"), name}].push_back(*speed);
     }
   std::vector<Speed> speeds;
@@ -102,16 +131,26 @@ std::vector<Speed> read_benchmark_speeds(const fs::path& file) {
   try {
     const auto json = nlohmann::json::parse(read_text(file));
     const auto& context = json.at("context");
-    if (!context.contains("device")) fail("{}: its context does not name the device; lcr-benchmark's does, for others give --benchmark_context=device=NAME", file.string());
+    if (!context.contains("device"))
+      fail(
+          "{}: its context does not name the device; lcr-benchmark's does, for others give "
+          "--benchmark_context=device=NAME",
+          file.string());
     const auto device = context.at("device").get<std::string>();
     for (const auto& entry : json.at("benchmarks")) {
       if (entry.value("run_type", "iteration") != "iteration") continue;  // means and the like
-      if (entry.value("error_occurred", false)) fail("{}: {} failed: {}", file.string(), printable(entry.at("name").get<std::string>()), printable(entry.value("error_message", "")));
+      if (entry.value("error_occurred", false))
+        fail("{}: {} failed: {}", file.string(), printable(entry.at("name").get<std::string>()),
+             printable(entry.value("error_message", "")));
       const bool items = entry.contains("items_per_second");
-      static const std::map<std::string, double> kNanoseconds = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
-      const double value = items ? entry.at("items_per_second").get<double>() : entry.at("real_time").get<double>() * kNanoseconds.at(entry.value("time_unit", "ns"));
+      static const std::map<std::string, double> kNanoseconds = {
+          {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+      const double value = items ? entry.at("items_per_second").get<double>()
+                                 : entry.at("real_time").get<double>() *
+                                       kNanoseconds.at(entry.value("time_unit", "ns"));
       const auto name = entry.at("name").get<std::string>();
-      const auto known = std::find_if(speeds.begin(), speeds.end(), [&](const Speed& speed) { return speed.name == name; });
+      const auto known = std::find_if(speeds.begin(), speeds.end(),
+                                      [&](const Speed& speed) { return speed.name == name; });
       if (known == speeds.end())
         speeds.push_back({device, name, items ? "items/s" : "ns", {value}});
       else
@@ -135,23 +174,39 @@ void record_speeds(const fs::path& folder, const std::vector<Speed>& speeds) {
     const auto old = read_speed_file(file);
     archive(file);
     // A device is recorded as a whole.
-    std::copy_if(old.begin(), old.end(), std::back_inserter(all), [&](const Speed& known) { return std::none_of(speeds.begin(), speeds.end(), [&](const Speed& now) { return now.device == known.device; }); });
+    std::copy_if(old.begin(), old.end(), std::back_inserter(all), [&](const Speed& known) {
+      return std::none_of(speeds.begin(), speeds.end(),
+                          [&](const Speed& now) { return now.device == known.device; });
+    });
   }
   all.insert(all.end(), speeds.begin(), speeds.end());
   std::vector<std::string> lines;
-  for (const auto& speed : all) lines.push_back("  " + nlohmann::json(speed).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  write_atomic(file, fmt::format("{{\n \"format\": {},\n \"recorded\": \"{}\",\n \"speeds\": [\n{}\n ]\n}}\n", kFormat, today(), join(lines, ",\n")));
+  for (const auto& speed : all)
+    lines.push_back("  " + nlohmann::json(speed).dump(-1, ' ', false,
+                                                      nlohmann::json::error_handler_t::replace));
+  write_atomic(
+      file,
+      fmt::format("{{\n \"format\": {},\n \"recorded\": \"{}\",\n \"speeds\": [\n{}\n ]\n}}\n",
+                  kFormat, today(), join(lines, ",\n")));
 }
 
-std::vector<Speed> read_speeds(const fs::path& folder) { return read_speed_file(folder / "throughput.json"); }
+std::vector<Speed> read_speeds(const fs::path& folder) {
+  return read_speed_file(folder / "throughput.json");
+}
 
-std::vector<SpeedVerdict> gate_speeds(const std::vector<Speed>& reference, const std::vector<Speed>& candidate, const SpeedGateOptions& options) {
+std::vector<SpeedVerdict> gate_speeds(const std::vector<Speed>& reference,
+                                      const std::vector<Speed>& candidate,
+                                      const SpeedGateOptions& options) {
   std::vector<SpeedVerdict> verdicts;
   for (const auto& speed : candidate) verdicts.push_back(judge(speed, reference, options));
   // What is no longer measured cannot be called as fast as before.
   for (const auto& known : reference) {
-    const auto measured = [&](const Speed& speed) { return speed.device == known.device && speed.name == known.name && speed.unit == known.unit; };
-    const bool device = std::any_of(candidate.begin(), candidate.end(), [&](const Speed& speed) { return speed.device == known.device; });
+    const auto measured = [&](const Speed& speed) {
+      return speed.device == known.device && speed.name == known.name && speed.unit == known.unit;
+    };
+    const bool device = std::any_of(candidate.begin(), candidate.end(), [&](const Speed& speed) {
+      return speed.device == known.device;
+    });
     if (!device || std::any_of(candidate.begin(), candidate.end(), measured)) continue;
     SpeedVerdict missing;
     missing.candidate = known;

@@ -1,9 +1,10 @@
-// lcr-data: the data sets of datasets/: what they are, where they come from, whether they are whole, how they look.
-#include <fmt/core.h>
-
+// lcr-data: the data sets of datasets/: what they are, where they come from, whether they are
+// whole, how they look.
 #include <algorithm>
 #include <mutex>
 #include <thread>
+
+#include <fmt/core.h>
 
 #include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
@@ -35,55 +36,74 @@ struct Command {
 };
 
 /// The experiments' options that matter here too; their meaning stands in option_table().
-constexpr const char* kShared[] = {"data-dir", "pixel-store", "folder", "store-side", "skip-bad", "threads", "image-size", "test-resize", "augmentation", "crop-area-min", "synthbirds-classes",
-                                   "limit-train", "limit-test"};
+constexpr const char* kShared[] = {"data-dir",      "pixel-store",        "folder",
+                                   "store-side",    "skip-bad",           "threads",
+                                   "image-size",    "test-resize",        "augmentation",
+                                   "crop-area-min", "synthbirds-classes", "limit-train",
+                                   "limit-test"};
 
 fs::path descriptors() { return suite_home() / "datasets"; }
 
 DatasetDescriptor find_descriptor(const std::string& name) {
   const auto names = descriptor_names(descriptors());
-  if (std::find(names.begin(), names.end(), name) == names.end()) fail("no data set '{}' in {}; there are {}", name, descriptors().string(), join(names, ", "));
+  if (std::find(names.begin(), names.end(), name) == names.end())
+    fail("no data set '{}' in {}; there are {}", name, descriptors().string(), join(names, ", "));
   return read_descriptor(descriptors() / (name + ".json"));
 }
 
-fs::path directory_of(const DatasetDescriptor& d, const Options& options) { return data_directory(options) / d.directory; }
+fs::path directory_of(const DatasetDescriptor& d, const Options& options) {
+  return data_directory(options) / d.directory;
+}
 
 /// Where a file of the descriptor is downloaded to.
 fs::path target_of(const DatasetDescriptor& d, const RemoteFile& file, const Options& options) {
-  return file.unpack ? data_directory(options) / "downloads" / file.name : directory_of(d, options) / file.name;
+  return file.unpack ? data_directory(options) / "downloads" / file.name
+                     : directory_of(d, options) / file.name;
 }
 
 bool is_there(const DatasetDescriptor& d, const Options& options) {
-  return d.kind == "weights" ? fs::exists(target_of(d, d.files.front(), options)) : fs::exists(directory_of(d, options));
+  return d.kind == "weights" ? fs::exists(target_of(d, d.files.front(), options))
+                             : fs::exists(directory_of(d, options));
 }
 
 std::string counts_text(const DatasetDescriptor& d) {
-  return d.kind == "images" ? fmt::format("{} classes, {} training and {} test images", d.classes, d.train, d.test) : "weights";
+  return d.kind == "images"
+             ? fmt::format("{} classes, {} training and {} test images", d.classes, d.train, d.test)
+             : "weights";
 }
 
 int list(const Command& command) {
-  fmt::print("{:<18} {:<62} {:<52} {}\n", "name", "title", "holds", "in " + data_directory(command.options).string());
+  fmt::print("{:<18} {:<62} {:<52} {}\n", "name", "title", "holds",
+             "in " + data_directory(command.options).string());
   for (const auto& name : descriptor_names(descriptors())) {
     const auto d = read_descriptor(descriptors() / (name + ".json"));
-    fmt::print("{:<18} {:<62} {:<52} {}\n", d.name, d.title, counts_text(d), is_there(d, command.options) ? "there" : "-");
+    fmt::print("{:<18} {:<62} {:<52} {}\n", d.name, d.title, counts_text(d),
+               is_there(d, command.options) ? "there" : "-");
   }
-  fmt::print("{:<18} {:<62} {:<52} {}\n", "synthbirds", "SynthBirds (drawn by this program)", "as many classes and images as asked for", "-");
-  fmt::print("{:<18} {:<62} {:<52} {}\n", "image-folder", "any folder of train/CLASS/*.jpg and test/CLASS/*.jpg", "--folder DIR", "-");
+  fmt::print("{:<18} {:<62} {:<52} {}\n", "synthbirds", "SynthBirds (drawn by this program)",
+             "as many classes and images as asked for", "-");
+  fmt::print("{:<18} {:<62} {:<52} {}\n", "image-folder",
+             "any folder of train/CLASS/*.jpg and test/CLASS/*.jpg", "--folder DIR", "-");
   return kDone;
 }
 
 void print_terms(const DatasetDescriptor& d) {
-  fmt::print("{}\n  home     {}\n  licence  {}\n  cite     {}\n", d.title, d.homepage, d.licence, d.citation);
+  fmt::print("{}\n  home     {}\n  licence  {}\n  cite     {}\n", d.title, d.homepage, d.licence,
+             d.citation);
   if (!d.notes.empty()) fmt::print("  note     {}\n", d.notes);
 }
 
 int info(const DatasetDescriptor& d, const Command& command) {
   print_terms(d);
-  fmt::print("  holds    {}\n  place    {} ({})\n", counts_text(d), directory_of(d, command.options).string(), is_there(d, command.options) ? "there" : "not there");
+  fmt::print("  holds    {}\n  place    {} ({})\n", counts_text(d),
+             directory_of(d, command.options).string(),
+             is_there(d, command.options) ? "there" : "not there");
   for (const auto& file : d.files) {
     fmt::print("  file     {}\n           {}\n", file.name, file.url);
     if (file.bytes > 0) fmt::print("           {} bytes\n", file.bytes);
-    for (const auto& [kind, sum] : {std::pair("MD5", file.md5), std::pair("SHA-256", file.sha256), std::pair("SHA-256 of the decompressed content", file.content_sha256)})
+    for (const auto& [kind, sum] :
+         {std::pair("MD5", file.md5), std::pair("SHA-256", file.sha256),
+          std::pair("SHA-256 of the decompressed content", file.content_sha256)})
       if (!sum.empty()) fmt::print("           {} {}\n", kind, sum);
   }
   return kDone;
@@ -96,23 +116,29 @@ std::string check_content(const DatasetDescriptor& d, const Command& command) {
   if (d.kind == "weights") return "weights";
   if (has_image_files(options)) {
     const Listing listing = list_dataset(options);
-    return fmt::format("{} classes, {} training and {} test images", listing.class_count(), listing.train.size(), listing.test.size());
+    return fmt::format("{} classes, {} training and {} test images", listing.class_count(),
+                       listing.train.size(), listing.test.size());
   }
   const Dataset data = load_dataset(options, command.threads);
-  return fmt::format("{} classes, {} training and {} test images", data.train.class_count, data.train.count(), data.test.count());
+  return fmt::format("{} classes, {} training and {} test images", data.train.class_count,
+                     data.train.count(), data.test.count());
 }
 
 int fetch(const DatasetDescriptor& d, const Command& command) {
   print_terms(d);
   std::fflush(stdout);
-  const fs::path data = data_directory(command.options), directory = directory_of(d, command.options);
+  const fs::path data = data_directory(command.options),
+                 directory = directory_of(d, command.options);
   require_writable_directory(data);
   const FileLock lock(data / ("." + d.name + ".lock"));
   const auto unpacks = [](const RemoteFile& file) { return file.unpack; };
   const bool archives = std::any_of(d.files.begin(), d.files.end(), unpacks);
-  // While this stands, what is in the directory is that of a call that stopped; an archive that it has unpacked is not unpacked again.
+  // While this stands, what is in the directory is that of a call that stopped; an archive that it
+  // has unpacked is not unpacked again.
   const fs::path unfinished = data / "downloads" / (d.name + ".unfinished");
-  const auto marker = [&](const RemoteFile& file) { return data / "downloads" / (file.name + ".unpacked"); };
+  const auto marker = [&](const RemoteFile& file) {
+    return data / "downloads" / (file.name + ".unpacked");
+  };
   const auto clear = [&] {
     for (const auto& file : d.files) {
       if (!fs::exists(marker(file))) continue;
@@ -126,7 +152,8 @@ int fetch(const DatasetDescriptor& d, const Command& command) {
     return kDone;
   }
   for (const auto& file : d.files)
-    if (file.unpack && !fs::exists(marker(file))) fetch_file(file, target_of(d, file, command.options));
+    if (file.unpack && !fs::exists(marker(file)))
+      fetch_file(file, target_of(d, file, command.options));
   require_writable_directory(unfinished.parent_path());
   write_atomic(unfinished, "by lcr-data\n");
   for (const auto& file : d.files)
@@ -174,7 +201,9 @@ int verify(const std::string& name, const Command& command) {
     for (const auto& file : d.files) {
       const fs::path path = target_of(d, file, options);
       std::string reason;
-      if (d.kind == "images" && !fs::exists(path)) continue;  // an archive that was unpacked and removed, or another layout: the content is read below
+      if (d.kind == "images" && !fs::exists(path))
+        continue;  // an archive that was unpacked and removed, or another layout: the content is
+                   // read below
       if (!matches(file, path, reason)) fail("{}: {}", path.string(), reason);
       fmt::print("{}: checksums are right\n", path.string());
     }
@@ -186,10 +215,14 @@ int verify(const std::string& name, const Command& command) {
   for (const auto& reason : bad) fmt::print("bad: {}\n", reason);
   if (const auto file = pixel_store_file(listing, options); fs::exists(file)) {
     const std::string reason = check_pixel_store(file, command.threads);
-    fmt::print("{}: {}\n", file.string(), reason.empty() ? "whole" : reason + "; it will be built anew when it is next used");
+    fmt::print("{}: {}\n", file.string(),
+               reason.empty() ? "whole" : reason + "; it will be built anew when it is next used");
   }
-  if (!bad.empty()) fail("{}: {} of {} image files cannot be decoded (listed above)", listing.root.string(), bad.size(), listing.train.size() + listing.test.size());
-  fmt::print("{}: all {} image files can be decoded\n", listing.root.string(), listing.train.size() + listing.test.size());
+  if (!bad.empty())
+    fail("{}: {} of {} image files cannot be decoded (listed above)", listing.root.string(),
+         bad.size(), listing.train.size() + listing.test.size());
+  fmt::print("{}: all {} image files can be decoded\n", listing.root.string(),
+             listing.train.size() + listing.test.size());
   return kDone;
 }
 
@@ -199,7 +232,8 @@ int pack(const std::string& name, const Command& command) {
   if (!has_image_files(options)) fail("{} has no image files to pack; it is read as it is", name);
   const Dataset data = load_dataset(options, command.threads);
   const auto file = pixel_store_file(list_dataset(options), options);
-  fmt::print("{}: {} training and {} test images, {:.1f} MiB\n", file.string(), data.train.count(), data.test.count(), static_cast<double>(fs::file_size(file)) / (1 << 20));
+  fmt::print("{}: {} training and {} test images, {:.1f} MiB\n", file.string(), data.train.count(),
+             data.test.count(), static_cast<double>(fs::file_size(file)) / (1 << 20));
   return kDone;
 }
 
@@ -212,7 +246,8 @@ int show(const std::string& name, const Command& command) {
   const std::string out = command.out.empty() ? name + ".png" : command.out;
   const ImageSet& set = command.split == "test" ? data.test : data.train;
   draw_contact_sheet(set, class_names, options, command.sheet, out);
-  fmt::print("{}: {} images of the {} split\n", out, std::min(command.sheet.images, set.count()), command.split);
+  fmt::print("{}: {} images of the {} split\n", out, std::min(command.sheet.images, set.count()),
+             command.split);
   return kDone;
 }
 
@@ -222,9 +257,12 @@ std::string help(const po::options_description& description) {
          "       lcr-data info NAME      origin, licence, citation, checksums\n"
          "       lcr-data fetch NAME     download, verify, unpack\n"
          "       lcr-data verify NAME    checksums, lists, every image, the pixel store\n"
-         "       lcr-data pack NAME      build the pixel store (experiments do so themselves when it is missing)\n"
+         "       lcr-data pack NAME      build the pixel store (experiments do so themselves when "
+         "it is missing)\n"
          "       lcr-data show NAME      a picture of samples and their random views\n\n"
-         "NAME is of 'lcr-data list'. Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped by a signal.\n\n" + list_options(description);
+         "NAME is of 'lcr-data list'. Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped "
+         "by a signal.\n\n" +
+         list_options(description);
 }
 
 int run(int argc, char** argv) {
@@ -232,26 +270,42 @@ int run(int argc, char** argv) {
   command.options.image_size = 128;
   std::string verb, name;
   po::options_description description("Options");
-  for (const char* shared : kShared) description.add_options()(shared, po::value<std::string>(), find_option(shared, "").meaning);
-  description.add_options()("out", po::value(&command.out), "show: the PNG file (default: NAME.png)")("images", po::value(&command.sheet.images), "show: how many samples")(
-      "views", po::value(&command.sheet.views), "show: random views of each")("seed", po::value(&command.sheet.seed), "show: of samples and views")(
-      "split", po::value(&command.split), "show: train or test")("keep-archives", po::bool_switch(&command.keep_archives), "fetch: keep what was unpacked in DATA/downloads")("help", "print this help");
-  const auto values = parse_arguments(argc, argv, description, {{"verb", po::value(&verb)}, {"name", po::value(&name)}});
+  for (const char* shared : kShared)
+    description.add_options()(shared, po::value<std::string>(), find_option(shared, "").meaning);
+  description.add_options()("out", po::value(&command.out),
+                            "show: the PNG file (default: NAME.png)")(
+      "images", po::value(&command.sheet.images), "show: how many samples")(
+      "views", po::value(&command.sheet.views), "show: random views of each")(
+      "seed", po::value(&command.sheet.seed), "show: of samples and views")(
+      "split", po::value(&command.split), "show: train or test")(
+      "keep-archives", po::bool_switch(&command.keep_archives),
+      "fetch: keep what was unpacked in DATA/downloads")("help", "print this help");
+  const auto values = parse_arguments(argc, argv, description,
+                                      {{"verb", po::value(&verb)}, {"name", po::value(&name)}});
   if (values.contains("help")) {
     fmt::print("{}", help(description));
     return kDone;
   }
   for (const char* shared : kShared)
-    if (values.contains(shared)) set_option(command.options, shared, values[shared].as<std::string>(), "command line");
+    if (values.contains(shared))
+      set_option(command.options, shared, values[shared].as<std::string>(), "command line");
   check_consistency(command.options);
-  if (command.split != "train" && command.split != "test") fail("command line: split = '{}' is not one of train, test", command.split);
-  if (command.sheet.images < 1 || command.sheet.images > 1000 || command.sheet.views < 0 || command.sheet.views > 100) fail("command line: images is 1 to 1000, views 0 to 100");
-  command.threads = static_cast<int>(command.options.threads > 0 ? command.options.threads : std::max(1u, std::thread::hardware_concurrency()));
+  if (command.split != "train" && command.split != "test")
+    fail("command line: split = '{}' is not one of train, test", command.split);
+  if (command.sheet.images < 1 || command.sheet.images > 1000 || command.sheet.views < 0 ||
+      command.sheet.views > 100)
+    fail("command line: images is 1 to 1000, views 0 to 100");
+  command.threads = static_cast<int>(command.options.threads > 0
+                                         ? command.options.threads
+                                         : std::max(1u, std::thread::hardware_concurrency()));
   watch_signals();
   if (verb == "list") return list(command);
-  const bool known = verb == "info" || verb == "fetch" || verb == "verify" || verb == "pack" || verb == "show";
-  if (!known) fail("command line: '{}' is no verb; there are list, info, fetch, verify, pack, show", verb);
-  if (name.empty()) fail("command line: say which data set: lcr-data {} NAME; 'lcr-data list' lists them", verb);
+  const bool known =
+      verb == "info" || verb == "fetch" || verb == "verify" || verb == "pack" || verb == "show";
+  if (!known)
+    fail("command line: '{}' is no verb; there are list, info, fetch, verify, pack, show", verb);
+  if (name.empty())
+    fail("command line: say which data set: lcr-data {} NAME; 'lcr-data list' lists them", verb);
   if (verb == "info") return info(find_descriptor(name), command);
   if (verb == "fetch") return fetch(find_descriptor(name), command);
   if (verb == "verify") return verify(name, command);

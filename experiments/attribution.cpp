@@ -1,14 +1,26 @@
-// Table X1, beyond the paper: where does the gain come from? Every method by every pooling, with controls for the target of the fit, for
-// optimisation as such (learning rate 0) and for batch norm's statistics.
+// Table X1, beyond the paper: where does the gain come from? Every method by every pooling, with
+// controls for the target of the fit, for optimisation as such (learning rate 0) and for batch
+// norm's statistics.
 #include "lcr/experiment/experiment.h"
 
 namespace {
 
 std::vector<lcr::ExperimentRow> rows(const lcr::Options&) {
-  // The two literal readings with the weight and temperature that they come with; the rescaled one with the preset's.
-  const lcr::Settings a1 = {{"method", "lcr"}, {"variant", "algorithm_a1"}, {"tau", "0.4"}, {"kl-reduction", "sum"}, {"nu", "0.01"}};
-  const lcr::Settings authors = {{"method", "lcr"}, {"variant", "authors_code"}, {"tau", "1"}, {"kl-reduction", "sum"}, {"nu", "0.01"}};
-  const auto rescaled = [](const char* name, const char* value) { return lcr::Settings{{"method", "lcr"}, {"variant", "algorithm_a1_rescaled"}, {name, value}}; };
+  // The two literal readings with the weight and temperature that they come with; the rescaled one
+  // with the preset's.
+  const lcr::Settings a1 = {{"method", "lcr"},
+                            {"variant", "algorithm_a1"},
+                            {"tau", "0.4"},
+                            {"kl-reduction", "sum"},
+                            {"nu", "0.01"}};
+  const lcr::Settings authors = {{"method", "lcr"},
+                                 {"variant", "authors_code"},
+                                 {"tau", "1"},
+                                 {"kl-reduction", "sum"},
+                                 {"nu", "0.01"}};
+  const auto rescaled = [](const char* name, const char* value) {
+    return lcr::Settings{{"method", "lcr"}, {"variant", "algorithm_a1_rescaled"}, {name, value}};
+  };
   return {{"No SSL", {{"method", "untrained"}}, false},
           {"MoCo v2, learning rate 0", {{"method", "moco_v2"}, {"lr", "0"}}, false},
           {"MoCo v2", {{"method", "moco_v2"}}},
@@ -19,10 +31,12 @@ std::vector<lcr::ExperimentRow> rows(const lcr::Options&) {
           {"LCR, shuffled target", rescaled("cam-source", "shuffled"), false}};
 }
 
-const lcr::RegisteredExperiment experiment({.id = "x1",
-                                            .title = "Table X1: attribution of the gain",
-                                            .paper_datasets = {"cub200"},
-                                            .rows = rows,
-                                            .evaluations = {{{"protocols", "retrieval,localisation"}, {"bn-statistics", "as_trained"}}, {{"protocols", "retrieval"}, {"bn-statistics", "recalibrated"}}}});
+const lcr::RegisteredExperiment experiment(
+    {.id = "x1",
+     .title = "Table X1: attribution of the gain",
+     .paper_datasets = {"cub200"},
+     .rows = rows,
+     .evaluations = {{{"protocols", "retrieval,localisation"}, {"bn-statistics", "as_trained"}},
+                     {{"protocols", "retrieval"}, {"bn-statistics", "recalibrated"}}}});
 
 }  // namespace

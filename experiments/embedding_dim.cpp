@@ -5,10 +5,15 @@ namespace {
 
 std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
   std::vector<lcr::ExperimentRow> rows;
-  for (const auto& dimension : lcr::parse_values("embedding-dim", options.values, "64,128,256,512,1024")) rows.push_back({"dim=" + dimension, {{"method", "lcr"}, {"embedding-dim", dimension}}});
+  for (const auto& dimension :
+       lcr::parse_values("embedding-dim", options.values, "64,128,256,512,1024"))
+    rows.push_back({"dim=" + dimension, {{"method", "lcr"}, {"embedding-dim", dimension}}});
   return rows;
 }
 
-const lcr::RegisteredExperiment experiment({.id = "g1", .title = "Table G1: embedding dimension", .paper_datasets = {"cub200"}, .rows = rows});
+const lcr::RegisteredExperiment experiment({.id = "g1",
+                                            .title = "Table G1: embedding dimension",
+                                            .paper_datasets = {"cub200"},
+                                            .rows = rows});
 
 }  // namespace

@@ -1,7 +1,6 @@
 // Evaluates a run of the store by further protocols.
 #include <fmt/core.h>
 
-
 #include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
 #include "lcr/base/memory.h"
@@ -18,13 +17,17 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// What matters here besides the options of the protocols; eval-mask-norm is the run's own unless given.
-constexpr const char* kShared[] = {"eval-mask-norm", "init", "data-dir", "pixel-store", "folder", "skip-bad", "device", "threads"};
+/// What matters here besides the options of the protocols; eval-mask-norm is the run's own unless
+/// given.
+constexpr const char* kShared[] = {"eval-mask-norm", "init",     "data-dir", "pixel-store",
+                                   "folder",         "skip-bad", "device",   "threads"};
 
 int run(int argc, char** argv) {
   std::string run_directory;
   po::options_description description("Options");
-  description.add_options()("run", po::value(&run_directory), "directory of the run, for example runs/cub200-lcr-0123456789ab-s0")("help", "print this help");
+  description.add_options()("run", po::value(&run_directory),
+                            "directory of the run, for example runs/cub200-lcr-0123456789ab-s0")(
+      "help", "print this help");
   const Options defaults;
   std::vector<std::string> names(std::begin(kShared), std::end(kShared)), meanings;
   for (const auto& spec : option_table())
@@ -32,18 +35,27 @@ int run(int argc, char** argv) {
   for (const auto& name : names) {
     const OptionSpec& spec = find_option(name, "");
     const std::string value = name == "eval-mask-norm" ? "the run's" : get_option(defaults, spec);
-    meanings.push_back(spec.meaning + (value.empty() ? "" : " [" + value + "]") + (spec.active_when.empty() || spec.part != OptionPart::kEvaluation ? "" : "; when " + spec.active_when));
+    meanings.push_back(spec.meaning + (value.empty() ? "" : " [" + value + "]") +
+                       (spec.active_when.empty() || spec.part != OptionPart::kEvaluation
+                            ? ""
+                            : "; when " + spec.active_when));
   }
-  for (std::size_t i = 0; i < names.size(); ++i) description.add_options()(names[i].c_str(), po::value<std::string>(), meanings[i].c_str());
+  for (std::size_t i = 0; i < names.size(); ++i)
+    description.add_options()(names[i].c_str(), po::value<std::string>(), meanings[i].c_str());
   const auto values = parse_arguments(argc, argv, description);
   if (values.contains("help")) {
-    fmt::print("evaluate: a stored run by further protocols\n\nUsage: evaluate --run DIR [--option value]...\n\nPrints the numbers and writes DIR/evaluations/<hash>.json; an evaluation that is there already is not repeated.\n\n{}", list_options(description));
+    fmt::print(
+        "evaluate: a stored run by further protocols\n\nUsage: evaluate --run DIR [--option "
+        "value]...\n\nPrints the numbers and writes DIR/evaluations/<hash>.json; an evaluation "
+        "that is there already is not repeated.\n\n{}",
+        list_options(description));
     return kDone;
   }
   if (run_directory.empty()) fail("command line: --run names the directory of a run");
   Options control;
   for (const auto& name : names)
-    if (values.contains(name)) set_option(control, name, values[name].as<std::string>(), "command line");
+    if (values.contains(name))
+      set_option(control, name, values[name].as<std::string>(), "command line");
   check_evaluation(control);
   watch_signals();
   keep_freed_memory();
@@ -57,15 +69,18 @@ int run(int argc, char** argv) {
   {
     Progress progress("evaluate", 0, "steps");
     explain_out_of_memory(options, [&] {
-      record = evaluate_run(run_directory, identity, options, data, threads, [&](std::int64_t done, std::int64_t total, const std::string& note) {
-        made = true;
-        progress.update(done, total);
-        progress.update(done, note);
-      });
+      record = evaluate_run(run_directory, identity, options, data, threads,
+                            [&](std::int64_t done, std::int64_t total, const std::string& note) {
+                              made = true;
+                              progress.update(done, total);
+                              progress.update(done, note);
+                            });
     });
   }
   fmt::print("{:<22} {:<24} {:<32} {:>9}\n", "pooling or map", "metric", "", "value");
-  for (const auto& entry : record.entries) fmt::print("{:<22} {:<24} {:<32} {:>9.3f}\n", entry.pooling, entry.metric, entry.detail, entry.value);
+  for (const auto& entry : record.entries)
+    fmt::print("{:<22} {:<24} {:<32} {:>9.3f}\n", entry.pooling, entry.metric, entry.detail,
+               entry.value);
   fmt::print("{}: {}\n", made ? "written" : "found in the store", record.file.string());
   return kDone;
 }

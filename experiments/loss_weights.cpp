@@ -6,10 +6,15 @@ namespace {
 std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
   std::vector<lcr::ExperimentRow> rows;
   for (const auto& lambda : lcr::parse_values("lambda", options.lambda_values, "1"))
-    for (const auto& nu : lcr::parse_values("nu", options.values, "1,0.1,0.01,0.001")) rows.push_back({"lambda=" + lambda + ", nu=" + nu, {{"method", "lcr"}, {"lambda", lambda}, {"nu", nu}}});
+    for (const auto& nu : lcr::parse_values("nu", options.values, "1,0.1,0.01,0.001"))
+      rows.push_back(
+          {"lambda=" + lambda + ", nu=" + nu, {{"method", "lcr"}, {"lambda", lambda}, {"nu", nu}}});
   return rows;
 }
 
-const lcr::RegisteredExperiment experiment({.id = "f1", .title = "Table F1: loss weights lambda and nu", .paper_datasets = {"cub200"}, .rows = rows});
+const lcr::RegisteredExperiment experiment({.id = "f1",
+                                            .title = "Table F1: loss weights lambda and nu",
+                                            .paper_datasets = {"cub200"},
+                                            .rows = rows});
 
 }  // namespace

@@ -7,8 +7,11 @@ namespace {
 std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
   std::vector<lcr::ExperimentRow> rows;
   // What the network is before self-supervision; only weights from a file can be the paper's.
-  const char* before = !options.init.empty() ? "ImageNet init" : options.pretrain != "none" ? "Stand-in init" : "Random init";
-  for (const auto& dataset : lcr::split(options.datasets.empty() ? options.dataset : options.datasets, ',')) {
+  const char* before = !options.init.empty()        ? "ImageNet init"
+                       : options.pretrain != "none" ? "Stand-in init"
+                                                    : "Random init";
+  for (const auto& dataset :
+       lcr::split(options.datasets.empty() ? options.dataset : options.datasets, ',')) {
     rows.push_back({before, {{"dataset", dataset}, {"method", "untrained"}}, false});
     rows.push_back({"MoCo v2", {{"dataset", dataset}, {"method", "moco_v2"}}});
     rows.push_back({"MoCo-Bilinear", {{"dataset", dataset}, {"method", "moco_bilinear"}}, false});
@@ -19,10 +22,12 @@ std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
   return rows;
 }
 
-const lcr::RegisteredExperiment experiment({.id = "main",
-                                            .title = "Main results: linear probing and retrieval",
-                                            .paper_datasets = {"cub200", "stanford-cars", "fgvc-aircraft"},
-                                            .rows = rows,
-                                            .evaluations = {{{"protocols", "probe"}, {"label-shares", "1,0.5,0.2"}, {"poolings", "own"}}}});
+const lcr::RegisteredExperiment experiment(
+    {.id = "main",
+     .title = "Main results: linear probing and retrieval",
+     .paper_datasets = {"cub200", "stanford-cars", "fgvc-aircraft"},
+     .rows = rows,
+     .evaluations = {
+         {{"protocols", "probe"}, {"label-shares", "1,0.5,0.2"}, {"poolings", "own"}}}});
 
 }  // namespace

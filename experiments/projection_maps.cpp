@@ -1,12 +1,16 @@
-// Figure B1: heat maps of the projections of highest and lowest variance, and how alike they are to principal components.
+// Figure B1: heat maps of the projections of highest and lowest variance, and how alike they are to
+// principal components.
 #include "lcr/experiment/experiment.h"
 
 namespace {
 
-const lcr::RegisteredExperiment experiment({.id = "b1",
-                                            .title = "Figure B1: what the projections look at",
-                                            .paper_datasets = {"cub200"},
-                                            .rows = [](const lcr::Options&) -> std::vector<lcr::ExperimentRow> { return {{"Ours", {{"method", "lcr"}}}}; },
-                                            .evaluations = {{{"protocols", "projections"}}}});
+const lcr::RegisteredExperiment experiment(
+    {.id = "b1",
+     .title = "Figure B1: what the projections look at",
+     .paper_datasets = {"cub200"},
+     .rows = [](const lcr::Options&) -> std::vector<lcr::ExperimentRow> {
+       return {{"Ours", {{"method", "lcr"}}}};
+     },
+     .evaluations = {{{"protocols", "projections"}}}});
 
 }  // namespace

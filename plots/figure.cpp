@@ -1,10 +1,10 @@
 #include "plots/figure.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+
+#include <fmt/core.h>
 
 // Its own code is not clean under our warnings.
 #pragma GCC diagnostic push
@@ -27,7 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Okabe and Ito's colours, told apart with any colour vision; the line types differ too.
-constexpr const char* kColours[] = {"#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"};
+constexpr const char* kColours[] = {"#D55E00", "#0072B2", "#009E73",
+                                    "#CC79A7", "#E69F00", "#56B4E9"};
 
 /// x, mean, standard deviation (0 for a single run).
 using Point = std::tuple<double, double, double>;
@@ -39,7 +40,9 @@ struct Line {
   bool published = false;  ///< the paper's: open markers without a line
 };
 
-Point make_point(double x, const std::vector<double>& values) { return {x, mean(values), values.size() > 1 ? standard_deviation(values) : 0.0}; }
+Point make_point(double x, const std::vector<double>& values) {
+  return {x, mean(values), values.size() > 1 ? standard_deviation(values) : 0.0};
+}
 
 std::string escape(const std::string& text) {
   std::string out;
@@ -52,31 +55,44 @@ std::string escape(const std::string& text) {
 
 std::string quote(const std::string& text) { return "\"" + escape(text) + "\""; }
 
-void run_gnuplot(const PlotSpec& spec, const std::vector<Line>& lines, const std::string& subtitle, bool published_apart, const std::string& terminal, const fs::path& file) {
+void run_gnuplot(const PlotSpec& spec, const std::vector<Line>& lines, const std::string& subtitle,
+                 bool published_apart, const std::string& terminal, const fs::path& file) {
   const FigureSpec& figure = spec.figure;
   Gnuplot gnuplot("gnuplot 2>&1");
   gnuplot << "set terminal " << terminal << "\nset output " << quote(file.string()) << "\n";
-  gnuplot << "set title " << "\"" << escape(spec.title) << "\\n{/*0.8 " << escape(subtitle) << "}\"" << "\n";
-  gnuplot << "set xlabel " << quote(figure.x_label) << "\nset ylabel " << quote(figure.y_label) << "\n";
-  gnuplot << "set border 3 lw 1\nset tics nomirror out\nset grid ytics lc rgb '#dddddd' lw 1\nset key outside below horizontal samplen 2 noenhanced\nset offsets graph 0.03, graph 0.03, graph 0.08, graph 0.08\n";
+  gnuplot << "set title "
+          << "\"" << escape(spec.title) << "\\n{/*0.8 " << escape(subtitle) << "}\""
+          << "\n";
+  gnuplot << "set xlabel " << quote(figure.x_label) << "\nset ylabel " << quote(figure.y_label)
+          << "\n";
+  gnuplot << "set border 3 lw 1\nset tics nomirror out\nset grid ytics lc rgb '#dddddd' lw 1\nset "
+             "key outside below horizontal samplen 2 noenhanced\nset offsets graph 0.03, graph "
+             "0.03, graph 0.08, graph 0.08\n";
   if (figure.log2) {
     gnuplot << "set logscale x 2\n";
     std::string tics;
     for (const auto& line : lines)
       for (const auto& [x, y, sd] : line.points)
-        if (!line.level && tics.find(fmt::format("\"{0}\" {0}", x)) == std::string::npos) tics += fmt::format("{}\"{}\" {}", tics.empty() ? "" : ", ", x, x);
+        if (!line.level && tics.find(fmt::format("\"{0}\" {0}", x)) == std::string::npos)
+          tics += fmt::format("{}\"{}\" {}", tics.empty() ? "" : ", ", x, x);
     gnuplot << "set xtics (" << tics << ")\n";
   }
-  if (published_apart) gnuplot << "set y2tics nomirror out\nset y2label \"rank-1 (%), paper (other data)\"\n";
+  if (published_apart)
+    gnuplot << "set y2tics nomirror out\nset y2label \"rank-1 (%), paper (other data)\"\n";
   std::string command;
   std::size_t style = 0;
   for (const auto& line : lines) {
     const std::string axes = line.published && published_apart ? " axes x1y2" : "";
     const char* colour = kColours[style % std::size(kColours)];
-    const std::string with = line.published ? fmt::format("with points pt 6 ps 1.4 lw 1.5 lc rgb '{}'", line.level ? "#555555" : "#000000")
-                             : line.level   ? fmt::format("with lines dt 2 lw 2 lc rgb '{}'", colour)
-                                            : fmt::format("with yerrorlines pt {} ps 0.9 lw 2 dt {} lc rgb '{}'", 5 + 2 * style, style + 1, colour);
-    command += fmt::format("{}'-' using {}{} {} title {}", command.empty() ? "plot " : ", ", line.published || line.level ? "1:2" : "1:2:3", axes, with, quote(line.title));
+    const std::string with =
+        line.published ? fmt::format("with points pt 6 ps 1.4 lw 1.5 lc rgb '{}'",
+                                     line.level ? "#555555" : "#000000")
+        : line.level   ? fmt::format("with lines dt 2 lw 2 lc rgb '{}'", colour)
+                       : fmt::format("with yerrorlines pt {} ps 0.9 lw 2 dt {} lc rgb '{}'",
+                                     5 + 2 * style, style + 1, colour);
+    command +=
+        fmt::format("{}'-' using {}{} {} title {}", command.empty() ? "plot " : ", ",
+                    line.published || line.level ? "1:2" : "1:2:3", axes, with, quote(line.title));
     if (!line.published) ++style;
   }
   gnuplot << command << "\n";
@@ -86,7 +102,8 @@ void run_gnuplot(const PlotSpec& spec, const std::vector<Line>& lines, const std
 }
 
 /// Ours and the paper's lines of a sweep.
-std::vector<Line> sweep(const PlotSpec& spec, const Results& results, const std::vector<PublishedValue>& published) {
+std::vector<Line> sweep(const PlotSpec& spec, const Results& results,
+                        const std::vector<PublishedValue>& published) {
   const FigureSpec& figure = spec.figure;
   const std::string dataset = results.distinct("dataset").front();
   const BlockSpec last{"", "last", {}, {}};
@@ -94,10 +111,13 @@ std::vector<Line> sweep(const PlotSpec& spec, const Results& results, const std:
   const auto x_of = [&](const std::string& name) -> std::optional<double> {
     for (const auto& row : results.rows())
       if (row[result_column("row")] == name)
-        if (const auto value = option_in(row[result_column("options")], figure.x)) return parse_number(*value);
+        if (const auto value = option_in(row[result_column("options")], figure.x))
+          return parse_number(*value);
     return std::nullopt;
   };
-  Line ours{.title = "LCR"}, theirs{.title = "LCR, paper", .published = true}, baseline{.title = figure.baseline, .level = true}, their_baseline{.title = figure.baseline + ", paper", .level = true, .published = true};
+  Line ours{.title = "LCR"}, theirs{.title = "LCR, paper", .published = true},
+      baseline{.title = figure.baseline, .level = true},
+      their_baseline{.title = figure.baseline + ", paper", .level = true, .published = true};
   std::vector<double> xs;
   for (const auto& name : results.distinct("row")) {
     const auto values = results.values(name, dataset, last, column);
@@ -107,7 +127,8 @@ std::vector<Line> sweep(const PlotSpec& spec, const Results& results, const std:
       xs.push_back(*x);
     }
     for (const auto& value : published)
-      if (x && value.row == name && value.metric == figure.metric) theirs.points.push_back({*x, parse_number(value.value).value_or(0), 0});
+      if (x && value.row == name && value.metric == figure.metric)
+        theirs.points.push_back({*x, parse_number(value.value).value_or(0), 0});
   }
   if (xs.empty()) fail("figure {}: the results have no row with a value of {}", spec.id, figure.x);
   std::sort(ours.points.begin(), ours.points.end());
@@ -118,7 +139,8 @@ std::vector<Line> sweep(const PlotSpec& spec, const Results& results, const std:
       for (const double x : {*low, *high}) baseline.points.push_back(make_point(x, values));
     for (const auto& value : published)
       if (value.row == figure.baseline && value.metric == figure.metric)
-        for (const double x : {*low, *high}) their_baseline.points.push_back({x, parse_number(value.value).value_or(0), 0});
+        for (const double x : {*low, *high})
+          their_baseline.points.push_back({x, parse_number(value.value).value_or(0), 0});
   }
   std::vector<Line> lines;
   for (const auto& line : {ours, baseline, theirs, their_baseline})
@@ -132,8 +154,11 @@ std::vector<Line> curves(const PlotSpec& spec, const Results& results) {
   for (const auto& name : results.distinct("row")) {
     std::map<double, std::vector<double>> by_epoch;
     for (const auto& row : results.rows()) {
-      if (row[result_column("row")] != name || row[result_column("selection")] != "each_epoch" || row[result_column("metric")] != spec.figure.metric) continue;
-      const auto epoch = parse_number(row[result_column("epoch")]), value = parse_number(row[result_column("value")]);
+      if (row[result_column("row")] != name || row[result_column("selection")] != "each_epoch" ||
+          row[result_column("metric")] != spec.figure.metric)
+        continue;
+      const auto epoch = parse_number(row[result_column("epoch")]),
+                 value = parse_number(row[result_column("value")]);
       if (!epoch || !value) fail("figure {}: a curve's epoch or value is no number", spec.id);
       by_epoch[*epoch].push_back(*value);
     }
@@ -146,44 +171,71 @@ std::vector<Line> curves(const PlotSpec& spec, const Results& results) {
 }
 
 void check_written(const fs::path& file) {
-  if (!fs::exists(file) || fs::file_size(file) == 0) fail("{}: gnuplot did not write it", file.string());
+  if (!fs::exists(file) || fs::file_size(file) == 0)
+    fail("{}: gnuplot did not write it", file.string());
 }
 
 }  // namespace
 
 std::string to_base64(const std::string& bytes) {
-  static constexpr char kLetters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr char kLetters[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const auto byte = [&](std::size_t at) { return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0U; };
+    const auto byte = [&](std::size_t at) {
+      return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0U;
+    };
     const unsigned group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
     for (int shift = 18; shift >= 0; shift -= 6) out += kLetters[group >> shift & 63];
-    for (std::size_t missing = i + 3 > bytes.size() ? i + 3 - bytes.size() : 0, k = 0; k < missing; ++k) out[out.size() - 1 - k] = '=';
+    for (std::size_t missing = i + 3 > bytes.size() ? i + 3 - bytes.size() : 0, k = 0; k < missing;
+         ++k)
+      out[out.size() - 1 - k] = '=';
   }
   return out;
 }
 
-void draw_figure(const PlotSpec& spec, const Results& results, const std::vector<PublishedValue>& published, const fs::path& folder) {
+void draw_figure(const PlotSpec& spec, const Results& results,
+                 const std::vector<PublishedValue>& published, const fs::path& folder) {
   require_writable_directory(folder);
   const fs::path png = folder / (spec.id + ".png"), svg = folder / (spec.id + ".svg");
   if (spec.figure.kind == "panel") {
-    if (!fs::exists(png)) fail("{}: the experiment has left no picture; run it again", png.string());
+    if (!fs::exists(png))
+      fail("{}: the experiment has left no picture; run it again", png.string());
     const auto bytes = read_file(png, 256 << 20);
     // Width and height stand in a PNG's header, big-endian, from byte 16 on.
-    const auto number = [&](std::size_t at) { return bytes.size() < 24 ? 0 : bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3]; };
-    write_atomic(svg, fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\"><image width=\"{0}\" height=\"{1}\" href=\"data:image/png;base64,{2}\"/></svg>\n",
+    const auto number = [&](std::size_t at) {
+      return bytes.size() < 24
+                 ? 0
+                 : bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
+    };
+    write_atomic(svg, fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" "
+                                  "height=\"{1}\" viewBox=\"0 0 {0} {1}\"><image width=\"{0}\" "
+                                  "height=\"{1}\" href=\"data:image/png;base64,{2}\"/></svg>\n",
                                   number(16), number(20), to_base64({bytes.begin(), bytes.end()})));
     return;
   }
-  if (std::system("gnuplot --version >/dev/null 2>&1") != 0) fail("figures need gnuplot, which is not there: install it (Debian: gnuplot-nox); tables do not need it");
+  if (std::system("gnuplot --version >/dev/null 2>&1") != 0)
+    fail(
+        "figures need gnuplot, which is not there: install it (Debian: gnuplot-nox); tables do not "
+        "need it");
   const auto datasets = results.distinct("dataset");
-  const bool same = std::find(spec.paper_datasets.begin(), spec.paper_datasets.end(), datasets.front()) != spec.paper_datasets.end();
-  const auto lines = spec.figure.kind == "sweep" ? sweep(spec, results, published) : curves(spec, results);
+  const bool same = std::find(spec.paper_datasets.begin(), spec.paper_datasets.end(),
+                              datasets.front()) != spec.paper_datasets.end();
+  const auto lines =
+      spec.figure.kind == "sweep" ? sweep(spec, results, published) : curves(spec, results);
   std::size_t runs = 0;
   const auto names = results.distinct("row");
-  for (const auto& name : names) runs = std::max(runs, results.values(name, datasets.front(), {"", "last", {}, {}}, {"", {spec.figure.metric}, "own", {}, ""}).size());
-  const std::string subtitle = fmt::format("{}{}; {}", join(datasets, ", "), same ? "" : " standing in for " + spec.paper_datasets.front(), runs > 1 ? fmt::format("bars: sd over up to {} runs", runs) : "one run each");
-  const bool apart = !same && std::any_of(lines.begin(), lines.end(), [](const Line& line) { return line.published; });
+  for (const auto& name : names)
+    runs = std::max(runs, results
+                              .values(name, datasets.front(), {"", "last", {}, {}},
+                                      {"", {spec.figure.metric}, "own", {}, ""})
+                              .size());
+  const std::string subtitle =
+      fmt::format("{}{}; {}", join(datasets, ", "),
+                  same ? "" : " standing in for " + spec.paper_datasets.front(),
+                  runs > 1 ? fmt::format("bars: sd over up to {} runs", runs) : "one run each");
+  const bool apart = !same && std::any_of(lines.begin(), lines.end(),
+                                          [](const Line& line) { return line.published; });
   // Drawn beside and then moved: a picture is never half-written.
   const auto draw = [&](const std::string& terminal, const fs::path& file) {
     const fs::path partial = file.string() + ".partial";
@@ -193,7 +245,10 @@ void draw_figure(const PlotSpec& spec, const Results& results, const std::vector
     fs::rename(partial, file);
   };
   draw("svg size 560,400 enhanced font 'Helvetica,13' background '#ffffff'", svg);
-  draw("pngcairo size 1120,800 enhanced font 'Helvetica,13' fontscale 1.6 linewidth 1.6 pointscale 1.6", png);
+  draw(
+      "pngcairo size 1120,800 enhanced font 'Helvetica,13' fontscale 1.6 linewidth 1.6 pointscale "
+      "1.6",
+      png);
 }
 
 }  // namespace lcr

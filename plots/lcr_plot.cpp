@@ -1,13 +1,14 @@
-// lcr-plot: from results CSVs to the paper's tables and figures, ours beside the published values, and the report.
-#include <fmt/core.h>
-
+// lcr-plot: from results CSVs to the paper's tables and figures, ours beside the published values,
+// and the report.
 #include <algorithm>
 
-#include "plots/figure.h"
+#include <fmt/core.h>
+
 #include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
+#include "plots/figure.h"
 #include "plots/report.h"
 #include "plots/results.h"
 #include "plots/spec.h"
@@ -23,7 +24,8 @@ struct Folders {
 };
 
 void write_table(const PlotSpec& spec, const Folders& folders, bool print) {
-  const Table table = make_table(spec, Results(folders.results, spec.id), read_published(folders.paper, spec.id));
+  const Table table =
+      make_table(spec, Results(folders.results, spec.id), read_published(folders.paper, spec.id));
   const auto folder = folders.results / "tables";
   require_writable_directory(folder);
   const std::string markdown = to_markdown(table);
@@ -35,7 +37,8 @@ void write_table(const PlotSpec& spec, const Folders& folders, bool print) {
 
 void write_figure(const PlotSpec& spec, const Folders& folders) {
   const auto folder = folders.results / "figures";
-  draw_figure(spec, Results(folders.results, spec.id), read_published(folders.paper, spec.id), folder);
+  draw_figure(spec, Results(folders.results, spec.id), read_published(folders.paper, spec.id),
+              folder);
   fmt::print("written: {}/{}.svg, .png\n", folder.string(), spec.id);
 }
 
@@ -53,7 +56,9 @@ void write_report(const std::vector<PlotSpec>& specs, const Folders& folders) {
     }
   }
   const fs::path report = folders.results / "report.html";
-  write_atomic(report, make_report(specs, folders.results, folders.paper, suite_home() / "presets" / (folders.results.filename().string() + ".ini")));
+  write_atomic(report, make_report(specs, folders.results, folders.paper,
+                                   suite_home() / "presets" /
+                                       (folders.results.filename().string() + ".ini")));
   fmt::print("written: {}\n", report.string());
   if (!no_figures.empty()) fail("{}", no_figures);
 }
@@ -62,18 +67,26 @@ int run(int argc, char** argv) {
   namespace po = boost::program_options;
   std::string what, id, results, paper, specs;
   po::options_description description("Options");
-  description.add_options()("help", "print this help")("results", po::value(&results)->default_value("results/quick"), "folder with the experiments' CSVs")(
-      "paper", po::value(&paper)->default_value((suite_home() / "results" / "paper").string()), "folder with the published values")(
-      "specs", po::value(&specs)->default_value((suite_home() / "plots" / "specs").string()), "folder with the plot specifications");
-  const auto values = parse_arguments(argc, argv, description, {{"what", po::value(&what)}, {"id", po::value(&id)}});
+  description.add_options()("help", "print this help")(
+      "results", po::value(&results)->default_value("results/quick"),
+      "folder with the experiments' CSVs")(
+      "paper", po::value(&paper)->default_value((suite_home() / "results" / "paper").string()),
+      "folder with the published values")(
+      "specs", po::value(&specs)->default_value((suite_home() / "plots" / "specs").string()),
+      "folder with the plot specifications");
+  const auto values = parse_arguments(argc, argv, description,
+                                      {{"what", po::value(&what)}, {"id", po::value(&id)}});
   const Folders folders{results, paper, specs};
   const auto known = read_plot_specs(folders.specs);
   std::vector<std::string> ids;
   for (const auto& spec : known) ids.push_back(spec.id);
   if (values.contains("help")) {
-    fmt::print("lcr-plot: measured values beside the paper's\n\nUsage: lcr-plot table ID | figure ID | report  [--results DIR] [--paper DIR] [--specs DIR]\n\nID: {}\n"
-               "table prints the table and writes DIR/tables/ID.md, .tex and .csv; figure writes DIR/figures/ID.svg and .png; report makes all of them and DIR/report.html.\n",
-               join(ids, ", "));
+    fmt::print(
+        "lcr-plot: measured values beside the paper's\n\nUsage: lcr-plot table ID | figure ID | "
+        "report  [--results DIR] [--paper DIR] [--specs DIR]\n\nID: {}\n"
+        "table prints the table and writes DIR/tables/ID.md, .tex and .csv; figure writes "
+        "DIR/figures/ID.svg and .png; report makes all of them and DIR/report.html.\n",
+        join(ids, ", "));
     return kDone;
   }
   if (what == "report") {
@@ -81,10 +94,12 @@ int run(int argc, char** argv) {
     write_report(known, folders);
     return kDone;
   }
-  if (what != "table" && what != "figure") fail("command line: say what to make: lcr-plot table ID, figure ID or report");
+  if (what != "table" && what != "figure")
+    fail("command line: say what to make: lcr-plot table ID, figure ID or report");
   for (const auto& spec : known) {
     if (id != spec.id) continue;
-    if (what == "table" ? spec.blocks.empty() : spec.figure.kind.empty()) fail("command line: {} has no {}", id, what);
+    if (what == "table" ? spec.blocks.empty() : spec.figure.kind.empty())
+      fail("command line: {} has no {}", id, what);
     if (what == "table")
       write_table(spec, folders, true);
     else

@@ -1,15 +1,15 @@
 #include "plots/report.h"
 
-#include <fmt/core.h>
-
 #include <map>
 #include <set>
 
-#include "plots/figure.h"
+#include <fmt/core.h>
+
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
 #include "lcr/record/claims.h"
+#include "plots/figure.h"
 #include "plots/results.h"
 
 namespace lcr {
@@ -31,25 +31,35 @@ std::string figure_html(const PlotSpec& spec, const fs::path& results) {
   if (spec.figure.kind.empty()) return "";
   const fs::path svg = results / "figures" / (spec.id + ".svg");
   if (!fs::exists(svg)) return "<p>The figure has not been drawn.</p>\n";
-  std::string html = fmt::format("<div class=\"figure\"><img alt=\"{}\" src=\"data:image/svg+xml;base64,{}\"></div>\n", escape_html(spec.title), to_base64(read_text(svg, 256 << 20)));
+  std::string html = fmt::format(
+      "<div class=\"figure\"><img alt=\"{}\" src=\"data:image/svg+xml;base64,{}\"></div>\n",
+      escape_html(spec.title), to_base64(read_text(svg, 256 << 20)));
   if (!spec.figure.caption.empty()) html += "<p>" + escape_html(spec.figure.caption) + "</p>\n";
   return html;
 }
 
 std::string claims_html(const fs::path& results, const fs::path& paper) {
-  std::string html = "<h2>Claims</h2>\n<p>What the measurements of this folder say. A claim is undecided below three runs on each side, whatever the numbers.</p>\n"
-                     "<div class=\"scroll\"><table><tr><th class=\"text\">claim</th><th class=\"text\">source</th><th class=\"text\">data</th><th class=\"text\">verdict</th><th class=\"text\">numbers</th></tr>\n";
+  std::string html =
+      "<h2>Claims</h2>\n<p>What the measurements of this folder say. A claim is undecided below "
+      "three runs on each side, whatever the numbers.</p>\n"
+      "<div class=\"scroll\"><table><tr><th class=\"text\">claim</th><th "
+      "class=\"text\">source</th><th class=\"text\">data</th><th class=\"text\">verdict</th><th "
+      "class=\"text\">numbers</th></tr>\n";
   for (const auto& claim : read_claims(paper / "claims.csv"))
     for (const ClaimVerdict& verdict : judge(claim, results)) {
-    html += fmt::format("<tr><td class=\"wrap\">{}</td><td class=\"wrap\">{}</td><td class=\"text\">{}</td><td class=\"text {}\">{}</td><td class=\"wrap\">{}</td></tr>\n", escape_html(claim.statement),
-                        escape_html(claim.source), escape_html(verdict.dataset), verdict.verdict, verdict.verdict, escape_html(verdict.reason));
-  }
+      html += fmt::format(
+          "<tr><td class=\"wrap\">{}</td><td class=\"wrap\">{}</td><td class=\"text\">{}</td><td "
+          "class=\"text {}\">{}</td><td class=\"wrap\">{}</td></tr>\n",
+          escape_html(claim.statement), escape_html(claim.source), escape_html(verdict.dataset),
+          verdict.verdict, verdict.verdict, escape_html(verdict.reason));
+    }
   return html + "</table></div>\n";
 }
 
 }  // namespace
 
-std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& results, const fs::path& paper, const fs::path& preset_file) {
+std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& results,
+                        const fs::path& paper, const fs::path& preset_file) {
   std::string body, missing;
   std::map<std::string, double> seconds;  // by run
   std::map<std::string, std::set<std::string>> facts;
@@ -61,24 +71,47 @@ std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& resu
     }
     const Results found(results, spec.id);
     const auto published = read_published(paper, spec.id);
-    body += "<h2 id=\"" + spec.id + "\">" + escape_html(spec.title) + "</h2>\n" + figure_html(spec, results) + to_html(make_table(spec, found, published));
+    body += "<h2 id=\"" + spec.id + "\">" + escape_html(spec.title) + "</h2>\n" +
+            figure_html(spec, results) + to_html(make_table(spec, found, published));
     for (const auto& row : found.rows()) {
-      seconds[row[result_column("run_hash")]] = parse_number(row[result_column("wall_seconds")]).value_or(0);
-      for (const char* fact : {"commit", "device", "precision", "libtorch", "dataset"}) facts[fact].insert(row[result_column(fact)]);
+      seconds[row[result_column("run_hash")]] =
+          parse_number(row[result_column("wall_seconds")]).value_or(0);
+      for (const char* fact : {"commit", "device", "precision", "libtorch", "dataset"})
+        facts[fact].insert(row[result_column(fact)]);
     }
-    for (const auto& dataset : found.distinct("dataset")) stands_in = stands_in || std::find(spec.paper_datasets.begin(), spec.paper_datasets.end(), dataset) == spec.paper_datasets.end();
+    for (const auto& dataset : found.distinct("dataset"))
+      stands_in = stands_in || std::find(spec.paper_datasets.begin(), spec.paper_datasets.end(),
+                                         dataset) == spec.paper_datasets.end();
   }
   if (body.empty()) fail("{}: no results of any experiment there", results.string());
   double total = 0;
   for (const auto& [run, wall] : seconds) total += wall;
-  std::string html = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>LCR Suite: " + escape_html(results.filename().string()) +
-                     "</title><style>" + kStyle + "</style></head><body>\n<h1>LCR Suite: results “" + escape_html(results.filename().string()) + "”</h1>\n";
-  if (stands_in) html += "<p class=\"warning\">Small stand-ins for the paper's data, few seeds: these numbers show that the chain works and which way things point. They are not the paper's numbers.</p>\n";
+  std::string html =
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width\"><title>LCR Suite: " +
+      escape_html(results.filename().string()) + "</title><style>" + kStyle +
+      "</style></head><body>\n<h1>LCR Suite: results “" + escape_html(results.filename().string()) +
+      "”</h1>\n";
+  if (stands_in)
+    html +=
+        "<p class=\"warning\">Small stand-ins for the paper's data, few seeds: these numbers show "
+        "that the chain works and which way things point. They are not the paper's numbers.</p>\n";
   if (!missing.empty()) html += "<p>Not run: " + escape_html(missing) + ".</p>\n";
-  html += body + claims_html(results, paper) + "<h2>Provenance</h2>\n<div class=\"scroll\"><table><tr><th class=\"text\">what</th><th class=\"text\">measured with</th></tr>\n";
-  for (const auto& [fact, values] : facts) html += "<tr><td class=\"text\">" + fact + "</td><td class=\"wrap\">" + escape_html(join({values.begin(), values.end()}, ", ")) + "</td></tr>\n";
-  html += fmt::format("<tr><td class=\"text\">training and retrieval</td><td class=\"wrap\">{} runs, {} of computing, each run on its own</td></tr></table></div>\n", seconds.size(), format_duration(total));
-  if (fs::exists(preset_file)) html += "<h2>Configuration</h2>\n<p>The preset as it is now; options of a command line come on top.</p>\n<pre>" + escape_html(read_text(preset_file, 1 << 20)) + "</pre>\n";
+  html += body + claims_html(results, paper) +
+          "<h2>Provenance</h2>\n<div class=\"scroll\"><table><tr><th class=\"text\">what</th><th "
+          "class=\"text\">measured with</th></tr>\n";
+  for (const auto& [fact, values] : facts)
+    html += "<tr><td class=\"text\">" + fact + "</td><td class=\"wrap\">" +
+            escape_html(join({values.begin(), values.end()}, ", ")) + "</td></tr>\n";
+  html += fmt::format(
+      "<tr><td class=\"text\">training and retrieval</td><td class=\"wrap\">{} runs, {} of "
+      "computing, each run on its own</td></tr></table></div>\n",
+      seconds.size(), format_duration(total));
+  if (fs::exists(preset_file))
+    html +=
+        "<h2>Configuration</h2>\n<p>The preset as it is now; options of a command line come on "
+        "top.</p>\n<pre>" +
+        escape_html(read_text(preset_file, 1 << 20)) + "</pre>\n";
   return html + "</body></html>\n";
 }
 

@@ -9,8 +9,11 @@
 
 namespace lcr {
 
-/// Tables, figures (those drawn already), claims with their verdicts, configuration, provenance and run times. Experiments that were not run
-/// are named. preset_file: shown as the configuration if it exists. Returns the HTML.
-std::string make_report(const std::vector<PlotSpec>& specs, const std::filesystem::path& results, const std::filesystem::path& paper, const std::filesystem::path& preset_file);
+/// Tables, figures (those drawn already), claims with their verdicts, configuration, provenance and
+/// run times. Experiments that were not run are named. preset_file: shown as the configuration if
+/// it exists. Returns the HTML.
+std::string make_report(const std::vector<PlotSpec>& specs, const std::filesystem::path& results,
+                        const std::filesystem::path& paper,
+                        const std::filesystem::path& preset_file);
 
 }  // namespace lcr

@@ -20,15 +20,16 @@ struct PublishedValue {
 /// results/<tag>/<id>.csv, checked.
 class Results {
  public:
-  /// Throws UserError on rows of another experiment, the same number twice, or one row of the table made by more than one
-  /// configuration.
+  /// Throws UserError on rows of another experiment, the same number twice, or one row of the table
+  /// made by more than one configuration.
   Results(const std::filesystem::path& folder, const std::string& id);
 
   const std::vector<ResultRow>& rows() const { return rows_; }
   /// Distinct values of a column, in the file's order.
   std::vector<std::string> distinct(const char* column) const;
   /// The values, one a seed, of a row of the table on a data set.
-  std::vector<double> values(const std::string& row, const std::string& dataset, const BlockSpec& block, const ColumnSpec& column) const;
+  std::vector<double> values(const std::string& row, const std::string& dataset,
+                             const BlockSpec& block, const ColumnSpec& column) const;
   /// The pooling a row is judged by on a data set; empty if the row is not there.
   std::string pooling_of(const std::string& row, const std::string& dataset) const;
 
@@ -40,11 +41,14 @@ class Results {
 /// The value of "name=value" in a results row's options column, if it is there.
 std::optional<std::string> option_in(const std::string& options, const std::string& name);
 
-/// results/paper/<id>.csv; nothing where there is no such file. Throws UserError if it is malformed.
-std::vector<PublishedValue> read_published(const std::filesystem::path& folder, const std::string& id);
+/// results/paper/<id>.csv; nothing where there is no such file. Throws UserError if it is
+/// malformed.
+std::vector<PublishedValue> read_published(const std::filesystem::path& folder,
+                                           const std::string& id);
 
 /// The experiment's table. Throws UserError where the results do not fit the specification.
-Table make_table(const PlotSpec& spec, const Results& results, const std::vector<PublishedValue>& published);
+Table make_table(const PlotSpec& spec, const Results& results,
+                 const std::vector<PublishedValue>& published);
 
 /// "Measured on ..., LibTorch ..., commit ...", and for stand-ins what stands in for what.
 std::vector<std::string> provenance_notes(const PlotSpec& spec, const Results& results);

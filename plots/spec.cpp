@@ -1,8 +1,9 @@
 #include "plots/spec.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
+
+#include <nlohmann/json.hpp>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -23,7 +24,9 @@ std::string default_heading(const std::string& metric) {
 /// Refuses keys that nobody reads: a misspelt one would be ignored in silence.
 void check_keys(const Json& json, const std::set<std::string>& known, const std::string& where) {
   for (const auto& [key, value] : json.items())
-    if (!known.contains(key)) fail("{}: unknown key '{}'; there are {}", where, key, join({known.begin(), known.end()}, ", "));
+    if (!known.contains(key))
+      fail("{}: unknown key '{}'; there are {}", where, key,
+           join({known.begin(), known.end()}, ", "));
 }
 
 ColumnSpec read_column(const Json& json, const std::string& where) {
@@ -33,7 +36,8 @@ ColumnSpec read_column(const Json& json, const std::string& where) {
   } else {
     check_keys(json, {"heading", "metric", "pooling", "options", "published"}, where);
     const Json& metric = json.at("metric");
-    column.metrics = metric.is_array() ? metric.get<std::vector<std::string>>() : std::vector<std::string>{metric.get<std::string>()};
+    column.metrics = metric.is_array() ? metric.get<std::vector<std::string>>()
+                                       : std::vector<std::string>{metric.get<std::string>()};
     column.heading = json.value("heading", "");
     column.pooling = json.value("pooling", "own");
     column.options = json.value("options", std::vector<std::string>{});
@@ -52,23 +56,41 @@ PlotSpec read_plot_spec(const std::filesystem::path& path) {
   try {
     const Json json = Json::parse(read_text(path, 1 << 20));
     check_keys(json, {"title", "paper_datasets", "blocks", "figure", "notes"}, where);
-    PlotSpec spec{.id = path.stem().string(), .title = json.at("title"), .paper_datasets = json.at("paper_datasets"), .notes = json.value("notes", std::vector<std::string>{})};
+    PlotSpec spec{.id = path.stem().string(),
+                  .title = json.at("title"),
+                  .paper_datasets = json.at("paper_datasets"),
+                  .notes = json.value("notes", std::vector<std::string>{})};
     if (spec.paper_datasets.empty()) fail("{}: paper_datasets names none", where);
     for (const auto& block : json.value("blocks", Json::array())) {
       check_keys(block, {"title", "selection", "options", "columns"}, where);
-      BlockSpec read{.title = block.at("title"), .selection = block.value("selection", "last"), .options = block.value("options", std::vector<std::string>{})};
-      for (const auto& column : block.at("columns")) read.columns.push_back(read_column(column, where));
+      BlockSpec read{.title = block.at("title"),
+                     .selection = block.value("selection", "last"),
+                     .options = block.value("options", std::vector<std::string>{})};
+      for (const auto& column : block.at("columns"))
+        read.columns.push_back(read_column(column, where));
       spec.blocks.push_back(std::move(read));
     }
     if (json.contains("figure")) {
       const Json& figure = json.at("figure");
-      check_keys(figure, {"kind", "x", "x_label", "log2", "metric", "y_label", "baseline", "caption"}, where);
-      spec.figure = {figure.at("kind"), figure.value("x", ""), figure.value("x_label", ""), figure.value("log2", false), figure.value("metric", "rank1"), figure.value("y_label", "rank-1 (%)"),
-                     figure.value("baseline", ""), figure.value("caption", "")};
-      if (spec.figure.kind != "sweep" && spec.figure.kind != "curves" && spec.figure.kind != "panel") fail("{}: figure kind '{}' is not sweep, curves or panel", where, spec.figure.kind);
-      if (spec.figure.kind == "sweep" && spec.figure.x.empty()) fail("{}: a sweep needs x, the option it goes through", where);
+      check_keys(figure,
+                 {"kind", "x", "x_label", "log2", "metric", "y_label", "baseline", "caption"},
+                 where);
+      spec.figure = {figure.at("kind"),
+                     figure.value("x", ""),
+                     figure.value("x_label", ""),
+                     figure.value("log2", false),
+                     figure.value("metric", "rank1"),
+                     figure.value("y_label", "rank-1 (%)"),
+                     figure.value("baseline", ""),
+                     figure.value("caption", "")};
+      if (spec.figure.kind != "sweep" && spec.figure.kind != "curves" &&
+          spec.figure.kind != "panel")
+        fail("{}: figure kind '{}' is not sweep, curves or panel", where, spec.figure.kind);
+      if (spec.figure.kind == "sweep" && spec.figure.x.empty())
+        fail("{}: a sweep needs x, the option it goes through", where);
     }
-    if (spec.blocks.empty() && spec.figure.kind.empty()) fail("{}: neither blocks of a table nor a figure", where);
+    if (spec.blocks.empty() && spec.figure.kind.empty())
+      fail("{}: neither blocks of a table nor a figure", where);
     return spec;
   } catch (const Json::exception& e) {
     fail("{}: {}", where, e.what());

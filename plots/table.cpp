@@ -1,8 +1,8 @@
 #include "plots/table.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "lcr/base/csv.h"
 #include "lcr/base/statistics.h"
@@ -14,13 +14,18 @@ namespace {
 std::string ours_text(const TableCell& cell, const char* plus_minus) {
   if (cell.ours.empty()) return "not run";
   if (cell.ours.size() == 1) return fmt::format("{:.2f}", cell.ours.front());
-  return fmt::format("{:.2f} {} {:.2f}", mean(cell.ours), plus_minus, standard_deviation(cell.ours));
+  return fmt::format("{:.2f} {} {:.2f}", mean(cell.ours), plus_minus,
+                     standard_deviation(cell.ours));
 }
 
-std::string paper_text(const TableCell& cell) { return cell.paper ? fmt::format("{:.2f}", *cell.paper) : ""; }
+std::string paper_text(const TableCell& cell) {
+  return cell.paper ? fmt::format("{:.2f}", *cell.paper) : "";
+}
 
 std::string difference_text(const TableBlock& block, const TableCell& cell) {
-  return block.comparable() && cell.paper && !cell.ours.empty() ? fmt::format("{:+.2f}", mean(cell.ours) - *cell.paper) : "";
+  return block.comparable() && cell.paper && !cell.ours.empty()
+             ? fmt::format("{:+.2f}", mean(cell.ours) - *cell.paper)
+             : "";
 }
 
 std::size_t seeds(const TableRow& row) {
@@ -30,7 +35,8 @@ std::size_t seeds(const TableRow& row) {
 }
 
 bool names_pooling(const TableBlock& block) {
-  return std::any_of(block.rows.begin(), block.rows.end(), [](const TableRow& row) { return !row.pooling.empty(); });
+  return std::any_of(block.rows.begin(), block.rows.end(),
+                     [](const TableRow& row) { return !row.pooling.empty(); });
 }
 
 std::string escape_latex(const std::string& text) {
@@ -64,7 +70,9 @@ std::vector<std::vector<std::string>> lines_of(const TableBlock& block, const ch
   return lines;
 }
 
-bool is_text(const TableBlock& block, std::size_t column) { return column == 0 || (column == 2 && names_pooling(block)); }
+bool is_text(const TableBlock& block, std::size_t column) {
+  return column == 0 || (column == 2 && names_pooling(block));
+}
 
 }  // namespace
 
@@ -78,7 +86,9 @@ bool TableBlock::published() const {
 std::string to_markdown(const Table& table) {
   const auto width = [](const std::string& text) {
     std::size_t count = 0;
-    for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // UTF-8 continuation bytes take no room
+    for (const char c : text)
+      count +=
+          (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // UTF-8 continuation bytes take no room
     return count;
   };
   std::string out = "## " + table.title + "\n";
@@ -98,7 +108,9 @@ std::string to_markdown(const Table& table) {
       out += "\n";
       if (l > 0) continue;
       out += "|";
-      for (std::size_t i = 0; i < widths.size(); ++i) out += is_text(block, i) ? std::string(widths[i] + 2, '-') + "|" : std::string(widths[i] + 1, '-') + ":|";
+      for (std::size_t i = 0; i < widths.size(); ++i)
+        out += is_text(block, i) ? std::string(widths[i] + 2, '-') + "|"
+                                 : std::string(widths[i] + 1, '-') + ":|";
       out += "\n";
     }
   }
@@ -117,33 +129,49 @@ std::string to_latex(const Table& table) {
     for (std::size_t l = 0; l < lines.size(); ++l) {
       for (std::size_t i = 0; i < lines[l].size(); ++i) {
         const std::string& text = lines[l][i];
-        out += (i > 0 ? " & " : "") + (text.find("\\pm") != std::string::npos ? "$" + text + "$" : escape_latex(text));
+        out += (i > 0 ? " & " : "") +
+               (text.find("\\pm") != std::string::npos ? "$" + text + "$" : escape_latex(text));
       }
       out += l == 0 ? " \\\\\n\\midrule\n" : " \\\\\n";
     }
     out += "\\bottomrule\n\\end{tabular}\n";
-    if (!block.comparable() && block.published()) out += fmt::format("% Ours: {}, standing in for the paper's {}.\n", block.dataset, block.paper_dataset);
+    if (!block.comparable() && block.published())
+      out += fmt::format("% Ours: {}, standing in for the paper's {}.\n", block.dataset,
+                         block.paper_dataset);
   }
   for (const auto& note : table.notes) out += "% " + note + "\n";
   return out;
 }
 
 std::string to_csv(const Table& table) {
-  std::string out = csv_line({"dataset", "paper_dataset", "block", "row", "pooling", "metric", "n", "ours_mean", "ours_sd", "paper", "difference"});
-  const auto number = [](double value) { return std::isnan(value) ? std::string() : format_number(value); };
+  std::string out = csv_line({"dataset", "paper_dataset", "block", "row", "pooling", "metric", "n",
+                              "ours_mean", "ours_sd", "paper", "difference"});
+  const auto number = [](double value) {
+    return std::isnan(value) ? std::string() : format_number(value);
+  };
   for (const auto& block : table.blocks)
     for (const auto& row : block.rows)
       for (std::size_t i = 0; i < row.cells.size(); ++i) {
         const auto& cell = row.cells[i];
-        out += csv_line({block.dataset, block.paper_dataset, block.title, row.name, row.pooling, block.headings[i], std::to_string(cell.ours.size()), number(mean(cell.ours)), number(standard_deviation(cell.ours)),
-                         cell.paper ? format_number(*cell.paper) : "", block.comparable() && cell.paper && !cell.ours.empty() ? number(mean(cell.ours) - *cell.paper) : ""});
+        out += csv_line({block.dataset, block.paper_dataset, block.title, row.name, row.pooling,
+                         block.headings[i], std::to_string(cell.ours.size()),
+                         number(mean(cell.ours)), number(standard_deviation(cell.ours)),
+                         cell.paper ? format_number(*cell.paper) : "",
+                         block.comparable() && cell.paper && !cell.ours.empty()
+                             ? number(mean(cell.ours) - *cell.paper)
+                             : ""});
       }
   return out;
 }
 
 std::string escape_html(const std::string& text) {
   std::string out;
-  for (const char c : text) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&quot;" : std::string(1, c);
+  for (const char c : text)
+    out += c == '&'   ? "&amp;"
+           : c == '<' ? "&lt;"
+           : c == '>' ? "&gt;"
+           : c == '"' ? "&quot;"
+                      : std::string(1, c);
   return out;
 }
 
@@ -151,10 +179,13 @@ std::string to_html(const Table& table) {
   std::string out;
   for (const auto& block : table.blocks) {
     const auto lines = lines_of(block, "±");
-    out += "<p class=\"block\">" + escape_html(block.title) + "</p>\n<div class=\"scroll\"><table>\n";
+    out +=
+        "<p class=\"block\">" + escape_html(block.title) + "</p>\n<div class=\"scroll\"><table>\n";
     for (std::size_t l = 0; l < lines.size(); ++l) {
       out += "<tr>";
-      for (std::size_t i = 0; i < lines[l].size(); ++i) out += fmt::format("<{0}{1}>{2}</{0}>", l == 0 ? "th" : "td", is_text(block, i) ? " class=\"text\"" : "", escape_html(lines[l][i]));
+      for (std::size_t i = 0; i < lines[l].size(); ++i)
+        out += fmt::format("<{0}{1}>{2}</{0}>", l == 0 ? "th" : "td",
+                           is_text(block, i) ? " class=\"text\"" : "", escape_html(lines[l][i]));
       out += "</tr>\n";
     }
     out += "</table></div>\n";

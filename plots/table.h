@@ -14,7 +14,7 @@ struct TableCell {
 };
 
 struct TableRow {
-  std::string name, pooling;  ///< pooling: empty where the columns name theirs
+  std::string name, pooling;     ///< pooling: empty where the columns name theirs
   std::vector<TableCell> cells;  ///< one a heading
 };
 
@@ -40,7 +40,7 @@ struct Table {
 std::string to_markdown(const Table& table);
 std::string to_latex(const Table& table);  ///< needs booktabs
 std::string to_csv(const Table& table);
-std::string to_html(const Table& table);   ///< a fragment, without title
+std::string to_html(const Table& table);  ///< a fragment, without title
 
 /// Text for HTML.
 std::string escape_html(const std::string& text);

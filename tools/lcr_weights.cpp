@@ -1,7 +1,8 @@
-// lcr-weights: what is in a file of weights, and its conversion to safetensors. Nothing in the file is ever run.
-#include <fmt/core.h>
-
+// lcr-weights: what is in a file of weights, and its conversion to safetensors. Nothing in the file
+// is ever run.
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
@@ -20,11 +21,15 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 }
 
 /// The tensors below a prefix by what follows it. Throws UserError if there are none.
-std::map<std::string, TensorDescriptor> below(const WeightFile& file, const std::string& prefix, const std::string& path) {
+std::map<std::string, TensorDescriptor> below(const WeightFile& file, const std::string& prefix,
+                                              const std::string& path) {
   std::map<std::string, TensorDescriptor> chosen;
   for (const auto& [name, tensor] : file.tensors)
-    if (name.starts_with(prefix) && name.size() > prefix.size()) chosen[name.substr(prefix.size())] = tensor;
-  if (chosen.empty()) fail("{}: no tensor's name begins with '{}'; the first is {}", path, prefix, file.tensors.empty() ? "none" : file.tensors.begin()->first);
+    if (name.starts_with(prefix) && name.size() > prefix.size())
+      chosen[name.substr(prefix.size())] = tensor;
+  if (chosen.empty())
+    fail("{}: no tensor's name begins with '{}'; the first is {}", path, prefix,
+         file.tensors.empty() ? "none" : file.tensors.begin()->first);
   return chosen;
 }
 
@@ -38,7 +43,8 @@ int inspect(const std::string& path, const std::string& prefix) {
   for (const auto& [name, tensor] : chosen) width = std::max(width, name.size());
   fmt::print("{:<{}}  {:<5} {:>14}  {}\n", "name", width, "type", "bytes", "shape");
   for (const auto& [name, tensor] : chosen) {
-    fmt::print("{:<{}}  {:<5} {:>14}  {}{}\n", name, width, tensor.dtype, byte_size(tensor), shape_text(tensor.shape), tensor.strides.empty() ? "" : " (strided)");
+    fmt::print("{:<{}}  {:<5} {:>14}  {}{}\n", name, width, tensor.dtype, byte_size(tensor),
+               shape_text(tensor.shape), tensor.strides.empty() ? "" : " (strided)");
     total += byte_size(tensor);
   }
   fmt::print("{} tensors, {} bytes\n", chosen.size(), total);
@@ -46,7 +52,8 @@ int inspect(const std::string& path, const std::string& prefix) {
 }
 
 int convert(const std::string& path, const std::string& out, const std::string& prefix) {
-  if (!out.ends_with(".safetensors")) fail("{}: the result is a safetensors file and must be named so", out);
+  if (!out.ends_with(".safetensors"))
+    fail("{}: the result is a safetensors file and must be named so", out);
   const WeightFile file = read_weights(path);
   const auto chosen = below(file, prefix, path);
   std::map<std::string, std::vector<std::uint8_t>> content;
@@ -68,13 +75,20 @@ int run(int argc, char** argv) {
   std::string command, prefix;
   std::vector<std::string> files;
   po::options_description visible("Options");
-  visible.add_options()("prefix", po::value(&prefix), "only tensors whose names begin with this, and without it")("help", "print this help");
-  const auto values = parse_arguments(argc, argv, visible, {{"command", po::value(&command)}, {"file", po::value(&files), -1}});
+  visible.add_options()("prefix", po::value(&prefix),
+                        "only tensors whose names begin with this, and without it")(
+      "help", "print this help");
+  const auto values = parse_arguments(
+      argc, argv, visible, {{"command", po::value(&command)}, {"file", po::value(&files), -1}});
   if (values.contains("help")) {
-    fmt::print("lcr-weights: what is in a file of weights\n\nUsage:\n  lcr-weights inspect FILE [--prefix P]\n  lcr-weights convert FILE OUT.safetensors [--prefix P]\n\n"
-               "FILE is .safetensors, or what torch.save wrote (.pth, .pt, .pth.tar, .bin, .ckpt; zip or legacy form). No code in it is run.\n"
-               "Names of nested dicts are joined by dots: lcr-weights convert moco.pth.tar backbone.safetensors --prefix state_dict.module.encoder_q.\n\n{}",
-               list_options(visible));
+    fmt::print(
+        "lcr-weights: what is in a file of weights\n\nUsage:\n  lcr-weights inspect FILE [--prefix "
+        "P]\n  lcr-weights convert FILE OUT.safetensors [--prefix P]\n\n"
+        "FILE is .safetensors, or what torch.save wrote (.pth, .pt, .pth.tar, .bin, .ckpt; zip or "
+        "legacy form). No code in it is run.\n"
+        "Names of nested dicts are joined by dots: lcr-weights convert moco.pth.tar "
+        "backbone.safetensors --prefix state_dict.module.encoder_q.\n\n{}",
+        list_options(visible));
     return kDone;
   }
   if (command == "inspect" && files.size() == 1) return inspect(files[0], prefix);

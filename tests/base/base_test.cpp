@@ -1,15 +1,15 @@
-#include <gtest/gtest.h>
-#include <chrono>
-#include <thread>
-#include <optional>
-#include <memory>
-#include <unistd.h>
-#include <zlib.h>
-
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <memory>
+#include <optional>
 #include <set>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <zlib.h>
 
 #include "lcr/base/csv.h"
 #include "lcr/base/files.h"
@@ -33,7 +33,8 @@ TEST(Files, AtomicWriteReplacesAndLeavesNothingBehind) {
   write_atomic(folder / "a.txt", "two, longer");
   EXPECT_EQ(read_text(folder / "a.txt"), "two, longer");
   int entries = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder.path())) ++entries;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder.path()))
+    ++entries;
   EXPECT_EQ(entries, 1);
 }
 
@@ -88,7 +89,8 @@ TEST(Rng, StreamsAreFixedByTheirCoordinates) {
   for (const std::uint64_t seed : {0, 1})
     for (const char* purpose : {"test", "other"})
       for (const std::uint32_t a : {1U, 2U})
-        for (const std::uint32_t c : {3U, 4U}) others.insert(CounterRng(RngKey(seed, purpose), a, 2, c).next());
+        for (const std::uint32_t c : {3U, 4U})
+          others.insert(CounterRng(RngKey(seed, purpose), a, 2, c).next());
   EXPECT_EQ(others.size(), 16U);
 }
 
@@ -124,10 +126,12 @@ TEST(Rng, PermutationHoldsEachOnceAndIsUniformEnough) {
 
 TEST(Text, StrictNumbers) {
   EXPECT_EQ(parse_integer("42"), 42);
-  for (const char* bad : {"", " 1", "1 ", "1x", "1.5", "+1", "99999999999999999999"}) EXPECT_FALSE(parse_integer(bad)) << bad;
+  for (const char* bad : {"", " 1", "1 ", "1x", "1.5", "+1", "99999999999999999999"})
+    EXPECT_FALSE(parse_integer(bad)) << bad;
   EXPECT_EQ(parse_number("-2.5e-1"), -0.25);
   for (const char* bad : {"", "1,5", "abc", "1 "}) EXPECT_FALSE(parse_number(bad)) << bad;
-  for (const double value : {0.1, 1e-4, 12.01, 1.0 / 3.0}) EXPECT_EQ(parse_number(format_number(value)), value);
+  for (const double value : {0.1, 1e-4, 12.01, 1.0 / 3.0})
+    EXPECT_EQ(parse_number(format_number(value)), value);
   EXPECT_EQ(split("a,b,,c,", ','), (std::vector<std::string>{"a", "b", "", "c", ""}));
   EXPECT_TRUE(split("", ',').empty());
   EXPECT_EQ(format_duration(59.6), "1 min 00 s");
@@ -165,7 +169,11 @@ TEST(Parallel, VisitsEachOnceAndRethrows) {
     std::vector<std::atomic<int>> visits(100);
     parallel_for(100, threads, [&](std::int64_t i) { ++visits[static_cast<std::size_t>(i)]; });
     for (const auto& count : visits) EXPECT_EQ(count, 1);
-    EXPECT_THROW(parallel_for(100, threads, [](std::int64_t i) { if (i == 50) throw UserError("x"); }), UserError);
+    EXPECT_THROW(parallel_for(100, threads,
+                              [](std::int64_t i) {
+                                if (i == 50) throw UserError("x");
+                              }),
+                 UserError);
   }
 }
 
@@ -182,7 +190,8 @@ TEST(Statistics, WelchAgreesWithScipy) {
 
 TEST(Text, DifferencesNameTheSettings) {
   EXPECT_EQ(describe_differences("a=1\nb=2\n", "b = 2\na = 1\n# c = 3\n"), "");
-  EXPECT_EQ(describe_differences("a=1\nb=2", "a=3\nc=4\n"), "a: 1 there, 3 here; b: 2 there, absent here; c: absent there, 4 here");
+  EXPECT_EQ(describe_differences("a=1\nb=2", "a=3\nc=4\n"),
+            "a: 1 there, 3 here; b: 2 there, absent here; c: absent there, 4 here");
   EXPECT_EQ(describe_differences("a=", "a=\x01x"), "a: empty there, ?x here");
 }
 
@@ -193,7 +202,8 @@ TEST(Files, LocksSayWhoHoldsThem) {
     const FileLock lock(folder / "lock");
     const auto holder = lock_holder(folder / "lock");
     ASSERT_TRUE(holder);
-    EXPECT_NE(holder->find("process " + std::to_string(::getpid()) + " on "), std::string::npos) << *holder;
+    EXPECT_NE(holder->find("process " + std::to_string(::getpid()) + " on "), std::string::npos)
+        << *holder;
   }
   EXPECT_FALSE(lock_holder(folder / "lock"));  // the file is still there, the lock is not
 }
@@ -203,15 +213,22 @@ TEST(Files, OnlyTemporariesOfDeadProcessesAreStale) {
   char host[256] = {};
   ::gethostname(host, sizeof host - 1);
   const std::string mark = std::string(".tmp-") + host + "-";
-  for (const std::string& name : {"a.csv" + mark + "4000000", "a.csv" + mark + std::to_string(::getpid()), std::string("a.csv.tmp-elsewhere-4000000"), "a.csv" + mark + "x", std::string("a.csv")})
+  for (const std::string& name :
+       {"a.csv" + mark + "4000000", "a.csv" + mark + std::to_string(::getpid()),
+        std::string("a.csv.tmp-elsewhere-4000000"), "a.csv" + mark + "x", std::string("a.csv")})
     testing::write_bytes(folder / name, name);
-  EXPECT_EQ(stale_temporaries(folder.path()), (std::vector<std::filesystem::path>{folder / ("a.csv" + mark + "4000000")}));
+  EXPECT_EQ(stale_temporaries(folder.path()),
+            (std::vector<std::filesystem::path>{folder / ("a.csv" + mark + "4000000")}));
   remove_stale_temporaries(folder.path());
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()), 4);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()),
+                          std::filesystem::directory_iterator()),
+            4);
   EXPECT_TRUE(stale_temporaries(folder / "absent").empty());
   // Where nobody else can be writing, those of other machines and of living processes too.
   remove_stale_temporaries(folder.path(), Temporaries::kAll);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()), 2);  // a.csv, and the name that is none
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()),
+                          std::filesystem::directory_iterator()),
+            2);  // a.csv, and the name that is none
 }
 
 TEST(Files, AWaitedForLockIsThatOfTheFileThatStandsThere) {
@@ -243,9 +260,11 @@ TEST(Files, AWaitedForLockIsThatOfTheFileThatStandsThere) {
 
 TEST(Text, DifferencesOfLongValuesAreInSight) {
   const std::string same(200, 'x');
-  EXPECT_EQ(describe_differences("a=" + same + "1\n", "a=" + same + "2\n"), fmt::format("a: ...{0}1 there, ...{0}2 here", std::string(20, 'x')));
+  EXPECT_EQ(describe_differences("a=" + same + "1\n", "a=" + same + "2\n"),
+            fmt::format("a: ...{0}1 there, ...{0}2 here", std::string(20, 'x')));
   EXPECT_EQ(describe_differences("a=" + same + "\n", "a=" + same + "\n"), "");
-  EXPECT_EQ(describe_differences("a=" + same + "\n", "b=1\n"), "a: " + std::string(80, 'x') + " there, absent here; b: absent there, 1 here");
+  EXPECT_EQ(describe_differences("a=" + same + "\n", "b=1\n"),
+            "a: " + std::string(80, 'x') + " there, absent here; b: absent there, 1 here");
 }
 
 }  // namespace

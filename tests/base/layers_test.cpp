@@ -1,16 +1,19 @@
-// Include arrows only point down (the order of DESIGN: experiment -> {evaluate, train} -> method -> model -> data -> record -> base).
-#include <gtest/gtest.h>
-
+// Include arrows only point down (the order of DESIGN: experiment -> {evaluate, train} -> method ->
+// model -> data -> record -> base).
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <regex>
 
+#include <gtest/gtest.h>
+
 namespace lcr {
 namespace {
 
 TEST(Layers, IncludesPointDown) {
-  const std::map<std::string, int> height = {{"base", 0}, {"record", 1}, {"data", 2}, {"model", 3}, {"method", 4}, {"train", 5}, {"evaluate", 5}, {"experiment", 6}};
+  const std::map<std::string, int> height = {{"base", 0},     {"record", 1},    {"data", 2},
+                                             {"model", 3},    {"method", 4},    {"train", 5},
+                                             {"evaluate", 5}, {"experiment", 6}};
   const std::filesystem::path lib = std::filesystem::path(LCR_SOURCE_DIR) / "lib/lcr";
   const std::regex own("#include \"lcr/([a-z]+)/"), torch("#include <(torch|ATen|c10)/");
   int files = 0;
@@ -27,7 +30,8 @@ TEST(Layers, IncludesPointDown) {
         const bool same = match[1] == layer;
         EXPECT_TRUE(same || height.at(match[1]) < height.at(layer)) << entry.path() << ": " << line;
       }
-      if (height.at(layer) <= 2) EXPECT_FALSE(std::regex_search(line, torch)) << entry.path() << " is in lcr_base: " << line;
+      if (height.at(layer) <= 2)
+        EXPECT_FALSE(std::regex_search(line, torch)) << entry.path() << " is in lcr_base: " << line;
     }
   }
   EXPECT_GT(files, 30);

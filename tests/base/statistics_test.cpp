@@ -1,29 +1,36 @@
 // Statistics against SciPy's (golden/statistics.json) and against their definitions.
-#include <gtest/gtest.h>
+#include "lcr/base/statistics.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <random>
 
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
 #include "lcr/base/files.h"
-#include "lcr/base/statistics.h"
 
 namespace lcr {
 namespace {
 
-nlohmann::json goldens() { return nlohmann::json::parse(read_text(std::filesystem::path(LCR_SOURCE_DIR) / "tests/golden/statistics.json")); }
+nlohmann::json goldens() {
+  return nlohmann::json::parse(
+      read_text(std::filesystem::path(LCR_SOURCE_DIR) / "tests/golden/statistics.json"));
+}
 
 TEST(Statistics, AgreeWithSciPy) {
   const auto all = goldens();
   int exact = 0;
   for (const auto& test : all.at("tests")) {
-    const auto a = test.at("a").get<std::vector<double>>(), b = test.at("b").get<std::vector<double>>();
+    const auto a = test.at("a").get<std::vector<double>>(),
+               b = test.at("b").get<std::vector<double>>();
     EXPECT_NEAR(welch_p_greater(a, b), test.at("welch_greater").get<double>(), 1e-10);
     if (test.contains("unchanged_greater")) {
-      EXPECT_NEAR(unchanged_p_greater(a, b), test.at("unchanged_greater").get<double>(), 1e-6) << a.size() << " against " << b.size();
+      EXPECT_NEAR(unchanged_p_greater(a, b), test.at("unchanged_greater").get<double>(), 1e-6)
+          << a.size() << " against " << b.size();
       ++exact;
     }
-    EXPECT_NEAR(mann_whitney_p_less(a, b), test.at("mann_whitney_less").get<double>(), 1e-10) << a.size() << " against " << b.size();
+    EXPECT_NEAR(mann_whitney_p_less(a, b), test.at("mann_whitney_less").get<double>(), 1e-10)
+        << a.size() << " against " << b.size();
   }
   EXPECT_GT(exact, 5);
   for (const auto& c : all.at("clopper_pearson")) {
@@ -33,7 +40,8 @@ TEST(Statistics, AgreeWithSciPy) {
   }
   const auto& prediction = all.at("prediction");
   const auto reference = prediction.at("reference").get<std::vector<double>>();
-  EXPECT_NEAR(prediction_margin(reference, 3, prediction.at("level")), prediction.at("margin").get<double>(), 1e-9);
+  EXPECT_NEAR(prediction_margin(reference, 3, prediction.at("level")),
+              prediction.at("margin").get<double>(), 1e-9);
 }
 
 TEST(Statistics, HolmStepsDown) {
@@ -52,7 +60,8 @@ TEST(Statistics, ValuesNeededReachThePower) {
   ASSERT_GT(n, 2U);
   EXPECT_GE(unchanged_power(1.5, n, 20, 0.01), 0.8);
   EXPECT_LT(unchanged_power(1.5, n - 1, 20, 0.01), 0.8);
-  EXPECT_NEAR(unchanged_power(0, 3, 20, 0.01), 0.01, 1e-4);  // without an effect the power is the level
+  EXPECT_NEAR(unchanged_power(0, 3, 20, 0.01), 0.01,
+              1e-4);  // without an effect the power is the level
   EXPECT_EQ(values_needed(0, 20, 0.01, 0.8), 0U);
   EXPECT_EQ(values_needed(0.01, 2, 0.01, 0.8), 0U);  // a reference of two seeds never will
 }
@@ -68,7 +77,8 @@ TEST(Statistics, TheGatesTestKeepsItsLevelWithThreeAgainstTwenty) {
     for (auto& x : a) x = normal(random);
     for (auto& x : b) x = normal(random);
     approximate += welch_p_greater(a, b) < 0.005;
-    // The exact p is the larger one in this tail: where even the approximate one is large it need not be computed.
+    // The exact p is the larger one in this tail: where even the approximate one is large it need
+    // not be computed.
     if (welch_p_greater(a, b) < 0.02) exact += unchanged_p_greater(a, b) < 0.005;
   }
   EXPECT_NEAR(exact, kTrials * 0.005, 35);  // 3.5 standard deviations

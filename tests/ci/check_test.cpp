@@ -1,21 +1,21 @@
 // The gates of lcr-check: what they catch, what they let through, and what they refuse.
-#include <gtest/gtest.h>
-
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <random>
 
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
 #include "ci/check_report.h"
+#include "ci/metric_gate.h"
+#include "ci/reference.h"
+#include "ci/study.h"
+#include "ci/throughput.h"
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
 #include "lcr/record/claims.h"
-#include "ci/metric_gate.h"
-#include "ci/reference.h"
-#include "ci/study.h"
 #include "tests/support/files.h"
-#include "ci/throughput.h"
 
 namespace lcr::check {
 namespace {
@@ -27,7 +27,9 @@ using lcr::testing::write_bytes;
 const std::string kConfig = "data=d\nepochs=3\nlr=0.1\n";
 
 /// Results of two rows with three metrics each over seeds from..to - 1; `change` bends a value.
-void write_pool(const std::filesystem::path& folder, std::uint64_t from, std::uint64_t to, const std::function<double(const std::string& metric, const std::string& row, double value)>& change = {},
+void write_pool(const std::filesystem::path& folder, std::uint64_t from, std::uint64_t to,
+                const std::function<double(const std::string& metric, const std::string& row,
+                                           double value)>& change = {},
                 const std::string& config = kConfig) {
   std::filesystem::create_directories(folder);
   std::vector<ResultRow> rows;
@@ -35,11 +37,14 @@ void write_pool(const std::filesystem::path& folder, std::uint64_t from, std::ui
     for (const std::string name : {"MoCo v2", "LCR"})
       for (const std::string metric : {"mean_average_precision", "rank1", "contrastive_loss"}) {
         std::mt19937 random(static_cast<unsigned>(seed * 131 + sha256_hex(name + metric)[0]));
-        double value = metric == "contrastive_loss" ? std::normal_distribution<>(4, 0.02)(random) : std::normal_distribution<>(50, 1)(random);
+        double value = metric == "contrastive_loss" ? std::normal_distribution<>(4, 0.02)(random)
+                                                    : std::normal_distribution<>(50, 1)(random);
         if (change) value = change(metric, name, value);
         ResultRow row;
         row.fill("");
-        const auto set = [&](const char* column, const std::string& text) { row[result_column(column)] = text; };
+        const auto set = [&](const char* column, const std::string& text) {
+          row[result_column(column)] = text;
+        };
         set("schema", std::to_string(kResultsSchema));
         set("experiment", "main");
         set("row", name);
@@ -66,8 +71,12 @@ void write_pool(const std::filesystem::path& folder, std::uint64_t from, std::ui
 class Gate : public ::testing::Test {
  protected:
   void SetUp() override { write_pool(folder / "pool", 100, 120); }
-  Reference reference() { return make_reference(read_measured(folder / "pool"), kDefaultMetrics, 5); }
-  std::vector<RowVerdict> gate(const std::string& candidate, GateOptions options = {}) { return gate_metrics(reference(), read_measured(folder / candidate), options); }
+  Reference reference() {
+    return make_reference(read_measured(folder / "pool"), kDefaultMetrics, 5);
+  }
+  std::vector<RowVerdict> gate(const std::string& candidate, GateOptions options = {}) {
+    return gate_metrics(reference(), read_measured(folder / candidate), options);
+  }
   static std::map<Verdict, int> counts(const std::vector<RowVerdict>& verdicts) {
     std::map<Verdict, int> counts;
     for (const auto& v : verdicts) ++counts[v.verdict];
@@ -79,7 +88,9 @@ class Gate : public ::testing::Test {
 TEST_F(Gate, PassesWhatDidNotChange) {
   write_pool(folder / "same", 0, 3);
   const auto verdicts = gate("same");
-  EXPECT_EQ(counts(verdicts), (std::map<Verdict, int>{{Verdict::kPass, 4}}));  // rank-1 is not compared unless it is asked for
+  EXPECT_EQ(counts(verdicts),
+            (std::map<Verdict, int>{
+                {Verdict::kPass, 4}}));  // rank-1 is not compared unless it is asked for
   for (const auto& v : verdicts) {
     EXPECT_EQ(v.n, 3U);
     EXPECT_EQ(v.reference_n, 20U);
@@ -88,9 +99,13 @@ TEST_F(Gate, PassesWhatDidNotChange) {
 }
 
 TEST_F(Gate, NamesTheMetricThatFellAndByHowMuch) {
-  write_pool(folder / "worse", 0, 3, [](const std::string& metric, const std::string& row, double value) { return metric == "mean_average_precision" && row == "LCR" ? value - 8 : value; });
+  write_pool(folder / "worse", 0, 3,
+             [](const std::string& metric, const std::string& row, double value) {
+               return metric == "mean_average_precision" && row == "LCR" ? value - 8 : value;
+             });
   const auto verdicts = gate("worse");
-  EXPECT_EQ(counts(verdicts), (std::map<Verdict, int>{{Verdict::kPass, 3}, {Verdict::kRegressed, 1}}));
+  EXPECT_EQ(counts(verdicts),
+            (std::map<Verdict, int>{{Verdict::kPass, 3}, {Verdict::kRegressed, 1}}));
   for (const auto& v : verdicts)
     if (v.verdict == Verdict::kRegressed) {
       EXPECT_EQ(v.key.row, "LCR");
@@ -103,31 +118,45 @@ TEST_F(Gate, NamesTheMetricThatFellAndByHowMuch) {
 
 TEST_F(Gate, TrainingLossesMayNotMoveEitherWay) {
   for (const double shift : {-0.5, 0.5}) {
-    write_pool(folder / "loss", 0, 3, [&](const std::string& metric, const std::string&, double value) { return metric == "contrastive_loss" ? value + shift : value; });
+    write_pool(folder / "loss", 0, 3,
+               [&](const std::string& metric, const std::string&, double value) {
+                 return metric == "contrastive_loss" ? value + shift : value;
+               });
     EXPECT_EQ(counts(gate("loss"))[Verdict::kRegressed], 2) << shift;
   }
 }
 
 TEST_F(Gate, ABetterScoreIsAReasonToRefreshTheReference) {
-  write_pool(folder / "better", 0, 5, [](const std::string& metric, const std::string&, double value) { return metric == "mean_average_precision" ? value + 10 : value; });
-  EXPECT_EQ(counts(gate("better")), (std::map<Verdict, int>{{Verdict::kPass, 2}, {Verdict::kImproved, 2}}));
+  write_pool(folder / "better", 0, 5,
+             [](const std::string& metric, const std::string&, double value) {
+               return metric == "mean_average_precision" ? value + 10 : value;
+             });
+  EXPECT_EQ(counts(gate("better")),
+            (std::map<Verdict, int>{{Verdict::kPass, 2}, {Verdict::kImproved, 2}}));
 }
 
 TEST_F(Gate, SaysHowManySeedsWouldDecide) {
   // One seed: nothing can be said.
-  write_pool(folder / "one", 0, 1, [](const std::string&, const std::string&, double value) { return value / 2; });
+  write_pool(folder / "one", 0, 1,
+             [](const std::string&, const std::string&, double value) { return value / 2; });
   for (const auto& v : gate("one")) {
     EXPECT_EQ(v.verdict, Verdict::kUndecided);
     EXPECT_EQ(v.seeds_needed, 3U);
   }
-  // A fall that shows alone but not among four rows; the floors, which would see it, are taken away.
+  // A fall that shows alone but not among four rows; the floors, which would see it, are taken
+  // away.
   Reference without = reference();
   for (auto& row : without.rows) row.floor = row.ceiling = {};
   int undecided = 0;
   for (double fall = 0.2; fall < 3 && undecided == 0; fall += 0.1) {
-    write_pool(folder / "some", 0, 6, [&](const std::string& metric, const std::string& row, double value) { return metric == "mean_average_precision" && row == "LCR" ? value - fall : value; });
+    write_pool(folder / "some", 0, 6,
+               [&](const std::string& metric, const std::string& row, double value) {
+                 return metric == "mean_average_precision" && row == "LCR" ? value - fall : value;
+               });
     for (const auto& v : gate_metrics(without, read_measured(folder / "some"), {})) {
-      if (v.verdict != Verdict::kUndecided || v.key.row != "LCR" || v.key.metric != "mean_average_precision") continue;
+      if (v.verdict != Verdict::kUndecided || v.key.row != "LCR" ||
+          v.key.metric != "mean_average_precision")
+        continue;
       ++undecided;
       EXPECT_GE(v.p, 0.04);
       EXPECT_GT(v.seeds_needed, 6U);
@@ -145,7 +174,8 @@ TEST_F(Gate, RefusesOtherConfigurationsAndNamesTheOption) {
 }
 
 TEST_F(Gate, RefusesBadInput) {
-  const auto broken = [&](const std::function<std::string(std::string)>& change, const std::string& part) {
+  const auto broken = [&](const std::function<std::string(std::string)>& change,
+                          const std::string& part) {
     write_pool(folder / "bad", 0, 3);
     write_bytes(folder / "bad/main.csv", change(read_text(folder / "bad/main.csv")));
     expect_user_error([&] { gate("bad"); }, part);
@@ -157,18 +187,23 @@ TEST_F(Gate, RefusesBadInput) {
     const auto at = text.find(part), begin = text.rfind('\n', at) + 1;
     return text.substr(begin, text.find('\n', at) + 1 - begin);
   };
-  broken([&](std::string text) { return text + row_of(text, "mean_average_precision"); }, "seed 0 occurs twice");
-  broken([&](std::string text) {
-    std::string row = row_of(text, "mean_average_precision");
-    auto cells = split(row, ',');
-    cells[result_column("value")] = "nan";
-    return text.replace(text.find(row), row.size(), join(cells, ","));
-  }, "'nan' is no finite number");
+  broken([&](std::string text) { return text + row_of(text, "mean_average_precision"); },
+         "seed 0 occurs twice");
+  broken(
+      [&](std::string text) {
+        std::string row = row_of(text, "mean_average_precision");
+        auto cells = split(row, ',');
+        cells[result_column("value")] = "nan";
+        return text.replace(text.find(row), row.size(), join(cells, ","));
+      },
+      "'nan' is no finite number");
   broken(replaced(",metric,", ",metrik,"), "metric");
-  broken([&](std::string text) {  // a row cut short
-    const std::string row = row_of(text, "mean_average_precision");
-    return text.replace(text.find(row), row.size(), "3,main,LCR\n");
-  }, "main.csv");
+  broken(
+      [&](std::string text) {  // a row cut short
+        const std::string row = row_of(text, "mean_average_precision");
+        return text.replace(text.find(row), row.size(), "3,main,LCR\n");
+      },
+      "main.csv");
   broken([](std::string text) { return text.substr(0, text.find('\n') + 1); }, "was not measured");
   expect_user_error([&] { gate("absent"); }, "no such folder of results");
   std::filesystem::create_directories(folder / "empty");
@@ -198,18 +233,27 @@ TEST_F(Gate, ReferencesAreKeptByDateAndReadStrictly) {
   EXPECT_EQ(read.configs, wanted.configs);
 
   const std::string good = read_text(place / "metrics.json");
-  const auto expect_refused = [&](const std::function<void(nlohmann::json&)>& change, const std::string& part) {
+  const auto expect_refused = [&](const std::function<void(nlohmann::json&)>& change,
+                                  const std::string& part) {
     auto json = nlohmann::json::parse(good);
     change(json);
     write_bytes(place / "metrics.json", json.dump());
     expect_user_error([&] { read_reference(place); }, part);
   };
   expect_refused([](auto& json) { json["format"] = 2; }, "has format 2");
-  expect_refused([](auto& json) { json["rows"][0]["values"].push_back(1); }, "20 seeds, but 21 values");
-  expect_refused([](auto& json) { json["rows"][0]["values"] = {1}; json["rows"][0]["seeds"] = {1}; }, "at least two seeds");
-  expect_refused([](auto& json) { json["rows"][0]["seeds"][1] = json["rows"][0]["seeds"][0]; }, "a seed occurs twice");
+  expect_refused([](auto& json) { json["rows"][0]["values"].push_back(1); },
+                 "20 seeds, but 21 values");
+  expect_refused(
+      [](auto& json) {
+        json["rows"][0]["values"] = {1};
+        json["rows"][0]["seeds"] = {1};
+      },
+      "at least two seeds");
+  expect_refused([](auto& json) { json["rows"][0]["seeds"][1] = json["rows"][0]["seeds"][0]; },
+                 "a seed occurs twice");
   expect_refused([](auto& json) { json["rows"][0]["values"][0] = nullptr; }, "damaged");
-  expect_refused([](auto& json) { json["rows"][0]["values"] = std::vector<double>(20, 0.1); }, "all its values are equal");
+  expect_refused([](auto& json) { json["rows"][0]["values"] = std::vector<double>(20, 0.1); },
+                 "all its values are equal");
   expect_refused([](auto& json) { json["rows"][0]["direction"] = "sideways"; }, "sideways");
   expect_refused([](auto& json) { json.erase("configs"); }, "damaged");
   expect_refused([](auto& json) { json["rows"] = nlohmann::json::array(); }, "holds no rows");
@@ -223,21 +267,35 @@ TEST_F(Gate, ReferencesAreKeptByDateAndReadStrictly) {
 
 TEST_F(Gate, RowsThatNoSeedChangesAreNoReference) {
   // Twenty times 23.456, whose computed standard deviation need not be 0.
-  write_pool(folder / "constant", 0, 20, [](const std::string& metric, const std::string& row, double value) { return row == "LCR" && metric != "contrastive_loss" ? 23.456 : value; });
-  for (const auto& row : make_reference(read_measured(folder / "constant"), kDefaultMetrics, 5).rows) EXPECT_FALSE(row.measured.key.row == "LCR" && row.measured.key.metric == "mean_average_precision");
-  expect_user_error([&] { make_reference(read_measured(folder / "pool"), "mean_avrage_precision,rank1", 5); }, "no row has the metric 'mean_avrage_precision'");
+  write_pool(folder / "constant", 0, 20,
+             [](const std::string& metric, const std::string& row, double value) {
+               return row == "LCR" && metric != "contrastive_loss" ? 23.456 : value;
+             });
+  for (const auto& row :
+       make_reference(read_measured(folder / "constant"), kDefaultMetrics, 5).rows)
+    EXPECT_FALSE(row.measured.key.row == "LCR" &&
+                 row.measured.key.metric == "mean_average_precision");
+  expect_user_error(
+      [&] { make_reference(read_measured(folder / "pool"), "mean_avrage_precision,rank1", 5); },
+      "no row has the metric 'mean_avrage_precision'");
 }
 
 TEST_F(Gate, StudyMeasuresFalseAlarmsAndPower) {
   write_pool(folder / "clean", 200, 320);
-  write_pool(folder / "broken", 0, 15, [](const std::string& metric, const std::string&, double value) { return metric == "mean_average_precision" ? value - 5 : value; });
+  write_pool(folder / "broken", 0, 15,
+             [](const std::string& metric, const std::string&, double value) {
+               return metric == "mean_average_precision" ? value - 5 : value;
+             });
   const StudyOptions options{.resamples = 10};
-  const auto rows = study_gate(read_measured(folder / "clean"), {{"broken", read_measured(folder / "broken")}}, options);
+  const auto rows = study_gate(read_measured(folder / "clean"),
+                               {{"broken", read_measured(folder / "broken")}}, options);
   ASSERT_EQ(rows.size(), 4U);
   for (const auto& row : rows) {
     EXPECT_EQ(row.trials, (row.pool == "clean" ? 100 : 15) / row.n);
-    if (row.pool == "clean") EXPECT_LT(row.share, 0.08);  // promised 0.05; ten splits of one pool
-    else EXPECT_GT(row.share, 0.95);
+    if (row.pool == "clean")
+      EXPECT_LT(row.share, 0.08);  // promised 0.05; ten splits of one pool
+    else
+      EXPECT_GT(row.share, 0.95);
     EXPECT_GE(row.interval.high, row.interval.low);
   }
   EXPECT_NE(rows[2].telling.find("mean_average_precision"), std::string::npos);
@@ -247,21 +305,33 @@ TEST_F(Gate, StudyMeasuresFalseAlarmsAndPower) {
 
 TEST_F(Gate, SpeedsAreComparedPerDevice) {
   const Speed reference{"cpu a", "step", "samples/s", {100, 101, 99, 100, 102}};
-  const auto judge = [&](const Speed& speed) { return gate_speeds({reference}, {speed}, {}).front(); };
-  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {98, 99, 97, 96, 98}}).verdict, Verdict::kPass);       // within the tolerance
-  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {80, 81, 82, 79, 80}}).verdict, Verdict::kRegressed);
-  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {80, 160, 85, 150, 90}}).verdict, Verdict::kPass);      // slower by the median, but not shown
-  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {120, 121, 122, 125, 123}}).verdict, Verdict::kImproved);
-  EXPECT_EQ(judge({"cpu b", "step", "samples/s", {10, 10, 10, 10, 11}}).verdict, Verdict::kUndecided);   // another device
+  const auto judge = [&](const Speed& speed) {
+    return gate_speeds({reference}, {speed}, {}).front();
+  };
+  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {98, 99, 97, 96, 98}}).verdict,
+            Verdict::kPass);  // within the tolerance
+  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {80, 81, 82, 79, 80}}).verdict,
+            Verdict::kRegressed);
+  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {80, 160, 85, 150, 90}}).verdict,
+            Verdict::kPass);  // slower by the median, but not shown
+  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {120, 121, 122, 125, 123}}).verdict,
+            Verdict::kImproved);
+  EXPECT_EQ(judge({"cpu b", "step", "samples/s", {10, 10, 10, 10, 11}}).verdict,
+            Verdict::kUndecided);  // another device
   EXPECT_EQ(judge({"cpu a", "other", "samples/s", {10}}).verdict, Verdict::kUndecided);
   const auto renamed = gate_speeds({reference}, {{"cpu a", "other", "samples/s", {10}}}, {});
   ASSERT_EQ(renamed.size(), 2U);  // and the reference's, which is no longer measured
   EXPECT_EQ(renamed[1].candidate.name, "step");
   EXPECT_EQ(renamed[1].verdict, Verdict::kUndecided);
-  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {80}}).verdict, Verdict::kUndecided);                   // one measurement shows nothing at this level: 1/6
+  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {80}}).verdict,
+            Verdict::kUndecided);  // one measurement shows nothing at this level: 1/6
   const Speed time{"cpu a", "step", "ns", {100, 101, 99, 100, 102}};
-  EXPECT_EQ(gate_speeds({time}, {{"cpu a", "step", "ns", {130, 131, 129, 128, 135}}}, {}).front().verdict, Verdict::kRegressed);
-  EXPECT_EQ(gate_speeds({time}, {{"cpu a", "step", "ns", {70, 71, 72, 73, 74}}}, {}).front().verdict, Verdict::kImproved);
+  EXPECT_EQ(
+      gate_speeds({time}, {{"cpu a", "step", "ns", {130, 131, 129, 128, 135}}}, {}).front().verdict,
+      Verdict::kRegressed);
+  EXPECT_EQ(
+      gate_speeds({time}, {{"cpu a", "step", "ns", {70, 71, 72, 73, 74}}}, {}).front().verdict,
+      Verdict::kImproved);
 
   const auto speeds = read_training_speeds(folder / "pool");
   ASSERT_EQ(speeds.size(), 2U);
@@ -284,19 +354,31 @@ TEST_F(Gate, SpeedsAreComparedPerDevice) {
   write_bytes(folder / "b.json", std::string(R"({"context": {}, "benchmarks": []})"));
   expect_user_error([&] { read_benchmark_speeds(folder / "b.json"); }, "does not name the device");
   write_bytes(folder / "b.json", std::string("{"));
-  expect_user_error([&] { read_benchmark_speeds(folder / "b.json"); }, "no output of Google Benchmark");
+  expect_user_error([&] { read_benchmark_speeds(folder / "b.json"); },
+                    "no output of Google Benchmark");
 }
 
 TEST(CheckReport, IsWellFormedInEveryForm) {
-  const CheckReport report{"A <title> & more", {"p"}, {{Status::kBad, "regressed", "main", "LCR | \"x\" <y>", {"0.01"}, {{"p", 0.01}}, "fell & broke"}, {Status::kOpen, "undecided", "main", "b", {"-"}, {}, "few"},
-                                                       {Status::kGood, "pass", "main", "c", {"1"}, {}, ""}}, {"note"}};
+  const CheckReport report{"A <title> & more",
+                           {"p"},
+                           {{Status::kBad,
+                             "regressed",
+                             "main",
+                             "LCR | \"x\" <y>",
+                             {"0.01"},
+                             {{"p", 0.01}},
+                             "fell & broke"},
+                            {Status::kOpen, "undecided", "main", "b", {"-"}, {}, "few"},
+                            {Status::kGood, "pass", "main", "c", {"1"}, {}, ""}},
+                           {"note"}};
   const std::string xml = junit_xml(report);
   EXPECT_NE(xml.find("failures=\"1\""), std::string::npos) << xml;
   EXPECT_NE(xml.find("skipped=\"1\""), std::string::npos) << xml;
   EXPECT_NE(xml.find("LCR | &quot;x&quot; &lt;y&gt;"), std::string::npos) << xml;
   EXPECT_NE(xml.find("regressed: fell &amp; broke"), std::string::npos) << xml;
   EXPECT_NE(markdown(report).find("LCR \\| \"x\" <y>"), std::string::npos);
-  EXPECT_NE(markdown(report).find("**1 regressed, 1 undecided, 1 pass**"), std::string::npos) << markdown(report);
+  EXPECT_NE(markdown(report).find("**1 regressed, 1 undecided, 1 pass**"), std::string::npos)
+      << markdown(report);
   EXPECT_EQ(nlohmann::json::parse(json(report)).at("lines").at(0).at("p"), 0.01);
   EXPECT_NE(terminal_table(report).find("fell & broke"), std::string::npos);
 }

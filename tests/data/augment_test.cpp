@@ -1,16 +1,17 @@
-#include <gtest/gtest.h>
+#include "lcr/data/augment.h"
 
-#include <cmath>
 #include <algorithm>
+#include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "lcr/data/augment.h"
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "lcr/base/hashing.h"
 #include "lcr/data/loader.h"
 #include "lcr/data/pixel_ops.h"
 #include "lcr/data/synth_birds.h"
-#include "lcr/base/hashing.h"
 #include "tests/support/images.h"
 
 namespace lcr {
@@ -32,7 +33,8 @@ TEST(PixelOps, AgreeWithPillow) {
     const double factor = p.value("factor", 0.0);
     if (op == "crop_resize" || op == "bicubic") {
       actual.resize(expected.size());
-      crop_resize(image, height, width, {p["x"], p["y"], p["w"], p["h"]}, out_height, out_width, actual, op == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear);
+      crop_resize(image, height, width, {p["x"], p["y"], p["w"], p["h"]}, out_height, out_width,
+                  actual, op == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear);
     } else if (op == "solarise") {
       solarise(actual);
     } else if (op == "test_view") {
@@ -56,7 +58,8 @@ TEST(PixelOps, AgreeWithPillow) {
     }
     ASSERT_EQ(actual.size(), expected.size());
     int worst = 0;
-    for (std::size_t i = 0; i < actual.size(); ++i) worst = std::max(worst, std::abs(actual[i] - expected[i]));
+    for (std::size_t i = 0; i < actual.size(); ++i)
+      worst = std::max(worst, std::abs(actual[i] - expected[i]));
     EXPECT_EQ(worst, 0) << op << " " << p.dump();
     ++cases;
   }
@@ -66,19 +69,24 @@ TEST(PixelOps, AgreeWithPillow) {
 TEST(PixelOps, AgreeWithPillowOnEveryColour) {
   Bytes every(3 << 24);
   for (std::size_t i = 0; i < 1 << 24; ++i)
-    for (std::size_t channel = 0; channel < 3; ++channel) every[3 * i + channel] = static_cast<std::uint8_t>(i >> (16 - 8 * channel));
+    for (std::size_t channel = 0; channel < 3; ++channel)
+      every[3 * i + channel] = static_cast<std::uint8_t>(i >> (16 - 8 * channel));
   for (const auto& item : testing::pixel_goldens()["every_colour"]) {
     Bytes actual = every;
     const double factor = item["factor"];
-    item["op"] == "hue" ? adjust_hue(actual, factor) : adjust_saturation(actual, static_cast<float>(factor));
-    EXPECT_EQ(sha256_hex({reinterpret_cast<const char*>(actual.data()), actual.size()}), item["sha256"].get<std::string>()) << item.dump();
+    item["op"] == "hue" ? adjust_hue(actual, factor)
+                        : adjust_saturation(actual, static_cast<float>(factor));
+    EXPECT_EQ(sha256_hex({reinterpret_cast<const char*>(actual.data()), actual.size()}),
+              item["sha256"].get<std::string>())
+        << item.dump();
   }
 }
 
 TEST(PixelOps, AgreeWithPillowOnLargeNoise) {
   constexpr std::int64_t kHeight = 600, kWidth = 700;
   Bytes noise(kHeight * kWidth * 3);
-  for (std::uint64_t i = 0; i < noise.size(); ++i) noise[i] = static_cast<std::uint8_t>((i * i * 40503 + i * 2654435761) >> 16);
+  for (std::uint64_t i = 0; i < noise.size(); ++i)
+    noise[i] = static_cast<std::uint8_t>((i * i * 40503 + i * 2654435761) >> 16);
   for (const auto& item : testing::pixel_goldens()["large"]) {
     const std::string op = item["op"];
     Bytes actual = noise;
@@ -88,20 +96,25 @@ TEST(PixelOps, AgreeWithPillowOnLargeNoise) {
       adjust_contrast(actual, item["factor"].get<float>());
     } else {
       actual.resize(224 * 224 * 3);
-      crop_resize(noise, kHeight, kWidth, {item["x"], item["y"], item["w"], item["h"]}, 224, 224, actual, op == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear);
+      crop_resize(noise, kHeight, kWidth, {item["x"], item["y"], item["w"], item["h"]}, 224, 224,
+                  actual, op == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear);
     }
-    EXPECT_EQ(sha256_hex({reinterpret_cast<const char*>(actual.data()), actual.size()}), item["sha256"].get<std::string>()) << item.dump();
+    EXPECT_EQ(sha256_hex({reinterpret_cast<const char*>(actual.data()), actual.size()}),
+              item["sha256"].get<std::string>())
+        << item.dump();
   }
 }
 
 TEST(Augment, ViewsDependOnTheirCoordinatesAlone) {
   const ViewRecipe options = training_recipe(Options(), 0);
   const RngKey key(0, "augmentation");
-  const auto a = draw_view(CounterRng(key, 1, 2, 0), 32, 32, options), b = draw_view(CounterRng(key, 1, 2, 0), 32, 32, options);
+  const auto a = draw_view(CounterRng(key, 1, 2, 0), 32, 32, options),
+             b = draw_view(CounterRng(key, 1, 2, 0), 32, 32, options);
   EXPECT_EQ(a.crop.x, b.crop.x);
   EXPECT_EQ(a.hue, b.hue);
   const auto other = draw_view(CounterRng(key, 1, 2, 1), 32, 32, options);
-  EXPECT_TRUE(a.crop.x != other.crop.x || a.crop.width != other.crop.width || a.brightness != other.brightness);
+  EXPECT_TRUE(a.crop.x != other.crop.x || a.crop.width != other.crop.width ||
+              a.brightness != other.brightness);
 }
 
 TEST(Augment, ParametersHaveTheirDistributions) {
@@ -117,7 +130,8 @@ TEST(Augment, ParametersHaveTheirDistributions) {
     blur += view.blur_sigma > 0;
     flip += view.flip;
     area += static_cast<double>(view.crop.width * view.crop.height) / 10000;
-    ASSERT_TRUE(view.crop.x >= 0 && view.crop.x + view.crop.width <= 100 && view.crop.y >= 0 && view.crop.y + view.crop.height <= 100);
+    ASSERT_TRUE(view.crop.x >= 0 && view.crop.x + view.crop.width <= 100 && view.crop.y >= 0 &&
+                view.crop.y + view.crop.height <= 100);
     ASSERT_TRUE(view.brightness >= 0.6F && view.brightness <= 1.4F && std::abs(view.hue) <= 0.1);
     ASSERT_TRUE(view.blur_sigma == 0 || (view.blur_sigma >= 0.1 && view.blur_sigma <= 2));
   }
@@ -126,10 +140,12 @@ TEST(Augment, ParametersHaveTheirDistributions) {
   EXPECT_NEAR(gray, 0.2 * kCount, 5 * std::sqrt(kCount * .16));
   EXPECT_NEAR(blur, 0.5 * kCount, 5 * std::sqrt(kCount * .25));
   EXPECT_NEAR(flip, 0.5 * kCount, 5 * std::sqrt(kCount * .25));
-  EXPECT_NEAR(area / kCount, 0.5445, 0.01);  // measured with torchvision: below the mean of U(.2, 1), large crops of extreme aspect are redrawn
+  EXPECT_NEAR(area / kCount, 0.5445, 0.01);  // measured with torchvision: below the mean of U(.2,
+                                             // 1), large crops of extreme aspect are redrawn
 }
 
-// The share of our draws below each of torchvision's quantiles, five standard deviations of both samples wide.
+// The share of our draws below each of torchvision's quantiles, five standard deviations of both
+// samples wide.
 TEST(Augment, CropsAreDistributedAsTorchvisions) {
   for (const auto& golden : testing::pixel_goldens()["crops"]) {
     const std::int64_t height = golden["height"], width = golden["width"];
@@ -142,15 +158,19 @@ TEST(Augment, CropsAreDistributedAsTorchvisions) {
       const Box crop = draw_view(CounterRng(key, i), height, width, recipe).crop;
       draws["area"].push_back(static_cast<double>(crop.width * crop.height));
       draws["aspect"].push_back(static_cast<double>(crop.width) / static_cast<double>(crop.height));
-      draws["left"].push_back((static_cast<double>(crop.x) + 0.5) / static_cast<double>(width - crop.width + 1));
+      draws["left"].push_back((static_cast<double>(crop.x) + 0.5) /
+                              static_cast<double>(width - crop.width + 1));
     }
     for (const auto& [what, values] : draws)
       for (std::size_t q = 0; q < golden["at"].size(); ++q) {
         const double at = golden["at"][q], quantile = golden[what][q];
         // Areas and aspects are discrete: half of the ties counts as below.
         double below = 0;
-        for (const double value : values) below += value < quantile ? 1 : value == quantile ? 0.5 : 0;
-        EXPECT_NEAR(below / kCount, at, 5 * std::sqrt(at * (1 - at) * (1.0 / kCount + 1.0 / kGoldenCount)) + 0.002) << what << " at " << at << " of " << width << " x " << height;
+        for (const double value : values)
+          below += value < quantile ? 1 : value == quantile ? 0.5 : 0;
+        EXPECT_NEAR(below / kCount, at,
+                    5 * std::sqrt(at * (1 - at) * (1.0 / kCount + 1.0 / kGoldenCount)) + 0.002)
+            << what << " at " << at << " of " << width << " x " << height;
       }
   }
 }
@@ -162,7 +182,8 @@ double distance_from_uniform(std::vector<double> values, double low, double high
   const auto n = static_cast<double>(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double expected = (values[i] - low) / (high - low);
-    worst = std::max({worst, std::abs(expected - static_cast<double>(i) / n), std::abs(expected - static_cast<double>(i + 1) / n)});
+    worst = std::max({worst, std::abs(expected - static_cast<double>(i) / n),
+                      std::abs(expected - static_cast<double>(i + 1) / n)});
   }
   return worst;
 }
@@ -183,11 +204,18 @@ TEST(Augment, FactorsAreUniformAndOrdersEquallyLikely) {
     }
     if (view.blur_sigma > 0) values["sigma"].push_back(view.blur_sigma);
   }
-  const std::map<std::string, std::pair<double, double>> ranges = {{"brightness", {.6, 1.4}}, {"contrast", {.6, 1.4}}, {"saturation", {.6, 1.4}}, {"hue", {-.1, .1}}, {"sigma", {.1, 2}}};
+  const std::map<std::string, std::pair<double, double>> ranges = {{"brightness", {.6, 1.4}},
+                                                                   {"contrast", {.6, 1.4}},
+                                                                   {"saturation", {.6, 1.4}},
+                                                                   {"hue", {-.1, .1}},
+                                                                   {"sigma", {.1, 2}}};
   for (const auto& [name, sample] : values)
-    EXPECT_LT(distance_from_uniform(sample, ranges.at(name).first, ranges.at(name).second), 2.0 / std::sqrt(static_cast<double>(sample.size()))) << name;  // p < 0.001
+    EXPECT_LT(distance_from_uniform(sample, ranges.at(name).first, ranges.at(name).second),
+              2.0 / std::sqrt(static_cast<double>(sample.size())))
+        << name;  // p < 0.001
   EXPECT_EQ(orders.size(), 24U);
-  for (const auto& [order, count] : orders) EXPECT_NEAR(count, 16000 / 24, 5 * std::sqrt(16000 / 24.0));
+  for (const auto& [order, count] : orders)
+    EXPECT_NEAR(count, 16000 / 24, 5 * std::sqrt(16000 / 24.0));
 }
 
 TEST(Augment, ByolsViewsDiffer) {
@@ -200,7 +228,8 @@ TEST(Augment, ByolsViewsDiffer) {
     const ViewRecipe recipe = training_recipe(options, which);
     EXPECT_EQ(recipe.interpolation, Interpolation::kBicubic);
     for (std::uint32_t i = 0; i < kCount; ++i) {
-      const auto view = draw_view(CounterRng(key, i, 0, static_cast<std::uint32_t>(which)), 64, 64, recipe);
+      const auto view =
+          draw_view(CounterRng(key, i, 0, static_cast<std::uint32_t>(which)), 64, 64, recipe);
       blurred[which] += view.blur_sigma > 0;
       solarised[which] += view.solarise;
     }
@@ -225,7 +254,14 @@ TEST(Augment, NoOperationIsTheResizedImage) {
   EXPECT_EQ(out, image);
 }
 
-Dataset birds(int threads = 1) { return make_synth_birds({.classes = 4, .train_per_class = 6, .test_per_class = 3, .size = 48, .first_class = 0, .threads = threads}); }
+Dataset birds(int threads = 1) {
+  return make_synth_birds({.classes = 4,
+                           .train_per_class = 6,
+                           .test_per_class = 3,
+                           .size = 48,
+                           .first_class = 0,
+                           .threads = threads});
+}
 
 TEST(Loader, SameBatchesWhateverTheWorkers) {
   const Dataset data = birds();
@@ -263,7 +299,8 @@ TEST(Loader, RanksShareEveryBatch) {
   Options options;
   options.batch_size = 6;
   options.image_size = 24;
-  TwoViewLoader whole(data.train, options, 3, 2, 1), first(data.train, options, 3, 2, 2, 0, 3), second(data.train, options, 3, 2, 1, 1, 3), third(data.train, options, 3, 2, 1, 2, 3);
+  TwoViewLoader whole(data.train, options, 3, 2, 1), first(data.train, options, 3, 2, 2, 0, 3),
+      second(data.train, options, 3, 2, 1, 1, 3), third(data.train, options, 3, 2, 1, 2, 3);
   for (std::int64_t b = 0; b < whole.batch_count(); ++b) {
     const TwoViewBatch all = whole.next();
     TwoViewBatch joined;
@@ -289,11 +326,17 @@ TEST(SynthBirds, IsOneFixedSetWithExactMasks) {
   EXPECT_EQ(one.train.masks.size(), 24U * 48 * 48);
   for (std::int64_t i = 0; i < one.train.count(); ++i) {
     double covered = 0;
-    for (std::int64_t p = 0; p < 48 * 48; ++p) covered += one.train.masks[static_cast<std::size_t>(i * 48 * 48 + p)] / 255.0;
+    for (std::int64_t p = 0; p < 48 * 48; ++p)
+      covered += one.train.masks[static_cast<std::size_t>(i * 48 * 48 + p)] / 255.0;
     EXPECT_GT(covered / (48 * 48), 0.03) << "image " << i;
     EXPECT_LT(covered / (48 * 48), 0.40) << "image " << i;
   }
-  const Dataset others = make_synth_birds({.classes = 4, .train_per_class = 6, .test_per_class = 3, .size = 48, .first_class = 500, .threads = 1});
+  const Dataset others = make_synth_birds({.classes = 4,
+                                           .train_per_class = 6,
+                                           .test_per_class = 3,
+                                           .size = 48,
+                                           .first_class = 500,
+                                           .threads = 1});
   EXPECT_NE(fingerprint(one.train), fingerprint(others.train));
 }
 

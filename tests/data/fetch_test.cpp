@@ -1,6 +1,8 @@
 // Downloads from a server on loopback that behaves well or badly, and archives that do.
 #include "lcr/data/fetch.h"
 
+#include <memory>
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <gtest/gtest.h>
@@ -8,8 +10,6 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <memory>
 
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
@@ -35,7 +35,12 @@ std::string content() {
 
 class Fetch : public ::testing::Test {
  protected:
-  RemoteFile file(const std::string& url) const { return {.url = url, .name = "file", .bytes = static_cast<std::int64_t>(data.size()), .sha256 = sha256_hex(data)}; }
+  RemoteFile file(const std::string& url) const {
+    return {.url = url,
+            .name = "file",
+            .bytes = static_cast<std::int64_t>(data.size()),
+            .sha256 = sha256_hex(data)};
+  }
   void get(const HttpServer& server) { fetch_file(file(server.url()), target, quick); }
   void expect_fetched() {
     EXPECT_EQ(read_text(target), data);
@@ -111,7 +116,8 @@ TEST_F(Fetch, TooMuchIsNotTaken) {
 TEST_F(Fetch, AnAbsurdLengthEndsWithTheTransfer) {
   const HttpServer server(data, Manner::kAbsurdLength);
   try {
-    get(server);  // the first attempt has all the bytes when the connection closes; the second finds them right
+    get(server);  // the first attempt has all the bytes when the connection closes; the second
+                  // finds them right
     expect_fetched();
   } catch (const UserError&) {
     expect_nothing();
@@ -185,7 +191,8 @@ TEST_F(Fetch, MissingFilesAndServersAreSaidAtOnce) {
   const HttpServer server(data, Manner::kNotFound);
   expect_user_error([&] { get(server); }, "404", "by hand");
   EXPECT_EQ(server.requests(), 1);
-  expect_user_error([&] { fetch_file(file("file:///no/such/file"), target, quick); }, "/no/such/file");
+  expect_user_error([&] { fetch_file(file("file:///no/such/file"), target, quick); },
+                    "/no/such/file");
   expect_user_error([&] { fetch_file(file("ftp://127.0.0.1/x"), target, quick); }, "ftp");
   std::string closed;
   {
@@ -198,10 +205,17 @@ TEST_F(Fetch, MissingFilesAndServersAreSaidAtOnce) {
 
 TEST_F(Fetch, ContentSumsAndMd5) {
   const HttpServer server(data);
-  fetch_file({.url = server.url(), .name = "file", .content_sha256 = sha256_hex(data)}, folder / "a", quick);
+  fetch_file({.url = server.url(), .name = "file", .content_sha256 = sha256_hex(data)},
+             folder / "a", quick);
   write_bytes(folder / "copy", data);
-  fetch_file({.url = server.url(), .name = "file", .md5 = md5_file(folder / "copy")}, folder / "b", quick);
-  expect_user_error([&] { fetch_file({.url = server.url(), .name = "file", .md5 = std::string(32, '0')}, folder / "c", quick); }, "MD5");
+  fetch_file({.url = server.url(), .name = "file", .md5 = md5_file(folder / "copy")}, folder / "b",
+             quick);
+  expect_user_error(
+      [&] {
+        fetch_file({.url = server.url(), .name = "file", .md5 = std::string(32, '0')}, folder / "c",
+                   quick);
+      },
+      "MD5");
   write_bytes(folder / "empty", std::string());
   EXPECT_EQ(md5_file(folder / "empty"), "d41d8cd98f00b204e9800998ecf8427e");
 }
@@ -209,7 +223,8 @@ TEST_F(Fetch, ContentSumsAndMd5) {
 TEST_F(Fetch, AFullDiskIsSaid) {
   const fs::path disk = folder / "disk";
   fs::create_directories(disk);
-  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k") != 0) GTEST_SKIP() << "needs the right to mount a small tmpfs";
+  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k") != 0)
+    GTEST_SKIP() << "needs the right to mount a small tmpfs";
   const HttpServer server(data);
   expect_user_error([&] { fetch_file(file(server.url()), disk / "file", quick); }, "No space left");
   EXPECT_FALSE(fs::exists(disk / "file"));
@@ -239,11 +254,13 @@ struct Entry {
 
 void make_archive(const fs::path& path, const std::vector<Entry>& entries, bool zip = false) {
   const std::unique_ptr<archive, int (*)(archive*)> writer(archive_write_new(), archive_write_free);
-  zip ? archive_write_set_format_zip(writer.get()) : archive_write_set_format_pax_restricted(writer.get());
+  zip ? archive_write_set_format_zip(writer.get())
+      : archive_write_set_format_pax_restricted(writer.get());
   if (!zip) archive_write_add_filter_gzip(writer.get());
   ASSERT_EQ(archive_write_open_filename(writer.get(), path.c_str()), ARCHIVE_OK);
   for (const auto& e : entries) {
-    const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(), archive_entry_free);
+    const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(),
+                                                                         archive_entry_free);
     archive_entry_set_pathname(entry.get(), e.path.c_str());
     archive_entry_set_filetype(entry.get(), e.type);
     archive_entry_set_perm(entry.get(), 0644);
@@ -252,7 +269,8 @@ void make_archive(const fs::path& path, const std::vector<Entry>& entries, bool 
       archive_entry_set_hardlink(entry.get(), e.link.c_str());
     else if (!e.link.empty())
       archive_entry_set_symlink(entry.get(), e.link.c_str());
-    ASSERT_EQ(archive_write_header(writer.get(), entry.get()), ARCHIVE_OK) << archive_error_string(writer.get());
+    ASSERT_EQ(archive_write_header(writer.get(), entry.get()), ARCHIVE_OK)
+        << archive_error_string(writer.get());
     archive_write_data(writer.get(), e.content.data(), e.content.size());
   }
   archive_write_close(writer.get());
@@ -261,7 +279,12 @@ void make_archive(const fs::path& path, const std::vector<Entry>& entries, bool 
 TEST(Archive, UnpacksFilesAndFolders) {
   for (const bool zip : {false, true}) {
     const TemporaryFolder folder;
-    make_archive(folder / "a", {{"set/", "", AE_IFDIR}, {"./set/x.txt", "hello"}, {"set/deep/er/y.txt", std::string(100000, 'y')}, {"top.txt", "t"}}, zip);
+    make_archive(folder / "a",
+                 {{"set/", "", AE_IFDIR},
+                  {"./set/x.txt", "hello"},
+                  {"set/deep/er/y.txt", std::string(100000, 'y')},
+                  {"top.txt", "t"}},
+                 zip);
     unpack_archive(folder / "a", folder / "out");
     EXPECT_EQ(read_text(folder / "out/set/x.txt"), "hello");
     EXPECT_EQ(fs::file_size(folder / "out/set/deep/er/y.txt"), 100000U);
@@ -270,20 +293,26 @@ TEST(Archive, UnpacksFilesAndFolders) {
     make_archive(folder / "b", {{"set/z.txt", "z"}}, zip);
     unpack_archive(folder / "b", folder / "out");
     EXPECT_EQ(read_text(folder / "out/set/z.txt"), "z");
-    unpack_archive(folder / "b", folder / "out");  // what is there with the same content is of an unpacking that was killed
+    unpack_archive(
+        folder / "b",
+        folder / "out");  // what is there with the same content is of an unpacking that was killed
     make_archive(folder / "b", {{"set/z.txt", "y"}}, zip);
-    expect_user_error([&] { unpack_archive(folder / "b", folder / "out"); }, "z.txt", "there already");
+    expect_user_error([&] { unpack_archive(folder / "b", folder / "out"); }, "z.txt",
+                      "there already");
     EXPECT_EQ(read_text(folder / "out/set/z.txt"), "z");
     // A conflict anywhere leaves everything as it was.
-    make_archive(folder / "c", {{"a-new.txt", "a"}, {"set/new.txt", "n"}, {"top.txt", "other"}}, zip);
-    expect_user_error([&] { unpack_archive(folder / "c", folder / "out"); }, "top.txt", "there already");
+    make_archive(folder / "c", {{"a-new.txt", "a"}, {"set/new.txt", "n"}, {"top.txt", "other"}},
+                 zip);
+    expect_user_error([&] { unpack_archive(folder / "c", folder / "out"); }, "top.txt",
+                      "there already");
     EXPECT_FALSE(fs::exists(folder / "out/a-new.txt"));
     EXPECT_FALSE(fs::exists(folder / "out/set/new.txt"));
   }
 }
 
 TEST(Archive, HostileEntriesAreRefusedAndLeaveNothing) {
-  const auto refuse = [](const std::vector<Entry>& entries, const std::string& part, const UnpackLimits& limits = {}) {
+  const auto refuse = [](const std::vector<Entry>& entries, const std::string& part,
+                         const UnpackLimits& limits = {}) {
     const TemporaryFolder folder;
     make_archive(folder / "a", entries);
     expect_user_error([&] { unpack_archive(folder / "a", folder / "in/out", limits); }, part);
@@ -300,8 +329,10 @@ TEST(Archive, HostileEntriesAreRefusedAndLeaveNothing) {
   refuse({{"device", "", AE_IFCHR}}, "special");
   refuse({{"pipe", "", AE_IFIFO}}, "special");
   refuse({{"x", "1"}, {"x", "2"}}, "twice");
-  refuse({{"bomb", std::string(10 << 20, '\0')}}, "more than 1000000 bytes", {.bytes = 1'000'000, .entries = 10});
-  refuse({{"1", "1"}, {"2", "2"}, {"3", "3"}}, "more than 2 entries", {.bytes = 1'000'000, .entries = 2});
+  refuse({{"bomb", std::string(10 << 20, '\0')}}, "more than 1000000 bytes",
+         {.bytes = 1'000'000, .entries = 10});
+  refuse({{"1", "1"}, {"2", "2"}, {"3", "3"}}, "more than 2 entries",
+         {.bytes = 1'000'000, .entries = 2});
 }
 
 TEST(Archive, DamagedOnesAreRefusedAndLeaveNothing) {
@@ -310,8 +341,11 @@ TEST(Archive, DamagedOnesAreRefusedAndLeaveNothing) {
   for (unsigned i = 0; i < 200000; ++i) noise += static_cast<char>(i * i * 31 >> 3);
   make_archive(folder / "a", {{"set/x", noise}, {"set/y", noise}});
   const auto whole = read_file(folder / "a", 1 << 24);
-  for (const std::size_t keep : {std::size_t{0}, std::size_t{30}, whole.size() / 3, whole.size() - 100}) {
-    write_bytes(folder / "cut", std::vector<std::uint8_t>(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(keep)));
+  for (const std::size_t keep :
+       {std::size_t{0}, std::size_t{30}, whole.size() / 3, whole.size() - 100}) {
+    write_bytes(folder / "cut",
+                std::vector<std::uint8_t>(whole.begin(),
+                                          whole.begin() + static_cast<std::ptrdiff_t>(keep)));
     expect_user_error([&] { unpack_archive(folder / "cut", folder / "out"); }, "cut");
     EXPECT_TRUE(fs::is_empty(folder / "out")) << keep;
   }
@@ -324,7 +358,8 @@ TEST(Archive, AFullDiskIsSaidAndLeavesNothing) {
   const TemporaryFolder folder;
   const fs::path disk = folder / "disk";
   fs::create_directories(disk);
-  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k") != 0) GTEST_SKIP() << "needs the right to mount a small tmpfs";
+  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k") != 0)
+    GTEST_SKIP() << "needs the right to mount a small tmpfs";
   make_archive(folder / "a", {{"x", std::string(1 << 20, 'x')}});
   expect_user_error([&] { unpack_archive(folder / "a", disk); }, "No space left");
   EXPECT_TRUE(fs::is_empty(disk));

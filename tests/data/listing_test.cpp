@@ -1,10 +1,10 @@
 // The lists of data sets of image files: official layouts, damaged lists, real images.
 #include "lcr/data/listing.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <map>
+
+#include <gtest/gtest.h>
 
 #include "lcr/base/files.h"
 #include "lcr/data/datasets.h"
@@ -60,10 +60,14 @@ void write_cub(const fs::path& root) {
   write(root / "images.txt", "1 001.A/a.jpg\r\n2 002.B/b.jpg\r\n3 002.B/c.jpg\r\n");
   write(root / "image_class_labels.txt", "1 1\n2 2\n3 2\n");
   write(root / "train_test_split.txt", "1 1\n2 0\n3 1\n");
-  write(root / "bounding_boxes.txt", "1 2.6 2.0 13.0 10.0\n2 0.0 0.0 26.0 20.0\n3 20.0 10.0 30.0 5.0\n");
+  write(root / "bounding_boxes.txt",
+        "1 2.6 2.0 13.0 10.0\n2 0.0 0.0 26.0 20.0\n3 20.0 10.0 30.0 5.0\n");
   write(root / "parts/parts.txt", "1 beak\n2 left wing\n");
-  write(root / "parts/part_locs.txt", "1 1 13.0 5.0 1\n1 2 0.0 0.0 0\n2 1 1.0 1.0 1\n2 2 2.0 2.0 1\n3 1 1.0 1.0 1\n3 2 2.0 2.0 1\n");
-  for (const char* name : {"001.A/a.jpg", "002.B/b.jpg", "002.B/c.jpg"}) write_image(root / "images" / name);
+  write(root / "parts/part_locs.txt",
+        "1 1 13.0 5.0 1\n1 2 0.0 0.0 0\n2 1 1.0 1.0 1\n2 2 2.0 2.0 1\n3 1 1.0 1.0 1\n3 2 2.0 2.0 "
+        "1\n");
+  for (const char* name : {"001.A/a.jpg", "002.B/b.jpg", "002.B/c.jpg"})
+    write_image(root / "images" / name);
 }
 
 TEST(Cub200, ReadsTheOfficialLayout) {
@@ -98,12 +102,15 @@ TEST(Cub200, ReadsTheOfficialLayout) {
 TEST(Cub200, DifferencesFromTheDescriptorAreSaid) {
   const TemporaryFolder folder;
   write_cub(folder / "CUB_200_2011");
-  expect_user_error([&] { load_dataset(options_for("cub200", folder.path()), 1); }, "2 classes instead of 200", "2 training images instead of 5994", "1 test images instead of 5794");
+  expect_user_error([&] { load_dataset(options_for("cub200", folder.path()), 1); },
+                    "2 classes instead of 200", "2 training images instead of 5994",
+                    "1 test images instead of 5794");
 }
 
 TEST(Cub200, BadListsAreRefused) {
   const TemporaryFolder folder;
-  const auto refuse = [&](const char* name, const std::string& text, const std::string& part, const std::string& file = "") {
+  const auto refuse = [&](const char* name, const std::string& text, const std::string& part,
+                          const std::string& file = "") {
     write_cub(folder.path());
     write(folder / name, text);
     expect_user_error([&] { list_cub200(folder.path()); }, part, file);
@@ -134,7 +141,8 @@ TEST(Cub200, BadListsAreRefused) {
 
 TEST(Cub200, RealImages) {
   const char* root = std::getenv("LCR_DATA");
-  if (!root || !fs::exists(fs::path(root) / "CUB_200_2011/images.txt")) GTEST_SKIP() << "needs real CUB-200-2011: set LCR_DATA to the folder that holds CUB_200_2011/";
+  if (!root || !fs::exists(fs::path(root) / "CUB_200_2011/images.txt"))
+    GTEST_SKIP() << "needs real CUB-200-2011: set LCR_DATA to the folder that holds CUB_200_2011/";
   const TemporaryFolder folder;
   Options options = options_for("cub200", root);
   options.pixel_store = folder.path();
@@ -155,14 +163,16 @@ TEST(Cub200, RealImages) {
   EXPECT_EQ(classes.size(), 200U);
   EXPECT_EQ(classes.begin()->first, 0);
   EXPECT_EQ(classes.rbegin()->first, 199);
-  // Visible parts lie in or near their box: a mix-up of sizes or records would not let 99 % of them.
+  // Visible parts lie in or near their box: a mix-up of sizes or records would not let 99 % of
+  // them.
   std::int64_t inside = 0, visible = 0;
   for (std::int64_t i = 0; i < data.train.count(); ++i)
     for (std::int64_t p = 0; p < 15; ++p) {
       const FractionPoint& part = data.train.parts[static_cast<std::size_t>(i * 15 + p)];
       const FractionBox& box = data.train.boxes[static_cast<std::size_t>(i)];
       visible += part.visible;
-      inside += part.visible && part.x > box.left - 0.05 && part.x < box.right + 0.05 && part.y > box.top - 0.05 && part.y < box.bottom + 0.05;
+      inside += part.visible && part.x > box.left - 0.05 && part.x < box.right + 0.05 &&
+                part.y > box.top - 0.05 && part.y < box.bottom + 0.05;
     }
   EXPECT_GT(visible, 60000);
   EXPECT_GT(static_cast<double>(inside) / static_cast<double>(visible), 0.99);
@@ -172,18 +182,22 @@ class StanfordCars : public ::testing::Test {
  protected:
   void SetUp() override {
     fs::create_directories(root / "devkit");
-    for (const char* name : {"cars_meta.mat", "cars_train_annos.mat"}) fs::copy(golden / name, root / "devkit" / name);
+    for (const char* name : {"cars_meta.mat", "cars_train_annos.mat"})
+      fs::copy(golden / name, root / "devkit" / name);
     fs::copy(golden / "cars_test_annos_withlabels.mat", root / "cars_test_annos_withlabels.mat");
     for (const char* split : {"cars_train", "cars_test"})
       for (const char* name : {"00001.jpg", "00002.jpg"}) write_image(root / split / name);
   }
   TemporaryFolder folder;
-  const fs::path golden = fs::path(LCR_SOURCE_DIR) / "tests/golden/cars", root = folder / "stanford_cars";
+  const fs::path golden = fs::path(LCR_SOURCE_DIR) / "tests/golden/cars",
+                 root = folder / "stanford_cars";
 };
 
 TEST_F(StanfordCars, ReadsTheDevkit) {
   const Listing listing = list_stanford_cars(root);
-  EXPECT_EQ(listing.class_names, (std::vector<std::string>{"AM General Hummer SUV 2000", "Acura RL Sedan 2012", "Audi S4 Sedan 2012"}));
+  EXPECT_EQ(listing.class_names,
+            (std::vector<std::string>{"AM General Hummer SUV 2000", "Acura RL Sedan 2012",
+                                      "Audi S4 Sedan 2012"}));
   ASSERT_EQ(listing.train.size(), 2U);
   EXPECT_EQ(listing.train[1].label, 2);
   EXPECT_EQ(listing.train[1].path, "cars_train/00002.jpg");
@@ -196,7 +210,8 @@ TEST_F(StanfordCars, ReadsTheDevkit) {
   EXPECT_EQ(data.test.labels, (std::vector<std::int32_t>{1, 0}));
   EXPECT_FLOAT_EQ(data.test.boxes[1].bottom, 1);  // 300 rows in a list, 20 in the image
   // The labels may lie in the devkit as well.
-  fs::rename(root / "cars_test_annos_withlabels.mat", root / "devkit/cars_test_annos_withlabels.mat");
+  fs::rename(root / "cars_test_annos_withlabels.mat",
+             root / "devkit/cars_test_annos_withlabels.mat");
   EXPECT_EQ(list_stanford_cars(root).test.size(), 2U);
 }
 
@@ -210,7 +225,8 @@ TEST_F(StanfordCars, ReadsTheAuthorsFolders) {
 
 TEST_F(StanfordCars, BadAnnotationsAreRefused) {
   const auto refuse = [&](const fs::path& bad, const std::string& part) {
-    fs::copy_file(bad, root / "cars_test_annos_withlabels.mat", fs::copy_options::overwrite_existing);
+    fs::copy_file(bad, root / "cars_test_annos_withlabels.mat",
+                  fs::copy_options::overwrite_existing);
     expect_user_error([&] { list_stanford_cars(root); }, "cars_test_annos_withlabels.mat", part);
   };
   refuse(golden / "bad_class.mat", "class 9");
@@ -221,11 +237,14 @@ TEST_F(StanfordCars, BadAnnotationsAreRefused) {
   refuse(folder / "text", "version 5");
   const auto whole = read_file(golden / "cars_test_annos_withlabels.mat", 1 << 20);
   for (std::size_t keep = 0; keep + 8 < whole.size(); ++keep) {  // the last bytes are padding
-    write_bytes(root / "cars_test_annos_withlabels.mat", std::vector<std::uint8_t>(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(keep)));
+    write_bytes(root / "cars_test_annos_withlabels.mat",
+                std::vector<std::uint8_t>(whole.begin(),
+                                          whole.begin() + static_cast<std::ptrdiff_t>(keep)));
     EXPECT_THROW(list_stanford_cars(root), UserError) << keep;
   }
   fs::remove(root / "cars_test_annos_withlabels.mat");
-  expect_user_error([&] { list_stanford_cars(root); }, "cars_test_annos_withlabels.mat", "no such file");
+  expect_user_error([&] { list_stanford_cars(root); }, "cars_test_annos_withlabels.mat",
+                    "no such file");
 }
 
 void write_aircraft(const fs::path& root) {
@@ -233,7 +252,8 @@ void write_aircraft(const fs::path& root) {
   write(root / "data/images_variant_trainval.txt", "0000001 A340-300 x\n0000002 707-320\n");
   write(root / "data/images_variant_test.txt", "0000003 DR-400\n");
   write(root / "data/images_box.txt", "0000001 1 1 26 10\n0000002 2 2 3 3\n0000003 1 1 26 20\n");
-  for (const char* name : {"0000001", "0000002", "0000003"}) write_image(root / "data/images" / (std::string(name) + ".jpg"));
+  for (const char* name : {"0000001", "0000002", "0000003"})
+    write_image(root / "data/images" / (std::string(name) + ".jpg"));
 }
 
 TEST(FgvcAircraft, ReadsTheOfficialLayoutAndCutsTheBanner) {
@@ -249,11 +269,14 @@ TEST(FgvcAircraft, ReadsTheOfficialLayoutAndCutsTheBanner) {
   EXPECT_EQ(listing.train[1].box->width, 2);
   const Home home(folder / "home", "fgvc-aircraft", 3, 2, 1);
   // Images of 20 rows have nothing but a banner.
-  expect_user_error([&] { load_dataset(options_for("fgvc-aircraft", folder.path()), 1); }, "20 are to be cut off");
+  expect_user_error([&] { load_dataset(options_for("fgvc-aircraft", folder.path()), 1); },
+                    "20 are to be cut off");
   // 30 rows, of which 10 are left (PNG files by another name: the content counts).
   std::vector<std::uint8_t> pixels(30 * 26 * 3, 7);
   std::fill(pixels.begin() + 10 * 26 * 3, pixels.end(), std::uint8_t{200});
-  for (const char* name : {"0000001", "0000002", "0000003"}) write_png(folder / "fgvc-aircraft-2013b/data/images" / (std::string(name) + ".jpg"), pixels, 30, 26);
+  for (const char* name : {"0000001", "0000002", "0000003"})
+    write_png(folder / "fgvc-aircraft-2013b/data/images" / (std::string(name) + ".jpg"), pixels, 30,
+              26);
   const Dataset data = load_dataset(options_for("fgvc-aircraft", folder.path()), 1);
   EXPECT_EQ(data.train.image(0).height, 10);
   for (const auto value : data.train.image(0).pixels) ASSERT_EQ(value, 7);
@@ -280,7 +303,9 @@ TEST(FgvcAircraft, BadListsAreRefused) {
 
 TEST(ImageFolder, ReadsClassesInOrder) {
   const TemporaryFolder folder;
-  for (const char* path : {"train/b/2.jpg", "train/b/1.JPG", "train/a/x.jpeg", "test/a/x.png", "test/b/x.jpg"}) write_image(folder / path, fs::path(path).extension() == ".png" ? "png" : "4:2:0");
+  for (const char* path :
+       {"train/b/2.jpg", "train/b/1.JPG", "train/a/x.jpeg", "test/a/x.png", "test/b/x.jpg"})
+    write_image(folder / path, fs::path(path).extension() == ".png" ? "png" : "4:2:0");
   write(folder / "train/b/notes.txt", "not an image");
   Options options = options_for("image-folder", folder.path());
   expect_user_error([&] { load_dataset(options, 1); }, "--folder");
@@ -314,7 +339,8 @@ TEST(Descriptors, AllAreWellFormed) {
   for (const auto& name : names) {
     const DatasetDescriptor d = read_descriptor(home / (name + ".json"));
     EXPECT_EQ(d.name, name);
-    EXPECT_FALSE(d.licence.empty() || d.citation.empty() || d.homepage.empty() || d.files.empty()) << name;
+    EXPECT_FALSE(d.licence.empty() || d.citation.empty() || d.homepage.empty() || d.files.empty())
+        << name;
     for (const auto& file : d.files) {
       EXPECT_TRUE(file.md5.empty() || file.md5.size() == 32) << name;
       EXPECT_TRUE(file.sha256.empty() || file.sha256.size() == 64) << name;
@@ -326,7 +352,8 @@ TEST(Descriptors, AllAreWellFormed) {
 TEST(Descriptors, MalformedOnesAreRefused) {
   const TemporaryFolder folder;
   const std::string good = read_text(fs::path(LCR_SOURCE_DIR) / "datasets/cifar100.json");
-  const auto refuse = [&](const std::function<void(nlohmann::json&)>& change, const std::string& part) {
+  const auto refuse = [&](const std::function<void(nlohmann::json&)>& change,
+                          const std::string& part) {
     auto json = nlohmann::json::parse(good);
     change(json);
     write(folder / "x.json", json.dump());

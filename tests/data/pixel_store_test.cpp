@@ -1,13 +1,13 @@
 #include "lcr/data/pixel_store.h"
 
+#include <thread>
+
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <thread>
 
 #include "lcr/base/hashing.h"
 #include "lcr/data/image_file.h"
@@ -25,7 +25,8 @@ class PixelStoreTest : public ::testing::Test {
  protected:
   void SetUp() override {
     fs::create_directories(folder / "images");
-    for (const auto& [path, name] : {std::pair("a.jpg", "4:2:0"), std::pair("b.jpg", "grey"), std::pair("c.jpg", "cmyk"), std::pair("d.png", "png")}) {
+    for (const auto& [path, name] : {std::pair("a.jpg", "4:2:0"), std::pair("b.jpg", "grey"),
+                                     std::pair("c.jpg", "cmyk"), std::pair("d.png", "png")}) {
       write_bytes(folder / "images" / path, testing::image_file(name));
       paths.push_back(path);
     }
@@ -34,14 +35,17 @@ class PixelStoreTest : public ::testing::Test {
   PixelStore open() { return open_pixel_store(paths, options, true); }
   static std::vector<std::uint8_t> pixels(const PixelStore& store, std::size_t i) {
     const StoredImage& image = store.images[i];
-    const auto bytes = store.file->bytes().subspan(static_cast<std::size_t>(image.offset), static_cast<std::size_t>(image.height * image.width * 3));
+    const auto bytes =
+        store.file->bytes().subspan(static_cast<std::size_t>(image.offset),
+                                    static_cast<std::size_t>(image.height * image.width * 3));
     return {bytes.begin(), bytes.end()};
   }
   /// Opens the store and returns whether it was built for that.
   bool builds() {
     std::error_code error;
     const auto before = fs::exists(options.file) ? sha256_file(options.file) : "";
-    const auto time = fs::exists(options.file) ? fs::last_write_time(options.file) : fs::file_time_type();
+    const auto time =
+        fs::exists(options.file) ? fs::last_write_time(options.file) : fs::file_time_type();
     open();
     return before.empty() || fs::last_write_time(options.file) != time;
   }
@@ -59,7 +63,8 @@ class PixelStoreTest : public ::testing::Test {
 TEST_F(PixelStoreTest, HoldsWhatTheFilesDecodeTo) {
   const PixelStore store = open();
   ASSERT_EQ(store.images.size(), paths.size());
-  for (std::size_t i = 0; i < paths.size(); ++i) EXPECT_EQ(pixels(store, i), read_image(folder / "images" / paths[i]).pixels) << paths[i];
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    EXPECT_EQ(pixels(store, i), read_image(folder / "images" / paths[i]).pixels) << paths[i];
   EXPECT_TRUE(store.skipped.empty());
   EXPECT_FALSE(builds());
   EXPECT_EQ(check_pixel_store(options.file, 1), "");
@@ -106,7 +111,8 @@ TEST_F(PixelStoreTest, DamageIsDetectedAndRepaired) {
   open();
   const auto whole = read_file(options.file, 1 << 20);
   // One byte anywhere: in the magic, the header, the pixels, the index.
-  for (const std::size_t at : {std::size_t{0}, std::size_t{9}, std::size_t{40}, std::size_t{100}, whole.size() / 2, whole.size() - 3}) {
+  for (const std::size_t at : {std::size_t{0}, std::size_t{9}, std::size_t{40}, std::size_t{100},
+                               whole.size() / 2, whole.size() - 3}) {
     auto bytes = whole;
     bytes[at] ^= 1;
     write_bytes(options.file, bytes);
@@ -114,7 +120,8 @@ TEST_F(PixelStoreTest, DamageIsDetectedAndRepaired) {
     EXPECT_TRUE(builds()) << at;
     EXPECT_EQ(read_file(options.file, 1 << 20), whole) << at;
   }
-  for (const std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{88}, whole.size() - 1}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{5}, std::size_t{88}, whole.size() - 1}) {
     fs::resize_file(options.file, size);
     if (size > 0) EXPECT_NE(check_pixel_store(options.file, 1), "") << size;
     open();
@@ -125,7 +132,8 @@ TEST_F(PixelStoreTest, DamageIsDetectedAndRepaired) {
 
 TEST_F(PixelStoreTest, ABadFileStopsTheBuildUnlessItMayBeSkipped) {
   const auto bytes = testing::image_file("4:2:0");
-  write_bytes(folder / "images/b.jpg", std::vector<std::uint8_t>(bytes.begin(), bytes.begin() + 300));
+  write_bytes(folder / "images/b.jpg",
+              std::vector<std::uint8_t>(bytes.begin(), bytes.begin() + 300));
   expect_user_error([&] { open(); }, "b.jpg", "JPEG", "--skip-bad");
   EXPECT_FALSE(fs::exists(options.file));
   no_traces();
@@ -196,12 +204,14 @@ TEST_F(PixelStoreTest, KilledWhileBuildingLeavesNothingThatLooksWhole) {
 TEST_F(PixelStoreTest, AFullDiskIsSaidAndLeavesNothing) {
   const fs::path disk = folder / "disk";
   fs::create_directories(disk);
-  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=8k") != 0) GTEST_SKIP() << "needs the right to mount a small tmpfs";
+  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=8k") != 0)
+    GTEST_SKIP() << "needs the right to mount a small tmpfs";
   options.file = disk / "x.pixels";
   for (int i = 0; i < 40; ++i) paths.push_back(paths[0]);
   expect_user_error([&] { open(); }, "x.pixels", "No space left", "--pixel-store");
   EXPECT_FALSE(fs::exists(options.file));
-  for (const auto& entry : fs::directory_iterator(disk)) EXPECT_EQ(entry.path().filename(), "x.pixels.lock");
+  for (const auto& entry : fs::directory_iterator(disk))
+    EXPECT_EQ(entry.path().filename(), "x.pixels.lock");
   ::umount(disk.c_str());
 }
 

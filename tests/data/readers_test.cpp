@@ -1,13 +1,13 @@
-#include <gtest/gtest.h>
-
 #include <array>
 #include <cstdlib>
 
+#include <gtest/gtest.h>
+
+#include "lcr/base/files.h"
+#include "lcr/base/hashing.h"
 #include "lcr/data/cifar.h"
 #include "lcr/data/datasets.h"
 #include "lcr/data/idx.h"
-#include "lcr/base/files.h"
-#include "lcr/base/hashing.h"
 #include "tests/support/files.h"
 
 namespace lcr {
@@ -17,7 +17,8 @@ using testing::expect_user_error;
 using testing::TemporaryFolder;
 using testing::write_bytes;
 
-std::vector<std::uint8_t> idx_images(std::uint8_t count, std::size_t payload, std::uint8_t magic = 3) {
+std::vector<std::uint8_t> idx_images(std::uint8_t count, std::size_t payload,
+                                     std::uint8_t magic = 3) {
   std::vector<std::uint8_t> bytes = {0, 0, 8, magic, 0, 0, 0, count, 0, 0, 0, 2, 0, 0, 0, 3};
   for (std::size_t i = 0; i < payload; ++i) bytes.push_back(static_cast<std::uint8_t>(i));
   return bytes;
@@ -45,7 +46,9 @@ TEST(Idx, BadFilesAreRefused) {
   const TemporaryFolder folder;
   write_bytes(folder / "good", idx_images(2, 12));
   write_bytes(folder / "labels", idx_labels({4, 9}));
-  const auto read = [&](const char* images, const char* labels, std::int64_t classes = 10) { return [=, &folder] { read_idx(folder / images, folder / labels, classes); }; };
+  const auto read = [&](const char* images, const char* labels, std::int64_t classes = 10) {
+    return [=, &folder] { read_idx(folder / images, folder / labels, classes); };
+  };
   expect_user_error(read("absent", "labels"), "absent", "no such file");
   write_bytes(folder / "short", idx_images(2, 11));
   expect_user_error(read("short", "labels"), "short", "truncated");
@@ -66,7 +69,8 @@ TEST(Cifar, ReadsRecordsOfBothForms) {
   const TemporaryFolder folder;
   std::vector<std::uint8_t> record = {3, 77};  // coarse, fine
   for (int channel = 0; channel < 3; ++channel)
-    for (int i = 0; i < 1024; ++i) record.push_back(static_cast<std::uint8_t>(channel * 80 + i % 80));
+    for (int i = 0; i < 1024; ++i)
+      record.push_back(static_cast<std::uint8_t>(channel * 80 + i % 80));
   write_bytes(folder / "c100", record);
   const ImageSet hundred = read_cifar({folder / "c100", folder / "c100"}, CifarForm::kCifar100);
   EXPECT_EQ(hundred.labels, (std::vector<std::int32_t>{77, 77}));
@@ -79,13 +83,15 @@ TEST(Cifar, ReadsRecordsOfBothForms) {
   EXPECT_EQ(read_cifar({folder / "c10"}, CifarForm::kCifar10).labels, std::vector<std::int32_t>{7});
 
   expect_user_error([&] { read_cifar({folder / "absent"}, CifarForm::kCifar10); }, "absent");
-  expect_user_error([&] { read_cifar({folder / "c10"}, CifarForm::kCifar100); }, "c10", "3074-byte records");
+  expect_user_error([&] { read_cifar({folder / "c10"}, CifarForm::kCifar100); }, "c10",
+                    "3074-byte records");
   record[0] = 10;
   write_bytes(folder / "c10", record);
   expect_user_error([&] { read_cifar({folder / "c10"}, CifarForm::kCifar10); }, "label 10");
   record.insert(record.begin(), 20);
   write_bytes(folder / "c100", record);
-  expect_user_error([&] { read_cifar({folder / "c100"}, CifarForm::kCifar100); }, "coarse label 20");
+  expect_user_error([&] { read_cifar({folder / "c100"}, CifarForm::kCifar100); },
+                    "coarse label 20");
   write_bytes(folder / "empty", std::vector<std::uint8_t>{});
   expect_user_error([&] { read_cifar({folder / "empty"}, CifarForm::kCifar10); }, "empty");
 }
@@ -108,11 +114,13 @@ TEST(Cifar, RealCifar100) {
   std::array<double, 3> sums{};
   for (std::size_t i = 0; i < data.train.pixels.size(); ++i) sums[i % 3] += data.train.pixels[i];
   const std::array published = {0.5071, 0.4865, 0.4409};
-  for (std::size_t c = 0; c < 3; ++c) EXPECT_NEAR(sums[c] / (50000.0 * 1024 * 255), published[c], 1e-4);
+  for (std::size_t c = 0; c < 3; ++c)
+    EXPECT_NEAR(sums[c] / (50000.0 * 1024 * 255), published[c], 1e-4);
 }
 
 TEST(FashionMnist, RealFilesWhereDebianPutsThem) {
-  if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist")) GTEST_SKIP() << "needs Debian's package dataset-fashion-mnist";
+  if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist"))
+    GTEST_SKIP() << "needs Debian's package dataset-fashion-mnist";
   const Dataset data = load_dataset(Options{}, 1);
   EXPECT_EQ(data.train.count(), 60000);
   EXPECT_EQ(data.test.count(), 10000);
@@ -153,7 +161,9 @@ TEST(ImageSet, FingerprintIsOfContentWhereverItLies) {
   placed.height = placed.width = 0;
   placed.places = {{2, 1, 0}, {2, 1, 6}};
   ImageSet known = placed;
-  for (std::int64_t i = 0; i < 2; ++i) known.digests.push_back(sha256_hex({reinterpret_cast<const char*>(set.image(i).pixels.data()), 6}));
+  for (std::int64_t i = 0; i < 2; ++i)
+    known.digests.push_back(
+        sha256_hex({reinterpret_cast<const char*>(set.image(i).pixels.data()), 6}));
   EXPECT_EQ(fingerprint(placed), fingerprint(known));
   ImageSet other = placed;
   other.pixels[7] ^= 1;

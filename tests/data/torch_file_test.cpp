@@ -1,12 +1,14 @@
-// Files of torch.save against what Debian's PyTorch put in (tests/golden/make_weight_files.py), and hostile ones.
-#include <gtest/gtest.h>
+// Files of torch.save against what Debian's PyTorch put in (tests/golden/make_weight_files.py), and
+// hostile ones.
+#include "lcr/data/torch_file.h"
 
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "lcr/base/files.h"
 #include "lcr/data/pickle.h"
 #include "lcr/data/safetensors.h"
-#include "lcr/data/torch_file.h"
 #include "tests/support/files.h"
 
 namespace lcr {
@@ -41,10 +43,12 @@ TEST_P(TorchFile, StateDictHoldsWhatPyTorchSaved) {
   const WeightFile expected = read_weights(kFiles / "state_dict.expected.safetensors");
   ASSERT_EQ(expected.tensors.size(), 21U);
   for (const char* suffix : {"", "_protocol4"}) {
-    const WeightFile file = read_weights(kFiles / (std::string("state_dict_") + GetParam() + suffix + ".pth"));
+    const WeightFile file =
+        read_weights(kFiles / (std::string("state_dict_") + GetParam() + suffix + ".pth"));
     EXPECT_EQ(file.format, std::string("torch ") + GetParam());
     expect_same(file, expected);
-    // Views of one storage share its bytes; what is not row-major keeps its strides until it is copied.
+    // Views of one storage share its bytes; what is not row-major keeps its strides until it is
+    // copied.
     EXPECT_EQ(file.tensors.at("shared.whole").begin, file.tensors.at("shared.transposed").begin);
     EXPECT_TRUE(file.tensors.at("shared.rows").strides.empty());
     EXPECT_EQ(file.tensors.at("shared.transposed").strides, (std::vector<std::int64_t>{1, 4}));
@@ -52,7 +56,8 @@ TEST_P(TorchFile, StateDictHoldsWhatPyTorchSaved) {
 }
 
 TEST_P(TorchFile, CheckpointGivesTensorsOfNestedDictsAndReadsOverTheRest) {
-  const WeightFile file = read_weights(kFiles / (std::string("checkpoint_") + GetParam() + ".pth.tar"));
+  const WeightFile file =
+      read_weights(kFiles / (std::string("checkpoint_") + GetParam() + ".pth.tar"));
   expect_same(file, read_weights(kFiles / "checkpoint.expected.safetensors"));
   EXPECT_EQ(file.metadata.at("epoch"), "100");
   EXPECT_EQ(file.metadata.at("arch"), "resnet50");
@@ -61,9 +66,12 @@ TEST_P(TorchFile, CheckpointGivesTensorsOfNestedDictsAndReadsOverTheRest) {
 
 TEST_P(TorchFile, TruncatedFilesAreRefused) {
   const TemporaryFolder folder;
-  const auto good = read_file(kFiles / (std::string("checkpoint_") + GetParam() + ".pth.tar"), 1 << 20);
+  const auto good =
+      read_file(kFiles / (std::string("checkpoint_") + GetParam() + ".pth.tar"), 1 << 20);
   for (std::size_t cut = 0; cut < good.size(); cut += 7) {
-    write_bytes(folder / "cut.pth", std::vector<std::uint8_t>(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(cut)));
+    write_bytes(
+        folder / "cut.pth",
+        std::vector<std::uint8_t>(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(cut)));
     expect_user_error([&] { read_weights(folder / "cut.pth"); }, "cut.pth");
   }
 }
@@ -89,8 +97,12 @@ TEST_P(TorchFile, AFlippedBitIsRefusedOrReadsWithinTheFile) {
   EXPECT_GT(refused, other / 4);
   // A zip archive has checksums: what it holds is what was saved, or refused.
   if (std::string(GetParam()) == "zip") {
-    const auto data = std::search(good.begin(), good.end(), expected.bytes.begin() + static_cast<std::ptrdiff_t>(expected.tensors.at("conv1.weight").begin),
-                                  expected.bytes.begin() + static_cast<std::ptrdiff_t>(expected.tensors.at("conv1.weight").end));
+    const auto data =
+        std::search(good.begin(), good.end(),
+                    expected.bytes.begin() +
+                        static_cast<std::ptrdiff_t>(expected.tensors.at("conv1.weight").begin),
+                    expected.bytes.begin() +
+                        static_cast<std::ptrdiff_t>(expected.tensors.at("conv1.weight").end));
     ASSERT_NE(data, good.end());
     auto bytes = good;
     bytes[static_cast<std::size_t>(data - good.begin()) + 5] ^= 1;
@@ -99,35 +111,46 @@ TEST_P(TorchFile, AFlippedBitIsRefusedOrReadsWithinTheFile) {
 }
 
 TEST_P(TorchFile, ExpandedTensorsAreRefusedBeforeTheyTakeMemory) {
-  expect_user_error([&] { read_weights(kFiles / (std::string("bad_expanded_") + GetParam() + ".pth")); }, "bad_expanded", "tensor expanded", "contiguous()");
+  expect_user_error(
+      [&] { read_weights(kFiles / (std::string("bad_expanded_") + GetParam() + ".pth")); },
+      "bad_expanded", "tensor expanded", "contiguous()");
 }
 
 TEST_P(TorchFile, ForbiddenNamesAreRefusedAndNothingIsRun) {
-  expect_user_error([&] { read_weights(kFiles / (std::string("bad_system_") + GetParam() + ".pth")); }, "bad_system", "posix.system");
+  expect_user_error(
+      [&] { read_weights(kFiles / (std::string("bad_system_") + GetParam() + ".pth")); },
+      "bad_system", "posix.system");
   EXPECT_FALSE(std::filesystem::exists("hacked"));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, TorchFile, ::testing::Values("zip", "legacy"), [](const auto& p) { return std::string(p.param); });
+INSTANTIATE_TEST_SUITE_P(All, TorchFile, ::testing::Values("zip", "legacy"),
+                         [](const auto& p) { return std::string(p.param); });
 
 TEST(TorchFiles, OtherHostileFilesAreRefused) {
-  expect_user_error([] { read_weights(kFiles / "bad_eval_zip.pth"); }, "bad_eval", "builtin", "eval");
+  expect_user_error([] { read_weights(kFiles / "bad_eval_zip.pth"); }, "bad_eval", "builtin",
+                    "eval");
   expect_user_error([] { read_weights(kFiles / "bad_bomb.pth"); }, "bad_bomb", "four times");
-  expect_user_error([] { read_weights(kFiles / "bad_no_pickle.pth"); }, "bad_no_pickle", "data.pkl");
+  expect_user_error([] { read_weights(kFiles / "bad_no_pickle.pth"); }, "bad_no_pickle",
+                    "data.pkl");
   // One empty tensor under a million long names; a dict that holds itself.
   expect_user_error([] { read_weights(kFiles / "bad_shared.pth"); }, "bad_shared", "16 times");
-  expect_user_error([] { read_weights(kFiles / "bad_circle.pth"); }, "bad_circle", "nested too deep");
+  expect_user_error([] { read_weights(kFiles / "bad_circle.pth"); }, "bad_circle",
+                    "nested too deep");
   expect_user_error([] { read_weights(kFiles / "bad_name.pth"); }, "bad_name", "name of a tensor");
-  expect_user_error([] { read_weights(kFiles / "bad_plain_pickle.pth"); }, "bad_plain_pickle", "none of torch.save");
+  expect_user_error([] { read_weights(kFiles / "bad_plain_pickle.pth"); }, "bad_plain_pickle",
+                    "none of torch.save");
 }
 
 TEST(TorchFiles, ExtensionAndContentMustAgree) {
   const TemporaryFolder folder;
-  const auto zip = read_file(kFiles / "state_dict_zip.pth", 1 << 20), plain = read_file(kFiles / "state_dict.expected.safetensors", 1 << 20);
+  const auto zip = read_file(kFiles / "state_dict_zip.pth", 1 << 20),
+             plain = read_file(kFiles / "state_dict.expected.safetensors", 1 << 20);
   write_bytes(folder / "a.safetensors", zip);
   write_bytes(folder / "b.pth", plain);
   write_bytes(folder / "c.txt", plain);
   write_bytes(folder / "d.pth", std::string("no weights at all"));
-  expect_user_error([&] { read_weights(folder / "a.safetensors"); }, "a.safetensors", "name it .pth");
+  expect_user_error([&] { read_weights(folder / "a.safetensors"); }, "a.safetensors",
+                    "name it .pth");
   expect_user_error([&] { read_weights(folder / "b.pth"); }, "b.pth", "its content does not");
   expect_user_error([&] { read_weights(folder / "c.txt"); }, "c.txt", "by its name");
   expect_user_error([&] { read_weights(folder / "d.pth"); }, "d.pth");
@@ -143,11 +166,17 @@ TEST(TorchFiles, ExtensionAndContentMustAgree) {
 Pickle unpickle(const std::string& body) {
   const std::string text = std::string("\x80\x02", 2) + body;
   std::size_t at = 0;
-  return read_pickle({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, at, "hand-made", {"collections OrderedDict"});
+  return read_pickle({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, at,
+                     "hand-made", {"collections OrderedDict"});
 }
 
 TEST(PickleReader, ValuesOfEveryKind) {
-  const Pickle pickle = unpickle(std::string("](K\x05M\x01\x02J\xff\xff\xff\xff\x8a\x01\xfe\x8a\x00G\x3f\xf8\x00\x00\x00\x00\x00\x00X\x02\x00\x00\x00hiN\x88}(K\x01K\x02u\x85""e.", 45));
+  const Pickle pickle =
+      unpickle(std::string("]("
+                           "K\x05M\x01\x02J\xff\xff\xff\xff\x8a\x01\xfe\x8a\x00G\x3f\xf8\x00\x00"
+                           "\x00\x00\x00\x00X\x02\x00\x00\x00hiN\x88}(K\x01K\x02u\x85"
+                           "e.",
+                           45));
   const auto& items = pickle.root->items;
   ASSERT_EQ(items.size(), 10U);
   EXPECT_EQ(items[0]->integer, 5);
@@ -164,10 +193,15 @@ TEST(PickleReader, ValuesOfEveryKind) {
 }
 
 TEST(PickleReader, DamageIsRefused) {
-  for (const std::string& body : {std::string("."), std::string("K"), std::string("NN."), std::string("(."), std::string("t."), std::string("NR."), std::string("h\x05."), std::string("Na."), std::string("}Ns."), std::string("}(Nu."),
-                                  std::string("X\xff\xff\xff\xff."), std::string("ios\nsystem\n."), std::string("cos\n"), std::string("\xff."), std::string("q\x01."), std::string("(0."), std::string("ccollections\nOrderedDict\nNR.")})
+  for (const std::string& body :
+       {std::string("."), std::string("K"), std::string("NN."), std::string("(."),
+        std::string("t."), std::string("NR."), std::string("h\x05."), std::string("Na."),
+        std::string("}Ns."), std::string("}(Nu."), std::string("X\xff\xff\xff\xff."),
+        std::string("ios\nsystem\n."), std::string("cos\n"), std::string("\xff."),
+        std::string("q\x01."), std::string("(0."), std::string("ccollections\nOrderedDict\nNR.")})
     expect_user_error([&] { unpickle(body); }, "hand-made");
-  expect_user_error([] { unpickle(std::string("cos\nsystem\n.")); }, "os.system", "nothing of it was run");
+  expect_user_error([] { unpickle(std::string("cos\nsystem\n.")); }, "os.system",
+                    "nothing of it was run");
   expect_user_error([] { unpickle(std::string("c\x1b[2J\nx\n.")); }, "?[2J.x");
 }
 
@@ -175,7 +209,10 @@ TEST(PickleReader, SharedListsCannotGrowWithoutEnd) {
   // A list of 1,000 items taken in by a call again and again.
   std::string body = "(";
   for (int i = 0; i < 1000; ++i) body += "N";
-  body += "tq\x01" "0ccollections\nOrderedDict\nq\x02" "0";
+  body +=
+      "tq\x01"
+      "0ccollections\nOrderedDict\nq\x02"
+      "0";
   const auto with_calls = [&](int calls) {
     std::string text = body;
     for (int i = 0; i < calls; ++i) text += "h\x02h\x01R0";
@@ -187,7 +224,9 @@ TEST(PickleReader, SharedListsCannotGrowWithoutEnd) {
   for (int i = 0; i < 2'000'001; ++i) memo += "\x94";
   expect_user_error([&] { unpickle(memo + "."); }, "2 million");
   // A circle is a value; whoever walks it must stop.
-  const Pickle circle = unpickle("]q\x01h\x01" "a.");
+  const Pickle circle = unpickle(
+      "]q\x01h\x01"
+      "a.");
   EXPECT_EQ(circle.root->items.front(), circle.root);
 }
 

@@ -1,5 +1,5 @@
-// The functions that the CUDA kernels run, run here on the CPU: byte for byte what render_view() makes. Where a GPU is there,
-// tests/train/device_views_test.cpp compares the kernels themselves.
+// The functions that the CUDA kernels run, run here on the CPU: byte for byte what render_view()
+// makes. Where a GPU is there, tests/train/device_views_test.cpp compares the kernels themselves.
 #include "lcr/data/view_stages.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,10 @@ struct Case {
 std::vector<Case> cases() {
   Options moco, byol;
   byol.augmentation = "byol";
-  return {{"moco", training_recipe(moco, 0)}, {"byol query", training_recipe(byol, 0)}, {"byol key", training_recipe(byol, 1)}, {"probe", probe_recipe()}};
+  return {{"moco", training_recipe(moco, 0)},
+          {"byol query", training_recipe(byol, 0)},
+          {"byol key", training_recipe(byol, 1)},
+          {"probe", probe_recipe()}};
 }
 
 TEST(ViewStages, AreRenderViewOnWholeBatches) {
@@ -26,10 +29,12 @@ TEST(ViewStages, AreRenderViewOnWholeBatches) {
   CounterRng rng(RngKey(0, "images"));
   std::vector<std::uint8_t> pixels;
   std::vector<std::array<std::int64_t, 3>> images;  // offset, height, width
-  for (const auto& [height, width] : {std::pair(20, 26), std::pair(64, 40), std::pair(9, 100), std::pair(1, 1), std::pair(90, 90)}) {
+  for (const auto& [height, width] : {std::pair(20, 26), std::pair(64, 40), std::pair(9, 100),
+                                      std::pair(1, 1), std::pair(90, 90)}) {
     images.push_back({static_cast<std::int64_t>(pixels.size()), height, width});
     const int base = static_cast<int>(rng.below(156));
-    for (int i = 0; i < height * width * 3; ++i) pixels.push_back(static_cast<std::uint8_t>(base + static_cast<int>(rng.below(100))));
+    for (int i = 0; i < height * width * 3; ++i)
+      pixels.push_back(static_cast<std::uint8_t>(base + static_cast<int>(rng.below(100))));
   }
   for (const auto& [name, recipe] : cases())
     for (const std::int64_t size : {24, 33}) {
@@ -39,19 +44,35 @@ TEST(ViewStages, AreRenderViewOnWholeBatches) {
       std::int64_t rows = 1, room = 1;
       for (std::int64_t i = 0; i < n; ++i) {
         const auto& [offset, height, width] = images[static_cast<std::size_t>(i) % images.size()];
-        views.push_back(draw_view(CounterRng(RngKey(1, name), static_cast<std::uint32_t>(i)), height, width, recipe));
+        views.push_back(draw_view(CounterRng(RngKey(1, name), static_cast<std::uint32_t>(i)),
+                                  height, width, recipe));
         tasks.push_back(make_view_task(views.back(), offset, width));
         rows = std::max<std::int64_t>(rows, tasks.back().crop_height);
-        for (const auto side : {tasks.back().crop_width, tasks.back().crop_height}) room = std::max(room, resize_taps(resize_axis(side, size, tasks.back().bicubic != 0)));
+        for (const auto side : {tasks.back().crop_width, tasks.back().crop_height})
+          room = std::max(room, resize_taps(resize_axis(side, size, tasks.back().bicubic != 0)));
       }
       std::vector<std::int64_t> first(static_cast<std::size_t>(n * 2 * size));
-      std::vector<std::int32_t> count(first.size()), weights(first.size() * static_cast<std::size_t>(room));
-      std::vector<std::uint8_t> middle(static_cast<std::size_t>(n * rows * size * 3)), out(static_cast<std::size_t>(n * area)), scratch(out.size());
-      const ViewBuffers buffers{n, size, rows, room, pixels.data(), tasks.data(), first.data(), count.data(), weights.data(), middle.data(), out.data(), scratch.data()};
+      std::vector<std::int32_t> count(first.size()),
+          weights(first.size() * static_cast<std::size_t>(room));
+      std::vector<std::uint8_t> middle(static_cast<std::size_t>(n * rows * size * 3)),
+          out(static_cast<std::size_t>(n * area)), scratch(out.size());
+      const ViewBuffers buffers{n,
+                                size,
+                                rows,
+                                room,
+                                pixels.data(),
+                                tasks.data(),
+                                first.data(),
+                                count.data(),
+                                weights.data(),
+                                middle.data(),
+                                out.data(),
+                                scratch.data()};
       for (std::int64_t i = 0; i < weight_elements(buffers); ++i) make_weights(buffers, i);
       for (std::int64_t i = 0; i < across_elements(buffers); ++i) resize_across(buffers, i);
       for (std::int64_t i = 0; i < view_elements(buffers); ++i) resize_down(buffers, i);
-      for (std::int64_t view = 0; view < n; ++view) colour_view(buffers, view, 0, 1, [](long long value) { return value; });
+      for (std::int64_t view = 0; view < n; ++view)
+        colour_view(buffers, view, 0, 1, [](long long value) { return value; });
       for (int pass = 0; pass < kBlurStages; ++pass)
         for (std::int64_t i = 0; i < view_elements(buffers); ++i) blur_pass(buffers, pass, i);
       for (std::int64_t i = 0; i < view_elements(buffers); ++i) solarise_element(buffers, i);
@@ -59,8 +80,11 @@ TEST(ViewStages, AreRenderViewOnWholeBatches) {
       std::vector<std::uint8_t> expected(static_cast<std::size_t>(area));
       for (std::int64_t i = 0; i < n; ++i) {
         const auto& [offset, height, width] = images[static_cast<std::size_t>(i) % images.size()];
-        render_view(std::span(pixels).subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(height * width * 3)), height, width, views[static_cast<std::size_t>(i)], size, expected);
-        const std::vector<std::uint8_t> actual(out.begin() + i * area, out.begin() + (i + 1) * area);
+        render_view(std::span(pixels).subspan(static_cast<std::size_t>(offset),
+                                              static_cast<std::size_t>(height * width * 3)),
+                    height, width, views[static_cast<std::size_t>(i)], size, expected);
+        const std::vector<std::uint8_t> actual(out.begin() + i * area,
+                                               out.begin() + (i + 1) * area);
         ASSERT_EQ(actual, expected) << name << " size " << size << " view " << i;
       }
     }

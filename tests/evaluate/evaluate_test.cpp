@@ -1,13 +1,13 @@
+#include <algorithm>
+
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <algorithm>
-
+#include "lcr/data/safetensors.h"
 #include "lcr/data/synth_birds.h"
 #include "lcr/evaluate/features.h"
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/method/method.h"
-#include "lcr/data/safetensors.h"
 #include "lcr/model/weights.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
@@ -24,8 +24,11 @@ RetrievalScores brute_force(const torch::Tensor& features, const torch::Tensor& 
     for (std::int64_t i = 0; i < count; ++i)
       if (i != query) others.push_back(i);
     std::vector<float> similarity;
-    for (std::int64_t i = 0; i < count; ++i) similarity.push_back(features[query].dot(features[i]).item<float>());
-    std::stable_sort(others.begin(), others.end(), [&](auto a, auto b) { return similarity[static_cast<std::size_t>(a)] > similarity[static_cast<std::size_t>(b)]; });
+    for (std::int64_t i = 0; i < count; ++i)
+      similarity.push_back(features[query].dot(features[i]).item<float>());
+    std::stable_sort(others.begin(), others.end(), [&](auto a, auto b) {
+      return similarity[static_cast<std::size_t>(a)] > similarity[static_cast<std::size_t>(b)];
+    });
     double hits = 0, precision_sum = 0;
     bool in_five = false;
     for (std::size_t rank = 0; rank < others.size(); ++rank) {
@@ -48,26 +51,34 @@ RetrievalScores brute_force(const torch::Tensor& features, const torch::Tensor& 
 TEST(Retrieval, AgreesWithBruteForceForEveryChunk) {
   // Whole numbers: exact in float32, and full of ties.
   const auto features = (random_normal({41, 6}, 0, "features") * 1.5).round();
-  const auto labels = (random_normal({41}, 0, "labels") * 2).round().to(torch::kLong);  // some classes have one member
+  const auto labels = (random_normal({41}, 0, "labels") * 2)
+                          .round()
+                          .to(torch::kLong);  // some classes have one member
   const auto expected = brute_force(features, labels);
   EXPECT_GT(expected.rank5, expected.rank1);
-  const auto lonely = (labels.unsqueeze(0) == labels.unsqueeze(1)).sum(1).eq(1).sum().item<std::int64_t>();
+  const auto lonely =
+      (labels.unsqueeze(0) == labels.unsqueeze(1)).sum(1).eq(1).sum().item<std::int64_t>();
   EXPECT_GT(lonely, 0);
   for (const std::int64_t chunk : {1, 7, 41, 256}) {
-    const auto actual = leave_one_out_retrieval(features.to(testing::test_device()), labels.to(testing::test_device()), chunk);
+    const auto actual = leave_one_out_retrieval(features.to(testing::test_device()),
+                                                labels.to(testing::test_device()), chunk);
     EXPECT_DOUBLE_EQ(actual.rank1, expected.rank1) << chunk;
     EXPECT_DOUBLE_EQ(actual.rank5, expected.rank5) << chunk;
     EXPECT_NEAR(actual.mean_average_precision, expected.mean_average_precision, 1e-10) << chunk;
     EXPECT_EQ(actual.without_match, lonely) << chunk;
     EXPECT_DOUBLE_EQ(actual.rank[0], actual.rank1);
     EXPECT_TRUE(std::is_sorted(actual.rank.begin(), actual.rank.end()));
-    EXPECT_NEAR(actual.rank[kMaxRank - 1], 100.0 * static_cast<double>(41 - lonely) / 41, 1e-9);  // the whole list
+    EXPECT_NEAR(actual.rank[kMaxRank - 1], 100.0 * static_cast<double>(41 - lonely) / 41,
+                1e-9);  // the whole list
   }
 }
 
 TEST(Retrieval, EqualsThePerQueryProcedure) {
-  const WeightFile golden = read_safetensors(std::filesystem::path(LCR_SOURCE_DIR) / "tests/golden/retrieval.safetensors");
-  const auto scores = leave_one_out_retrieval(read_tensor(golden, "features").to(testing::test_device()), read_tensor(golden, "labels").to(testing::test_device()));
+  const WeightFile golden = read_safetensors(std::filesystem::path(LCR_SOURCE_DIR) /
+                                             "tests/golden/retrieval.safetensors");
+  const auto scores =
+      leave_one_out_retrieval(read_tensor(golden, "features").to(testing::test_device()),
+                              read_tensor(golden, "labels").to(testing::test_device()));
   const auto expected = read_tensor(golden, "scores");
   EXPECT_NEAR(scores.rank1, expected[0].item<double>(), 1e-6);
   EXPECT_NEAR(scores.rank5, expected[1].item<double>(), 1e-6);
@@ -76,9 +87,12 @@ TEST(Retrieval, EqualsThePerQueryProcedure) {
 
 TEST(Retrieval, QueriesAgainstAGallery) {
   // Two queries apart from a gallery of four; class 5 is not in it.
-  const auto gallery = torch::tensor({{1.0F, 0.0F}, {0.9F, 0.1F}, {0.0F, 1.0F}, {0.1F, 0.9F}}), queries = torch::tensor({{1.0F, 0.05F}, {0.0F, 1.0F}, {1.0F, 1.0F}});
-  const auto scores = query_gallery_retrieval(queries, torch::tensor({1, 0, 5}, torch::kLong), gallery, torch::tensor({0, 1, 0, 0}, torch::kLong));
-  // Query 0: ranked 0 1 3 2, its class second: AP 1/2. Query 1: ranked 2 3 1 0: its class at 1, 2 and 4: AP (1 + 1 + 3/4) / 3.
+  const auto gallery = torch::tensor({{1.0F, 0.0F}, {0.9F, 0.1F}, {0.0F, 1.0F}, {0.1F, 0.9F}}),
+             queries = torch::tensor({{1.0F, 0.05F}, {0.0F, 1.0F}, {1.0F, 1.0F}});
+  const auto scores = query_gallery_retrieval(queries, torch::tensor({1, 0, 5}, torch::kLong),
+                                              gallery, torch::tensor({0, 1, 0, 0}, torch::kLong));
+  // Query 0: ranked 0 1 3 2, its class second: AP 1/2. Query 1: ranked 2 3 1 0: its class at 1, 2
+  // and 4: AP (1 + 1 + 3/4) / 3.
   EXPECT_NEAR(scores.rank1, 100.0 / 3, 1e-9);
   EXPECT_NEAR(scores.rank[1], 200.0 / 3, 1e-9);
   EXPECT_NEAR(scores.mean_average_precision, 100.0 * (0.5 + 2.75 / 3) / 3, 1e-9);
@@ -88,8 +102,14 @@ TEST(Retrieval, QueriesAgainstAGallery) {
 TEST(Retrieval, BadInputIsRefused) {
   const auto features = random_normal({4, 3}, 0, "x"), labels = torch::arange(4);
   testing::expect_user_error([&] { leave_one_out_retrieval(features / 0, labels); }, "NaN");
-  testing::expect_user_error([&] { leave_one_out_retrieval(features.narrow(0, 0, 1), labels.narrow(0, 0, 1)); }, "at least 2");
-  testing::expect_user_error([&] { query_gallery_retrieval(features, labels, features.narrow(0, 0, 0), labels.narrow(0, 0, 0)); }, "gallery of 0");
+  testing::expect_user_error(
+      [&] { leave_one_out_retrieval(features.narrow(0, 0, 1), labels.narrow(0, 0, 1)); },
+      "at least 2");
+  testing::expect_user_error(
+      [&] {
+        query_gallery_retrieval(features, labels, features.narrow(0, 0, 0), labels.narrow(0, 0, 0));
+      },
+      "gallery of 0");
 }
 
 TEST(Retrieval, PerfectAndHopelessFeatures) {
@@ -99,17 +119,26 @@ TEST(Retrieval, PerfectAndHopelessFeatures) {
   EXPECT_DOUBLE_EQ(leave_one_out_retrieval(perfect, labels).mean_average_precision, 100);
   EXPECT_DOUBLE_EQ(leave_one_out_retrieval(perfect, torch::arange(6)).rank5, 0);
   // Fewer than five others.
-  EXPECT_DOUBLE_EQ(leave_one_out_retrieval(perfect.narrow(0, 0, 2), labels.narrow(0, 0, 2)).rank5, 100);
+  EXPECT_DOUBLE_EQ(leave_one_out_retrieval(perfect.narrow(0, 0, 2), labels.narrow(0, 0, 2)).rank5,
+                   100);
 }
 
 TEST(Features, PoolingsFollowTheirDefinitions) {
-  const Dataset data = make_synth_birds({.classes = 2, .train_per_class = 1, .test_per_class = 4, .size = 24, .first_class = 0, .threads = 1});
+  const Dataset data = make_synth_birds({.classes = 2,
+                                         .train_per_class = 1,
+                                         .test_per_class = 4,
+                                         .size = 24,
+                                         .first_class = 0,
+                                         .threads = 1});
   const Options options = testing::tiny_options();
   const auto method = make_method(options, 0);
   method->train();
-  method->step(testing::tiny_batch("q"), testing::tiny_batch("k"), 0);  // so that BN statistics are not the initial ones
-  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr, options, torch::kCPU, 1};
-  auto features = extract_features(network, data.test, test_views(data.test, options), {"average", "attention"});
+  method->step(testing::tiny_batch("q"), testing::tiny_batch("k"),
+               0);  // so that BN statistics are not the initial ones
+  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr,
+                                 options,           torch::kCPU,   1};
+  auto features = extract_features(network, data.test, test_views(data.test, options),
+                                   {"average", "attention"});
   ASSERT_EQ(features["average"].sizes(), (std::vector<std::int64_t>{8, 32}));
   EXPECT_TRUE(torch::allclose(features["average"].norm(2, 1), torch::ones(8)));
   EXPECT_TRUE(torch::allclose(features["attention"].norm(2, 1), torch::ones(8)));
@@ -117,13 +146,15 @@ TEST(Features, PoolingsFollowTheirDefinitions) {
   EXPECT_TRUE(method->is_training()) << "evaluation must give the mode back";
   EXPECT_TRUE(method->encoder()->is_training());
 
-  // With the mask per image, no image depends on its batch mates: the first half alone gives the same.
+  // With the mask per image, no image depends on its batch mates: the first half alone gives the
+  // same.
   ImageSet half = data.test;
   half.labels.resize(4);
   half.pixels.resize(half.pixels.size() / 2);
   half.masks.resize(half.masks.size() / 2);
   auto alone = extract_features(network, half, test_views(half, options), {"attention"});
-  EXPECT_TRUE(torch::allclose(alone["attention"], features["attention"].narrow(0, 0, 4), 1e-4, 1e-5));
+  EXPECT_TRUE(
+      torch::allclose(alone["attention"], features["attention"].narrow(0, 0, 4), 1e-4, 1e-5));
 
   const auto pixels = raw_pixel_features(data.test, options, torch::kCPU, 1);
   EXPECT_EQ(pixels.sizes(), (std::vector<std::int64_t>{8, 3 * 24 * 24}));

@@ -1,4 +1,7 @@
-// Localisation, masks without learning and the regions they are judged by, on cases small enough to work out by hand.
+// Localisation, masks without learning and the regions they are judged by, on cases small enough to
+// work out by hand.
+#include "lcr/evaluate/localisation.h"
+
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -6,7 +9,6 @@
 #include "lcr/data/synth_birds.h"
 #include "lcr/evaluate/activation_mask.h"
 #include "lcr/evaluate/features.h"
-#include "lcr/evaluate/localisation.h"
 #include "lcr/method/method.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
@@ -57,7 +59,8 @@ TEST(Localisation, OneThresholdForAllImagesAndBatchesAddUp) {
   together.add(maps, regions);
   apart.add(maps.narrow(0, 0, 1), regions.narrow(0, 0, 1));
   apart.add(maps.narrow(0, 1, 1), regions.narrow(0, 1, 1));
-  // Up to .4: 1 and 1/3. Above .8: 1/2 and 1. The second is better on average, although the first is better for one image.
+  // Up to .4: 1 and 1/3. Above .8: 1/2 and 1. The second is better on average, although the first
+  // is better for one image.
   EXPECT_DOUBLE_EQ(together.scores().iou, 75);
   EXPECT_GT(together.scores().threshold, 0.8);
   EXPECT_EQ(together.scores().iou, apart.scores().iou);
@@ -72,26 +75,41 @@ TEST(Localisation, ObjectsOutOfSightAreCountedAndBadMapsRefused) {
   Localisation none;
   none.add(torch::rand({1, 3, 3}), region_of({}, 6));
   testing::expect_user_error([&] { none.scores(); }, "none of the 1 views");
-  testing::expect_user_error([&] { none.add(torch::rand({1, 3, 3}) / 0, region_of({0}, 6)); }, "NaN");
+  testing::expect_user_error(
+      [&] {
+        none.add(torch::rand({1, 3, 3}) / 0, region_of({0}, 6));
+      },
+      "NaN");
 }
 
 TEST(ActivationMask, KeepsTheLargestConnectedPartAboveTheMean) {
   // Two parts above the mean: three cells joined by a corner, and a single brighter one.
-  const auto map = torch::tensor({{{5.0F, 0.0F, 0.0F, 9.0F}, {0.0F, 5.0F, 0.0F, 0.0F}, {0.0F, 0.0F, 5.0F, 0.0F}}});
-  const auto mask = activation_mask(torch::stack({map * 0.25, map * 0.75}, 1));  // the channels are summed
-  const auto expected = torch::tensor({{{1.0F, 0.0F, 0.0F, 0.0F}, {0.0F, 1.0F, 0.0F, 0.0F}, {0.0F, 0.0F, 1.0F, 0.0F}}});
+  const auto map = torch::tensor(
+      {{{5.0F, 0.0F, 0.0F, 9.0F}, {0.0F, 5.0F, 0.0F, 0.0F}, {0.0F, 0.0F, 5.0F, 0.0F}}});
+  const auto mask =
+      activation_mask(torch::stack({map * 0.25, map * 0.75}, 1));  // the channels are summed
+  const auto expected = torch::tensor(
+      {{{1.0F, 0.0F, 0.0F, 0.0F}, {0.0F, 1.0F, 0.0F, 0.0F}, {0.0F, 0.0F, 1.0F, 0.0F}}});
   EXPECT_TRUE(mask.equal(expected)) << mask;
-  EXPECT_TRUE(activation_mask(torch::ones({1, 3, 2, 2})).equal(torch::ones({1, 2, 2}))) << "no position above the mean: all count";
+  EXPECT_TRUE(activation_mask(torch::ones({1, 3, 2, 2})).equal(torch::ones({1, 2, 2})))
+      << "no position above the mean: all count";
 }
 
 TEST(ObjectRegion, FollowsTheTestTransform) {
-  const Dataset birds = make_synth_birds({.classes = 2, .train_per_class = 1, .test_per_class = 2, .size = 24, .first_class = 0, .threads = 1});
+  const Dataset birds = make_synth_birds({.classes = 2,
+                                          .train_per_class = 1,
+                                          .test_per_class = 2,
+                                          .size = 24,
+                                          .first_class = 0,
+                                          .threads = 1});
   // At their own size masks stay what they are.
   const auto same = object_region(birds.test, 1, 0, 24);
-  for (std::size_t p = 0; p < same.size(); ++p) ASSERT_EQ(same[p], birds.test.masks[24 * 24 + p] >= 128) << p;
+  for (std::size_t p = 0; p < same.size(); ++p)
+    ASSERT_EQ(same[p], birds.test.masks[24 * 24 + p] >= 128) << p;
   EXPECT_EQ(object_ground_truth(birds.test), "mask");
 
-  // A box in a 40 x 20 image (width x height): short side to 10 makes it 20 x 10, the centre crop of 10 begins at x = 5.
+  // A box in a 40 x 20 image (width x height): short side to 10 makes it 20 x 10, the centre crop
+  // of 10 begins at x = 5.
   ImageSet boxed;
   boxed.height = 20;
   boxed.width = 40;
@@ -101,7 +119,9 @@ TEST(ObjectRegion, FollowsTheTestTransform) {
   EXPECT_EQ(object_ground_truth(boxed), "box");
   const auto region = object_region(boxed, 0, 10, 10);
   for (std::int64_t y = 0; y < 10; ++y)
-    for (std::int64_t x = 0; x < 10; ++x) EXPECT_EQ(region[static_cast<std::size_t>(y * 10 + x)], x >= 3 && x < 5 && y >= 1 && y < 6) << x << "," << y;
+    for (std::int64_t x = 0; x < 10; ++x)
+      EXPECT_EQ(region[static_cast<std::size_t>(y * 10 + x)], x >= 3 && x < 5 && y >= 1 && y < 6)
+          << x << "," << y;
   boxed.boxes = {{0.0F, 0.0F, 0.2F, 1.0F}};
   const auto cut_off = object_region(boxed, 0, 10, 10);
   EXPECT_EQ(std::count(cut_off.begin(), cut_off.end(), 1), 0);
@@ -110,32 +130,51 @@ TEST(ObjectRegion, FollowsTheTestTransform) {
 }
 
 TEST(Features, MasksWithoutLearningPoolByTheirDefinitions) {
-  const Dataset data = make_synth_birds({.classes = 2, .train_per_class = 1, .test_per_class = 3, .size = 24, .first_class = 0, .threads = 1});
+  const Dataset data = make_synth_birds({.classes = 2,
+                                         .train_per_class = 1,
+                                         .test_per_class = 3,
+                                         .size = 24,
+                                         .first_class = 0,
+                                         .threads = 1});
   const Options options = testing::tiny_options();
   const auto method = make_method(options, 0);
-  GradCamFittingBranch random(method->encoder()->backbone()->channels(), GfbOptions{.structure = "random", .projections = 4});
+  GradCamFittingBranch random(method->encoder()->backbone()->channels(),
+                              GfbOptions{.structure = "random", .projections = 4});
   initialise(*random, InitScheme::kDefault, 0, "random gfb");
   const EvaluatedNetwork network{method->encoder(), method->gfb(), random, options, torch::kCPU, 1};
-  EXPECT_EQ(available_poolings(network, data.test), (std::vector<std::string>{"average", "attention", "activation", "random_gfb", "oracle"}));
-  auto features = extract_features(network, data.test, test_views(data.test, options), {"activation", "random_gfb", "oracle"});
-  for_each_feature_map(network, data.test.count(), test_views(data.test, options), [&](const torch::Tensor& map, std::int64_t start) {
-    EXPECT_EQ(start, 0);
-    const auto unit = [](const torch::Tensor& x) { return x / x.norm(2, 1, true); };
-    EXPECT_TRUE(torch::allclose(features["activation"], unit((map * activation_mask(map).unsqueeze(1)).mean({2, 3})), 1e-5, 1e-6));
-    EXPECT_TRUE(torch::allclose(features["random_gfb"], unit((map * normalise_mask(random(map), "image").unsqueeze(1)).mean({2, 3})), 1e-5, 1e-6));
-    for (std::int64_t i = 0; i < data.test.count(); ++i) {
-      // Each position of the 3 x 3 map stands for 8 x 8 pixels.
-      torch::Tensor weighted = torch::zeros({map.size(1)});
-      const auto region = object_region(data.test, i, 0, 24);
-      for (std::int64_t y = 0; y < 3; ++y)
-        for (std::int64_t x = 0; x < 3; ++x) {
-          int covered = 0;
-          for (std::int64_t p = 0; p < 64; ++p) covered += region[static_cast<std::size_t>((y * 8 + p / 8) * 24 + x * 8 + p % 8)];
-          weighted += map[i].select(1, y).select(1, x) * (covered / 64.0);
+  EXPECT_EQ(
+      available_poolings(network, data.test),
+      (std::vector<std::string>{"average", "attention", "activation", "random_gfb", "oracle"}));
+  auto features = extract_features(network, data.test, test_views(data.test, options),
+                                   {"activation", "random_gfb", "oracle"});
+  for_each_feature_map(
+      network, data.test.count(), test_views(data.test, options),
+      [&](const torch::Tensor& map, std::int64_t start) {
+        EXPECT_EQ(start, 0);
+        const auto unit = [](const torch::Tensor& x) { return x / x.norm(2, 1, true); };
+        EXPECT_TRUE(torch::allclose(features["activation"],
+                                    unit((map * activation_mask(map).unsqueeze(1)).mean({2, 3})),
+                                    1e-5, 1e-6));
+        EXPECT_TRUE(torch::allclose(
+            features["random_gfb"],
+            unit((map * normalise_mask(random(map), "image").unsqueeze(1)).mean({2, 3})), 1e-5,
+            1e-6));
+        for (std::int64_t i = 0; i < data.test.count(); ++i) {
+          // Each position of the 3 x 3 map stands for 8 x 8 pixels.
+          torch::Tensor weighted = torch::zeros({map.size(1)});
+          const auto region = object_region(data.test, i, 0, 24);
+          for (std::int64_t y = 0; y < 3; ++y)
+            for (std::int64_t x = 0; x < 3; ++x) {
+              int covered = 0;
+              for (std::int64_t p = 0; p < 64; ++p)
+                covered += region[static_cast<std::size_t>((y * 8 + p / 8) * 24 + x * 8 + p % 8)];
+              weighted += map[i].select(1, y).select(1, x) * (covered / 64.0);
+            }
+          EXPECT_TRUE(
+              torch::allclose(features["oracle"][i], weighted / weighted.norm(), 1e-4, 1e-5))
+              << i;
         }
-      EXPECT_TRUE(torch::allclose(features["oracle"][i], weighted / weighted.norm(), 1e-4, 1e-5)) << i;
-    }
-  });
+      });
 }
 
 TEST(ObjectiveCam, SourcesAreThoseOfTraining) {
@@ -143,7 +182,8 @@ TEST(ObjectiveCam, SourcesAreThoseOfTraining) {
   const auto method = make_method(options, 0);
   method->eval();
   const auto query = testing::tiny_batch("q"), key = testing::tiny_batch("k");
-  const auto loss = method->objective_cam(query, key, "loss"), positive = method->objective_cam(query, key, "positive_logit");
+  const auto loss = method->objective_cam(query, key, "loss"),
+             positive = method->objective_cam(query, key, "positive_logit");
   EXPECT_EQ(loss.sizes(), (std::vector<std::int64_t>{6, 3, 3}));
   EXPECT_GE(loss.min().item<float>(), 0);
   EXPECT_GT(loss.max().item<float>(), 0);

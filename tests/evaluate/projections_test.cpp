@@ -1,13 +1,14 @@
-#include <gtest/gtest.h>
-#include <torch/torch.h>
+#include "lcr/evaluate/projections.h"
 
 #include <set>
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include "lcr/data/image_file.h"
 #include "lcr/data/synth_birds.h"
 #include "lcr/evaluate/principal_alignment.h"
 #include "lcr/evaluate/projection_panel.h"
-#include "lcr/evaluate/projections.h"
 #include "lcr/method/method.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
@@ -16,10 +17,16 @@ namespace lcr {
 namespace {
 
 TEST(Projections, VarianceIsOverPositionsThenAveragedOverImages) {
-  const Dataset data = make_synth_birds({.classes = 2, .train_per_class = 3, .test_per_class = 2, .size = 24, .first_class = 0, .threads = 1});
+  const Dataset data = make_synth_birds({.classes = 2,
+                                         .train_per_class = 3,
+                                         .test_per_class = 2,
+                                         .size = 24,
+                                         .first_class = 0,
+                                         .threads = 1});
   const Options options = testing::tiny_options({{"projections", "5"}});
   const auto method = make_method(options, 0);
-  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr, options, torch::kCPU, 1};
+  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr,
+                                 options,           torch::kCPU,   1};
   const auto variance = projection_variance(network, data.train);
   ASSERT_EQ(variance.sizes(), std::vector<std::int64_t>{5});
   // Subsets do not change what is measured.
@@ -36,7 +43,8 @@ TEST(Projections, VarianceIsOverPositionsThenAveragedOverImages) {
 
 TEST(Projections, ChoicesOfFigureB2) {
   const auto variance = torch::tensor({.1, .9, .3, .8, .2, .7, .05, .6}, torch::kDouble);
-  Options options = testing::tiny_options({{"projections", "8"}, {"subset", "top_variance"}, {"subset-size", "3"}});
+  Options options = testing::tiny_options(
+      {{"projections", "8"}, {"subset", "top_variance"}, {"subset-size", "3"}});
   EXPECT_EQ(choose_projections(variance, options, 0), (std::vector<std::int64_t>{1, 3, 5}));
   options.subset = "random";
   std::set<std::vector<std::int64_t>> draws;
@@ -51,14 +59,25 @@ TEST(Projections, ChoicesOfFigureB2) {
 }
 
 TEST(Projections, AlignmentWithPrincipalComponents) {
-  const Dataset data = make_synth_birds({.classes = 2, .train_per_class = 6, .test_per_class = 2, .size = 24, .first_class = 0, .threads = 1});
+  const Dataset data = make_synth_birds({.classes = 2,
+                                         .train_per_class = 6,
+                                         .test_per_class = 2,
+                                         .size = 24,
+                                         .first_class = 0,
+                                         .threads = 1});
   const Options options = testing::tiny_options({{"projections", "4"}});
   const auto method = make_method(options, 0);
-  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr, options, torch::kCPU, 1};
+  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr,
+                                 options,           torch::kCPU,   1};
   // The feature map's vectors, their covariance and its eigenvectors, by LibTorch.
   std::vector<torch::Tensor> parts;
-  for_each_feature_map(network, data.train.count(), test_views(data.train, options), [&](const torch::Tensor& map, std::int64_t) { parts.push_back(map.permute({0, 2, 3, 1}).reshape({-1, map.size(1)})); });
-  const torch::Tensor vectors = torch::cat(parts).to(torch::kDouble), centred = vectors - vectors.mean(0), sigma = centred.t().mm(centred) / vectors.size(0);
+  for_each_feature_map(network, data.train.count(), test_views(data.train, options),
+                       [&](const torch::Tensor& map, std::int64_t) {
+                         parts.push_back(map.permute({0, 2, 3, 1}).reshape({-1, map.size(1)}));
+                       });
+  const torch::Tensor vectors = torch::cat(parts).to(torch::kDouble),
+                      centred = vectors - vectors.mean(0),
+                      sigma = centred.t().mm(centred) / vectors.size(0);
   const torch::Tensor eigenvectors = std::get<1>(torch::linalg_eigh(sigma));
   const std::int64_t channels = sigma.size(0);
   const torch::Tensor components = eigenvectors.narrow(1, channels - 2, 2).t();  // the two largest
@@ -66,8 +85,11 @@ TEST(Projections, AlignmentWithPrincipalComponents) {
   torch::NoGradGuard no_grad;
   torch::Tensor weight = method->gfb()->parameters()[0];
   ASSERT_EQ(weight.dim(), 4);
-  const torch::Tensor mixed = torch::stack({components[0] + components[1], components[0] - 0.5 * components[1]});
-  weight.copy_(torch::cat({mixed, eigenvectors.narrow(1, 0, 2).t()}).to(torch::kFloat32).view({4, channels, 1, 1}));
+  const torch::Tensor mixed =
+      torch::stack({components[0] + components[1], components[0] - 0.5 * components[1]});
+  weight.copy_(torch::cat({mixed, eigenvectors.narrow(1, 0, 2).t()})
+                   .to(torch::kFloat32)
+                   .view({4, channels, 1, 1}));
   const PrincipalAlignment found = principal_alignment(network, data.train, {0, 1, 2, 3}, 2);
   EXPECT_EQ(found.channels, channels);
   ASSERT_EQ(found.angles.size(), 2U);
@@ -75,7 +97,9 @@ TEST(Projections, AlignmentWithPrincipalComponents) {
   EXPECT_NEAR(found.top, 1, 1e-5);
   EXPECT_NEAR(found.bottom, 0, 1e-5);
   EXPECT_DOUBLE_EQ(found.chance, 2.0 / static_cast<double>(channels));
-  const double share = (std::get<0>(torch::linalg_eigh(sigma)).narrow(0, channels - 2, 2).sum() / sigma.trace()).item<double>();
+  const double share =
+      (std::get<0>(torch::linalg_eigh(sigma)).narrow(0, channels - 2, 2).sum() / sigma.trace())
+          .item<double>();
   EXPECT_NEAR(found.captured_principal, share, 1e-5);
   EXPECT_NEAR(found.captured_top, share, 1e-5);
   EXPECT_LT(found.captured_bottom, 1e-3);
@@ -84,21 +108,30 @@ TEST(Projections, AlignmentWithPrincipalComponents) {
 }
 
 TEST(Projections, PanelOfHeatMaps) {
-  const Dataset data = make_synth_birds({.classes = 2, .train_per_class = 1, .test_per_class = 3, .size = 24, .first_class = 0, .threads = 1});
+  const Dataset data = make_synth_birds({.classes = 2,
+                                         .train_per_class = 1,
+                                         .test_per_class = 3,
+                                         .size = 24,
+                                         .first_class = 0,
+                                         .threads = 1});
   const testing::TemporaryFolder folder;
   for (const char* projections : {"1", "3", "8"}) {
     const Options options = testing::tiny_options({{"projections", projections}});
     const auto method = make_method(options, 0);
-    const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr, options, torch::kCPU, 1};
+    const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr,
+                                   options,           torch::kCPU,   1};
     const auto variance = projection_variance(network, data.test);
     const auto ranked = rank_projections(variance);
-    for (std::size_t i = 1; i < ranked.size(); ++i) EXPECT_GE(variance[ranked[i - 1]].item<double>(), variance[ranked[i]].item<double>());
+    for (std::size_t i = 1; i < ranked.size(); ++i)
+      EXPECT_GE(variance[ranked[i - 1]].item<double>(), variance[ranked[i]].item<double>());
     const auto draw = [&](const char* name) {
       draw_projection_panel(network, data.test, ranked, variance, 4, 0, folder / name);
       return read_image(folder / name);
     };
     const RgbImage image = draw("a.png");
-    const std::int64_t rows = 1 + (std::string(projections) == "8" ? 6 : std::string(projections) == "3" ? 2 : 1);
+    const std::int64_t rows = 1 + (std::string(projections) == "8"   ? 6
+                                   : std::string(projections) == "3" ? 2
+                                                                     : 1);
     EXPECT_EQ(image.height, 22 + rows * 116);
     EXPECT_EQ(image.width, 150 + 4 * 116 + 70);
     EXPECT_EQ(draw("b.png").pixels, image.pixels) << "the same from the same seed";

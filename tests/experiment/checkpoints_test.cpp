@@ -1,10 +1,11 @@
 // Checkpoints of a run: which are kept, and what a damaged one leads to.
+#include "lcr/experiment/checkpoints.h"
+
 #include <gtest/gtest.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/data/synth_birds.h"
-#include "lcr/experiment/checkpoints.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
 
@@ -15,21 +16,31 @@ namespace fs = std::filesystem;
 
 TEST(Checkpoints, ADamagedOneIsPassedOverAndRemovedSoThatTwoGoodOnesStay) {
   const testing::TemporaryFolder folder;
-  const Dataset data = make_synth_birds({.classes = 2, .train_per_class = 6, .test_per_class = 2, .size = 24, .first_class = 0, .threads = 1});
+  const Dataset data = make_synth_birds({.classes = 2,
+                                         .train_per_class = 6,
+                                         .test_per_class = 2,
+                                         .size = 24,
+                                         .first_class = 0,
+                                         .threads = 1});
   const Options options = testing::tiny_options();
   Trainer trainer(make_method(options, 0), options, data.train, 0, torch::kCPU, 1);
-  Checkpoints checkpoints(folder.path(), std::string(64, 'a'), "threads=1\n", options, /*inexact_init=*/false);
+  Checkpoints checkpoints(folder.path(), std::string(64, 'a'), "threads=1\n", options,
+                          /*inexact_init=*/false);
   TrainingRecord record;
   const auto files = [&] {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder / "checkpoints")) names.push_back(entry.path().filename().string());
+    for (const auto& entry : fs::directory_iterator(folder / "checkpoints"))
+      names.push_back(entry.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
   };
-  for (record.log.steps = 1; record.log.steps <= 3; ++record.log.steps) checkpoints.write(trainer, record);
+  for (record.log.steps = 1; record.log.steps <= 3; ++record.log.steps)
+    checkpoints.write(trainer, record);
   ASSERT_EQ(files().size(), 2U);
   const fs::path newest = checkpoints.newest();
-  const auto name_of = [](std::int64_t step) { return fmt::format("resume-{:012}.safetensors", step); };
+  const auto name_of = [](std::int64_t step) {
+    return fmt::format("resume-{:012}.safetensors", step);
+  };
   ASSERT_EQ(newest.filename(), name_of(3));
   std::string bytes = read_text(newest);
   bytes[bytes.size() - 5] = static_cast<char>(bytes[bytes.size() - 5] ^ 4);

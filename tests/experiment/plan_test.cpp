@@ -1,11 +1,12 @@
-// What the presets ask for. The identity of every run hangs on these texts: a change here trains everybody's runs anew.
-#include <gtest/gtest.h>
+// What the presets ask for. The identity of every run hangs on these texts: a change here trains
+// everybody's runs anew.
+#include "lcr/experiment/plan.h"
 
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/files.h"
 #include "lcr/experiment/evaluate_run.h"
-#include "lcr/experiment/plan.h"
 
 namespace lcr {
 namespace {
@@ -14,7 +15,8 @@ namespace fs = std::filesystem;
 
 /// The configuration's canonical text without the numerics revision, which changes on purpose.
 std::string configuration(const Options& options) {
-  std::string text = canonical_text(options, {.seed = 0, .data_fingerprint = "DATA", .init = ""}, /*with_seed=*/false);
+  std::string text = canonical_text(options, {.seed = 0, .data_fingerprint = "DATA", .init = ""},
+                                    /*with_seed=*/false);
   const auto begin = text.find("numerics_revision=");
   return text.erase(begin, text.find('\n', begin) + 1 - begin);
 }
@@ -23,7 +25,8 @@ std::string configuration(const Options& options) {
 nlohmann::ordered_json plan_of(const std::string& preset) {
   // Plans must come out alike on every machine: "auto" precision depends on the processor.
   std::vector<std::string> arguments = {"--preset", preset, "--device", "cpu"};
-  if (parse_command_line(arguments, {"main"}, LCR_SOURCE_DIR).options.precision == "auto") arguments.insert(arguments.end(), {"--precision", "bfloat16"});
+  if (parse_command_line(arguments, {"main"}, LCR_SOURCE_DIR).options.precision == "auto")
+    arguments.insert(arguments.end(), {"--precision", "bfloat16"});
   const Plan plan = make_plan(registered_experiments(), arguments);
   nlohmann::ordered_json out;
   for (const auto& cell : plan.cells) {
@@ -33,8 +36,12 @@ nlohmann::ordered_json plan_of(const std::string& preset) {
     if (rows.contains(name)) {
       EXPECT_EQ(rows[name]["configuration"], text) << name;
     } else {
-      rows[name] = {{"stage", cell.stage}, {"configuration", text}, {"seeds", nlohmann::json::array()}, {"evaluations", nlohmann::json::array()}};
-      for (const auto& evaluation : cell.evaluations) rows[name]["evaluations"].push_back(evaluation_hash(evaluation));
+      rows[name] = {{"stage", cell.stage},
+                    {"configuration", text},
+                    {"seeds", nlohmann::json::array()},
+                    {"evaluations", nlohmann::json::array()}};
+      for (const auto& evaluation : cell.evaluations)
+        rows[name]["evaluations"].push_back(evaluation_hash(evaluation));
     }
     rows[name]["seeds"].push_back(cell.seed);
   }
@@ -45,12 +52,14 @@ TEST(Plan, EveryPresetAsksForTheRunsThatItAlwaysDid) {
   const fs::path golden = fs::path(LCR_SOURCE_DIR) / "tests/golden/plans.json";
   nlohmann::ordered_json actual;
   std::vector<fs::path> presets;
-  for (const auto& entry : fs::directory_iterator(fs::path(LCR_SOURCE_DIR) / "presets")) presets.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(fs::path(LCR_SOURCE_DIR) / "presets"))
+    presets.push_back(entry.path());
   std::sort(presets.begin(), presets.end());
   for (const auto& preset : presets) actual[preset.stem()] = plan_of(preset);
   if (std::getenv("LCR_WRITE_GOLDENS")) write_atomic(golden, actual.dump(1) + "\n");
   const auto expected = nlohmann::ordered_json::parse(read_text(golden, 16 << 20));
-  ASSERT_EQ(actual.size(), expected.size()) << "a preset was added or removed: write the golden anew with LCR_WRITE_GOLDENS=1";
+  ASSERT_EQ(actual.size(), expected.size())
+      << "a preset was added or removed: write the golden anew with LCR_WRITE_GOLDENS=1";
   for (const auto& [preset, experiments] : expected.items()) {
     SCOPED_TRACE(preset);
     ASSERT_TRUE(actual.contains(preset));
@@ -58,7 +67,8 @@ TEST(Plan, EveryPresetAsksForTheRunsThatItAlwaysDid) {
     for (const auto& [experiment, rows] : experiments.items()) {
       SCOPED_TRACE(experiment);
       EXPECT_EQ(actual[preset][experiment].size(), rows.size());
-      for (const auto& [name, row] : rows.items()) EXPECT_EQ(actual[preset][experiment][name].dump(1), row.dump(1)) << name;
+      for (const auto& [name, row] : rows.items())
+        EXPECT_EQ(actual[preset][experiment][name].dump(1), row.dump(1)) << name;
     }
   }
 }

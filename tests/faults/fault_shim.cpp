@@ -1,22 +1,22 @@
-// A library for LD_PRELOAD that makes chosen calls of a program fail, as a dying machine or a full disk would. Settings, from the environment:
-//   LCR_FAULT=kill    the process group is killed (-9) at the chosen call, after half of its bytes were written where it is a write
-//   LCR_FAULT=die     the same, but this process alone is killed
-//   LCR_FAULT=full    from the chosen call on, calls on such files fail with "No space left on device"
-//   LCR_FAULT_CALL    write, fsync, rename
-//   LCR_FAULT_PATH    part of the path of the file
+// A library for LD_PRELOAD that makes chosen calls of a program fail, as a dying machine or a full
+// disk would. Settings, from the environment:
+//   LCR_FAULT=kill    the process group is killed (-9) at the chosen call, after half of its bytes
+//   were written where it is a write LCR_FAULT=die     the same, but this process alone is killed
+//   LCR_FAULT=full    from the chosen call on, calls on such files fail with "No space left on
+//   device" LCR_FAULT_CALL    write, fsync, rename LCR_FAULT_PATH    part of the path of the file
 //   LCR_FAULT_NTH     the first, second, ... such call [1]
 //   LCR_FAULT_CLOCK=back  the calendar clock goes an hour backwards at every look
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <atomic>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
 
 namespace {
 
@@ -37,11 +37,14 @@ void die() { ::kill(std::strcmp(setting("LCR_FAULT"), "die") == 0 ? ::getpid() :
 
 /// What is to happen to this call.
 Fault fault_at(const char* call, const char* path) {
-  if (std::strcmp(setting("LCR_FAULT_CALL"), call) != 0 || !std::strstr(path, setting("LCR_FAULT_PATH"))) return Fault::kNone;
+  if (std::strcmp(setting("LCR_FAULT_CALL"), call) != 0 ||
+      !std::strstr(path, setting("LCR_FAULT_PATH")))
+    return Fault::kNone;
   static std::atomic<long> seen{0};
   const long nth = *setting("LCR_FAULT_NTH") ? std::atol(setting("LCR_FAULT_NTH")) : 1;
   const long now = ++seen;
-  const bool kills = std::strcmp(setting("LCR_FAULT"), "kill") == 0 || std::strcmp(setting("LCR_FAULT"), "die") == 0;
+  const bool kills = std::strcmp(setting("LCR_FAULT"), "kill") == 0 ||
+                     std::strcmp(setting("LCR_FAULT"), "die") == 0;
   if (kills && now == nth) return Fault::kKill;
   if (std::strcmp(setting("LCR_FAULT"), "full") == 0 && now >= nth) return Fault::kFull;
   return Fault::kNone;

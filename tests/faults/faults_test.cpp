@@ -1,11 +1,5 @@
-// What happens to runs when processes die, disks fill up and files rot. The short form is part of every test run; LCR_FAULTS=long tries many more instants
-// and a soak, and prints its figures.
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+// What happens to runs when processes die, disks fill up and files rot. The short form is part of
+// every test run; LCR_FAULTS=long tries many more instants and a soak, and prints its figures.
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -13,6 +7,12 @@
 #include <random>
 #include <set>
 #include <thread>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "lcr/base/csv.h"
 #include "lcr/base/hashing.h"
@@ -36,7 +36,9 @@ bool long_form() {
   return form && std::string(form) == "long";
 }
 
-void sleep_seconds(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+void sleep_seconds(double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
 
 struct GridOptions {
   std::string more = "";
@@ -51,16 +53,23 @@ class Faults : public testing::ProgramTest {
     write_fashion("data");
   }
 
-  /// A grid of four rows, two of them training for some hundred steps with a checkpoint every 60 ms; its store and results under `place`.
+  /// A grid of four rows, two of them training for some hundred steps with a checkpoint every 60
+  /// ms; its store and results under `place`.
   static std::string grid(const std::string& place, const GridOptions& options = {}) {
-    return fmt::format("cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs {} --eval-every 8 --jobs 2 --threads {} --seeds 0 "
-                       "--checkpoint-every {} --runs '{}/runs' --results '{}/results' {}", options.epochs, options.threads, options.checkpoint_every, place, place, options.more);
+    return fmt::format(
+        "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size "
+        "16 --batch-size 8 --queue-size 16 --epochs {} --eval-every 8 --jobs 2 --threads {} "
+        "--seeds 0 "
+        "--checkpoint-every {} --runs '{}/runs' --results '{}/results' {}",
+        options.epochs, options.threads, options.checkpoint_every, place, place, options.more);
   }
 
   /// Starts a command in a process group of its own, its words in err.txt.
   pid_t start(const std::string& command, const std::string& environment = "") {
-    const std::string line = "cd '" + folder.path().string() + "' && exec env OMP_WAIT_POLICY=passive ASAN_OPTIONS=verify_asan_link_order=0 " + environment + " " + program(command) +
-                             " >out.txt 2>err.txt </dev/null";
+    const std::string line =
+        "cd '" + folder.path().string() +
+        "' && exec env OMP_WAIT_POLICY=passive ASAN_OPTIONS=verify_asan_link_order=0 " +
+        environment + " " + program(command) + " >out.txt 2>err.txt </dev/null";
     const pid_t process = ::fork();
     if (process == 0) {
       ::setpgid(0, 0);
@@ -79,9 +88,12 @@ class Faults : public testing::ProgramTest {
   }
   static bool ended(pid_t process) {
     siginfo_t info{};
-    return ::waitid(P_PID, static_cast<id_t>(process), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == process;
+    return ::waitid(P_PID, static_cast<id_t>(process), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == process;
   }
-  int run_with(const std::string& fault, const std::string& command) { return wait(start(command, "LD_PRELOAD='" LCR_FAULT_SHIM "' " + fault)); }
+  int run_with(const std::string& fault, const std::string& command) {
+    return wait(start(command, "LD_PRELOAD='" LCR_FAULT_SHIM "' " + fault));
+  }
   std::string words() const { return read_text(folder / "err.txt"); }
 
   /// All that a store and its results hold, without times, memory and provenance.
@@ -90,26 +102,35 @@ class Faults : public testing::ProgramTest {
     for (const auto& entry : fs::recursive_directory_iterator(folder / place)) {
       if (!entry.is_regular_file()) continue;
       const fs::path path = entry.path();
-      const std::string name = path.filename().string(), key = fs::relative(path, folder / place).string();
-      if (name == "lock" || name == "provenance.json" || name == "log.txt" || path.extension() == ".lock") continue;
+      const std::string name = path.filename().string(),
+                        key = fs::relative(path, folder / place).string();
+      if (name == "lock" || name == "provenance.json" || name == "log.txt" ||
+          path.extension() == ".lock")
+        continue;
       std::string content = read_text(path);
       if (path.extension() == ".json") {
         auto json = nlohmann::json::parse(content);
-        for (const char* part : {"provenance", "wall_seconds", "samples_per_second", "peak_memory_mib"}) json.erase(part);
+        for (const char* part :
+             {"provenance", "wall_seconds", "samples_per_second", "peak_memory_mib"})
+          json.erase(part);
         content = json.dump();
       } else if (name == "epochs.csv") {
         std::string kept;
-        for (const auto& line : split(content, '\n')) kept += line.substr(0, line.rfind(',', line.rfind(',') - 1)) + "\n";
+        for (const auto& line : split(content, '\n'))
+          kept += line.substr(0, line.rfind(',', line.rfind(',') - 1)) + "\n";
         content = kept;
       } else if (path.extension() == ".csv") {
         std::string kept;
         for (auto row : read_results(path)) {
-          for (const char* column : {"wall_seconds", "samples_per_second", "peak_memory_mib"}) row[result_column(column)].clear();
+          for (const char* column : {"wall_seconds", "samples_per_second", "peak_memory_mib"})
+            row[result_column(column)].clear();
           kept += csv_line({row.begin(), row.end()});
         }
         content = kept;
       }
-      state[key] = content.size() < 100'000 && path.extension() != ".safetensors" ? content : sha256_hex(content);
+      state[key] = content.size() < 100'000 && path.extension() != ".safetensors"
+                       ? content
+                       : sha256_hex(content);
     }
     return state;
   }
@@ -132,10 +153,13 @@ class Faults : public testing::ProgramTest {
     const auto state = state_of(place);
     for (const auto& [key, content] : wanted) {
       const auto found = state.find(key);
-      if (found == state.end()) ADD_FAILURE() << place << " lacks " << key;
-      else EXPECT_EQ(found->second, content) << place << "/" << key;
+      if (found == state.end())
+        ADD_FAILURE() << place << " lacks " << key;
+      else
+        EXPECT_EQ(found->second, content) << place << "/" << key;
     }
-    for (const auto& [key, content] : state) EXPECT_TRUE(wanted.contains(key)) << place << " has " << key << " besides";
+    for (const auto& [key, content] : state)
+      EXPECT_TRUE(wanted.contains(key)) << place << " has " << key << " besides";
   }
   /// After a kill every file that is there is whole: the records and the weights.
   void expect_sound(const std::string& place) {
@@ -143,8 +167,10 @@ class Faults : public testing::ProgramTest {
     const Outcome outcome = run("lcr-runs verify --runs '" + place + "/runs'");
     EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
   }
-  /// Kills a command at a random instant within `seconds`, up to three times, and then lets it end. Returns how often it was killed.
-  int kill_and_finish(const std::string& command, const std::string& place, double seconds, std::mt19937& random) {
+  /// Kills a command at a random instant within `seconds`, up to three times, and then lets it end.
+  /// Returns how often it was killed.
+  int kill_and_finish(const std::string& command, const std::string& place, double seconds,
+                      std::mt19937& random) {
     int kills = 0;
     for (int again = 0; again < 3; ++again) {
       const pid_t process = start(command);
@@ -170,15 +196,20 @@ class Faults : public testing::ProgramTest {
     std::vector<fs::path> files;
     std::error_code none;
     for (const auto& entry : fs::directory_iterator(run / "checkpoints", none))
-      if (entry.path().filename().string().starts_with("resume-") && entry.path().extension() == ".safetensors") files.push_back(entry.path());
+      if (entry.path().filename().string().starts_with("resume-") &&
+          entry.path().extension() == ".safetensors")
+        files.push_back(entry.path());
     std::sort(files.begin(), files.end());
     return files;
   }
-  /// Trains the row of LCR ("Ours" in Table C1) alone until it has two checkpoints to go on from, then stops it by a signal.
+  /// Trains the row of LCR ("Ours" in Table C1) alone until it has two checkpoints to go on from,
+  /// then stops it by a signal.
   void make_partial(const std::string& place) {
     const pid_t process = start(grid(place, {.more = "--rows Ours"}));
     for (int i = 0; i < 20'000 && !ended(process); ++i) {
-      if (fs::exists(folder / place / "runs") && !run_directory(place, "-lcr-").empty() && resume_files(run_directory(place, "-lcr-")).size() == 2) break;
+      if (fs::exists(folder / place / "runs") && !run_directory(place, "-lcr-").empty() &&
+          resume_files(run_directory(place, "-lcr-")).size() == 2)
+        break;
       sleep_seconds(0.003);
     }
     ::kill(process, SIGTERM);
@@ -186,7 +217,9 @@ class Faults : public testing::ProgramTest {
     ASSERT_EQ(resume_files(run_directory(place, "-lcr-")).size(), 2U);
     ASSERT_FALSE(fs::exists(run_directory(place, "-lcr-") / "result.json"));
   }
-  void copy(const std::string& from, const std::string& to) { fs::copy(folder / from, folder / to, fs::copy_options::recursive); }
+  void copy(const std::string& from, const std::string& to) {
+    fs::copy(folder / from, folder / to, fs::copy_options::recursive);
+  }
 
   inline static double seconds_ = 0;  ///< that the undisturbed grid takes
 };
@@ -204,22 +237,39 @@ TEST_F(Faults, KilledAtRandomInstantsTheEndIsTheSame) {
     fs::remove_all(folder / place);
     if (HasFailure()) break;
   }
-  fmt::print("kill -9 at {} random instants, {} times to the end: every end state was that of the undisturbed grid ({:.1f} s)\n", kills, trials, seconds_);
+  fmt::print(
+      "kill -9 at {} random instants, {} times to the end: every end state was that of the "
+      "undisturbed grid ({:.1f} s)\n",
+      kills, trials, seconds_);
 }
 
 TEST_F(Faults, KilledInStandInsBranchesRanksAndEvaluationsTheEndIsTheSame) {
-  write_atomic(folder / "tiny.ini", "[standin]\nsynthbirds-train = 6\nbatch-size = 16\nepochs = 12\n");
+  write_atomic(folder / "tiny.ini",
+               "[standin]\nsynthbirds-train = 6\nbatch-size = 16\nepochs = 12\n");
   const auto command = [](const std::string& program, const std::string& place) {
-    return fmt::format("{} --config tiny.ini --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 12 --synthbirds-classes 3 --synthbirds-train 16 --synthbirds-test 3 --jobs 2 --threads 2 --seeds 0 "
-                       "--checkpoint-every 0.001min --runs '{}/runs' --results '{}/results' ", program, place, place);
+    return fmt::format(
+        "{} --config tiny.ini --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 12 "
+        "--synthbirds-classes 3 --synthbirds-train 16 --synthbirds-test 3 --jobs 2 --threads 2 "
+        "--seeds 0 "
+        "--checkpoint-every 0.001min --runs '{}/runs' --results '{}/results' ",
+        program, place, place);
   };
   const std::pair<const char*, std::pair<const char*, const char*>> grids[] = {
-      {"branches", {"projection_selection", "--subset-epoch 6 --ranks 2"}},                                 // a stand-in, a trunk of two ranks, four branches
-      {"evaluations", {"main_results", "--rows LCR --probe-epochs 40 --probe augmented --probe-batch-size 8"}}};  // augmented probes, after trainings on two hosts
+      {"branches",
+       {"projection_selection",
+        "--subset-epoch 6 --ranks 2"}},  // a stand-in, a trunk of two ranks, four branches
+      {"evaluations",
+       {"main_results",
+        "--rows LCR --probe-epochs 40 --probe augmented --probe-batch-size 8"}}};  // augmented
+                                                                                   // probes, after
+                                                                                   // trainings on
+                                                                                   // two hosts
   std::mt19937 random(13);
   for (const auto& [name, parts] : grids) {
     SCOPED_TRACE(name);
-    const auto line = [&, &program = parts.first, &more = parts.second](const std::string& place) { return command(program, place) + more; };
+    const auto line = [&, &program = parts.first, &more = parts.second](const std::string& place) {
+      return command(program, place) + more;
+    };
     const auto begin = Clock::now();
     const Outcome whole = run(line(name));
     ASSERT_EQ(whole.code, 0) << whole.err;
@@ -233,25 +283,39 @@ TEST_F(Faults, KilledInStandInsBranchesRanksAndEvaluationsTheEndIsTheSame) {
       expect_state(place, wanted);
       fs::remove_all(folder / place);
     }
-    fmt::print("{}: kill -9 at {} random instants, {} times to the end: every end state was that of the undisturbed grid ({:.1f} s)\n", name, kills, trials, seconds);
+    fmt::print(
+        "{}: kill -9 at {} random instants, {} times to the end: every end state was that of the "
+        "undisturbed grid ({:.1f} s)\n",
+        name, kills, trials, seconds);
   }
 }
 
 TEST_F(Faults, RunsThatStartFromInexactWeightsAreMarked) {
-  write_atomic(folder / "tiny.ini", "[standin]\nsynthbirds-train = 6\nbatch-size = 16\nepochs = 40\n");
+  write_atomic(folder / "tiny.ini",
+               "[standin]\nsynthbirds-train = 6\nbatch-size = 16\nepochs = 40\n");
   const auto command = [](const std::string& place, const std::string& more) {
-    return fmt::format("main_results --config tiny.ini --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 --jobs 2 --seeds 0 "
-                       "--rows Bilinear --probe-epochs 2 --checkpoint-every 0.001min --runs '{0}/runs' --results '{0}/results' {1}", place, more);
+    return fmt::format(
+        "main_results --config tiny.ini --width 4 --image-size 16 --batch-size 8 --queue-size 16 "
+        "--epochs 2 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 --jobs 2 "
+        "--seeds 0 "
+        "--rows Bilinear --probe-epochs 2 --checkpoint-every 0.001min --runs '{0}/runs' --results "
+        "'{0}/results' {1}",
+        place, more);
   };
   const auto marks = [&](const std::string& place) {
     std::set<std::string> found;
-    for (const auto& row : read_results(folder / place / "results/main.csv")) found.insert(row[result_column("resume")]);
+    for (const auto& row : read_results(folder / place / "results/main.csv"))
+      found.insert(row[result_column("resume")]);
     return found;
   };
   // The stand-in is stopped and goes on with other threads.
   const pid_t process = start(command("a", "--threads 1"));
-  const auto standin = [&] { return fs::exists(folder / "a/runs") ? run_directory("a", "standin") : fs::path(); };
-  for (int i = 0; i < 20'000 && !ended(process) && (standin().empty() || resume_files(standin()).empty()); ++i) sleep_seconds(0.003);
+  const auto standin = [&] {
+    return fs::exists(folder / "a/runs") ? run_directory("a", "standin") : fs::path();
+  };
+  for (int i = 0;
+       i < 20'000 && !ended(process) && (standin().empty() || resume_files(standin()).empty()); ++i)
+    sleep_seconds(0.003);
   ::kill(process, SIGTERM);
   ASSERT_EQ(wait(process), 3) << words();
   copy("a", "b");
@@ -261,7 +325,8 @@ TEST_F(Faults, RunsThatStartFromInexactWeightsAreMarked) {
   EXPECT_EQ(refused.code, 2) << refused.err;
   ASSERT_EQ(run(command("a", "--threads 2 --inexact-resume")).code, 0);
   EXPECT_EQ(marks("a"), std::set<std::string>{"inexact"});
-  // The mark goes with the weights, of the stand-in and of what was trained from it, when they are named by hand.
+  // The mark goes with the weights, of the stand-in and of what was trained from it, when they are
+  // named by hand.
   const std::string from = "--threads 1 --pretrain none --init ";
   ASSERT_EQ(run(command("c", from + standin().string() + "/backbone.safetensors")).code, 0);
   EXPECT_EQ(marks("c"), std::set<std::string>{"inexact"});
@@ -269,7 +334,10 @@ TEST_F(Faults, RunsThatStartFromInexactWeightsAreMarked) {
   const Outcome further = run(command("d", from + last.string()));
   ASSERT_EQ(further.code, 0) << further.err;
   EXPECT_EQ(marks("d"), std::set<std::string>{"inexact"});
-  ASSERT_EQ(run(command("e", from + (run_directory("b", "standin") / "backbone.safetensors").string())).code, 0);
+  ASSERT_EQ(
+      run(command("e", from + (run_directory("b", "standin") / "backbone.safetensors").string()))
+          .code,
+      0);
   EXPECT_EQ(marks("e"), std::set<std::string>{""});
 }
 
@@ -277,20 +345,31 @@ TEST_F(Faults, AKilledWorkerIsStartedAgainWhileItGetsFurther) {
   reference();
   // Killed from outside, once it has a checkpoint.
   const pid_t process = start(grid("worker"));
-  const auto has_checkpoint = [&] { return fs::exists(folder / "worker/runs") && !run_directory("worker", "-lcr-").empty() && !resume_files(run_directory("worker", "-lcr-")).empty(); };
+  const auto has_checkpoint = [&] {
+    return fs::exists(folder / "worker/runs") && !run_directory("worker", "-lcr-").empty() &&
+           !resume_files(run_directory("worker", "-lcr-")).empty();
+  };
   for (int i = 0; i < 20'000 && !ended(process) && !has_checkpoint(); ++i) sleep_seconds(0.003);
   const std::string holder = lock_holder(run_directory("worker", "-lcr-") / "lock").value_or("");
   ASSERT_TRUE(holder.starts_with("process ")) << holder;
   ::kill(std::stoi(holder.substr(8)), SIGKILL);
   EXPECT_EQ(wait(process), 0) << words();
-  EXPECT_NE(words().find("was killed (signal 9), perhaps for want of memory: it is started again and goes on from its last checkpoint, if it has one; from now on at most 1 side by side"), std::string::npos) << words();
+  EXPECT_NE(words().find(
+                "was killed (signal 9), perhaps for want of memory: it is started again and goes "
+                "on from its last checkpoint, if it has one; from now on at most 1 side by side"),
+            std::string::npos)
+      << words();
   EXPECT_NE(words().find("goes on after epoch"), std::string::npos) << words();
   expect_same_as_reference("worker");
 
   // Killed at the same place each time: not for ever.
-  EXPECT_EQ(run_with("LCR_FAULT=die LCR_FAULT_CALL=rename LCR_FAULT_PATH=last.safetensors", grid("again")), 1) << words();
+  EXPECT_EQ(run_with("LCR_FAULT=die LCR_FAULT_CALL=rename LCR_FAULT_PATH=last.safetensors",
+                     grid("again")),
+            1)
+      << words();
   const std::string said = words();
-  const auto first = said.find("was killed (signal 9)"), again = said.find("failed (killed by signal 9 again without having got further");
+  const auto first = said.find("was killed (signal 9)"),
+             again = said.find("failed (killed by signal 9 again without having got further");
   EXPECT_TRUE(first != std::string::npos && again != std::string::npos && first < again) << said;
   expect_sound("again");
   EXPECT_EQ(run(grid("again")).code, 0);
@@ -301,7 +380,8 @@ TEST_F(Faults, WhatAKillLeavesBehindAFinishedRunGoesWhenItIsAskedForAgain) {
   reference();
   const std::string place = "leftover";
   ASSERT_EQ(run(grid(place)).code, 0);
-  const fs::path run_folder = run_directory(place, "-lcr-"), resume = run_folder / "checkpoints/resume-000000000008.safetensors";
+  const fs::path run_folder = run_directory(place, "-lcr-"),
+                 resume = run_folder / "checkpoints/resume-000000000008.safetensors";
   fs::copy(run_folder / "checkpoints/last.safetensors", resume);
   EXPECT_EQ(run(grid(place)).code, 0);
   EXPECT_FALSE(fs::exists(resume));
@@ -314,16 +394,23 @@ TEST_F(Faults, KilledInsideEachWriterTheEndIsTheSame) {
     const char *call, *path;
     int nth;
   };
-  std::vector<Instant> instants = {{"write", "resume-", 2}, {"rename", "resume-", 3}, {"write", "epochs.csv", 2}, {"rename", "result.json", 1}, {"write", "c1.csv", 1}, {"rename", "c1.csv", 1}};
+  std::vector<Instant> instants = {{"write", "resume-", 2},    {"rename", "resume-", 3},
+                                   {"write", "epochs.csv", 2}, {"rename", "result.json", 1},
+                                   {"write", "c1.csv", 1},     {"rename", "c1.csv", 1}};
   if (long_form())
-    for (const char* path : {"resume-", "best_rank1", "last.safetensors", "epochs.csv", "result.json", "identity.txt", "config.ini", "provenance.json", "c1.csv"})
+    for (const char* path :
+         {"resume-", "best_rank1", "last.safetensors", "epochs.csv", "result.json", "identity.txt",
+          "config.ini", "provenance.json", "c1.csv"})
       for (const char* call : {"write", "fsync", "rename"})
         for (const int nth : {1, 2}) instants.push_back({call, path, nth});
   int kills = 0;
   for (const auto& [call, path, nth] : instants) {
     SCOPED_TRACE(fmt::format("{} {} {}", call, path, nth));
     const std::string place = "writer";
-    const int code = run_with(fmt::format("LCR_FAULT=kill LCR_FAULT_CALL={} LCR_FAULT_PATH={} LCR_FAULT_NTH={}", call, path, nth), grid(place));
+    const int code =
+        run_with(fmt::format("LCR_FAULT=kill LCR_FAULT_CALL={} LCR_FAULT_PATH={} LCR_FAULT_NTH={}",
+                             call, path, nth),
+                 grid(place));
     if (code == 0 && nth > 1) {  // a file that is written once only
       fs::remove_all(folder / place);
       continue;
@@ -341,17 +428,25 @@ TEST_F(Faults, KilledInsideEachWriterTheEndIsTheSame) {
 
 TEST_F(Faults, AFullDiskStopsCleanlyAtEachWriter) {
   reference();
-  std::vector<std::pair<const char*, const char*>> places = {{"write", "resume-"}, {"fsync", "last.safetensors"}, {"write", "c1.csv"}};
+  std::vector<std::pair<const char*, const char*>> places = {
+      {"write", "resume-"}, {"fsync", "last.safetensors"}, {"write", "c1.csv"}};
   if (long_form())
-    for (const char* path : {"resume-", "best_rank1", "last.safetensors", "epochs.csv", "result.json", "identity.txt", "config.ini", "provenance.json", "c1.csv"})
+    for (const char* path :
+         {"resume-", "best_rank1", "last.safetensors", "epochs.csv", "result.json", "identity.txt",
+          "config.ini", "provenance.json", "c1.csv"})
       for (const char* call : {"write", "fsync", "rename"}) places.emplace_back(call, path);
   for (const auto& [call, path] : places) {
     SCOPED_TRACE(fmt::format("{} {}", call, path));
     const std::string place = "full";
-    EXPECT_EQ(run_with(fmt::format("LCR_FAULT=full LCR_FAULT_CALL={} LCR_FAULT_PATH={}", call, path), grid(place)), 2) << words();
+    EXPECT_EQ(
+        run_with(fmt::format("LCR_FAULT=full LCR_FAULT_CALL={} LCR_FAULT_PATH={}", call, path),
+                 grid(place)),
+        2)
+        << words();
     EXPECT_NE(words().find("No space left on device"), std::string::npos) << words();
     EXPECT_EQ(words().find("internal error"), std::string::npos) << words();
-    for (const auto& entry : fs::recursive_directory_iterator(folder / place)) EXPECT_EQ(entry.path().filename().string().find(".tmp-"), std::string::npos) << entry.path();
+    for (const auto& entry : fs::recursive_directory_iterator(folder / place))
+      EXPECT_EQ(entry.path().filename().string().find(".tmp-"), std::string::npos) << entry.path();
     expect_sound(place);
     const Outcome outcome = run(grid(place));
     EXPECT_EQ(outcome.code, 0) << outcome.err;
@@ -362,14 +457,17 @@ TEST_F(Faults, AFullDiskStopsCleanlyAtEachWriter) {
 
 TEST_F(Faults, ASmallDiskAndAReadOnlyOne) {
   reference();
-  if (std::system("unshare -m true 2>/dev/null") != 0) GTEST_SKIP() << "this user may not mount file systems";
+  if (std::system("unshare -m true 2>/dev/null") != 0)
+    GTEST_SKIP() << "this user may not mount file systems";
   const std::string at = folder.path().string();
   for (const int kilobytes : {12, 64, 300}) {
     SCOPED_TRACE(kilobytes);
     fs::create_directories(folder / "small");
     // What was on the small disk is copied off it, so that the grid can go on where there is room.
-    const std::string line = fmt::format("cd '{0}' && unshare -m sh -c \"mount -t tmpfs -o size={1}k none small && {2} >out.txt 2>err.txt </dev/null; echo \\$? >code.txt; mkdir -p saved; cp -r small/. saved/\"", at,
-                                         kilobytes, program(grid("small")));
+    const std::string line = fmt::format(
+        "cd '{0}' && unshare -m sh -c \"mount -t tmpfs -o size={1}k none small && {2} >out.txt "
+        "2>err.txt </dev/null; echo \\$? >code.txt; mkdir -p saved; cp -r small/. saved/\"",
+        at, kilobytes, program(grid("small")));
     ASSERT_EQ(std::system(line.c_str()), 0);
     EXPECT_EQ(read_text(folder / "code.txt"), "2\n") << words();
     EXPECT_NE(words().find("No space left on device"), std::string::npos) << words();
@@ -381,7 +479,10 @@ TEST_F(Faults, ASmallDiskAndAReadOnlyOne) {
     fs::remove_all(folder / "saved");
   }
   fs::create_directories(folder / "fixed");
-  const std::string line = fmt::format("cd '{0}' && unshare -m sh -c \"mount -t tmpfs none fixed && mount -o remount,ro fixed && {1} >out.txt 2>err.txt </dev/null; echo \\$? >code.txt\"", at, program(grid("fixed")));
+  const std::string line = fmt::format(
+      "cd '{0}' && unshare -m sh -c \"mount -t tmpfs none fixed && mount -o remount,ro fixed && "
+      "{1} >out.txt 2>err.txt </dev/null; echo \\$? >code.txt\"",
+      at, program(grid("fixed")));
   ASSERT_EQ(std::system(line.c_str()), 0);
   EXPECT_EQ(read_text(folder / "code.txt"), "2\n") << words();
   EXPECT_NE(words().find("fixed/results"), std::string::npos) << words();
@@ -399,9 +500,14 @@ TEST_F(Faults, ASignalKeepsTheStepAndASecondOneDoesNotWait) {
   EXPECT_NE(outcome.err.find("goes on after epoch"), std::string::npos) << outcome.err;
   expect_same_as_reference("stopped");
 
-  // Two signals at once: no exit code, the second one is what ended it. The workers, told by the first or by their parent's death, save and end.
+  // Two signals at once: no exit code, the second one is what ended it. The workers, told by the
+  // first or by their parent's death, save and end.
   const pid_t process = start(grid("twice", {.more = "--rows Ours", .epochs = 100000}));
-  for (int i = 0; i < 3000 && !(fs::exists(folder / "twice/runs") && !run_directory("twice", "-lcr-").empty() && !resume_files(run_directory("twice", "-lcr-")).empty()); ++i) sleep_seconds(0.01);
+  for (int i = 0; i < 3000 &&
+                  !(fs::exists(folder / "twice/runs") && !run_directory("twice", "-lcr-").empty() &&
+                    !resume_files(run_directory("twice", "-lcr-")).empty());
+       ++i)
+    sleep_seconds(0.01);
   ::kill(process, SIGSTOP);
   ::kill(process, SIGINT);
   ::kill(process, SIGTERM);
@@ -416,15 +522,20 @@ TEST_F(Faults, ASignalKeepsTheStepAndASecondOneDoesNotWait) {
 }
 
 TEST_F(Faults, AKilledParentLeavesNoWorkerBehind) {
-  const pid_t process = start(grid("orphan", {.more = "--rows Ours", .epochs = 100000, .checkpoint_every = "never"}));
-  for (int i = 0; i < 3000 && !(fs::exists(folder / "orphan/runs") && fs::exists(run_directory("orphan", "-lcr-") / "provenance.json")); ++i) sleep_seconds(0.01);
+  const pid_t process =
+      start(grid("orphan", {.more = "--rows Ours", .epochs = 100000, .checkpoint_every = "never"}));
+  for (int i = 0; i < 3000 && !(fs::exists(folder / "orphan/runs") &&
+                                fs::exists(run_directory("orphan", "-lcr-") / "provenance.json"));
+       ++i)
+    sleep_seconds(0.01);
   sleep_seconds(1);
   ::kill(process, SIGKILL);
   ::waitpid(process, nullptr, 0);
   bool gone = false;
   for (int i = 0; i < 1000 && !(gone = ::kill(-process, 0) != 0); ++i) sleep_seconds(0.01);
   EXPECT_TRUE(gone);
-  EXPECT_EQ(resume_files(run_directory("orphan", "-lcr-")).size(), 1U);  // what it had trained is kept
+  EXPECT_EQ(resume_files(run_directory("orphan", "-lcr-")).size(),
+            1U);  // what it had trained is kept
   expect_sound("orphan");
 }
 
@@ -439,11 +550,17 @@ TEST_F(Faults, DamagedCheckpointsAreNeverTrainedOn) {
   };
   std::vector<std::pair<std::string, std::function<void(const fs::path&)>>> damages = {
       {"flipped", [&](const fs::path& path) { flip(path, bytes_of(path).size() - 1000); }},
-      {"cut", [&](const fs::path& path) { write_bytes(path, bytes_of(path).substr(0, bytes_of(path).size() / 2)); }},
+      {"cut",
+       [&](const fs::path& path) {
+         write_bytes(path, bytes_of(path).substr(0, bytes_of(path).size() / 2));
+       }},
       {"empty", [](const fs::path& path) { write_bytes(path, std::string()); }}};
   if (long_form()) {
     std::mt19937 random(3);
-    for (int i = 0; i < 30; ++i) damages.emplace_back(fmt::format("flipped-{}", i), [&flip, at = random()](const fs::path& path) { flip(path, at % 40'000); });
+    for (int i = 0; i < 30; ++i)
+      damages.emplace_back(
+          fmt::format("flipped-{}", i),
+          [&flip, at = random()](const fs::path& path) { flip(path, at % 40'000); });
   }
   int found = 0;
   for (const auto& [name, damage] : damages) {
@@ -452,7 +569,8 @@ TEST_F(Faults, DamagedCheckpointsAreNeverTrainedOn) {
     copy("partial", name);
     const auto files = resume_files(run_directory(name, "-lcr-"));
     damage(files.back());
-    if (run("lcr-runs verify --runs " + name + "/runs").code == 0) {  // a byte of the header's padding: nothing is lost
+    if (run("lcr-runs verify --runs " + name + "/runs").code ==
+        0) {  // a byte of the header's padding: nothing is lost
       fs::remove_all(folder / name);
       continue;
     }
@@ -479,10 +597,12 @@ TEST_F(Faults, DamagedCheckpointsAreNeverTrainedOn) {
     auto metadata = file.metadata;
     metadata[key] = value;
     std::map<std::string, TensorToWrite> tensors;
-    for (const auto& [name, tensor] : file.tensors) tensors[name] = {tensor.dtype, tensor.shape, file.bytes.data() + tensor.begin};
+    for (const auto& [name, tensor] : file.tensors)
+      tensors[name] = {tensor.dtype, tensor.shape, file.bytes.data() + tensor.begin};
     write_safetensors(path, tensors, metadata);
   };
-  const auto expect_stopped = [&](const std::string& key, const std::string& value, const std::string& part) {
+  const auto expect_stopped = [&](const std::string& key, const std::string& value,
+                                  const std::string& part) {
     SCOPED_TRACE(key);
     copy("partial", key);
     rewrite(resume_files(run_directory(key, "-lcr-")).back(), key, value);
@@ -499,7 +619,8 @@ TEST_F(Faults, OtherConditionsAreRefusedOrMarked) {
   reference();
   ASSERT_NO_FATAL_FAILURE(make_partial("partial"));
   copy("partial", "threads");
-  const std::string command = grid("threads", {.more = "--rows Ours ", .threads = 4});  // two threads a run instead of one
+  const std::string command =
+      grid("threads", {.more = "--rows Ours ", .threads = 4});  // two threads a run instead of one
   const Outcome differs = run(command);
   EXPECT_EQ(differs.code, 2) << differs.err;
   EXPECT_NE(differs.err.find("threads: 1 there, 2 here"), std::string::npos) << differs.err;
@@ -522,25 +643,35 @@ TEST_F(Faults, OtherConditionsAreRefusedOrMarked) {
     fs::remove_all(folder / "machine");
   };
   const std::string provenance = read_text(run_directory("partial", "-lcr-") / "provenance.json");
-  if (provenance.find("\"isa\": \"DEFAULT\"") == std::string::npos) expect_refused("ATEN_CPU_CAPABILITY=default", "isa: ");
+  if (provenance.find("\"isa\": \"DEFAULT\"") == std::string::npos)
+    expect_refused("ATEN_CPU_CAPABILITY=default", "isa: ");
   if (provenance.find("OpenBLAS kernels=") != std::string::npos)
-    expect_refused(provenance.find("OpenBLAS kernels=Nehalem") == std::string::npos ? "OPENBLAS_CORETYPE=Nehalem" : "OPENBLAS_CORETYPE=Core2", "OpenBLAS kernels: ");
+    expect_refused(provenance.find("OpenBLAS kernels=Nehalem") == std::string::npos
+                       ? "OPENBLAS_CORETYPE=Nehalem"
+                       : "OPENBLAS_CORETYPE=Core2",
+                   "OpenBLAS kernels: ");
 
   // The best weights so far may be of an epoch that an inexact continuation does not repeat.
   copy("partial", "best");
   const fs::path best = run_directory("best", "-lcr-") / "checkpoints/best_rank1.safetensors";
-  fs::copy(run_directory("threads", "-lcr-") / "checkpoints/last.safetensors", best, fs::copy_options::overwrite_existing);  // epoch 40
-  const Outcome abandoned = run(grid("best", {.more = "--rows Ours --inexact-resume", .threads = 4}));
+  fs::copy(run_directory("threads", "-lcr-") / "checkpoints/last.safetensors", best,
+           fs::copy_options::overwrite_existing);  // epoch 40
+  const Outcome abandoned =
+      run(grid("best", {.more = "--rows Ours --inexact-resume", .threads = 4}));
   EXPECT_EQ(abandoned.code, 0) << abandoned.err;
-  EXPECT_NE(abandoned.err.find("best_rank1.safetensors was of a later epoch"), std::string::npos) << abandoned.err;
+  EXPECT_NE(abandoned.err.find("best_rank1.safetensors was of a later epoch"), std::string::npos)
+      << abandoned.err;
 
   // An inexact continuation that was given up must not leave its weights to an exact one.
   copy("partial", "given-up");
   const fs::path kept = run_directory("given-up", "-lcr-") / "checkpoints/best_rank1.safetensors";
-  fs::copy(run_directory("threads", "-lcr-") / "checkpoints/last.safetensors", kept, fs::copy_options::overwrite_existing);
+  fs::copy(run_directory("threads", "-lcr-") / "checkpoints/last.safetensors", kept,
+           fs::copy_options::overwrite_existing);
   const Outcome exact = run(grid("given-up", {.more = "--rows Ours"}));
   EXPECT_EQ(exact.code, 0) << exact.err;
-  EXPECT_NE(exact.err.find("best_rank1.safetensors was of a later epoch of another continuation"), std::string::npos) << exact.err;
+  EXPECT_NE(exact.err.find("best_rank1.safetensors was of a later epoch of another continuation"),
+            std::string::npos)
+      << exact.err;
   const std::string kept_name = fs::relative(kept, folder / "given-up").string();
   if (fs::exists(kept)) EXPECT_EQ(sha256_file(kept), reference().at(kept_name));
 
@@ -577,25 +708,41 @@ TEST_F(Faults, PixelStoresAndDownloadsSurviveKills) {
     for (const char* name : {"a", "b"})
       for (int i = 0; i < 40; ++i) {
         fs::create_directories(folder / "pictures" / split / name);
-        write_bytes(folder / "pictures" / split / name / (std::to_string(i) + ".jpg"), testing::image_file(i % 2 ? "4:4:4" : "grey"));
+        write_bytes(folder / "pictures" / split / name / (std::to_string(i) + ".jpg"),
+                    testing::image_file(i % 2 ? "4:4:4" : "grey"));
       }
-  const std::string pack = "lcr-data pack image-folder --folder pictures --threads 1 --data-dir data --pixel-store ";
+  const std::string pack =
+      "lcr-data pack image-folder --folder pictures --threads 1 --data-dir data --pixel-store ";
   ASSERT_EQ(run(pack + "whole").code, 0);
   const auto content = [&](const std::string& place) {
     std::map<std::string, std::string> files;
     for (const auto& entry : fs::directory_iterator(folder / place))
-      if (entry.path().extension() != ".lock") files[entry.path().filename().string()] = sha256_file(entry.path());
+      if (entry.path().extension() != ".lock")
+        files[entry.path().filename().string()] = sha256_file(entry.path());
     return files;
   };
   const auto whole = content("whole");
   ASSERT_GE(whole.size(), 1U);
-  for (const auto& [call, nth] : {std::pair("write", 1), std::pair("write", 30), std::pair("fsync", 1), std::pair("rename", 1)}) {
+  for (const auto& [call, nth] : {std::pair("write", 1), std::pair("write", 30),
+                                  std::pair("fsync", 1), std::pair("rename", 1)}) {
     SCOPED_TRACE(fmt::format("{} {}", call, nth));
-    EXPECT_EQ(run_with(fmt::format("LCR_FAULT=kill LCR_FAULT_CALL={} LCR_FAULT_PATH=killed LCR_FAULT_NTH={}", call, nth), pack + "killed"), -SIGKILL) << words();
+    EXPECT_EQ(
+        run_with(
+            fmt::format("LCR_FAULT=kill LCR_FAULT_CALL={} LCR_FAULT_PATH=killed LCR_FAULT_NTH={}",
+                        call, nth),
+            pack + "killed"),
+        -SIGKILL)
+        << words();
     EXPECT_EQ(run(pack + "killed").code, 0);
     EXPECT_EQ(content("killed"), whole);
     fs::remove_all(folder / "killed");
-    EXPECT_EQ(run_with(fmt::format("LCR_FAULT=full LCR_FAULT_CALL={} LCR_FAULT_PATH=killed LCR_FAULT_NTH={}", call, nth), pack + "killed"), 2) << words();
+    EXPECT_EQ(
+        run_with(
+            fmt::format("LCR_FAULT=full LCR_FAULT_CALL={} LCR_FAULT_PATH=killed LCR_FAULT_NTH={}",
+                        call, nth),
+            pack + "killed"),
+        2)
+        << words();
     EXPECT_NE(words().find("No space left on device"), std::string::npos) << words();
     EXPECT_EQ(run(pack + "killed").code, 0);
     EXPECT_EQ(content("killed"), whole);
@@ -615,15 +762,24 @@ TEST_F(Faults, PixelStoresAndDownloadsSurviveKills) {
   write_atomic(home / "datasets/cub200.json", json.dump());
   const std::string fetch = "lcr-data fetch cub200 --data-dir fetched";
   for (const int nth : {1, 20, 100}) {
-    EXPECT_EQ(run_with(fmt::format("LCR_FAULT=kill LCR_FAULT_CALL=write LCR_FAULT_PATH=.part LCR_FAULT_NTH={}", nth), fetch), -SIGKILL) << words();
+    EXPECT_EQ(
+        run_with(
+            fmt::format("LCR_FAULT=kill LCR_FAULT_CALL=write LCR_FAULT_PATH=.part LCR_FAULT_NTH={}",
+                        nth),
+            fetch),
+        -SIGKILL)
+        << words();
   }
-  EXPECT_EQ(run_with("LCR_FAULT=kill LCR_FAULT_CALL=rename LCR_FAULT_PATH=fetched", fetch), -SIGKILL) << words();
+  EXPECT_EQ(run_with("LCR_FAULT=kill LCR_FAULT_CALL=rename LCR_FAULT_PATH=fetched", fetch),
+            -SIGKILL)
+      << words();
   run(fetch);  // the file is there now; it is no archive, of which the next step complains
   bool arrived = false;
   for (const auto& entry : fs::recursive_directory_iterator(folder / "fetched"))
     if (entry.is_regular_file()) {
       EXPECT_NE(entry.path().extension(), ".part");
-      arrived = arrived || (entry.file_size() == file.size() && sha256_file(entry.path()) == sha256_file(folder / "served"));
+      arrived = arrived || (entry.file_size() == file.size() &&
+                            sha256_file(entry.path()) == sha256_file(folder / "served"));
     }
   EXPECT_TRUE(arrived);
 }
@@ -633,11 +789,15 @@ std::optional<std::pair<double, int>> look_at(pid_t process) {
   const std::string place = "/proc/" + std::to_string(process);
   std::error_code error;
   int descriptors = 0;
-  for (auto entry = fs::directory_iterator(place + "/fd", error); !error && entry != fs::directory_iterator(); entry.increment(error)) ++descriptors;
+  for (auto entry = fs::directory_iterator(place + "/fd", error);
+       !error && entry != fs::directory_iterator(); entry.increment(error))
+    ++descriptors;
   std::ifstream in(place + "/statm");
   long pages = 0, resident = 0;
   if (error || !(in >> pages >> resident) || resident == 0) return std::nullopt;
-  return std::pair(static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20), descriptors);
+  return std::pair(
+      static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20),
+      descriptors);
 }
 
 /// The first child of a process, 0 if it has none.
@@ -653,10 +813,15 @@ TEST_F(Faults, Soak) {
   const char* wanted = std::getenv("LCR_SOAK_MINUTES");
   const double minutes = wanted ? std::atof(wanted) : 30;
   reference();
-  // One training that never ends, with a checkpoint every 60 ms and an evaluation every four epochs, is watched while short grids beside it are killed and finished.
-  const pid_t endless = start("cifar100_baseline --dataset synthbirds --synthbirds-classes 20 --synthbirds-train 200 --limit-train 0 --limit-test 200 --width 4 --image-size 24 --batch-size 8 --queue-size 16 "
-                              "--epochs 100000 --eval-every 4 --jobs 1 --threads 1 --seeds 0 --rows Ours --checkpoint-every 0.001min --runs endless/runs --results endless/results");
-  std::vector<std::array<double, 5>> samples;  // minute, MiB and descriptors of the worker, MiB and descriptors of its parent
+  // One training that never ends, with a checkpoint every 60 ms and an evaluation every four
+  // epochs, is watched while short grids beside it are killed and finished.
+  const pid_t endless = start(
+      "cifar100_baseline --dataset synthbirds --synthbirds-classes 20 --synthbirds-train 200 "
+      "--limit-train 0 --limit-test 200 --width 4 --image-size 24 --batch-size 8 --queue-size 16 "
+      "--epochs 100000 --eval-every 4 --jobs 1 --threads 1 --seeds 0 --rows Ours "
+      "--checkpoint-every 0.001min --runs endless/runs --results endless/results");
+  std::vector<std::array<double, 5>>
+      samples;  // minute, MiB and descriptors of the worker, MiB and descriptors of its parent
   std::mt19937 random(11);
   const auto begin = Clock::now();
   int grids = 0, kills = 0;
@@ -666,15 +831,21 @@ TEST_F(Faults, Soak) {
     if (minute < next_sample) return;
     next_sample = minute + minutes / 60;
     const auto parent = look_at(endless), worker = look_at(child_of(endless));
-    if (parent && worker) samples.push_back({minute, worker->first, static_cast<double>(worker->second), parent->first, static_cast<double>(parent->second)});
+    if (parent && worker)
+      samples.push_back({minute, worker->first, static_cast<double>(worker->second), parent->first,
+                         static_cast<double>(parent->second)});
   };
-  while (std::chrono::duration<double>(Clock::now() - begin).count() < minutes * 60 && !HasFailure()) {
+  while (std::chrono::duration<double>(Clock::now() - begin).count() < minutes * 60 &&
+         !HasFailure()) {
     const std::string place = "soak";
     int attempts = 0;
     for (bool finished = false; !finished;) {
       const pid_t process = start(grid(place));
-      const double longest = (2 + ++attempts / 4) * seconds_;  // on a busy machine short ones may never get anywhere
-      const auto deadline = Clock::now() + std::chrono::duration<double>(std::uniform_real_distribution<>(0.05, longest)(random));
+      const double longest =
+          (2 + ++attempts / 4) * seconds_;  // on a busy machine short ones may never get anywhere
+      const auto deadline =
+          Clock::now() +
+          std::chrono::duration<double>(std::uniform_real_distribution<>(0.05, longest)(random));
       while (!ended(process) && Clock::now() < deadline) {
         sleep_seconds(0.02);
         sample();
@@ -695,8 +866,12 @@ TEST_F(Faults, Soak) {
   ::kill(endless, SIGTERM);
   EXPECT_EQ(wait(endless), 3);
   ASSERT_GE(samples.size(), 10U);
-  fmt::print("soak of {:.0f} minutes: {} grids to the end through {} kills\nminute  worker MiB  descriptors  parent MiB  descriptors\n", minutes, grids, kills);
-  for (const auto& s : samples) fmt::print("{:6.1f}  {:10.1f}  {:11.0f}  {:10.1f}  {:11.0f}\n", s[0], s[1], s[2], s[3], s[4]);
+  fmt::print(
+      "soak of {:.0f} minutes: {} grids to the end through {} kills\nminute  worker MiB  "
+      "descriptors  parent MiB  descriptors\n",
+      minutes, grids, kills);
+  for (const auto& s : samples)
+    fmt::print("{:6.1f}  {:10.1f}  {:11.0f}  {:10.1f}  {:11.0f}\n", s[0], s[1], s[2], s[3], s[4]);
   // After the first sixth nothing grows any more: 2 % is the noise of the allocator.
   const auto& settled = samples[samples.size() / 6];
   const auto& last = samples.back();

@@ -1,32 +1,39 @@
-// Fuzzes what users and other machines write as text: the first byte says what the rest is: the command line (an argument a line), an INI file, a results
-// CSV, one file of a stored run, or a file of reference values.
-#include <unistd.h>
-
+// Fuzzes what users and other machines write as text: the first byte says what the rest is: the
+// command line (an argument a line), an INI file, a results CSV, one file of a stored run, or a
+// file of reference values.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include <unistd.h>
+
+#include "ci/reference.h"
+#include "ci/throughput.h"
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
 #include "lcr/record/claims.h"
 #include "lcr/record/command_line.h"
 #include "lcr/record/results_csv.h"
 #include "lcr/record/run_store.h"
-#include "ci/reference.h"
-#include "ci/throughput.h"
 
 namespace fs = std::filesystem;
 
 namespace {
 
-void write(const fs::path& path, std::string_view text) { std::ofstream(path, std::ios::binary).write(text.data(), static_cast<std::streamsize>(text.size())); }
+void write(const fs::path& path, std::string_view text) {
+  std::ofstream(path, std::ios::binary)
+      .write(text.data(), static_cast<std::streamsize>(text.size()));
+}
 
-/// A home with one preset and a store with one run, in memory where the system has room for files there.
+/// A home with one preset and a store with one run, in memory where the system has room for files
+/// there.
 const fs::path& root() {
   static const fs::path path = [] {
-    std::string name = (fs::exists("/dev/shm") ? "/dev/shm" : "/tmp") + std::string("/lcr-fuzz-XXXXXX");
+    std::string name =
+        (fs::exists("/dev/shm") ? "/dev/shm" : "/tmp") + std::string("/lcr-fuzz-XXXXXX");
     const fs::path made = ::mkdtemp(name.data());
-    for (const char* folder : {"presets", "plots/specs", "runs"}) fs::create_directories(made / folder);
+    for (const char* folder : {"presets", "plots/specs", "runs"})
+      fs::create_directories(made / folder);
     write(made / "plots/specs/c1.json", "{}");
     write(made / "presets/quick.ini", "epochs = 3\n");
     return made;
@@ -41,10 +48,13 @@ const fs::path& good_run() {
     lcr::Options options;
     lcr::resolve_variant(options);
     options.precision = "float32";
-    const lcr::RunIdentity identity = lcr::identify_run(options, {.seed = 1, .data_fingerprint = "d", .init = ""});
+    const lcr::RunIdentity identity =
+        lcr::identify_run(options, {.seed = 1, .data_fingerprint = "d", .init = ""});
     const auto lock = store.lock(identity);
     store.begin(identity, options);
-    store.finish(identity, {.measurements = {{"last", "average", "rank1", 50, 3}}, .evaluation_hash = "e", .provenance = {}});
+    store.finish(identity, {.measurements = {{"last", "average", "rank1", 50, 3}},
+                            .evaluation_hash = "e",
+                            .provenance = {}});
     write(store.directory(identity) / "epochs.csv", "epoch,loss\n1,2\n");
     return store.directory(identity);
   }();
@@ -56,14 +66,17 @@ const fs::path& good_run() {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  static constexpr const char* kRecords[] = {"identity.txt", "config.ini", "epochs.csv", "result.json"};
+  static constexpr const char* kRecords[] = {"identity.txt", "config.ini", "epochs.csv",
+                                             "result.json"};
   const int kind = data[0] % 12;
   try {
     if (kind == 0) {
       lcr::parse_command_line(lcr::split(text, '\n'), {"c1"}, root());
     } else if (kind == 1) {
       write(root() / "given.ini", text);
-      lcr::Options options = lcr::parse_command_line({"--config", (root() / "given.ini").string()}, {"c1", "byol"}, root()).options;
+      lcr::Options options = lcr::parse_command_line({"--config", (root() / "given.ini").string()},
+                                                     {"c1", "byol"}, root())
+                                 .options;
       lcr::resolve_variant(options);
       lcr::check_consistency(options);
     } else if (kind == 2) {
@@ -94,7 +107,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       write(record, good);
     }
   } catch (const lcr::UserError& e) {
-    if (std::string_view(e.what()).find('\n') != std::string_view::npos) __builtin_trap();  // one line, whatever is in the file
+    if (std::string_view(e.what()).find('\n') != std::string_view::npos)
+      __builtin_trap();  // one line, whatever is in the file
   }
   return 0;
 }

@@ -1,4 +1,5 @@
-// Fuzzes the readers of weight files: what begins as a torch file goes to that reader, the rest to safetensors'. Every tensor that is accepted is copied.
+// Fuzzes the readers of weight files: what begins as a torch file goes to that reader, the rest to
+// safetensors'. Every tensor that is accepted is copied.
 #include "lcr/base/error.h"
 #include "lcr/data/safetensors.h"
 #include "lcr/data/torch_file.h"
@@ -6,7 +7,9 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::vector<std::uint8_t> bytes(data, data + size);
   try {
-    const lcr::WeightFile file = lcr::looks_like_torch_file(bytes) ? lcr::parse_torch_file(std::move(bytes), "fuzz") : lcr::parse_safetensors(std::move(bytes), "fuzz");
+    const lcr::WeightFile file = lcr::looks_like_torch_file(bytes)
+                                     ? lcr::parse_torch_file(std::move(bytes), "fuzz")
+                                     : lcr::parse_safetensors(std::move(bytes), "fuzz");
     for (const auto& [name, tensor] : file.tensors) {
       const std::uint64_t count = lcr::byte_size(tensor);
       if (count > 16 * size + (64 << 20)) __builtin_trap();  // bounded by the file

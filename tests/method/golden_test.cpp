@@ -1,10 +1,11 @@
-// Every switch and named variant against an independent PyTorch twin (tests/golden/make_goldens.py), in float64.
+// Every switch and named variant against an independent PyTorch twin
+// (tests/golden/make_goldens.py), in float64.
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include "lcr/base/text.h"
-#include "lcr/method/method.h"
 #include "lcr/data/safetensors.h"
+#include "lcr/method/method.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/sgd.h"
 #include "tests/support/networks.h"
@@ -13,7 +14,8 @@ namespace lcr {
 namespace {
 
 const WeightFile& golden() {
-  static const WeightFile file = read_safetensors(std::string(LCR_SOURCE_DIR) + "/tests/golden/method.safetensors");
+  static const WeightFile file =
+      read_safetensors(std::string(LCR_SOURCE_DIR) + "/tests/golden/method.safetensors");
   return file;
 }
 
@@ -41,16 +43,20 @@ std::shared_ptr<Method> case_method(const Options& options) {
   method->to(testing::test_device(), torch::kDouble);
   method->train();
   const torch::NoGradGuard no_grad;
-  const std::string slot = options.method == "moco_bilinear" ? "bilinear/" : options.gfb == "mlp" ? "mlp/" : "";
+  const std::string slot = options.method == "moco_bilinear" ? "bilinear/"
+                           : options.gfb == "mlp"            ? "mlp/"
+                                                             : "";
   for (auto& item : method->named_parameters()) {
     std::string name = item.key();
     if (name.starts_with("key.")) name = "query." + name.substr(4);
     if (name.starts_with("target.")) name = "online." + name.substr(7);
     if (name.starts_with("online.backbone.")) name = "query." + name.substr(7);
     const std::string own = "init/" + slot + name;
-    item.value().copy_(read_tensor(golden(), golden().tensors.contains(own) ? own : "init/" + name));
+    item.value().copy_(
+        read_tensor(golden(), golden().tensors.contains(own) ? own : "init/" + name));
   }
-  if (contrasts(options)) method->named_buffers()["queue.keys"].copy_(read_tensor(golden(), "init/queue.keys"));
+  if (contrasts(options))
+    method->named_buffers()["queue.keys"].copy_(read_tensor(golden(), "init/queue.keys"));
   return method;
 }
 
@@ -58,7 +64,8 @@ void expect_close(const torch::Tensor& actual, const std::string& name, double t
   ASSERT_TRUE(golden().tensors.contains(name)) << name;
   const auto expected = read_tensor(golden(), name);
   ASSERT_EQ(actual.sizes(), expected.sizes()) << name;
-  const double scale = expected.norm().item<double>(), error = (actual.cpu() - expected).norm().item<double>();
+  const double scale = expected.norm().item<double>(),
+               error = (actual.cpu() - expected).norm().item<double>();
   EXPECT_LE(error, tolerance * scale + 1e-15) << name << ": relative " << error / scale;
 }
 
@@ -69,7 +76,8 @@ TEST_P(Goldens, FiveStepsAgreeInFloat64) {
   const Options options = case_options(name);
   const auto method = case_method(options);
   const auto optimizer = make_optimizer(method->trained_parameters(), options);
-  const auto inputs_q = read_tensor(golden(), "input/q").to(testing::test_device(), torch::kDouble), inputs_k = read_tensor(golden(), "input/k").to(testing::test_device(), torch::kDouble);
+  const auto inputs_q = read_tensor(golden(), "input/q").to(testing::test_device(), torch::kDouble),
+             inputs_k = read_tensor(golden(), "input/k").to(testing::test_device(), torch::kDouble);
   std::vector<torch::Tensor> losses;
   for (std::int64_t step = 0; step < inputs_q.size(0); ++step) {
     const StepLoss loss = method->step(inputs_q[step], inputs_k[step], step);
@@ -106,16 +114,23 @@ TEST_P(Goldens, FiveStepsAgreeInFloat64) {
 }
 
 TEST_P(Goldens, FirstStepAgreesInFloat32) {
-  // End to end in float32 only the first step's losses are compared: gradients already differ with the order of sums.
+  // End to end in float32 only the first step's losses are compared: gradients already differ with
+  // the order of sums.
   const std::string name = GetParam();
   const auto method = case_method(case_options(name));
   method->to(torch::kFloat32);
   at::globalContext().setAllowTF32CuBLAS(false);  // TF32 is not float32
   at::globalContext().setAllowTF32CuDNN(false);
-  const StepLoss loss = method->step(read_tensor(golden(), "input/q")[0].to(testing::test_device()), read_tensor(golden(), "input/k")[0].to(testing::test_device()), 0);
+  const StepLoss loss =
+      method->step(read_tensor(golden(), "input/q")[0].to(testing::test_device()),
+                   read_tensor(golden(), "input/k")[0].to(testing::test_device()), 0);
   const auto expected = read_tensor(golden(), name + "/loss")[0];
-  EXPECT_NEAR(loss.total.item<double>(), expected[0].item<double>(), 1e-5 * std::abs(expected[0].item<double>())) << name;
-  EXPECT_NEAR(loss.contrastive.item<double>(), expected[1].item<double>(), 1e-5 * std::abs(expected[1].item<double>())) << name;
+  EXPECT_NEAR(loss.total.item<double>(), expected[0].item<double>(),
+              1e-5 * std::abs(expected[0].item<double>()))
+      << name;
+  EXPECT_NEAR(loss.contrastive.item<double>(), expected[1].item<double>(),
+              1e-5 * std::abs(expected[1].item<double>()))
+      << name;
 }
 
 std::vector<std::string> case_names() {
@@ -124,18 +139,26 @@ std::vector<std::string> case_names() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Goldens, ::testing::ValuesIn(case_names()), [](const auto& p) { return p.param; });
+INSTANTIATE_TEST_SUITE_P(All, Goldens, ::testing::ValuesIn(case_names()),
+                         [](const auto& p) { return p.param; });
 
 TEST(Goldens, EveryNamedVariantIsAmongTheCases) {
-  for (const auto& [variant, method, name_of_case] : {std::tuple("authors_code", "lcr", "authors_code"), {"algorithm_a1", "lcr", "algorithm_a1"}, {"algorithm_a1_rescaled", "lcr", "rescaled"},
-                                                      {"authors_code", "byol_lcr", "byol_authors"}, {"algorithm_a1_rescaled", "byol_lcr", "byol_rescaled"}}) {
+  for (const auto& [variant, method, name_of_case] :
+       {std::tuple("authors_code", "lcr", "authors_code"),
+        {"algorithm_a1", "lcr", "algorithm_a1"},
+        {"algorithm_a1_rescaled", "lcr", "rescaled"},
+        {"authors_code", "byol_lcr", "byol_authors"},
+        {"algorithm_a1_rescaled", "byol_lcr", "byol_rescaled"}}) {
     Options options;
     options.variant = variant;
     options.method = method;
     resolve_variant(options);
     const Options golden_case = case_options(name_of_case);
-    for (const char* name : {"cam-source", "kl-axis", "tau", "cam-scale", "mask-norm", "detach-target", "kl-reduction", "gfb-bn-updates"})
-      EXPECT_EQ(get_option(options, find_option(name, "test")), get_option(golden_case, find_option(name, "test"))) << variant << " " << name;
+    for (const char* name : {"cam-source", "kl-axis", "tau", "cam-scale", "mask-norm",
+                             "detach-target", "kl-reduction", "gfb-bn-updates"})
+      EXPECT_EQ(get_option(options, find_option(name, "test")),
+                get_option(golden_case, find_option(name, "test")))
+          << variant << " " << name;
   }
 }
 

@@ -1,10 +1,11 @@
-// Data-parallel ranks: their collectives, and training on several of them against training on one device.
+// Data-parallel ranks: their collectives, and training on several of them against training on one
+// device.
 #include "lcr/method/ranks.h"
+
+#include <atomic>
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
-
-#include <atomic>
 
 #include "lcr/base/error.h"
 #include "lcr/method/lcr.h"
@@ -30,7 +31,8 @@ TEST(RankGroup, GathersInRankOrderAndAverages) {
     }
   });
   for (int rank = 0; rank < 3; ++rank) {
-    EXPECT_TRUE(gathered[rank].equal(torch::tensor({490, 490, 491, 491, 492, 492}).unsqueeze(1).expand({6, 2})));
+    EXPECT_TRUE(gathered[rank].equal(
+        torch::tensor({490, 490, 491, 491, 492, 492}).unsqueeze(1).expand({6, 2})));
     EXPECT_TRUE(first[rank].equal(torch::ones({2, 3}, torch::kDouble)));
     EXPECT_EQ(second[rank].item<double>(), 10.0);
   }
@@ -66,7 +68,8 @@ TEST(RankGroup, OneRankRunsInPlaceAndCopiesNothing) {
 }
 
 /// Three float64 steps on `ranks` ranks; the replicas of all ranks.
-std::vector<std::shared_ptr<Method>> train(Options options, int ranks, std::vector<double>& losses) {
+std::vector<std::shared_ptr<Method>> train(Options options, int ranks,
+                                           std::vector<double>& losses) {
   options.ranks = ranks;
   RankGroup group(ranks);
   std::vector<std::shared_ptr<Method>> replicas;
@@ -81,7 +84,11 @@ std::vector<std::shared_ptr<Method>> train(Options options, int ranks, std::vect
     Sgd sgd(method.trained_parameters(), 0.9, 1e-4);
     const std::int64_t share = options.batch_size / ranks;
     for (int step = 0; step < 3; ++step) {
-      const auto view = [&](const char* which) { return tiny_batch(which + std::to_string(step)).to(torch::kDouble).narrow(0, rank * share, share); };
+      const auto view = [&](const char* which) {
+        return tiny_batch(which + std::to_string(step))
+            .to(torch::kDouble)
+            .narrow(0, rank * share, share);
+      };
       const StepLoss loss = method.step(view("q"), view("k"), step);
       sgd.zero_grad();
       loss.total.backward();
@@ -96,12 +103,16 @@ std::vector<std::shared_ptr<Method>> train(Options options, int ranks, std::vect
   return replicas;
 }
 
-// Two ranks with plain batch norm are one device with batch norm over two groups (SplitBN), whose step the goldens moco_split and
-// lcr_split pin: the same shuffling, the same statistics, the same keys in the queue. The reduction is one that does not depend on how
-// the batch is shared (a sum over each rank's images, averaged over ranks, is smaller by the number of ranks).
+// Two ranks with plain batch norm are one device with batch norm over two groups (SplitBN), whose
+// step the goldens moco_split and lcr_split pin: the same shuffling, the same statistics, the same
+// keys in the queue. The reduction is one that does not depend on how the batch is shared (a sum
+// over each rank's images, averaged over ranks, is smaller by the number of ranks).
 TEST(Ranks, TwoRanksAreOneDeviceWithTwoBatchNormGroups) {
   for (const auto& settings : std::vector<std::vector<std::pair<std::string, std::string>>>{
-           {{"method", "moco_v2"}}, {{"method", "moco_v2"}, {"symmetric", "yes"}}, {{"method", "moco_bilinear"}}, {{"method", "lcr"}, {"kl-reduction", "batchmean"}},
+           {{"method", "moco_v2"}},
+           {{"method", "moco_v2"}, {"symmetric", "yes"}},
+           {{"method", "moco_bilinear"}},
+           {{"method", "lcr"}, {"kl-reduction", "batchmean"}},
            {{"method", "lcr"}, {"kl-reduction", "batchmean"}, {"gfb-bn-updates", "as_authors"}}}) {
     Options options = tiny_options({});
     for (const auto& [name, value] : settings) set_option(options, name, value, "test");
@@ -111,22 +122,27 @@ TEST(Ranks, TwoRanksAreOneDeviceWithTwoBatchNormGroups) {
     std::vector<double> losses_of_ranks, losses_of_one;
     const auto ranks = train(options, 2, losses_of_ranks);
     const auto one = train(split, 1, losses_of_one);
-    for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(losses_of_ranks[i], losses_of_one[i], 1e-9) << options.method << " step " << i;
+    for (std::size_t i = 0; i < 3; ++i)
+      EXPECT_NEAR(losses_of_ranks[i], losses_of_one[i], 1e-9) << options.method << " step " << i;
     const auto expected = one[0]->named_parameters();
     const auto second = ranks[1]->named_parameters();
     for (const auto& item : ranks[0]->named_parameters()) {
-      EXPECT_TRUE(torch::allclose(item.value(), expected[item.key()], 1e-8, 1e-9)) << options.method << " " << item.key();
+      EXPECT_TRUE(torch::allclose(item.value(), expected[item.key()], 1e-8, 1e-9))
+          << options.method << " " << item.key();
       EXPECT_TRUE(item.value().equal(second[item.key()])) << "the ranks differ: " << item.key();
     }
-    const auto queue = [](const std::shared_ptr<Method>& method) { return method->named_buffers()["queue.keys"]; };
+    const auto queue = [](const std::shared_ptr<Method>& method) {
+      return method->named_buffers()["queue.keys"];
+    };
     EXPECT_TRUE(torch::allclose(queue(ranks[0]), queue(one[0]), 1e-8, 1e-9)) << options.method;
     EXPECT_TRUE(queue(ranks[0]).equal(queue(ranks[1])));
-    EXPECT_EQ(ranks[0]->named_buffers()["queue.position"].item<std::int64_t>(), one[0]->named_buffers()["queue.position"].item<std::int64_t>());
+    EXPECT_EQ(ranks[0]->named_buffers()["queue.position"].item<std::int64_t>(),
+              one[0]->named_buffers()["queue.position"].item<std::int64_t>());
   }
 }
 
-// Without shuffling, a key's batch norm statistics would be those of its own query's rank: the test above would not notice the
-// permutation missing on both sides.
+// Without shuffling, a key's batch norm statistics would be those of its own query's rank: the test
+// above would not notice the permutation missing on both sides.
 TEST(Ranks, KeysAreShuffledAcrossRanks) {
   std::vector<double> losses;
   const Options options = tiny_options({{"method", "moco_v2"}});
@@ -135,9 +151,11 @@ TEST(Ranks, KeysAreShuffledAcrossRanks) {
   auto& method = dynamic_cast<MoCoV2&>(*replicas[0]);
   std::vector<torch::Tensor> unshuffled;
   const torch::NoGradGuard no_grad;
-  for (const auto& share : tiny_batch("k2").to(torch::kDouble).chunk(2)) unshuffled.push_back(method.key_encoder()(share).embedding);
+  for (const auto& share : tiny_batch("k2").to(torch::kDouble).chunk(2))
+    unshuffled.push_back(method.key_encoder()(share).embedding);
   // Three steps of 6 in a queue of 12: the last keys stand first.
-  EXPECT_FALSE(torch::allclose(method.queue()->keys.narrow(1, 0, 6).t(), torch::cat(unshuffled), 1e-3, 1e-3));
+  EXPECT_FALSE(torch::allclose(method.queue()->keys.narrow(1, 0, 6).t(), torch::cat(unshuffled),
+                               1e-3, 1e-3));
 }
 
 }  // namespace

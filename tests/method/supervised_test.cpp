@@ -1,9 +1,10 @@
 // Supervised pre-training and the data it uses.
+#include "lcr/method/supervised.h"
+
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include "lcr/data/synth_birds.h"
-#include "lcr/method/supervised.h"
 #include "lcr/train/trainer.h"
 #include "tests/support/networks.h"
 
@@ -19,22 +20,39 @@ TEST(Supervised, LossIsTheCrossEntropyOfTheLabels) {
   method.provide_labels(labels);
   method.eval();  // so that a second pass sees the same statistics
   const auto loss = method.step(views, views, 0).total;
-  const auto weight = method.named_parameters()["classifier.weight"], bias = method.named_parameters()["classifier.bias"];
+  const auto weight = method.named_parameters()["classifier.weight"],
+             bias = method.named_parameters()["classifier.bias"];
   const auto logits = method.encoder()->feature_map(views).mean({2, 3}).mm(weight.t()) + bias;
-  EXPECT_NEAR(loss.item<double>(), -logits.log_softmax(1).gather(1, labels.unsqueeze(1)).mean().item<double>(), 1e-5);
+  EXPECT_NEAR(loss.item<double>(),
+              -logits.log_softmax(1).gather(1, labels.unsqueeze(1)).mean().item<double>(), 1e-5);
   loss.backward();
   for (const auto& parameter : method.trained_parameters()) EXPECT_TRUE(parameter.grad().defined());
-  EXPECT_FALSE(method.named_parameters()["query.head.0.weight"].grad().defined()) << "the projection head has no part in it";
+  EXPECT_FALSE(method.named_parameters()["query.head.0.weight"].grad().defined())
+      << "the projection head has no part in it";
   EXPECT_THROW(method.objective_cam(views, views, "loss"), std::logic_error);
 }
 
 TEST(Supervised, TheTrainerGivesItLabelsAndItLearns) {
-  const Dataset data = make_synth_birds({.classes = 3, .train_per_class = 16, .test_per_class = 2, .size = 24, .first_class = 0, .threads = 1});
-  const Options options = testing::tiny_options({{"method", "supervised"}, {"epochs", "12"}, {"schedule", "step"}, {"lr", "0.05"}, {"jitter-probability", "0"}, {"gray-probability", "0"}, {"blur-probability", "0"}});
+  const Dataset data = make_synth_birds({.classes = 3,
+                                         .train_per_class = 16,
+                                         .test_per_class = 2,
+                                         .size = 24,
+                                         .first_class = 0,
+                                         .threads = 1});
+  const Options options = testing::tiny_options({{"method", "supervised"},
+                                                 {"epochs", "12"},
+                                                 {"schedule", "step"},
+                                                 {"lr", "0.05"},
+                                                 {"jitter-probability", "0"},
+                                                 {"gray-probability", "0"},
+                                                 {"blur-probability", "0"}});
   Trainer trainer(make_method(options, 0, 3), options, data.train, 0, torch::kCPU, 1);
   double first = 0, last = 0;
   for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
-    last = trainer.run_epoch(epoch, [](std::int64_t, double) {}, 100).loss();
+    last = trainer
+               .run_epoch(
+                   epoch, [](std::int64_t, double) {}, 100)
+               .loss();
     if (epoch == 0) first = last;
   }
   EXPECT_LT(last, 0.8 * first);
@@ -45,12 +63,15 @@ TEST(SynthBirdsStandin, HoldsOtherSpeciesAndEveryDistractor) {
   EXPECT_EQ(one.train.class_count, 80);
   EXPECT_EQ(one.train.count(), 240);
   EXPECT_EQ(one.test.count(), 160);
-  EXPECT_EQ(fingerprint(one.train), fingerprint(two.train)) << "the number of threads does not matter";
+  EXPECT_EQ(fingerprint(one.train), fingerprint(two.train))
+      << "the number of threads does not matter";
   EXPECT_NE(fingerprint(one.train), fingerprint(one.test));
   EXPECT_TRUE(one.train.masks.empty());
   // Images of one class differ, and so do those of a bird and of an object.
-  EXPECT_FALSE(std::equal(one.train.image(0).pixels.begin(), one.train.image(0).pixels.end(), one.train.image(1).pixels.begin()));
-  EXPECT_FALSE(std::equal(one.train.image(0).pixels.begin(), one.train.image(0).pixels.end(), one.train.image(239).pixels.begin()));
+  EXPECT_FALSE(std::equal(one.train.image(0).pixels.begin(), one.train.image(0).pixels.end(),
+                          one.train.image(1).pixels.begin()));
+  EXPECT_FALSE(std::equal(one.train.image(0).pixels.begin(), one.train.image(0).pixels.end(),
+                          one.train.image(239).pixels.begin()));
 }
 
 }  // namespace

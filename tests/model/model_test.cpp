@@ -35,20 +35,31 @@ TEST_P(BackboneShapes, MapAndParameterCount) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, BackboneShapes,
-                         ::testing::Values(Shape{"resnet18", "imagenet", 224, 512, 7, 11176512}, Shape{"resnet34", "imagenet", 64, 512, 2, 21284672},
-                                           Shape{"resnet50", "imagenet", 224, 2048, 7, 23508032}, Shape{"resnet101", "imagenet", 64, 2048, 2, 42500160},
-                                           Shape{"resnet50_c4", "imagenet", 224, 1024, 14, 8543296}, Shape{"resnet18", "cifar", 32, 512, 4, 11168832},
-                                           Shape{"narrow", "imagenet", 48, 256, 6, 0}, Shape{"narrow", "imagenet", 28, 256, 4, 0}),
-                         [](const auto& p) { return std::string(p.param.arch) + "_" + p.param.stem + "_" + std::to_string(p.param.input); });
+                         ::testing::Values(Shape{"resnet18", "imagenet", 224, 512, 7, 11176512},
+                                           Shape{"resnet34", "imagenet", 64, 512, 2, 21284672},
+                                           Shape{"resnet50", "imagenet", 224, 2048, 7, 23508032},
+                                           Shape{"resnet101", "imagenet", 64, 2048, 2, 42500160},
+                                           Shape{"resnet50_c4", "imagenet", 224, 1024, 14, 8543296},
+                                           Shape{"resnet18", "cifar", 32, 512, 4, 11168832},
+                                           Shape{"narrow", "imagenet", 48, 256, 6, 0},
+                                           Shape{"narrow", "imagenet", 28, 256, 4, 0}),
+                         [](const auto& p) {
+                           return std::string(p.param.arch) + "_" + p.param.stem + "_" +
+                                  std::to_string(p.param.input);
+                         });
 
 TEST(Backbone, NamesAreTorchvisions) {
   ResNet net(BackboneOptions{.arch = "resnet50"});
   const auto parameters = net->named_parameters();
-  for (const char* name : {"conv1.weight", "bn1.bias", "layer1.0.downsample.0.weight", "layer1.0.downsample.1.weight", "layer3.5.conv3.weight", "layer4.2.bn3.bias"})
+  for (const char* name :
+       {"conv1.weight", "bn1.bias", "layer1.0.downsample.0.weight", "layer1.0.downsample.1.weight",
+        "layer3.5.conv3.weight", "layer4.2.bn3.bias"})
     EXPECT_TRUE(parameters.contains(name)) << name;
   EXPECT_FALSE(parameters.contains("layer1.1.downsample.0.weight"));
   const auto buffers = net->named_buffers();
-  for (const char* name : {"bn1.running_mean", "layer4.0.downsample.1.running_var", "layer2.3.bn2.num_batches_tracked"}) EXPECT_TRUE(buffers.contains(name)) << name;
+  for (const char* name : {"bn1.running_mean", "layer4.0.downsample.1.running_var",
+                           "layer2.3.bn2.num_batches_tracked"})
+    EXPECT_TRUE(buffers.contains(name)) << name;
 }
 
 TEST(Initialise, DependsOnSeedAndNameAlone) {
@@ -87,7 +98,9 @@ TEST(SplitBatchNorm, GroupsAreNormalisedApartAndStatisticsAveraged) {
   EXPECT_TRUE(torch::allclose(y.narrow(0, 0, 3), first(x.narrow(0, 0, 3))));
   EXPECT_TRUE(torch::allclose(y.narrow(0, 3, 3), second(x.narrow(0, 3, 3))));
   for (const char* name : {"running_mean", "running_var"})
-    EXPECT_TRUE(torch::allclose(split->named_buffers()[name], (first->named_buffers()[name] + second->named_buffers()[name]) / 2)) << name;
+    EXPECT_TRUE(torch::allclose(split->named_buffers()[name],
+                                (first->named_buffers()[name] + second->named_buffers()[name]) / 2))
+        << name;
 }
 
 TEST(Gfb, IsTheMaximumOverRectifiedProjections) {
@@ -106,11 +119,14 @@ TEST(Gfb, IsTheMaximumOverRectifiedProjections) {
 }
 
 TEST(Gfb, ARepeatedProjectionChangesNothing) {
-  GradCamFittingBranch one(8, GfbOptions{"max_projections", 3}), more(8, GfbOptions{"max_projections", 4});
+  GradCamFittingBranch one(8, GfbOptions{"max_projections", 3}),
+      more(8, GfbOptions{"max_projections", 4});
   initialise(*one, InitScheme::kDefault, 0, "gfb");
   {
     const torch::NoGradGuard no_grad;
-    more->named_parameters()["conv.weight"].copy_(torch::cat({one->named_parameters()["conv.weight"], one->named_parameters()["conv.weight"].narrow(0, 1, 1)}));
+    more->named_parameters()["conv.weight"].copy_(
+        torch::cat({one->named_parameters()["conv.weight"],
+                    one->named_parameters()["conv.weight"].narrow(0, 1, 1)}));
   }
   const auto map = random_normal({2, 8, 3, 3}, 0, "map");
   EXPECT_TRUE(torch::allclose(one(map), more(map)));
@@ -133,7 +149,8 @@ TEST(NormaliseMask, PerImageAndPerBatch) {
   EXPECT_NEAR(batch.min().item<float>(), 0, 1e-6);
   EXPECT_NEAR(batch.max().item<float>(), 1, 1e-5);
   EXPECT_TRUE(normalise_mask(mask, "none").equal(mask));
-  // One image more in the batch: the per-image mask of the others stays, the per-batch mask does not.
+  // One image more in the batch: the per-image mask of the others stays, the per-batch mask does
+  // not.
   const auto more = torch::cat({mask, 10 + torch::ones({1, 2, 2})});
   EXPECT_TRUE(normalise_mask(more, "image").narrow(0, 0, 3).equal(image));
   EXPECT_FALSE(torch::allclose(normalise_mask(more, "batch").narrow(0, 0, 3), batch));
@@ -141,7 +158,8 @@ TEST(NormaliseMask, PerImageAndPerBatch) {
 
 TEST(Encoder, EmbeddingsHaveUnitLengthAndBfloat16StaysInside) {
   for (const bool bfloat16 : {false, true}) {
-    Encoder encoder(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}, .embedding_dim = 5, .bfloat16 = bfloat16});
+    Encoder encoder(EncoderOptions{
+        .backbone = {.arch = "narrow", .width = 4}, .embedding_dim = 5, .bfloat16 = bfloat16});
     const auto out = encoder(testing::tiny_batch("x"));
     EXPECT_EQ(out.feature_map.scalar_type(), torch::kFloat32);
     EXPECT_EQ(out.embedding.scalar_type(), torch::kFloat32);
@@ -150,7 +168,8 @@ TEST(Encoder, EmbeddingsHaveUnitLengthAndBfloat16StaysInside) {
 }
 
 TEST(Encoder, Bfloat16IsCloseToFloat32) {
-  Encoder full(EncoderOptions{.backbone = {.arch = "narrow", .width = 8}}), half(EncoderOptions{.backbone = {.arch = "narrow", .width = 8}, .bfloat16 = true});
+  Encoder full(EncoderOptions{.backbone = {.arch = "narrow", .width = 8}}),
+      half(EncoderOptions{.backbone = {.arch = "narrow", .width = 8}, .bfloat16 = true});
   for (auto* encoder : {&full, &half}) initialise(**encoder, InitScheme::kResNet, 0, "net");
   const auto x = testing::tiny_batch("x");
   const auto a = full(x).feature_map, b = half(x).feature_map;

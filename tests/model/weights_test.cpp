@@ -1,14 +1,15 @@
-#include <gtest/gtest.h>
-#include <torch/torch.h>
+#include "lcr/model/weights.h"
 
 #include <cmath>
 #include <cstring>
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include "lcr/base/files.h"
 #include "lcr/data/safetensors.h"
 #include "lcr/method/supervised.h"
 #include "lcr/model/resnet.h"
-#include "lcr/model/weights.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
 
@@ -21,14 +22,18 @@ using testing::TemporaryFolder;
 /// The formula of tests/golden/make_goldens.py.
 void fill_by_formula(const std::string& name, torch::Tensor& tensor) {
   int phase = 0;
-  for (std::size_t i = 0; i < name.size(); ++i) phase += static_cast<int>(i + 1) * static_cast<unsigned char>(name[i]);
-  torch::Tensor x = torch::sin(0.37 * torch::arange(tensor.numel(), torch::kDouble) + phase % 1000).view(tensor.sizes());
+  for (std::size_t i = 0; i < name.size(); ++i)
+    phase += static_cast<int>(i + 1) * static_cast<unsigned char>(name[i]);
+  torch::Tensor x = torch::sin(0.37 * torch::arange(tensor.numel(), torch::kDouble) + phase % 1000)
+                        .view(tensor.sizes());
   if (name.ends_with("running_var"))
     x = 1 + 0.5 * x * x;
   else if (tensor.dim() == 1)
     x = (name.ends_with("weight") ? 1 : 0) + 0.1 * x;
   else
-    x = x * std::sqrt(2.0 / static_cast<double>(tensor.size(0) * (tensor.dim() == 4 ? tensor.size(2) * tensor.size(3) : 1)));
+    x = x * std::sqrt(2.0 / static_cast<double>(
+                                tensor.size(0) *
+                                (tensor.dim() == 4 ? tensor.size(2) * tensor.size(3) : 1)));
   tensor.copy_(x);
 }
 
@@ -36,14 +41,17 @@ class Torchvision : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Torchvision, SameWeightsGiveTheSameMap) {
   const torch::NoGradGuard no_grad;
-  const auto golden = read_safetensors(std::string(LCR_SOURCE_DIR) + "/tests/golden/backbones.safetensors");
+  const auto golden =
+      read_safetensors(std::string(LCR_SOURCE_DIR) + "/tests/golden/backbones.safetensors");
   ResNet net(BackboneOptions{.arch = GetParam()});
   for (auto& item : net->named_parameters()) fill_by_formula(item.key(), item.value());
   for (auto& item : net->named_buffers())
     if (item.value().dim() > 0) fill_by_formula(item.key(), item.value());
   net->eval();
   net->to(testing::test_device());
-  const auto x = torch::sin(0.01 * torch::arange(2 * 3 * 64 * 64, torch::kDouble)).view({2, 3, 64, 64}).to(testing::test_device());
+  const auto x = torch::sin(0.01 * torch::arange(2 * 3 * 64 * 64, torch::kDouble))
+                     .view({2, 3, 64, 64})
+                     .to(testing::test_device());
   const auto expected = read_tensor(golden, GetParam()).to(testing::test_device());
   ASSERT_GT(expected.norm().item<double>(), 1e-3);
   at::globalContext().setAllowTF32CuDNN(false);  // TF32 is not float32
@@ -54,12 +62,14 @@ TEST_P(Torchvision, SameWeightsGiveTheSameMap) {
   EXPECT_LT((net(x) - expected).norm().item<double>(), 1e-9 * expected.norm().item<double>());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Torchvision, ::testing::Values("resnet18", "resnet34", "resnet50", "resnet101"));
+INSTANTIATE_TEST_SUITE_P(All, Torchvision,
+                         ::testing::Values("resnet18", "resnet34", "resnet50", "resnet101"));
 
 TEST(Weights, RoundTripOfEveryType) {
   const TemporaryFolder folder;
   std::map<std::string, torch::Tensor> tensors;
-  for (const auto type : {torch::kDouble, torch::kFloat32, torch::kFloat16, torch::kBFloat16, torch::kLong, torch::kInt32, torch::kUInt8, torch::kBool})
+  for (const auto type : {torch::kDouble, torch::kFloat32, torch::kFloat16, torch::kBFloat16,
+                          torch::kLong, torch::kInt32, torch::kUInt8, torch::kBool})
     tensors[std::string("t/") + c10::toString(type)] = (random_normal({3, 4}, 0, "w") * 3).to(type);
   tensors["scalar"] = torch::tensor(7, torch::kLong);
   tensors["transposed"] = random_normal({3, 4}, 0, "t").t();
@@ -81,7 +91,11 @@ TEST(Weights, RoundTripOfEveryType) {
 TEST(Weights, ReportNamesWhatDidNotFit) {
   const TemporaryFolder folder;
   torch::nn::Linear linear(2, 3);
-  write_tensors(folder / "w.safetensors", {{"weight", torch::ones({3, 2}, torch::kFloat16)}, {"bias", torch::ones({4})}, {"other", torch::ones({1})}}, {});
+  write_tensors(folder / "w.safetensors",
+                {{"weight", torch::ones({3, 2}, torch::kFloat16)},
+                 {"bias", torch::ones({4})},
+                 {"other", torch::ones({1})}},
+                {});
   const auto report = load_weights(*linear, read_safetensors(folder / "w.safetensors"));
   EXPECT_EQ(report.loaded, 1U);
   EXPECT_EQ(report.misshapen, std::vector<std::string>{"bias"});
@@ -107,12 +121,20 @@ TEST(Safetensors, DamagedFilesAreRefused) {
     return content + header + std::string(data, 'x');
   };
   refuse(with_header("[1]"), "no JSON object");
-  refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,16]}}"), "tensor a");
-  refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[0,20]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"), "overlap");
-  refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,0]}}"), "larger than the file");
-  refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}"), "bad shape");
+  refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,16]}}"),
+         "tensor a");
+  refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[0,20]},\"b\":{"
+                     "\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"),
+         "overlap");
+  refuse(
+      with_header(
+          "{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,0]}}"),
+      "larger than the file");
+  refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}"),
+         "bad shape");
   refuse(with_header("{\"a\":{\"dtype\":\"X9\",\"shape\":[1],\"data_offsets\":[0,4]}}"), "X9");
-  refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]}}"), "data_offsets");
+  refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]}}"),
+         "data_offsets");
   refuse(with_header("{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}"), "dtype");
 }
 
@@ -121,7 +143,8 @@ TEST(InitialWeights, OfAnotherArchitectureOrBuildAreRefused) {
   Options options = testing::tiny_options({{"method", "moco_v2"}});
   Encoder source = make_encoder(options, 7);
   std::map<std::string, torch::Tensor> tensors;
-  for (const auto& item : source->backbone()->named_parameters()) tensors[item.key()] = item.value();
+  for (const auto& item : source->backbone()->named_parameters())
+    tensors[item.key()] = item.value();
   write_tensors(folder / "w.safetensors", tensors, {});
   options.init = folder / "w.safetensors";
   Encoder loaded = make_encoder(options, 0);
@@ -167,20 +190,29 @@ TEST(InitialWeights, LogitsOfResNet50AreTorchvisions) {
   Supervised classifier(options, 0, 1000);
   load_weights(*classifier.named_children()["classifier"], read_weights(options.init), "fc.");
   classifier.eval();
-  const auto x = torch::sin(0.01 * torch::arange(2 * 3 * 64 * 64, torch::kDouble)).view({2, 3, 64, 64}).to(torch::kFloat32);
-  const auto expected = read_tensor(read_safetensors(std::string(LCR_SOURCE_DIR) + "/tests/golden/backbones.safetensors"), "resnet50/logits");
+  const auto x = torch::sin(0.01 * torch::arange(2 * 3 * 64 * 64, torch::kDouble))
+                     .view({2, 3, 64, 64})
+                     .to(torch::kFloat32);
+  const auto expected = read_tensor(
+      read_safetensors(std::string(LCR_SOURCE_DIR) + "/tests/golden/backbones.safetensors"),
+      "resnet50/logits");
   ASSERT_GT(expected.abs().max().item<double>(), 0.1);
-  EXPECT_LT((classifier.logits(x) - expected).abs().max().item<double>(), 1e-4 * expected.abs().max().item<double>());
+  EXPECT_LT((classifier.logits(x) - expected).abs().max().item<double>(),
+            1e-4 * expected.abs().max().item<double>());
 }
 
 TEST(Safetensors, FilesCarryAChecksumOfAllOfThem) {
   const TemporaryFolder folder;
-  write_tensors(folder / "a.safetensors", {{"x", torch::arange(12, torch::kFloat32).view({3, 4})}, {"y", torch::ones({2}, torch::kDouble)}}, {{"note", "some text"}});
+  write_tensors(folder / "a.safetensors",
+                {{"x", torch::arange(12, torch::kFloat32).view({3, 4})},
+                 {"y", torch::ones({2}, torch::kDouble)}},
+                {{"note", "some text"}});
   const WeightFile file = read_safetensors(folder / "a.safetensors");
   EXPECT_TRUE(file.checksummed);
   EXPECT_EQ(file.metadata.size(), 1U);
   const std::string good = read_text(folder / "a.safetensors");
-  // No flipped bit goes unnoticed: the file is refused, or has lost its checksum (which checkpoints must have), or it was the padding after the header.
+  // No flipped bit goes unnoticed: the file is refused, or has lost its checksum (which checkpoints
+  // must have), or it was the padding after the header.
   int refused = 0, unmarked = 0, unchanged = 0;
   for (std::size_t at = 0; at < good.size(); ++at) {
     std::string bad = good;
@@ -211,12 +243,17 @@ TEST(InitialWeights, PrefixesAreFoundOrNamed) {
     plain.init.clear();
     return named_tensors(*make_encoder(plain, seed)->backbone());
   };
-  const auto with_prefix = [](std::map<std::string, torch::Tensor> tensors, const std::string& prefix, std::map<std::string, torch::Tensor>& out) {
+  const auto with_prefix = [](std::map<std::string, torch::Tensor> tensors,
+                              const std::string& prefix,
+                              std::map<std::string, torch::Tensor>& out) {
     for (const auto& [name, tensor] : tensors) out[prefix + name] = tensor;
   };
-  const auto first = [](Encoder encoder) { return encoder->backbone()->named_parameters()["conv1.weight"]; };
+  const auto first = [](Encoder encoder) {
+    return encoder->backbone()->named_parameters()["conv1.weight"];
+  };
   options.init = folder / "w.safetensors";
-  for (const char* prefix : {"", "backbone.", "state_dict.module.encoder_q.", "online_encoder.0."}) {
+  for (const char* prefix :
+       {"", "backbone.", "state_dict.module.encoder_q.", "online_encoder.0."}) {
     std::map<std::string, torch::Tensor> tensors = {{"optimizer.momentum", torch::ones({3})}};
     with_prefix(backbone_of(7), prefix, tensors);
     tensors[std::string(prefix) + "fc.weight"] = torch::ones({10, 4});
@@ -228,7 +265,8 @@ TEST(InitialWeights, PrefixesAreFoundOrNamed) {
     EXPECT_TRUE(report.missing.empty());
     EXPECT_EQ(report.outside, *prefix ? 1U : 0U);
   }
-  // Of a network and its slowly moving copy the network; of two equals neither, unless one is named.
+  // Of a network and its slowly moving copy the network; of two equals neither, unless one is
+  // named.
   std::map<std::string, torch::Tensor> tensors;
   with_prefix(backbone_of(1), "module.encoder_k.", tensors);
   with_prefix(backbone_of(2), "module.encoder_q.", tensors);
@@ -236,7 +274,8 @@ TEST(InitialWeights, PrefixesAreFoundOrNamed) {
   EXPECT_TRUE(first(make_encoder(options, 0)).equal(backbone_of(2).at("conv1.weight")));
   with_prefix(backbone_of(3), "schema.", tensors);  // no "ema"
   write_tensors(options.init, tensors, {});
-  expect_user_error([&] { make_encoder(options, 0); }, "--init-prefix", "module.encoder_q.", "schema.");
+  expect_user_error([&] { make_encoder(options, 0); }, "--init-prefix", "module.encoder_q.",
+                    "schema.");
   options.init_prefix = "schema.";
   EXPECT_TRUE(first(make_encoder(options, 0)).equal(backbone_of(3).at("conv1.weight")));
   options.init_prefix = "none.";
@@ -244,11 +283,13 @@ TEST(InitialWeights, PrefixesAreFoundOrNamed) {
 }
 
 TEST(InitialWeights, ALegacyCheckpointOfMoCoIsRead) {
-  // The network is another one, so that nothing but its first convolution has a name in common: the error shows that the file was read.
+  // The network is another one, so that nothing but its first convolution has a name in common: the
+  // error shows that the file was read.
   Options options = testing::tiny_options({{"method", "moco_v2"}});
   options.init = std::string(LCR_SOURCE_DIR) + "/tests/golden/weights/checkpoint_legacy.pth.tar";
   options.init_prefix = "state_dict.module.encoder_q.";
-  expect_user_error([&] { make_encoder(options, 0); }, "conv1.weight the first", "another architecture");
+  expect_user_error([&] { make_encoder(options, 0); }, "conv1.weight the first",
+                    "another architecture");
 }
 
 }  // namespace

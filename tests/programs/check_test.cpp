@@ -1,6 +1,5 @@
 // lcr-check as a user and CI run it: from trained runs to a verdict.
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/csv.h"
@@ -24,14 +23,17 @@ class CheckProgram : public testing::ProgramTest {
     ASSERT_EQ(run("lcr-check record --results pool --reference reference/tiny").code, 0);
   }
   void train(const std::string& results, const std::string& seeds, const std::string& more) {
-    const Outcome outcome = run(tiny.substr(0, tiny.find("--seeds")) + "--seeds " + seeds + " --rows Ours --results " + results + " " + more);
+    const Outcome outcome = run(tiny.substr(0, tiny.find("--seeds")) + "--seeds " + seeds +
+                                " --rows Ours --results " + results + " " + more);
     ASSERT_EQ(outcome.code, 0) << outcome.err;
   }
   /// Adds to every value of a metric.
   void bend(const std::string& results, const std::string& metric, double change) {
     auto rows = read_results(folder / results / "c1.csv");
     for (auto& row : rows)
-      if (row[result_column("metric")] == metric) row[result_column("value")] = format_number(*parse_number(row[result_column("value")]) + change);
+      if (row[result_column("metric")] == metric)
+        row[result_column("value")] =
+            format_number(*parse_number(row[result_column("value")]) + change);
     write_results(folder / results / "c1.csv", rows);
   }
 };
@@ -52,7 +54,9 @@ TEST_F(CheckProgram, GatesTrainedRuns) {
   bend("candidate", "mean_average_precision", -30);
   const Outcome bad = run(check);
   EXPECT_EQ(bad.code, 1) << bad.out;
-  for (const char* part : {"regressed", "mean_average_precision", "down ", "p = ", "below the floor"}) EXPECT_NE(bad.out.find(part), std::string::npos) << part << bad.out;
+  for (const char* part :
+       {"regressed", "mean_average_precision", "down ", "p = ", "below the floor"})
+    EXPECT_NE(bad.out.find(part), std::string::npos) << part << bad.out;
 
   // Trained under other options: refused by name.
   train("other", "0,1,2", "--lr 0.011");
@@ -71,9 +75,14 @@ TEST_F(CheckProgram, GatesTrainedRuns) {
 TEST(Defects, StillFitTheSources) {
   // So that ci/power_study.sh can be repeated: whoever changes these lines carries the defect over.
   int patches = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(LCR_SOURCE_DIR) / "ci/defects")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(LCR_SOURCE_DIR) / "ci/defects")) {
     ++patches;
-    EXPECT_EQ(std::system(("cd '" + std::string(LCR_SOURCE_DIR) + "' && git apply --check '" + entry.path().string() + "'").c_str()), 0) << entry.path();
+    EXPECT_EQ(std::system(("cd '" + std::string(LCR_SOURCE_DIR) + "' && git apply --check '" +
+                           entry.path().string() + "'")
+                              .c_str()),
+              0)
+        << entry.path();
   }
   EXPECT_GE(patches, 8);
 }
@@ -92,7 +101,9 @@ TEST_F(CheckProgram, RecordsAndComparesSpeeds) {
   EXPECT_EQ(same.code, 0) << same.out;
   EXPECT_NE(same.out.find("samples/s"), std::string::npos) << same.out;
   auto rows = read_results(folder / "pool/c1.csv");
-  for (auto& row : rows) row[result_column("samples_per_second")] = format_number(*parse_number(row[result_column("samples_per_second")]) / 100);
+  for (auto& row : rows)
+    row[result_column("samples_per_second")] =
+        format_number(*parse_number(row[result_column("samples_per_second")]) / 100);
   write_results(folder / "pool/c1.csv", rows);
   const Outcome slow = run(check);
   EXPECT_EQ(slow.code, 1) << slow.out;
@@ -101,7 +112,8 @@ TEST_F(CheckProgram, RecordsAndComparesSpeeds) {
   write_results(folder / "pool/c1.csv", rows);
   const Outcome elsewhere = run(check);
   EXPECT_EQ(elsewhere.code, 0) << elsewhere.out;
-  EXPECT_NE(elsewhere.out.find("other devices are not compared"), std::string::npos) << elsewhere.out;
+  EXPECT_NE(elsewhere.out.find("other devices are not compared"), std::string::npos)
+      << elsewhere.out;
 }
 
 TEST_F(CheckProgram, RefusesBadInputInOneLine) {
@@ -117,11 +129,14 @@ TEST_F(CheckProgram, RefusesBadInputInOneLine) {
   refused("metrics --reference nowhere --candidate pool", "no such reference");
   refused("metrics --reference reference/tiny --candidate nowhere", "no such folder of results");
   refused("metrics --reference reference/tiny --candidate pool --alpha 2", "alpha");
-  refused("metrics --reference reference/tiny --candidate pool --pool pool", "--pool has no part in 'metrics'");
+  refused("metrics --reference reference/tiny --candidate pool --pool pool",
+          "--pool has no part in 'metrics'");
   refused("record --results pool --reference r --fewest 50", "has 50 seeds");
   refused("throughput --reference reference/tiny", "--benchmarks FILE.json, or both");
-  refused("throughput --reference reference/tiny --candidate pool", "throughput.json: no such reference");
-  refused("record --results pool --reference r --benchmarks b.json", "--benchmarks goes with --speed");
+  refused("throughput --reference reference/tiny --candidate pool",
+          "throughput.json: no such reference");
+  refused("record --results pool --reference r --benchmarks b.json",
+          "--benchmarks goes with --speed");
   refused("record --speed --results pool --reference r --fewest 9", "no part in record --speed");
   refused("claims --results nowhere", "no such folder of results");
   refused("study --pool pool", "need 25");

@@ -1,12 +1,12 @@
 // lcr-data as a user runs it, and an experiment on image files.
+#include <cstdlib>
+#include <memory>
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-
-#include <cstdlib>
-#include <memory>
 #include <nlohmann/json.hpp>
+#include <sys/wait.h>
 
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
@@ -32,16 +32,22 @@ class DataProgram : public ::testing::Test {
   void SetUp() override {
     fs::create_directories(home);
     fs::copy(fs::path(LCR_SOURCE_DIR) / "datasets", home / "datasets");
-    for (const char* name : {"plots", "presets"}) fs::create_directory_symlink(fs::path(LCR_SOURCE_DIR) / name, home / name);
+    for (const char* name : {"plots", "presets"})
+      fs::create_directory_symlink(fs::path(LCR_SOURCE_DIR) / name, home / name);
     ::setenv("LCR_HOME", home.c_str(), 1);
   }
   void TearDown() override { ::unsetenv("LCR_HOME"); }
   Outcome run(const std::string& program, const std::string& arguments) {
-    const std::string line = fmt::format("cd '{}' && OMP_WAIT_POLICY=passive '{}/{}' {} >out.txt 2>err.txt </dev/null", folder.path().string(), LCR_BIN, program, arguments);
+    const std::string line =
+        fmt::format("cd '{}' && OMP_WAIT_POLICY=passive '{}/{}' {} >out.txt 2>err.txt </dev/null",
+                    folder.path().string(), LCR_BIN, program, arguments);
     const int status = std::system(line.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder / "out.txt"), read_text(folder / "err.txt")};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder / "out.txt"),
+            read_text(folder / "err.txt")};
   }
-  Outcome data(const std::string& arguments) { return run("lcr-data", arguments + " --data-dir data"); }
+  Outcome data(const std::string& arguments) {
+    return run("lcr-data", arguments + " --data-dir data");
+  }
   void expect_refused(const std::string& arguments, const std::string& part) {
     const Outcome outcome = data(arguments);
     EXPECT_EQ(outcome.code, 2) << arguments << outcome.err;
@@ -53,17 +59,20 @@ class DataProgram : public ::testing::Test {
       for (const char* name : {"a", "b"})
         for (int i = 0; i < each; ++i) {
           fs::create_directories(folder / "folder" / split / name);
-          write_bytes(folder / "folder" / split / name / (std::to_string(i) + ".jpg"), testing::image_file(i % 2 ? "4:4:4" : "grey"));
+          write_bytes(folder / "folder" / split / name / (std::to_string(i) + ".jpg"),
+                      testing::image_file(i % 2 ? "4:4:4" : "grey"));
         }
   }
   /// An archive of a CUB with three images, served under the descriptor's name.
   std::string cub_archive() {
-    const std::unique_ptr<archive, int (*)(archive*)> writer(archive_write_new(), archive_write_free);
+    const std::unique_ptr<archive, int (*)(archive*)> writer(archive_write_new(),
+                                                             archive_write_free);
     archive_write_set_format_pax_restricted(writer.get());
     archive_write_add_filter_gzip(writer.get());
     archive_write_open_filename(writer.get(), (folder / "cub.tgz").c_str());
     const auto add = [&](const std::string& path, const std::string& content) {
-      const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(), archive_entry_free);
+      const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(),
+                                                                           archive_entry_free);
       archive_entry_set_pathname(entry.get(), ("CUB_200_2011/" + path).c_str());
       archive_entry_set_filetype(entry.get(), AE_IFREG);
       archive_entry_set_perm(entry.get(), 0644);
@@ -77,7 +86,8 @@ class DataProgram : public ::testing::Test {
     add("image_class_labels.txt", "1 1\n2 2\n3 2\n");
     add("train_test_split.txt", "1 1\n2 0\n3 1\n");
     add("bounding_boxes.txt", "1 2 2 13 10\n2 0 0 26 20\n3 2 2 3 3\n");
-    for (const char* name : {"001.A/a.jpg", "002.B/b.jpg", "002.B/c.jpg"}) add(std::string("images/") + name, {jpeg.begin(), jpeg.end()});
+    for (const char* name : {"001.A/a.jpg", "002.B/b.jpg", "002.B/c.jpg"})
+      add(std::string("images/") + name, {jpeg.begin(), jpeg.end()});
     archive_write_close(writer.get());
     const auto bytes = read_file(folder / "cub.tgz", 1 << 24);
     return {bytes.begin(), bytes.end()};
@@ -99,9 +109,13 @@ class DataProgram : public ::testing::Test {
 TEST_F(DataProgram, ListsAndDescribes) {
   const Outcome list = data("list");
   EXPECT_EQ(list.code, 0);
-  for (const char* name : {"cub200", "stanford-cars", "fgvc-aircraft", "cifar10", "cifar100", "fashion-mnist", "resnet50-imagenet", "synthbirds"}) EXPECT_NE(list.out.find(name), std::string::npos) << name;
+  for (const char* name : {"cub200", "stanford-cars", "fgvc-aircraft", "cifar10", "cifar100",
+                           "fashion-mnist", "resnet50-imagenet", "synthbirds"})
+    EXPECT_NE(list.out.find(name), std::string::npos) << name;
   const Outcome info = data("info cub200");
-  for (const char* part : {"97eceeb196236b17998738112f37df78", "non-commercial", "Welinder", "5994 training"}) EXPECT_NE(info.out.find(part), std::string::npos) << part;
+  for (const char* part :
+       {"97eceeb196236b17998738112f37df78", "non-commercial", "Welinder", "5994 training"})
+    EXPECT_NE(info.out.find(part), std::string::npos) << part;
   EXPECT_EQ(run("lcr-data", "--help").code, 0);
 }
 
@@ -177,11 +191,13 @@ TEST_F(DataProgram, AFetchThatStoppedAfterUnpackingGoesOn) {
 TEST_F(DataProgram, AFetchThatStoppedBeforeUnpackingGoesOn) {
   const HttpServer server(cub_archive());
   describe_cub(server.url());
-  // A file that is no archive goes into the set's directory, which then is there before anything is unpacked.
+  // A file that is no archive goes into the set's directory, which then is there before anything is
+  // unpacked.
   HttpServer other("a file", HttpServer::Manner::kNotFound);
   write_bytes(folder / "other", std::string("a file"));
   auto json = nlohmann::json::parse(read_text(home / "datasets/cub200.json"));
-  json["files"].push_back({{"name", "other.txt"}, {"url", other.url()}, {"md5", md5_file(folder / "other")}});
+  json["files"].push_back(
+      {{"name", "other.txt"}, {"url", other.url()}, {"md5", md5_file(folder / "other")}});
   write_atomic(home / "datasets/cub200.json", json.dump());
   const Outcome failed = data("fetch cub200");
   EXPECT_EQ(failed.code, 2);
@@ -194,7 +210,8 @@ TEST_F(DataProgram, AFetchThatStoppedBeforeUnpackingGoesOn) {
   EXPECT_EQ(again.out.find("there already"), std::string::npos);
   EXPECT_EQ(read_text(folder / "data/CUB_200_2011/other.txt"), "a file");
   EXPECT_EQ(server.requests(), 1);
-  for (const auto& entry : fs::directory_iterator(folder / "data/downloads")) EXPECT_EQ(entry.path().extension(), ".lock") << entry.path();
+  for (const auto& entry : fs::directory_iterator(folder / "data/downloads"))
+    EXPECT_EQ(entry.path().extension(), ".lock") << entry.path();
   EXPECT_NE(data("fetch cub200").out.find("there already"), std::string::npos);
 }
 
@@ -202,7 +219,8 @@ TEST_F(DataProgram, FetchesWeights) {
   const std::string content(5000, 'w');
   write_bytes(folder / "content", content);
   const HttpServer server(content);
-  auto json = nlohmann::json::parse(read_text(fs::path(LCR_SOURCE_DIR) / "datasets/resnet50-imagenet.json"));
+  auto json = nlohmann::json::parse(
+      read_text(fs::path(LCR_SOURCE_DIR) / "datasets/resnet50-imagenet.json"));
   json["files"][0]["url"] = server.url();
   json["files"][0]["bytes"] = content.size();
   json["files"][0]["sha256"] = sha256_file(folder / "content");
@@ -239,12 +257,17 @@ TEST_F(DataProgram, WrongArchivesAreRefused) {
 
 TEST_F(DataProgram, AnExperimentTrainsOnAFolderAndSkipsBadFilesWhenTold) {
   write_folder(8);
-  const std::string c1 = "--dataset image-folder --folder folder --data-dir data --image-size 16 --width 4 --batch-size 4 --queue-size 8 --epochs 1 --limit-train 0 --limit-test 0 --seeds 0 --threads 1 --jobs 1 ";
+  const std::string c1 =
+      "--dataset image-folder --folder folder --data-dir data --image-size 16 --width 4 "
+      "--batch-size 4 --queue-size 8 --epochs 1 --limit-train 0 --limit-test 0 --seeds 0 --threads "
+      "1 --jobs 1 ";
   const Outcome good = run("cifar100_baseline", c1);
   ASSERT_EQ(good.code, 0) << good.err;
   const auto stores = [&] {
     int count = 0;
-    for (const auto& entry : fs::directory_iterator(folder / "data/pixel-store")) count += entry.path().extension() == ".pixels" && entry.path().filename().string().starts_with("folder-");
+    for (const auto& entry : fs::directory_iterator(folder / "data/pixel-store"))
+      count += entry.path().extension() == ".pixels" &&
+               entry.path().filename().string().starts_with("folder-");
     return count;
   };
   EXPECT_EQ(stores(), 1);
@@ -257,7 +280,8 @@ TEST_F(DataProgram, AnExperimentTrainsOnAFolderAndSkipsBadFilesWhenTold) {
   const Outcome skipped = run("cifar100_baseline", c1 + "--skip-bad 2");
   EXPECT_EQ(skipped.code, 0) << skipped.err;
   EXPECT_NE(skipped.err.find("1 image files are left out"), std::string::npos) << skipped.err;
-  EXPECT_NE(skipped.err.find("4 to do"), std::string::npos) << skipped.err;  // another training set, which the controls' evaluations may see too
+  EXPECT_NE(skipped.err.find("4 to do"), std::string::npos)
+      << skipped.err;  // another training set, which the controls' evaluations may see too
 }
 
 }  // namespace

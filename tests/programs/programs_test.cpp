@@ -1,6 +1,6 @@
-// The programs as a user runs them: exit codes, one-line errors, reuse of runs, nothing half-written.
-#include <gtest/gtest.h>
-#include <sys/wait.h>
+// The programs as a user runs them: exit codes, one-line errors, reuse of runs, nothing
+// half-written.
+#include "tests/support/programs.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -9,7 +9,10 @@
 #include <functional>
 #include <map>
 #include <set>
+
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/wait.h>
 
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
@@ -17,7 +20,6 @@
 #include "lcr/data/safetensors.h"
 #include "lcr/record/results_csv.h"
 #include "tests/support/files.h"
-#include "tests/support/programs.h"
 
 namespace lcr {
 namespace {
@@ -80,8 +82,12 @@ TEST_F(Programs, FashionMnistIsFetchedWhereItIsNowhere) {
   write_fashion("source");
   nlohmann::json files = nlohmann::json::array();
   for (const auto& entry : std::filesystem::directory_iterator(folder / "source/fashion-mnist"))
-    files.push_back({{"name", entry.path().filename().string() + ".gz"}, {"url", "file://" + entry.path().string()}, {"content_sha256", sha256_file(entry.path())}});
-  const auto write_descriptor = [&] { describe_fashion([&](auto& json) { json["files"] = files; }); };
+    files.push_back({{"name", entry.path().filename().string() + ".gz"},
+                     {"url", "file://" + entry.path().string()},
+                     {"content_sha256", sha256_file(entry.path())}});
+  const auto write_descriptor = [&] {
+    describe_fashion([&](auto& json) { json["files"] = files; });
+  };
   write_descriptor();
   const Outcome fetched = run(tiny + "--dry-run");
   EXPECT_EQ(fetched.code, 0) << fetched.err;
@@ -96,7 +102,8 @@ TEST_F(Programs, FashionMnistIsFetchedWhereItIsNowhere) {
   const Outcome tampered = run(tiny + "--dry-run");
   EXPECT_EQ(tampered.code, 2);
   EXPECT_NE(tampered.err.find("SHA-256"), std::string::npos) << tampered.err;
-  for (const auto& entry : std::filesystem::directory_iterator(folder / "data/fashion-mnist")) EXPECT_EQ(entry.path().extension(), ".lock") << entry.path();
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "data/fashion-mnist"))
+    EXPECT_EQ(entry.path().extension(), ".lock") << entry.path();
 }
 
 TEST_F(Programs, UnwritableResults) {
@@ -109,7 +116,8 @@ TEST_F(Programs, UnwritableResults) {
 TEST_F(Programs, HelpAndDryRunDoNothing) {
   const Outcome help = run("cifar100_baseline --help");
   EXPECT_EQ(help.code, 0);
-  for (const char* option : {"--seeds", "--device", "--threads", "--dry-run", "--preset"}) EXPECT_NE(help.out.find(option), std::string::npos);
+  for (const char* option : {"--seeds", "--device", "--threads", "--dry-run", "--preset"})
+    EXPECT_NE(help.out.find(option), std::string::npos);
   write_fashion("data");
   const Outcome dry = run(tiny + "--dry-run");
   EXPECT_EQ(dry.code, 0) << dry.err;
@@ -122,13 +130,19 @@ TEST_F(Programs, TrainsOnceReusesAndReproduces) {
   write_fashion("data");
   const Outcome first = run(tiny);
   ASSERT_EQ(first.code, 0) << first.err;
-  EXPECT_NE(first.err.find("7 to do"), std::string::npos) << first.err;  // raw pixels once, three rows at two seeds
+  EXPECT_NE(first.err.find("7 to do"), std::string::npos)
+      << first.err;  // raw pixels once, three rows at two seeds
   EXPECT_NE(first.out.find("standing in for cifar100"), std::string::npos);
   const auto rows = read_results(folder / "results/quick/c1.csv");
   std::map<std::string, int> last_rank1;
   for (const auto& row : rows)
-    if (row[result_column("selection")] == "last" && row[result_column("metric")] == "rank1") ++last_rank1[row[result_column("row")] + "/" + row[result_column("pooling")]];
-  EXPECT_EQ(last_rank1, (std::map<std::string, int>{{"Raw pixels/none", 1}, {"Untrained network/average", 2}, {"MoCo v2/average", 2}, {"Ours/average", 2}, {"Ours/attention", 2}}));
+    if (row[result_column("selection")] == "last" && row[result_column("metric")] == "rank1")
+      ++last_rank1[row[result_column("row")] + "/" + row[result_column("pooling")]];
+  EXPECT_EQ(last_rank1, (std::map<std::string, int>{{"Raw pixels/none", 1},
+                                                    {"Untrained network/average", 2},
+                                                    {"MoCo v2/average", 2},
+                                                    {"Ours/average", 2},
+                                                    {"Ours/attention", 2}}));
 
   // Again: nothing to train, the same file.
   const std::string csv = read_text(folder / "results/quick/c1.csv");
@@ -140,18 +154,23 @@ TEST_F(Programs, TrainsOnceReusesAndReproduces) {
   // From nothing, side by side in worker processes: the same numbers.
   const Outcome parallel = run(tiny + "--runs other-runs --results other --threads 2 --jobs 2");
   EXPECT_NE(parallel.code, 0) << "--jobs is given twice";
-  const std::string without_jobs = "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --seeds 0,1 ";
-  const Outcome side_by_side = run(without_jobs + "--runs other-runs --results other --threads 2 --jobs 2");
+  const std::string without_jobs =
+      "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size 16 "
+      "--batch-size 8 --queue-size 16 --epochs 2 --seeds 0,1 ";
+  const Outcome side_by_side =
+      run(without_jobs + "--runs other-runs --results other --threads 2 --jobs 2");
   ASSERT_EQ(side_by_side.code, 0) << side_by_side.err;
   const auto others = read_results(folder / "other/c1.csv");
   ASSERT_EQ(others.size(), rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i)
-    for (const char* column : {"row", "seed", "selection", "pooling", "metric", "value", "epoch", "run_hash", "config_hash"})
+    for (const char* column : {"row", "seed", "selection", "pooling", "metric", "value", "epoch",
+                               "run_hash", "config_hash"})
       EXPECT_EQ(others[i][result_column(column)], rows[i][result_column(column)]) << column;
 
   // A damaged record is not taken for a good one.
   for (const auto& entry : std::filesystem::directory_iterator(folder / "other-runs"))
-    if (entry.path().filename().string().find("lcr") != std::string::npos) write_atomic(entry.path() / "result.json", "{");
+    if (entry.path().filename().string().find("lcr") != std::string::npos)
+      write_atomic(entry.path() / "result.json", "{");
   const Outcome damaged = run(without_jobs + "--runs other-runs --results other");
   EXPECT_EQ(damaged.code, 2);
   EXPECT_NE(damaged.err.find("result.json"), std::string::npos);
@@ -160,7 +179,9 @@ TEST_F(Programs, TrainsOnceReusesAndReproduces) {
   ASSERT_EQ(plot.code, 0) << plot.err;
   EXPECT_NE(plot.out.find("27.14"), std::string::npos);
   EXPECT_NE(plot.out.find("STAND-IN"), std::string::npos);
-  for (const char* extension : {"md", "tex", "csv"}) EXPECT_TRUE(std::filesystem::exists(folder / ("results/quick/tables/c1." + std::string(extension))));
+  for (const char* extension : {"md", "tex", "csv"})
+    EXPECT_TRUE(
+        std::filesystem::exists(folder / ("results/quick/tables/c1." + std::string(extension))));
 
   // Results that are not what they should be.
   const std::string good = read_text(folder / "results/quick/c1.csv");
@@ -180,31 +201,45 @@ TEST_F(Programs, TrainsOnceReusesAndReproduces) {
   changed = good;
   refuse(changed.replace(0, 6, "schama"), "schema");
   changed = good;
-  const auto hash = changed.find(read_results(folder / "results/quick/c1.csv").back()[result_column("config_hash")], last_line);
-  refuse(changed.replace(hash, 4, changed.substr(hash, 4) == "0000" ? "1111" : "0000"), "mixes two configurations");
+  const auto hash = changed.find(
+      read_results(folder / "results/quick/c1.csv").back()[result_column("config_hash")],
+      last_line);
+  refuse(changed.replace(hash, 4, changed.substr(hash, 4) == "0000" ? "1111" : "0000"),
+         "mixes two configurations");
 }
 
 TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   write_fashion("data");
-  write_atomic(folder / "tiny.ini", "[standin]\nsynthbirds-train = 3\nbatch-size = 16\nepochs = 3\n");
-  const std::string command =
-      "reproduce --data-dir data --config tiny.ini --limit-train 0 --limit-test 0 --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --subset-epoch 1 --jobs 2 --threads 2 "
-      "--seeds 0 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 ", evaluation = "--panel-images 2 --probe-epochs 2";
+  write_atomic(folder / "tiny.ini",
+               "[standin]\nsynthbirds-train = 3\nbatch-size = 16\nepochs = 3\n");
+  const std::string
+      command =
+          "reproduce --data-dir data --config tiny.ini --limit-train 0 --limit-test 0 --width 4 "
+          "--image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --subset-epoch 1 --jobs 2 "
+          "--threads 2 "
+          "--seeds 0 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 ",
+      evaluation = "--panel-images 2 --probe-epochs 2";
   const Outcome outcome = run(command + evaluation);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const auto log = read_lines(folder / "results/quick/log.txt");
-  EXPECT_EQ(std::count_if(log.begin(), log.end(), [](const auto& line) { return line.find(" done in ") != std::string::npos; }), std::count(outcome.err.begin(), outcome.err.end(), ']'));
+  EXPECT_EQ(
+      std::count_if(log.begin(), log.end(),
+                    [](const auto& line) { return line.find(" done in ") != std::string::npos; }),
+      std::count(outcome.err.begin(), outcome.err.end(), ']'));
   const Outcome plot = run("lcr-plot report");
   ASSERT_EQ(plot.code, 0) << plot.err;
-  for (const char* file : {"tables/main.md", "tables/c1.tex", "tables/e1.csv", "tables/f1.md", "tables/g1.md", "tables/x1.md", "figures/b1.png", "figures/b1.svg", "figures/b2.png", "figures/b2.svg",
-                           "figures/d1.png", "figures/d1.svg", "report.html"})
+  for (const char* file :
+       {"tables/main.md", "tables/c1.tex", "tables/e1.csv", "tables/f1.md", "tables/g1.md",
+        "tables/x1.md", "figures/b1.png", "figures/b1.svg", "figures/b2.png", "figures/b2.svg",
+        "figures/d1.png", "figures/d1.svg", "report.html"})
     EXPECT_GT(std::filesystem::file_size(folder / "results/quick" / file), 200U) << file;
   const std::string report = read_text(folder / "results/quick/report.html");
   EXPECT_EQ(report.find("src=\"http"), std::string::npos) << "it opens offline";
   EXPECT_NE(report.find("stand-ins"), std::string::npos);
   EXPECT_NE(report.find("undecided"), std::string::npos) << "one seed decides nothing";
   EXPECT_EQ(report.find("class=\"text holds\""), std::string::npos);
-  EXPECT_NE(read_text(folder / "results/quick/tables/main.md").find("stanford-cars (not run)"), std::string::npos);
+  EXPECT_NE(read_text(folder / "results/quick/tables/main.md").find("stanford-cars (not run)"),
+            std::string::npos);
   // Every row of X1 has its poolings; batch norm's statistics of either kind are kept apart.
   const std::string x1 = read_text(folder / "results/quick/tables/x1.md");
   EXPECT_NE(x1.find("recalibrated"), std::string::npos);
@@ -223,25 +258,37 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   EXPECT_NE(without.err.find("gnuplot-nox"), std::string::npos) << without.err;
   EXPECT_EQ(table.code, 0);
   // A single row at a time: the results hold what the store has.
-  const Outcome row = run("loss_weights" + command.substr(9) + " --results one --runs other --rows nu=0.1");
+  const Outcome row =
+      run("loss_weights" + command.substr(9) + " --results one --runs other --rows nu=0.1");
   ASSERT_EQ(row.code, 0) << row.err;
   std::set<std::string> rows;
-  for (const auto& line : read_results(folder / "one/f1.csv")) rows.insert(line[result_column("row")]);
+  for (const auto& line : read_results(folder / "one/f1.csv"))
+    rows.insert(line[result_column("row")]);
   EXPECT_EQ(rows, (std::set<std::string>{"lambda=1, nu=0.1"}));
   // What would do nothing is refused; what every preset says makes a grid.
   expect_refused_at("nothing", "loss_weights --probe-lr 1", "--probe-lr has no part in f1");
-  expect_refused_at("nothing", "attribution --bn-statistics recalibrated", "--bn-statistics has no part");
+  expect_refused_at("nothing", "attribution --bn-statistics recalibrated",
+                    "--bn-statistics has no part");
   expect_refused_at("nothing", "main_results --checkpoint best_rank1", "--checkpoint has no part");
-  expect_refused_at("nothing", "evaluate --run " + first_run("synthbirds-lcr-") + " --protocols probe --poolings oracle --threads 1", "can be trained on");
+  expect_refused_at("nothing",
+                    "evaluate --run " + first_run("synthbirds-lcr-") +
+                        " --protocols probe --poolings oracle --threads 1",
+                    "can be trained on");
   for (const char* preset : {"quick", "full", "cifar100", "cub", "paper"}) {
-    const Outcome grid = run(std::string("reproduce --dry-run --data-dir data --dataset synthbirds --datasets synthbirds --limit-train 0 --limit-test 0 --store-side 0 --synthbirds-classes 2 --synthbirds-train 40 --synthbirds-test 3 --batch-size 32 --preset ") + preset);
+    const Outcome grid = run(
+        std::string("reproduce --dry-run --data-dir data --dataset synthbirds --datasets "
+                    "synthbirds --limit-train 0 --limit-test 0 --store-side 0 --synthbirds-classes "
+                    "2 --synthbirds-train 40 --synthbirds-test 3 --batch-size 32 --preset ") +
+        preset);
     EXPECT_EQ(grid.code, 0) << preset << ": " << grid.err;
-    for (const char* id : {"b1", "b2", "c1", "d1", "e1", "f1", "g1", "main", "x1"}) EXPECT_NE(grid.out.find(fmt::format("[{}: ", id)), std::string::npos) << preset << " " << id;
+    for (const char* id : {"b1", "b2", "c1", "d1", "e1", "f1", "g1", "main", "x1"})
+      EXPECT_NE(grid.out.find(fmt::format("[{}: ", id)), std::string::npos) << preset << " " << id;
   }
 }
 
 TEST_F(Programs, TheExperimentOfThePageIsBuiltRunAndDrawn) {
-  const std::string page = read_text(std::filesystem::path(LCR_SOURCE_DIR) / "docs/add-an-experiment.md");
+  const std::string page =
+      read_text(std::filesystem::path(LCR_SOURCE_DIR) / "docs/add-an-experiment.md");
   const auto block = [&](const std::string& language) {
     const auto start = page.find("```" + language + "\n") + language.size() + 4;
     return page.substr(start, page.find("```", start) - start);
@@ -249,55 +296,76 @@ TEST_F(Programs, TheExperimentOfThePageIsBuiltRunAndDrawn) {
   // A home with the page's section and specification.
   for (const char* name : {"plots", "presets"}) {
     std::filesystem::remove(home / name);
-    std::filesystem::copy(std::filesystem::path(LCR_SOURCE_DIR) / name, home / name, std::filesystem::copy_options::recursive);
+    std::filesystem::copy(std::filesystem::path(LCR_SOURCE_DIR) / name, home / name,
+                          std::filesystem::copy_options::recursive);
   }
-  write_atomic(home / "presets/quick.ini", read_text(home / "presets/quick.ini") + "\n" + block("ini"));
+  write_atomic(home / "presets/quick.ini",
+               read_text(home / "presets/quick.ini") + "\n" + block("ini"));
   write_atomic(home / "plots/specs/t1.json", block("json"));
-  const Outcome trained = run("temperature_sweep --pretrain none --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 1 --jobs 1 --threads 1 --synthbirds-classes 2 --synthbirds-train 8 "
-                              "--synthbirds-test 3 --knn-neighbours 1");
+  const Outcome trained =
+      run("temperature_sweep --pretrain none --width 4 --image-size 16 --batch-size 8 --queue-size "
+          "16 --epochs 1 --jobs 1 --threads 1 --synthbirds-classes 2 --synthbirds-train 8 "
+          "--synthbirds-test 3 --knn-neighbours 1");
   ASSERT_EQ(trained.code, 0) << trained.err;
   const Outcome table = run("lcr-plot table t1");
   ASSERT_EQ(table.code, 0) << table.err;
-  for (const char* part : {"MoCo v2, t=0.1", "LCR, t=0.2", "kNN (k=1) %"}) EXPECT_NE(table.out.find(part), std::string::npos) << table.out;
+  for (const char* part : {"MoCo v2, t=0.1", "LCR, t=0.2", "kNN (k=1) %"})
+    EXPECT_NE(table.out.find(part), std::string::npos) << table.out;
   EXPECT_EQ(table.out.find("not run"), std::string::npos) << table.out;
 }
 
 TEST_F(Programs, SubsetsBranchFromTheirTrunkWithTheSameResult) {
   write_fashion("data");
-  const std::string options = "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 3 --jobs 2 --threads 2 --seeds 0 --projections 6 ";
+  const std::string options =
+      "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size 16 "
+      "--batch-size 8 --queue-size 16 --epochs 3 --jobs 2 --threads 2 --seeds 0 --projections 6 ";
   const std::string switched = options + "--subset random --subset-size 2 --subset-epoch 1 ";
   ASSERT_EQ(run(options + "--pin-epochs 1").code, 0);
   ASSERT_EQ(run(switched + "--results branched").code, 0);
   ASSERT_EQ(run(switched + "--results scratch --runs scratch-runs").code, 0);
-  const auto branched = read_results(folder / "branched/c1.csv"), scratch = read_results(folder / "scratch/c1.csv"), whole = read_results(folder / "results/quick/c1.csv");
+  const auto branched = read_results(folder / "branched/c1.csv"),
+             scratch = read_results(folder / "scratch/c1.csv"),
+             whole = read_results(folder / "results/quick/c1.csv");
   ASSERT_EQ(branched.size(), scratch.size());
   bool differs = false;
   for (std::size_t i = 0; i < branched.size(); ++i) {
     EXPECT_EQ(branched[i][result_column("value")], scratch[i][result_column("value")]);
     EXPECT_EQ(branched[i][result_column("run_hash")], scratch[i][result_column("run_hash")]);
-    differs = differs || (branched[i][result_column("method")] == "lcr" && branched[i][result_column("run_hash")] != whole[i][result_column("run_hash")]);
+    differs =
+        differs || (branched[i][result_column("method")] == "lcr" &&
+                    branched[i][result_column("run_hash")] != whole[i][result_column("run_hash")]);
   }
   EXPECT_TRUE(differs);
   // One trained from epoch 1 on, the other from the start.
   const auto lines = [&](const char* runs, const std::string& directory) {
-    const std::string csv = read_text(folder / (std::string(runs) + "/" + directory + "/epochs.csv"));
+    const std::string csv =
+        read_text(folder / (std::string(runs) + "/" + directory + "/epochs.csv"));
     return std::count(csv.begin(), csv.end(), '\n');
   };
   int found = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder / "scratch-runs"))
-    if (const std::string name = entry.path().filename(); std::filesystem::exists(entry.path() / "selection.json")) {
+    if (const std::string name = entry.path().filename();
+        std::filesystem::exists(entry.path() / "selection.json")) {
       EXPECT_EQ(lines("scratch-runs", name), 4);
       EXPECT_EQ(lines("runs", name), 3);
-      EXPECT_EQ(read_text(entry.path() / "selection.json"), read_text(folder / ("runs/" + name + "/selection.json")));
-      for (const char* checkpoint : {"last", "best_rank1"}) EXPECT_TRUE(std::filesystem::exists(entry.path() / "checkpoints" / (std::string(checkpoint) + ".safetensors")));
+      EXPECT_EQ(read_text(entry.path() / "selection.json"),
+                read_text(folder / ("runs/" + name + "/selection.json")));
+      for (const char* checkpoint : {"last", "best_rank1"})
+        EXPECT_TRUE(std::filesystem::exists(entry.path() / "checkpoints" /
+                                            (std::string(checkpoint) + ".safetensors")));
       ++found;
     }
   EXPECT_EQ(found, 1);
-  // Used at test only, the subset still belongs to what is stored, so that a stored run evaluates as it was recorded.
-  ASSERT_EQ(run(switched + "--subset-scope test_only --results test-only --runs test-only-runs").code, 0);
+  // Used at test only, the subset still belongs to what is stored, so that a stored run evaluates
+  // as it was recorded.
+  ASSERT_EQ(
+      run(switched + "--subset-scope test_only --results test-only --runs test-only-runs").code, 0);
   int checked = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "test-only-runs")) {
-    if (entry.path().extension() != ".safetensors" || entry.path().string().find("-lcr-") == std::string::npos) continue;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(folder / "test-only-runs")) {
+    if (entry.path().extension() != ".safetensors" ||
+        entry.path().string().find("-lcr-") == std::string::npos)
+      continue;
     const auto file = read_safetensors(entry.path());
     const auto& selection = file.tensors.at("method.gfb.selection");
     ASSERT_EQ(selection.shape, std::vector<std::int64_t>{6});
@@ -307,9 +375,14 @@ TEST_F(Programs, SubsetsBranchFromTheirTrunkWithTheSameResult) {
     ++checked;
   }
   EXPECT_EQ(checked, 2);
-  expect_refused_at("results/none", options + "--subset random --subset-size 4 --subset-epoch 1", "subset-size = 4");
-  expect_refused_at("results/none", options + "--subset top_variance --subset-size 7 --subset-epoch 1", "subset-size = 7");
-  expect_refused_at("results/none", options + "--subset top_variance --subset-size 2 --subset-epoch 3", "subset-epoch = 3");
+  expect_refused_at("results/none", options + "--subset random --subset-size 4 --subset-epoch 1",
+                    "subset-size = 4");
+  expect_refused_at("results/none",
+                    options + "--subset top_variance --subset-size 7 --subset-epoch 1",
+                    "subset-size = 7");
+  expect_refused_at("results/none",
+                    options + "--subset top_variance --subset-size 2 --subset-epoch 3",
+                    "subset-epoch = 3");
   expect_refused_at("results/none", options + "--pin-epochs x", "pin-epochs");
 }
 
@@ -317,35 +390,48 @@ TEST_F(Programs, WeightFilesAreInspectedAndConverted) {
   const std::string files = std::string(LCR_SOURCE_DIR) + "/tests/golden/weights/";
   const Outcome shown = run("lcr-weights inspect '" + files + "checkpoint_legacy.pth.tar'");
   EXPECT_EQ(shown.code, 0) << shown.err;
-  for (const char* part : {"torch legacy", "epoch = 100", "state_dict.module.encoder_q.conv1.weight", "3 x 2", "4 tensors"}) EXPECT_NE(shown.out.find(part), std::string::npos) << shown.out;
-  ASSERT_EQ(run("lcr-weights convert '" + files + "checkpoint_zip.pth.tar' q.safetensors --prefix state_dict.module.encoder_q.").code, 0);
+  for (const char* part : {"torch legacy", "epoch = 100",
+                           "state_dict.module.encoder_q.conv1.weight", "3 x 2", "4 tensors"})
+    EXPECT_NE(shown.out.find(part), std::string::npos) << shown.out;
+  ASSERT_EQ(run("lcr-weights convert '" + files +
+                "checkpoint_zip.pth.tar' q.safetensors --prefix state_dict.module.encoder_q.")
+                .code,
+            0);
   EXPECT_EQ(read_safetensors(folder / "q.safetensors").tensors.size(), 1U);
   EXPECT_TRUE(read_safetensors(folder / "q.safetensors").tensors.contains("conv1.weight"));
   // Whatever the form, the same tensors give the same bytes, again and again.
   ASSERT_EQ(run("lcr-weights convert '" + files + "state_dict_zip.pth' zip.safetensors").code, 0);
-  ASSERT_EQ(run("lcr-weights convert '" + files + "state_dict_legacy.pth' legacy.safetensors").code, 0);
+  ASSERT_EQ(run("lcr-weights convert '" + files + "state_dict_legacy.pth' legacy.safetensors").code,
+            0);
   ASSERT_EQ(run("lcr-weights convert zip.safetensors again.safetensors").code, 0);
   EXPECT_EQ(read_text(folder / "zip.safetensors"), read_text(folder / "legacy.safetensors"));
   EXPECT_EQ(read_text(folder / "zip.safetensors"), read_text(folder / "again.safetensors"));
   expect_refused("lcr-weights", "inspect FILE");
   expect_refused("lcr-weights convert '" + files + "state_dict_zip.pth' out.pth", "out.pth");
-  expect_refused("lcr-weights convert '" + files + "state_dict_zip.pth' nowhere/out.safetensors", "nowhere");
+  expect_refused("lcr-weights convert '" + files + "state_dict_zip.pth' nowhere/out.safetensors",
+                 "nowhere");
   expect_refused("lcr-weights inspect '" + files + "bad_system_legacy.pth'", "posix.system");
-  expect_refused("lcr-weights inspect '" + files + "state_dict_zip.pth' --prefix nothing.", "'nothing.'");
+  expect_refused("lcr-weights inspect '" + files + "state_dict_zip.pth' --prefix nothing.",
+                 "'nothing.'");
   EXPECT_FALSE(std::filesystem::exists(folder / "hacked"));
 }
 
 TEST_F(Programs, MainTableHasRowsOnBothHosts) {
-  const Outcome outcome = run("main_results --preset quick --pretrain none --synthbirds-classes 3 --synthbirds-train 6 --synthbirds-test 4 --width 4 --image-size 16 --batch-size 6 --queue-size 12 --epochs 1 --probe-epochs 2 "
-                              "--seeds 0 --jobs 1 --threads 1");
+  const Outcome outcome =
+      run("main_results --preset quick --pretrain none --synthbirds-classes 3 --synthbirds-train 6 "
+          "--synthbirds-test 4 --width 4 --image-size 16 --batch-size 6 --queue-size 12 --epochs 1 "
+          "--probe-epochs 2 "
+          "--seeds 0 --jobs 1 --threads 1");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  for (const char* row : {"MoCo v2 ", "LCR ", "BYOL ", "LCR (BYOL) "}) EXPECT_NE(outcome.out.find(std::string("\n") + row), std::string::npos) << outcome.out;
+  for (const char* row : {"MoCo v2 ", "LCR ", "BYOL ", "LCR (BYOL) "})
+    EXPECT_NE(outcome.out.find(std::string("\n") + row), std::string::npos) << outcome.out;
   // Rows on BYOL have the settings of the section [byol].
   const std::string byol = first_run("-byol_lcr-");
   const std::string config = read_text(folder / byol / "config.ini");
   EXPECT_NE(config.find("head-hidden = 256"), std::string::npos) << config;
   EXPECT_EQ(config.find("queue-size"), std::string::npos) << config;
-  EXPECT_EQ(read_text(folder / first_run("-moco_v2-") / "config.ini").find("head-hidden"), std::string::npos);
+  EXPECT_EQ(read_text(folder / first_run("-moco_v2-") / "config.ini").find("head-hidden"),
+            std::string::npos);
   ASSERT_EQ(run("lcr-plot table main").code, 0);
   const std::string table = read_text(folder / "results/quick/tables/main.md");
   EXPECT_NE(table.find("| LCR (BYOL)"), std::string::npos) << table;
@@ -360,16 +446,25 @@ TEST_F(Programs, InitialWeightsArePartOfTheIdentityAndChecked) {
   // A run can start from another's checkpoint: of its networks the trained one is read.
   const Outcome started = run(tiny + "--rows Untrained --init " + checkpoint);
   EXPECT_EQ(started.code, 0) << started.err;
-  EXPECT_NE(started.err.find("under 'method.query.backbone.' loaded"), std::string::npos) << started.err;
+  EXPECT_NE(started.err.find("under 'method.query.backbone.' loaded"), std::string::npos)
+      << started.err;
   // A run that was started with a prefix is evaluated without the file.
-  const Outcome prefixed = run(tiny + "--rows Ours --runs prefixed --init-prefix method.query.backbone. --init " + checkpoint);
+  const Outcome prefixed =
+      run(tiny + "--rows Ours --runs prefixed --init-prefix method.query.backbone. --init " +
+          checkpoint);
   ASSERT_EQ(prefixed.code, 0) << prefixed.err;
   for (const auto& entry : std::filesystem::directory_iterator(folder / "prefixed")) {
-    const Outcome evaluated = run("evaluate --data-dir data --threads 1 --protocols retrieval --run " + entry.path().string());
+    const Outcome evaluated =
+        run("evaluate --data-dir data --threads 1 --protocols retrieval --run " +
+            entry.path().string());
     EXPECT_EQ(evaluated.code, 0) << evaluated.err;
   }
-  expect_refused_at("results/none", tiny + "--init-prefix nothing. --init " + checkpoint, "under the prefix 'nothing.'");
-  expect_refused_at("results/none", tiny + "--init '" + LCR_SOURCE_DIR + "/tests/golden/weights/bad_system_zip.pth'", "posix.system");
+  expect_refused_at("results/none", tiny + "--init-prefix nothing. --init " + checkpoint,
+                    "under the prefix 'nothing.'");
+  expect_refused_at(
+      "results/none",
+      tiny + "--init '" + LCR_SOURCE_DIR + "/tests/golden/weights/bad_system_zip.pth'",
+      "posix.system");
   write_bytes(folder / "cut.safetensors", read_text(checkpoint).substr(0, 1000));
   expect_refused_at("results/none", tiny + "--init cut.safetensors", "cut.safetensors");
   expect_refused_at("results/none", tiny + "--init absent.safetensors", "absent.safetensors");
@@ -378,13 +473,20 @@ TEST_F(Programs, InitialWeightsArePartOfTheIdentityAndChecked) {
 TEST_F(Programs, ADivergedRunNamesItsLastGoodCheckpoint) {
   write_fashion("data");
   // The learning rate rises until the weights burst.
-  const std::string command = tiny.substr(0, tiny.find("--epochs")) + "--epochs 6 --lr 30 --warmup-epochs 5 --weight-decay 1 --checkpoint-every 1epoch --rows Ours --seeds 0 --threads 1 ";
+  const std::string command = tiny.substr(0, tiny.find("--epochs")) +
+                              "--epochs 6 --lr 30 --warmup-epochs 5 --weight-decay 1 "
+                              "--checkpoint-every 1epoch --rows Ours --seeds 0 --threads 1 ";
   const Outcome outcome = run(command);
   EXPECT_EQ(outcome.code, 2);
   // Whichever shows it first: the loss of a step, or the weights when an epoch's checkpoint is due.
-  const auto says_where = [](const std::string& text) { return text.find("loss became nan at step") != std::string::npos || text.find("in the training's state is no longer finite after epoch") != std::string::npos; };
+  const auto says_where = [](const std::string& text) {
+    return text.find("loss became nan at step") != std::string::npos ||
+           text.find("in the training's state is no longer finite after epoch") !=
+               std::string::npos;
+  };
   EXPECT_TRUE(says_where(outcome.err)) << outcome.err;
-  for (const char* part : {"lower lr = 30", "the last good checkpoint is", "/checkpoints/resume-"}) EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
+  for (const char* part : {"lower lr = 30", "the last good checkpoint is", "/checkpoints/resume-"})
+    EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
   EXPECT_EQ(run("lcr-runs verify").code, 0);
   // Asked for again it goes on from there, and meets the same end.
   const Outcome again = run(command);
@@ -397,12 +499,16 @@ TEST_F(Programs, ADivergedRunNamesItsLastGoodCheckpoint) {
 TEST_F(Programs, ASignalStopsWithCodeThreeAndWithoutAResult) {
   write_fashion("data");
   // 100,000 epochs do not end by themselves. Once the first control has finished, one SIGTERM.
-  const std::string command = program(tiny.substr(0, tiny.find("--epochs")) + "--epochs 100000 --threads 2 --jobs 2");
-  const std::string line = "cd '" + folder.path().string() + "' && { " + command + " >out.txt 2>err.txt </dev/null & }; pid=$!; "
-                           "for i in $(seq 600); do ls runs/*/result.json >/dev/null 2>&1 && break; sleep 0.1; done; kill -TERM $pid; wait $pid; echo $? >code.txt";
+  const std::string command =
+      program(tiny.substr(0, tiny.find("--epochs")) + "--epochs 100000 --threads 2 --jobs 2");
+  const std::string line = "cd '" + folder.path().string() + "' && { " + command +
+                           " >out.txt 2>err.txt </dev/null & }; pid=$!; "
+                           "for i in $(seq 600); do ls runs/*/result.json >/dev/null 2>&1 && "
+                           "break; sleep 0.1; done; kill -TERM $pid; wait $pid; echo $? >code.txt";
   ASSERT_EQ(std::system(line.c_str()), 0);
   EXPECT_EQ(read_text(folder / "code.txt"), "3\n") << read_text(folder / "err.txt");
-  EXPECT_NE(read_text(folder / "err.txt").find("stopped"), std::string::npos) << read_text(folder / "err.txt");
+  EXPECT_NE(read_text(folder / "err.txt").find("stopped"), std::string::npos)
+      << read_text(folder / "err.txt");
   EXPECT_FALSE(std::filesystem::exists(folder / "results/quick/c1.csv"));
   int untrained = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "runs"))
@@ -416,50 +522,74 @@ TEST_F(Programs, ASignalStopsWithCodeThreeAndWithoutAResult) {
 TEST_F(Programs, TwoProgramsTrainARunOnce) {
   write_fashion("data");
   const std::string command = program(tiny);
-  const std::string line = "cd '" + folder.path().string() + "' && (" + command + "--results a >a.txt 2>&1 & " + command + "--results b >b.txt 2>&1; code=$?; wait; exit $code)";
+  const std::string line = "cd '" + folder.path().string() + "' && (" + command +
+                           "--results a >a.txt 2>&1 & " + command +
+                           "--results b >b.txt 2>&1; code=$?; wait; exit $code)";
   ASSERT_EQ(std::system(line.c_str()), 0) << read_text(folder / "b.txt");
-  EXPECT_EQ(read_text(folder / "a/c1.csv"), read_text(folder / "b/c1.csv"));  // wall times included: each run was trained by one of them
+  EXPECT_EQ(
+      read_text(folder / "a/c1.csv"),
+      read_text(folder / "b/c1.csv"));  // wall times included: each run was trained by one of them
 }
 
 TEST_F(Programs, AFullDiskUnderTheLogStopsNothing) {
   write_fashion("data");
   const auto code_of = [&](const std::string& command, const std::string& redirections) {
-    const int status = std::system(("cd '" + folder.path().string() + "' && " + program(command) + " " + redirections + " </dev/null").c_str());
+    const int status = std::system(("cd '" + folder.path().string() + "' && " + program(command) +
+                                    " " + redirections + " </dev/null")
+                                       .c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   };
   EXPECT_EQ(code_of(tiny + "--results r --rows Ours", ">out.txt 2>/dev/full"), 0);
-  EXPECT_EQ(code_of("lcr-runs list --runs nowhere", ">out.txt 2>/dev/full"), 2);  // and does not abort over its message
+  EXPECT_EQ(code_of("lcr-runs list --runs nowhere", ">out.txt 2>/dev/full"),
+            2);  // and does not abort over its message
   EXPECT_EQ(code_of("lcr-runs list", ">/dev/full 2>err.txt"), 2);
-  EXPECT_NE(read_text(folder / "err.txt").find("No space left on device"), std::string::npos) << read_text(folder / "err.txt");
+  EXPECT_NE(read_text(folder / "err.txt").find("No space left on device"), std::string::npos)
+      << read_text(folder / "err.txt");
 }
 
 TEST_F(Programs, TwoProgramsMakeAnEvaluationOnce) {
   write_fashion("data");
   ASSERT_EQ(run(tiny + "--results r --rows Ours").code, 0);
   const std::string run_folder = first_run("-lcr-");
-  const std::string command = program("evaluate --data-dir data --threads 1 --protocols probe --probe-epochs 40 --run " + run_folder);
-  const std::string line = "cd '" + folder.path().string() + "' && (" + command + " >a.txt 2>&1 & " + command + " >b.txt 2>&1; code=$?; wait; exit $code)";
+  const std::string command =
+      program("evaluate --data-dir data --threads 1 --protocols probe --probe-epochs 40 --run " +
+              run_folder);
+  const std::string line = "cd '" + folder.path().string() + "' && (" + command +
+                           " >a.txt 2>&1 & " + command + " >b.txt 2>&1; code=$?; wait; exit $code)";
   ASSERT_EQ(std::system(line.c_str()), 0) << read_text(folder / "b.txt");
   const std::string a = read_text(folder / "a.txt"), b = read_text(folder / "b.txt");
-  const auto found_it = [](const std::string& said) { return said.find("\nfound in the store: ") != std::string::npos; };
+  const auto found_it = [](const std::string& said) {
+    return said.find("\nfound in the store: ") != std::string::npos;
+  };
   EXPECT_NE(found_it(a), found_it(b)) << a << b;
-  const auto numbers = [](const std::string& said) { return said.substr(said.find("pooling or map"), said.rfind(": ") - said.find("pooling or map")); };
-  EXPECT_EQ(numbers(a).substr(0, numbers(a).rfind('\n')), numbers(b).substr(0, numbers(b).rfind('\n')));
+  const auto numbers = [](const std::string& said) {
+    return said.substr(said.find("pooling or map"), said.rfind(": ") - said.find("pooling or map"));
+  };
+  EXPECT_EQ(numbers(a).substr(0, numbers(a).rfind('\n')),
+            numbers(b).substr(0, numbers(b).rfind('\n')));
 }
 
 TEST_F(Programs, SeveralRanksTrainReproduciblyAsARunOfTheirOwn) {
   write_fashion("data");
-  const std::string two = tiny + "--ranks 2 --projections 3 --subset top_variance --subset-size 2 --subset-epoch 1 --results ";
+  const std::string two =
+      tiny +
+      "--ranks 2 --projections 3 --subset top_variance --subset-size 2 --subset-epoch 1 --results ";
   ASSERT_EQ(run(two + "a --runs runs-a").code, 0);
   ASSERT_EQ(run(two + "b --runs runs-b").code, 0);
-  ASSERT_EQ(run(tiny + "--projections 3 --subset top_variance --subset-size 2 --subset-epoch 1 --results c").code, 0);
-  const auto a = read_results(folder / "a/c1.csv"), b = read_results(folder / "b/c1.csv"), one = read_results(folder / "c/c1.csv");
+  ASSERT_EQ(
+      run(tiny +
+          "--projections 3 --subset top_variance --subset-size 2 --subset-epoch 1 --results c")
+          .code,
+      0);
+  const auto a = read_results(folder / "a/c1.csv"), b = read_results(folder / "b/c1.csv"),
+             one = read_results(folder / "c/c1.csv");
   ASSERT_EQ(a.size(), b.size());
   ASSERT_EQ(a.size(), one.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
     EXPECT_EQ(a[i][result_column("value")], b[i][result_column("value")]);
     EXPECT_EQ(a[i][result_column("run_hash")], b[i][result_column("run_hash")]);
-    const bool trained = a[i][result_column("row")] == "MoCo v2" || a[i][result_column("row")] == "Ours";
+    const bool trained =
+        a[i][result_column("row")] == "MoCo v2" || a[i][result_column("row")] == "Ours";
     EXPECT_EQ(a[i][result_column("run_hash")] == one[i][result_column("run_hash")], !trained);
   }
   expect_refused(tiny + "--ranks 3", "not a multiple of ranks");
@@ -473,13 +603,18 @@ TEST_F(Programs, StoredRunsAreEvaluatedFurther) {
     const std::string name = entry.path().filename();
     if (name.find("-lcr-") != std::string::npos && name.ends_with("-s0")) lcr = "runs/" + name;
     if (name.find("raw_pixels") != std::string::npos) raw = "runs/" + name;
-    if (name.find("untrained") != std::string::npos && name.ends_with("-s0")) untrained = "runs/" + name;
+    if (name.find("untrained") != std::string::npos && name.ends_with("-s0"))
+      untrained = "runs/" + name;
   }
-  const std::string evaluate = "evaluate --data-dir data --threads 1 --knn-neighbours 1,20 --label-shares 1,0.5 --probe-lr 1,30 --probe-epochs 4 --random-projections 3 --panel-images 3 ";
+  const std::string evaluate =
+      "evaluate --data-dir data --threads 1 --knn-neighbours 1,20 --label-shares 1,0.5 --probe-lr "
+      "1,30 --probe-epochs 4 --random-projections 3 --panel-images 3 ";
   const std::string all = evaluate + "--protocols retrieval,knn,probe,projections --run ";
   const auto record_of = [&](const Outcome& outcome) {
     const auto written = outcome.out.find("written: ");
-    return written == std::string::npos ? std::string() : outcome.out.substr(written + 9, outcome.out.find('\n', written) - written - 9);
+    return written == std::string::npos
+               ? std::string()
+               : outcome.out.substr(written + 9, outcome.out.find('\n', written) - written - 9);
   };
   const Outcome outcome = run(all + lcr);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
@@ -488,38 +623,52 @@ TEST_F(Programs, StoredRunsAreEvaluatedFurther) {
   std::map<std::string, double> values;
   std::map<std::string, int> numbers;
   for (const auto& entry : json["entries"]) {
-    values[entry["pooling"].get<std::string>() + "/" + entry["metric"].get<std::string>()] = entry["value"];
+    values[entry["pooling"].get<std::string>() + "/" + entry["metric"].get<std::string>()] =
+        entry["value"];
     ++numbers[entry["metric"]];
   }
-  // Four poolings (no object is known, so no oracle): each metric once, kNN for two k, the probe for two shares and two learning rates.
+  // Four poolings (no object is known, so no oracle): each metric once, kNN for two k, the probe
+  // for two shares and two learning rates.
   EXPECT_EQ(numbers["rank1"], 4);
   EXPECT_EQ(numbers["knn_top5"], 4 * 2);
   EXPECT_EQ(numbers["probe_top1_best"], 4 * 4);
   EXPECT_EQ(numbers["cached_probe_top1"], 0);
   EXPECT_EQ(numbers["projection_variance"], 8);
   EXPECT_EQ(numbers["principal_angle"], 4);
-  EXPECT_TRUE(std::filesystem::exists(folder / (file.substr(0, file.size() - 5) + "-projections.png")));
+  EXPECT_TRUE(
+      std::filesystem::exists(folder / (file.substr(0, file.size() - 5) + "-projections.png")));
   // The stored network gives the scores that the run recorded.
   for (const auto& row : read_results(folder / "r/c1.csv"))
-    if (row[result_column("row")] == "Ours" && row[result_column("seed")] == "0" && row[result_column("selection")] == "last" && row[result_column("pooling")] != "none")  // losses are the training's
-      EXPECT_NEAR(values.at(row[result_column("pooling")] + "/" + row[result_column("metric")]), *parse_number(row[result_column("value")]), 1e-9) << row[result_column("metric")];
+    if (row[result_column("row")] == "Ours" && row[result_column("seed")] == "0" &&
+        row[result_column("selection")] == "last" &&
+        row[result_column("pooling")] != "none")  // losses are the training's
+      EXPECT_NEAR(values.at(row[result_column("pooling")] + "/" + row[result_column("metric")]),
+                  *parse_number(row[result_column("value")]), 1e-9)
+          << row[result_column("metric")];
   const auto labels = read_lines(folder / lcr / "evaluations/labels-0.5.txt");
-  EXPECT_EQ(std::count_if(labels.begin(), labels.end(), [](const auto& line) { return !line.empty(); }), 20);
+  EXPECT_EQ(
+      std::count_if(labels.begin(), labels.end(), [](const auto& line) { return !line.empty(); }),
+      20);
   // What is in the store is not measured again; measured again, it is the same.
   const std::string text = read_text(folder / file);
   EXPECT_NE(run(all + lcr).out.find("found in the store: " + file), std::string::npos);
   std::filesystem::remove(folder / file);
   EXPECT_EQ((run(all + lcr), read_text(folder / file)), text);
-  // Other protocols, other records: a checkpoint, batch norm, one's own mask normalisation, features extracted once.
+  // Other protocols, other records: a checkpoint, batch norm, one's own mask normalisation,
+  // features extracted once.
   const std::string retrieval = evaluate + "--run " + lcr;
   const Outcome plain = run(retrieval);
-  for (const char* other : {" --checkpoint epoch-1", " --bn-statistics recalibrated", " --eval-mask-norm none", " --poolings average"}) {
+  for (const char* other : {" --checkpoint epoch-1", " --bn-statistics recalibrated",
+                            " --eval-mask-norm none", " --poolings average"}) {
     const Outcome changed = run(retrieval + other);
     EXPECT_EQ(changed.code, 0) << changed.err;
     EXPECT_NE(record_of(changed), record_of(plain)) << other;
-    EXPECT_NE(changed.out.substr(0, changed.out.find("written")), plain.out.substr(0, plain.out.find("written"))) << other;
+    EXPECT_NE(changed.out.substr(0, changed.out.find("written")),
+              plain.out.substr(0, plain.out.find("written")))
+        << other;
   }
-  EXPECT_NE(run(retrieval + " --protocols probe --probe cached").out.find("cached_probe_top1"), std::string::npos);
+  EXPECT_NE(run(retrieval + " --protocols probe --probe cached").out.find("cached_probe_top1"),
+            std::string::npos);
   // A control without training, and one without a network.
   EXPECT_EQ(run(evaluate + "--protocols retrieval,knn,probe --run " + untrained).code, 0);
   EXPECT_EQ(run(evaluate + "--protocols retrieval,knn,probe --probe cached --run " + raw).code, 0);
@@ -534,8 +683,11 @@ TEST_F(Programs, StoredRunsAreEvaluatedFurther) {
   expect_refused(retrieval + " --protocols knn,knn", "twice");
   expect_refused(retrieval + " --poolings sum", "'sum'");
   expect_refused("evaluate --protocols knn", "--run");
-  expect_refused("evaluate --data-dir data --threads 1 --protocols knn --knn-neighbours 400 --run " + lcr, "k = 400");
-  expect_refused("evaluate --data-dir data --protocols knn --knn-neighbours 1.5 --run " + lcr, "whole number");
+  expect_refused(
+      "evaluate --data-dir data --threads 1 --protocols knn --knn-neighbours 400 --run " + lcr,
+      "k = 400");
+  expect_refused("evaluate --data-dir data --protocols knn --knn-neighbours 1.5 --run " + lcr,
+                 "whole number");
   expect_refused("evaluate --data-dir data --protocols probe --label-shares 2 --run " + lcr, "'2'");
   write_bytes(folder / record_of(plain), std::string("{"));
   expect_refused(retrieval, "damaged record");
@@ -544,19 +696,24 @@ TEST_F(Programs, StoredRunsAreEvaluatedFurther) {
 }
 
 TEST_F(Programs, LocalisationOfAStoredRun) {
-  const Outcome trained = run("cifar100_baseline --dataset synthbirds --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 4 --limit-train 0 --limit-test 0 --width 4 --image-size 24 --batch-size 8 "
-                              "--queue-size 16 --epochs 1 --jobs 1 --threads 1 --seeds 0");
+  const Outcome trained = run(
+      "cifar100_baseline --dataset synthbirds --synthbirds-classes 3 --synthbirds-train 8 "
+      "--synthbirds-test 4 --limit-train 0 --limit-test 0 --width 4 --image-size 24 --batch-size 8 "
+      "--queue-size 16 --epochs 1 --jobs 1 --threads 1 --seeds 0");
   ASSERT_EQ(trained.code, 0) << trained.err;
   std::map<std::string, std::set<std::string>> sources;
   for (const auto& entry : std::filesystem::directory_iterator(folder / "runs")) {
     const std::string name = entry.path().filename();
     if (name.find("raw_pixels") != std::string::npos) continue;
-    const Outcome outcome = run("evaluate --threads 1 --protocols retrieval,localisation --run runs/" + name);
+    const Outcome outcome =
+        run("evaluate --threads 1 --protocols retrieval,localisation --run runs/" + name);
     ASSERT_EQ(outcome.code, 0) << outcome.err;
     for (const auto& file : std::filesystem::directory_iterator(entry.path() / "evaluations")) {
       if (file.path().extension() != ".json") continue;
       const auto record = nlohmann::json::parse(read_text(file.path()));
-      for (const auto& number : record["entries"]) sources[name.substr(11, name.find('-', 11) - 11)].insert(number["pooling"].get<std::string>() + "/" + number["metric"].get<std::string>());
+      for (const auto& number : record["entries"])
+        sources[name.substr(11, name.find('-', 11) - 11)].insert(
+            number["pooling"].get<std::string>() + "/" + number["metric"].get<std::string>());
     }
   }
   for (const auto& [method, found] : sources) {
@@ -578,7 +735,8 @@ TEST_F(Programs, MaxStepsRecordsNothing) {
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_NE(outcome.err.find("2 steps in"), std::string::npos) << outcome.err;
   EXPECT_FALSE(std::filesystem::exists(folder / "results/quick/c1.csv"));
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "runs")) EXPECT_NE(entry.path().filename(), "result.json");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "runs"))
+    EXPECT_NE(entry.path().filename(), "result.json");
 }
 
 }  // namespace

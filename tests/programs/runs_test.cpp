@@ -2,8 +2,8 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include "lcr/data/archive.h"
 #include "lcr/base/hashing.h"
+#include "lcr/data/archive.h"
 #include "tests/support/programs.h"
 
 namespace lcr {
@@ -23,27 +23,36 @@ class RunsProgram : public testing::ProgramTest {
   void expect_error(const std::string& command, const std::string& part) {
     const Outcome outcome = run("lcr-runs " + command);
     EXPECT_EQ(outcome.code, 2) << command << outcome.out;
-    EXPECT_NE((outcome.err + outcome.out).find(part), std::string::npos) << command << "\n" << outcome.err << outcome.out;
+    EXPECT_NE((outcome.err + outcome.out).find(part), std::string::npos)
+        << command << "\n"
+        << outcome.err << outcome.out;
   }
   std::size_t count_runs(const std::string& store) const {
-    return static_cast<std::size_t>(std::count_if(fs::directory_iterator(folder / store), fs::directory_iterator(), [](const auto& entry) { return entry.is_directory(); }));
+    return static_cast<std::size_t>(
+        std::count_if(fs::directory_iterator(folder / store), fs::directory_iterator(),
+                      [](const auto& entry) { return entry.is_directory(); }));
   }
 };
 
 TEST_F(RunsProgram, ListsShowsAndVerifies) {
   const Outcome list = run("lcr-runs list");
   EXPECT_EQ(list.code, 0);
-  EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 1 + 7) << list.out;  // raw pixels once, three networks with two seeds each
+  EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 1 + 7)
+      << list.out;  // raw pixels once, three networks with two seeds each
   EXPECT_NE(list.out.find("done"), std::string::npos);
   EXPECT_NE(list.out.find("rank-1"), std::string::npos);
   const std::string lcr = first_run("-lcr-");
   const Outcome show = run("lcr-runs show " + lcr);
   EXPECT_EQ(show.code, 0) << show.err;
-  for (const char* part : {"projections = 8", "numerics_revision=", "best_rank1", "checkpoints/last.safetensors", "libtorch"}) EXPECT_NE(show.out.find(part), std::string::npos) << part << show.out;
+  for (const char* part : {"projections = 8", "numerics_revision=", "best_rank1",
+                           "checkpoints/last.safetensors", "libtorch"})
+    EXPECT_NE(show.out.find(part), std::string::npos) << part << show.out;
   EXPECT_EQ(run("lcr-runs verify").code, 0);
 
   // Damage of each kind is found, and the other runs are not blamed for it.
-  const auto with_damage = [&](const fs::path& file, const std::function<std::string(std::string)>& change, const std::string& part) {
+  const auto with_damage = [&](const fs::path& file,
+                               const std::function<std::string(std::string)>& change,
+                               const std::string& part) {
     SCOPED_TRACE(file);
     const std::string good = read_text(folder / file);
     write_bytes(folder / file, change(good));
@@ -56,30 +65,50 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
   const auto cut = [](std::string text) { return text.substr(0, text.size() / 2); };
   with_damage(lcr + "/result.json", cut, "parse");
   with_damage(lcr + "/checkpoints/last.safetensors", cut, "last.safetensors");
-  with_damage(lcr + "/checkpoints/best_rank1.safetensors", [](std::string text) { text[text.size() - 3] ^= 1; return text; }, "checksum");
-  with_damage(lcr + "/config.ini", [](std::string text) { return text.replace(text.find("projections = 8"), 15, "projections = 9"); }, "projections: 9 there, 8 here");
-  with_damage(lcr + "/identity.txt", [](std::string text) { return "a=b\n" + text; }, "not that of the directory");
-  with_damage(lcr + "/epochs.csv", [](std::string) { return std::string("a,b\n"); }, "epochs.csv");
+  with_damage(
+      lcr + "/checkpoints/best_rank1.safetensors",
+      [](std::string text) {
+        text[text.size() - 3] ^= 1;
+        return text;
+      },
+      "checksum");
+  with_damage(
+      lcr + "/config.ini",
+      [](std::string text) {
+        return text.replace(text.find("projections = 8"), 15, "projections = 9");
+      },
+      "projections: 9 there, 8 here");
+  with_damage(
+      lcr + "/identity.txt", [](std::string text) { return "a=b\n" + text; },
+      "not that of the directory");
+  with_damage(
+      lcr + "/epochs.csv", [](std::string) { return std::string("a,b\n"); }, "epochs.csv");
   // What another version wrote is no damage, and is not pruned as such.
   const std::string config = read_text(folder / (lcr + "/config.ini"));
   write_bytes(folder / (lcr + "/config.ini"), config + "warp-factor = 9\n");
   const Outcome foreign = run("lcr-runs verify");
   EXPECT_EQ(foreign.code, 0) << foreign.out;
   EXPECT_NE(foreign.out.find("foreign: "), std::string::npos) << foreign.out;
-  EXPECT_NE(foreign.out.find("'warp-factor', which this version"), std::string::npos) << foreign.out;
+  EXPECT_NE(foreign.out.find("'warp-factor', which this version"), std::string::npos)
+      << foreign.out;
   EXPECT_EQ(run("lcr-runs prune --damaged").code, 0);
   EXPECT_TRUE(fs::exists(folder / lcr));
-  // So is a value that only another version knows, where the identity, whose hash is right, says it too.
-  const std::string moco = first_run("-moco_v2-"), moco_config = read_text(folder / (moco + "/config.ini"));
+  // So is a value that only another version knows, where the identity, whose hash is right, says it
+  // too.
+  const std::string moco = first_run("-moco_v2-"),
+                    moco_config = read_text(folder / (moco + "/config.ini"));
   std::string identity = read_text(folder / (moco + "/identity.txt"));
   identity.replace(identity.find("method=moco_v2"), 14, "method=dino");
   const std::string newer = "runs/fashion-mnist-dino-" + sha256_hex(identity).substr(0, 12) + "-s0";
   fs::create_directories(folder / newer);
   write_bytes(folder / (newer + "/identity.txt"), identity);
-  write_bytes(folder / (newer + "/config.ini"), std::string(moco_config).replace(moco_config.find("method = moco_v2"), 16, "method = dino"));
+  write_bytes(
+      folder / (newer + "/config.ini"),
+      std::string(moco_config).replace(moco_config.find("method = moco_v2"), 16, "method = dino"));
   EXPECT_EQ(run("lcr-runs prune --damaged --partial").code, 0);
   EXPECT_TRUE(fs::exists(folder / newer));
-  EXPECT_NE(run("lcr-runs list").out.find("another version of the suite knows this value"), std::string::npos);
+  EXPECT_NE(run("lcr-runs list").out.find("another version of the suite knows this value"),
+            std::string::npos);
   fs::remove_all(folder / newer);
   write_bytes(folder / (lcr + "/config.ini"), config);
   EXPECT_EQ(run("lcr-runs verify").code, 0);
@@ -91,12 +120,17 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
 
 TEST_F(RunsProgram, PrunesOnlyWhatItIsAskedTo) {
   const std::string lcr = first_run("-lcr-"), moco = first_run("-moco_v2-");
-  const std::string host = [] { char name[256] = {}; return ::gethostname(name, 255) == 0 ? std::string(name) : ""; }();
-  write_bytes(folder / (lcr + "/epochs.csv.tmp-" + host + "-4000000"), std::string("x"));  // beyond the largest process number
+  const std::string host = [] {
+    char name[256] = {};
+    return ::gethostname(name, 255) == 0 ? std::string(name) : "";
+  }();
+  write_bytes(folder / (lcr + "/epochs.csv.tmp-" + host + "-4000000"),
+              std::string("x"));  // beyond the largest process number
   write_bytes(folder / (lcr + "/epochs.csv.tmp-elsewhere-4000000"), std::string("x"));
   write_bytes(folder / (lcr + "/checkpoints/resume-000000000001.safetensors"), std::string("x"));
   fs::remove(folder / (moco + "/result.json"));
-  for (const char* left : {"runs/.pruned-a", "runs/.import/b"}) fs::create_directories(folder / left);  // by calls that were killed
+  for (const char* left : {"runs/.pruned-a", "runs/.import/b"})
+    fs::create_directories(folder / left);  // by calls that were killed
   const Outcome planned = run("lcr-runs prune --dry-run");
   EXPECT_NE(planned.out.find("would remove"), std::string::npos);
   EXPECT_TRUE(fs::exists(folder / (lcr + "/checkpoints/resume-000000000001.safetensors")));
@@ -137,9 +171,11 @@ TEST_F(RunsProgram, ResultsMadeElsewhereSurviveRegeneration) {
   const std::string first = sha256_file(folder / "records.tar.gz");
   ASSERT_EQ(run("lcr-runs export records.tar.gz").code, 0);
   EXPECT_EQ(sha256_file(folder / "records.tar.gz"), first);  // the same runs, the same bytes
-  ASSERT_EQ(run("lcr-runs import records.tar.gz --runs elsewhere").code, 0) << read_text(folder / "err.txt");
+  ASSERT_EQ(run("lcr-runs import records.tar.gz --runs elsewhere").code, 0)
+      << read_text(folder / "err.txt");
   EXPECT_EQ(run("lcr-runs verify --runs elsewhere").code, 0);
-  for (const auto& entry : fs::recursive_directory_iterator(folder / "elsewhere")) EXPECT_NE(entry.path().extension(), ".safetensors");
+  for (const auto& entry : fs::recursive_directory_iterator(folder / "elsewhere"))
+    EXPECT_NE(entry.path().extension(), ".safetensors");
   // There nothing is trained, and the results are the same, times included.
   const Outcome again = run(tiny + "--runs elsewhere --results theirs");
   EXPECT_EQ(again.code, 0) << again.err;
@@ -147,7 +183,8 @@ TEST_F(RunsProgram, ResultsMadeElsewhereSurviveRegeneration) {
   EXPECT_EQ(read_text(folder / "theirs/c1.csv"), read_text(folder / "results/quick/c1.csv"));
   const Outcome twice = run("lcr-runs import records.tar.gz --runs elsewhere");
   EXPECT_EQ(twice.code, 0);
-  EXPECT_NE(twice.out.find("0 runs imported, 7 were there already"), std::string::npos) << twice.out;
+  EXPECT_NE(twice.out.find("0 runs imported, 7 were there already"), std::string::npos)
+      << twice.out;
   // What is begun here is not overwritten.
   for (const auto& entry : fs::directory_iterator(folder / "elsewhere")) {
     fs::remove(entry.path() / "result.json");
@@ -163,7 +200,8 @@ TEST_F(RunsProgram, HostileArchivesAreRefusedWhole) {
     archive_write_add_filter_gzip(out.get());
     archive_write_open_filename(out.get(), (folder / "bad.tar.gz").c_str());
     for (const auto& [name, content] : files) {
-      const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(), archive_entry_free);
+      const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(),
+                                                                           archive_entry_free);
       archive_entry_set_pathname(entry.get(), name.c_str());
       archive_entry_set_filetype(entry.get(), AE_IFREG);
       archive_entry_set_perm(entry.get(), 0644);
@@ -175,8 +213,10 @@ TEST_F(RunsProgram, HostileArchivesAreRefusedWhole) {
   };
   const fs::path lcr = fs::path(first_run("-lcr-"));
   std::vector<std::pair<std::string, std::string>> good;
-  for (const char* name : {"identity.txt", "config.ini", "epochs.csv", "result.json"}) good.emplace_back(lcr.filename().string() + "/" + name, read_text(folder / lcr / name));
-  const auto expect_refused_whole = [&](std::vector<std::pair<std::string, std::string>> files, const std::string& part) {
+  for (const char* name : {"identity.txt", "config.ini", "epochs.csv", "result.json"})
+    good.emplace_back(lcr.filename().string() + "/" + name, read_text(folder / lcr / name));
+  const auto expect_refused_whole = [&](std::vector<std::pair<std::string, std::string>> files,
+                                        const std::string& part) {
     SCOPED_TRACE(part);
     pack(files);
     expect_error("import bad.tar.gz --runs fresh", part);
@@ -188,7 +228,8 @@ TEST_F(RunsProgram, HostileArchivesAreRefusedWhole) {
     return files;
   };
   expect_refused_whole(with("../escaped", "x"), "leaves the folder");
-  expect_refused_whole(with(lcr.filename().string() + "/checkpoints/last.safetensors", "x"), "no record of a run");
+  expect_refused_whole(with(lcr.filename().string() + "/checkpoints/last.safetensors", "x"),
+                       "no record of a run");
   expect_refused_whole(with("stray.txt", "x"), "is no run");
   expect_refused_whole({good[0], good[1], good[2]}, "is not finished");
   auto changed = good;

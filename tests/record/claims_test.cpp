@@ -1,8 +1,9 @@
+#include "lcr/record/claims.h"
+
 #include <gtest/gtest.h>
 
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
-#include "lcr/record/claims.h"
 #include "lcr/record/results_csv.h"
 #include "tests/support/files.h"
 
@@ -11,9 +12,12 @@ namespace {
 
 using testing::TemporaryFolder;
 
-ResultRow make_row(const std::string& name, int seed, double value, const std::string& options = "", const std::string& metric = "rank1") {
+ResultRow make_row(const std::string& name, int seed, double value, const std::string& options = "",
+                   const std::string& metric = "rank1") {
   ResultRow row;
-  const auto set = [&](const char* column, const std::string& text) { row[result_column(column)] = text; };
+  const auto set = [&](const char* column, const std::string& text) {
+    row[result_column(column)] = text;
+  };
   set("schema", "1");
   set("experiment", "y1");
   set("row", name);
@@ -28,17 +32,30 @@ ResultRow make_row(const std::string& name, int seed, double value, const std::s
   return row;
 }
 
-std::string verdict(const std::vector<double>& better, const std::vector<double>& worse, const std::string& relation = "greater") {
+std::string verdict(const std::vector<double>& better, const std::vector<double>& worse,
+                    const std::string& relation = "greater") {
   const TemporaryFolder folder;
   std::vector<ResultRow> rows;
   for (std::size_t i = 0; i < better.size(); ++i) {
     rows.push_back(make_row("A", static_cast<int>(i), better[i]));
-    rows.push_back(make_row("A", static_cast<int>(i), 0, "bn-statistics=recalibrated"));  // numbers of another kind
+    rows.push_back(make_row("A", static_cast<int>(i), 0,
+                            "bn-statistics=recalibrated"));  // numbers of another kind
   }
-  for (std::size_t i = 0; i < worse.size(); ++i) rows.push_back(make_row("B", static_cast<int>(i), worse[i]));
+  for (std::size_t i = 0; i < worse.size(); ++i)
+    rows.push_back(make_row("B", static_cast<int>(i), worse[i]));
   write_results(folder / "y1.csv", rows);
-  return judge({.id = "y", .statement = "", .source = "", .experiment = "y1", .metric = "probe|rank1", .selection = "last", .better_row = "A", .better_pooling = "average", .worse_row = "B",
-                .worse_pooling = "average", .relation = relation, .margin = 1},
+  return judge({.id = "y",
+                .statement = "",
+                .source = "",
+                .experiment = "y1",
+                .metric = "probe|rank1",
+                .selection = "last",
+                .better_row = "A",
+                .better_pooling = "average",
+                .worse_row = "B",
+                .worse_pooling = "average",
+                .relation = relation,
+                .margin = 1},
                folder.path())
       .at(0)
       .verdict;
@@ -57,9 +74,18 @@ TEST(Claims, VerdictsFollowTheNumbers) {
 
 TEST(Claims, DataSetsAreJudgedApartAndSeedsCountOnce) {
   const TemporaryFolder folder;
-  const Claim claim{.id = "y", .experiment = "y1", .metric = "rank1", .selection = "last", .better_row = "A", .better_pooling = "average", .worse_row = "B", .worse_pooling = "average", .relation = "greater"};
+  const Claim claim{.id = "y",
+                    .experiment = "y1",
+                    .metric = "rank1",
+                    .selection = "last",
+                    .better_row = "A",
+                    .better_pooling = "average",
+                    .worse_row = "B",
+                    .worse_pooling = "average",
+                    .relation = "greater"};
   std::vector<ResultRow> rows;
-  const auto add = [&](const std::string& dataset, const std::string& name, int seed, double value, const std::string& run) {
+  const auto add = [&](const std::string& dataset, const std::string& name, int seed, double value,
+                       const std::string& run) {
     rows.push_back(make_row(name, seed, value));
     rows.back()[result_column("dataset")] = dataset;
     rows.back()[result_column("run_hash")] = dataset + name + std::to_string(seed) + run;
@@ -73,15 +99,19 @@ TEST(Claims, DataSetsAreJudgedApartAndSeedsCountOnce) {
   write_results(folder / "y1.csv", rows);
   const auto verdicts = judge(claim, folder.path());
   ASSERT_EQ(verdicts.size(), 4U);
-  for (const auto& verdict : verdicts) EXPECT_EQ(verdict.verdict, "undecided") << verdict.dataset << ": " << verdict.reason;
+  for (const auto& verdict : verdicts)
+    EXPECT_EQ(verdict.verdict, "undecided") << verdict.dataset << ": " << verdict.reason;
 }
 
 TEST(Claims, TheShippedOnesAreReadable) {
-  const auto claims = read_claims(std::filesystem::path(LCR_SOURCE_DIR) / "results/paper/claims.csv");
+  const auto claims =
+      read_claims(std::filesystem::path(LCR_SOURCE_DIR) / "results/paper/claims.csv");
   EXPECT_GE(claims.size(), 14U);
   const TemporaryFolder folder;
   EXPECT_EQ(judge(claims.front(), folder.path()).at(0).verdict, "not run");
-  write_atomic(folder / "bad.csv", "id,statement,source,experiment,metric,selection,better_row,better_pooling,worse_row,worse_pooling,relation,margin\na,b,c,d,e,f,g,h,i,j,equal,\n");
+  write_atomic(folder / "bad.csv",
+               "id,statement,source,experiment,metric,selection,better_row,better_pooling,worse_"
+               "row,worse_pooling,relation,margin\na,b,c,d,e,f,g,h,i,j,equal,\n");
   testing::expect_user_error([&] { read_claims(folder / "bad.csv"); }, "margin");
 }
 

@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "lcr/base/csv.h"
 #include "lcr/base/files.h"
@@ -41,27 +41,61 @@ TEST(Options, TableIsSound) {
 
 TEST(Options, BadValuesAreRefusedWithNameAndSource) {
   Options o;
-  const std::pair<const char*, const char*> bad[] = {{"projections", "0"}, {"projections", "-1"}, {"projections", "8.5"}, {"projections", ""}, {"batch-size", "0"}, {"temperature", "0"},
-                                                     {"tau", "0"}, {"key-momentum", "1.1"}, {"nu", "-1"}, {"nu", "nan"}, {"lr", "abc"}, {"method", "simclr"}, {"variant", "mine"},
-                                                     {"symmetric", "maybe"}, {"embedding-dim", "0"}, {"dataset", "mnist"}, {"epochs", "1e2"}};
-  for (const auto& [name, value] : bad) expect_user_error([&] { set_option(o, name, value, "somewhere.ini"); }, name, "somewhere.ini");
+  const std::pair<const char*, const char*> bad[] = {
+      {"projections", "0"}, {"projections", "-1"},  {"projections", "8.5"}, {"projections", ""},
+      {"batch-size", "0"},  {"temperature", "0"},   {"tau", "0"},           {"key-momentum", "1.1"},
+      {"nu", "-1"},         {"nu", "nan"},          {"lr", "abc"},          {"method", "simclr"},
+      {"variant", "mine"},  {"symmetric", "maybe"}, {"embedding-dim", "0"}, {"dataset", "mnist"},
+      {"epochs", "1e2"}};
+  for (const auto& [name, value] : bad)
+    expect_user_error([&] { set_option(o, name, value, "somewhere.ini"); }, name, "somewhere.ini");
   expect_user_error([&] { set_option(o, "no-such", "1", "x.ini"); }, "no-such", "x.ini");
 }
 
 TEST(Options, ConsistencyIsChecked) {
-  expect_user_error([] { check_consistency(resolved({{"queue-size", "1000"}, {"batch-size", "128"}})); }, "queue-size = 1000", "1024");
-  expect_user_error([] { check_consistency(resolved({{"batch-size", "128"}, {"key-bn-groups", "3"}})); }, "key-bn-groups");
-  expect_user_error([] { check_consistency(resolved({{"batch-size", "128"}, {"ranks", "3"}})); }, "ranks x key-bn-groups = 3 x 1");
-  expect_user_error([] { check_consistency(resolved({{"batch-size", "128"}, {"ranks", "8"}, {"key-bn-groups", "16"}})); }, "at least 2 images a group");
-  expect_user_error([] { check_consistency(resolved({{"batch-size", "1"}, {"queue-size", "4"}})); }, "at least 2");
-  expect_user_error([] { check_consistency(resolved({{"image-size", "224"}, {"test-resize", "100"}})); }, "test-resize");
-  expect_user_error([] { check_consistency(resolved({{"blur-sigma-min", "3"}})); }, "blur-sigma-min");
+  expect_user_error(
+      [] {
+        check_consistency(resolved({{"queue-size", "1000"}, {"batch-size", "128"}}));
+      },
+      "queue-size = 1000", "1024");
+  expect_user_error(
+      [] {
+        check_consistency(resolved({{"batch-size", "128"}, {"key-bn-groups", "3"}}));
+      },
+      "key-bn-groups");
+  expect_user_error(
+      [] {
+        check_consistency(resolved({{"batch-size", "128"}, {"ranks", "3"}}));
+      },
+      "ranks x key-bn-groups = 3 x 1");
+  expect_user_error(
+      [] {
+        check_consistency(
+            resolved({{"batch-size", "128"}, {"ranks", "8"}, {"key-bn-groups", "16"}}));
+      },
+      "at least 2 images a group");
+  expect_user_error(
+      [] {
+        check_consistency(resolved({{"batch-size", "1"}, {"queue-size", "4"}}));
+      },
+      "at least 2");
+  expect_user_error(
+      [] {
+        check_consistency(resolved({{"image-size", "224"}, {"test-resize", "100"}}));
+      },
+      "test-resize");
+  expect_user_error(
+      [] {
+        check_consistency(resolved({{"blur-sigma-min", "3"}}));
+      },
+      "blur-sigma-min");
   EXPECT_NO_THROW(check_consistency(resolved()));
 }
 
 TEST(Options, SeedsAreParsedStrictly) {
   EXPECT_EQ(parse_seeds("0,7,3"), (std::vector<std::uint64_t>{0, 7, 3}));
-  for (const char* bad : {"", "a", "1,", "1,1", "-1", "1;2"}) expect_user_error([&] { parse_seeds(bad); }, "seeds");
+  for (const char* bad : {"", "a", "1,", "1,1", "-1", "1;2"})
+    expect_user_error([&] { parse_seeds(bad); }, "seeds");
 }
 
 TEST(Options, VariantsSetWhatIsNotSet) {
@@ -88,21 +122,30 @@ TEST(Options, VariantsSetWhatIsNotSet) {
 
 TEST(Identity, OnlyActiveOptionsCount) {
   const RunInputs inputs{0, "data", ""};
-  const auto hash = [&](std::initializer_list<std::pair<const char*, const char*>> settings) { return identify_run(resolved(settings), inputs).hash; };
+  const auto hash = [&](std::initializer_list<std::pair<const char*, const char*>> settings) {
+    return identify_run(resolved(settings), inputs).hash;
+  };
   // A K sweep must not retrain its baseline.
-  EXPECT_EQ(hash({{"method", "moco_v2"}}), hash({{"method", "moco_v2"}, {"projections", "8"}, {"tau", "0.7"}, {"nu", "1"}, {"variant", "authors_code"}}));
+  EXPECT_EQ(hash({{"method", "moco_v2"}}), hash({{"method", "moco_v2"},
+                                                 {"projections", "8"},
+                                                 {"tau", "0.7"},
+                                                 {"nu", "1"},
+                                                 {"variant", "authors_code"}}));
   EXPECT_NE(hash({{"method", "lcr"}}), hash({{"method", "lcr"}, {"projections", "8"}}));
   // The same switches by another name are the same run.
   EXPECT_EQ(hash({{"variant", "algorithm_a1_rescaled"}}),
             hash({{"variant", "algorithm_a1"}, {"cam-scale", "max"}, {"mask-norm", "image"}}));
   EXPECT_EQ(hash({{"nu", "0"}, {"tau", "0.9"}}), hash({{"nu", "0"}}));
-  EXPECT_EQ(hash({{"method", "untrained"}}), hash({{"method", "untrained"}, {"epochs", "3"}, {"lr", "1"}}));
+  EXPECT_EQ(hash({{"method", "untrained"}}),
+            hash({{"method", "untrained"}, {"epochs", "3"}, {"lr", "1"}}));
   // What a structure does not use does not count; what it uses does.
-  EXPECT_EQ(hash({{"gfb", "random"}}), hash({{"gfb", "random"}, {"nu", "0.5"}, {"tau", "1"}, {"mask-norm", "none"}}));
+  EXPECT_EQ(hash({{"gfb", "random"}}),
+            hash({{"gfb", "random"}, {"nu", "0.5"}, {"tau", "1"}, {"mask-norm", "none"}}));
   EXPECT_NE(hash({{"gfb", "random"}}), hash({{"gfb", "random"}, {"projections", "64"}}));
   EXPECT_EQ(hash({{"gfb", "mlp"}}), hash({{"gfb", "mlp"}, {"projections", "64"}}));
   // Control options never count.
-  EXPECT_EQ(hash({}), hash({{"threads", "7"}, {"device", "cuda"}, {"jobs", "3"}, {"results", "elsewhere"}}));
+  EXPECT_EQ(hash({}),
+            hash({{"threads", "7"}, {"device", "cuda"}, {"jobs", "3"}, {"results", "elsewhere"}}));
 }
 
 TEST(Identity, SeedDataAndInitialWeightsCount) {
@@ -117,7 +160,9 @@ TEST(Identity, SeedDataAndInitialWeightsCount) {
 
 TEST(Identity, DefaultsAreLeftOutSoThatNewOptionsChangeNoHash) {
   // Frozen: all defaults leave only the method's resolved switches.
-  EXPECT_EQ(canonical_text(resolved({{"method", "moco_v2"}}), {5, "d", ""}), fmt::format("data=d\nmethod=moco_v2\nnumerics_revision={}\nseed=5\n", kNumericsRevision));
+  EXPECT_EQ(
+      canonical_text(resolved({{"method", "moco_v2"}}), {5, "d", ""}),
+      fmt::format("data=d\nmethod=moco_v2\nnumerics_revision={}\nseed=5\n", kNumericsRevision));
 }
 
 class CommandLineTest : public ::testing::Test {
@@ -125,10 +170,14 @@ class CommandLineTest : public ::testing::Test {
   void SetUp() override {
     std::filesystem::create_directories(home.path() / "presets");
     std::filesystem::create_directories(home.path() / "plots/specs");
-    for (const char* known : {"c1.json", "d1.json"}) write_atomic(home.path() / "plots/specs" / known, "{}");
-    write_atomic(home / "presets/quick.ini", "lr = 0.5\nepochs = 7\n[c1]\nepochs = 9\n[d1]\nepochs = 11\n");
+    for (const char* known : {"c1.json", "d1.json"})
+      write_atomic(home.path() / "plots/specs" / known, "{}");
+    write_atomic(home / "presets/quick.ini",
+                 "lr = 0.5\nepochs = 7\n[c1]\nepochs = 9\n[d1]\nepochs = 11\n");
   }
-  CommandLine parse(const std::vector<std::string>& arguments, const std::string& id = "c1") { return parse_command_line(arguments, {id}, home.path()); }
+  CommandLine parse(const std::vector<std::string>& arguments, const std::string& id = "c1") {
+    return parse_command_line(arguments, {id}, home.path());
+  }
   TemporaryFolder home;
 };
 
@@ -139,7 +188,8 @@ TEST_F(CommandLineTest, LayersOverrideEachOther) {
   EXPECT_EQ(parse({}, "e1").options.epochs, 7);
   write_atomic(home / "own.ini", "epochs = 13\n");
   EXPECT_EQ(parse({"--config", (home / "own.ini").string()}).options.epochs, 13);
-  const auto command = parse({"--config", (home / "own.ini").string(), "--epochs", "15", "--dry-run"});
+  const auto command =
+      parse({"--config", (home / "own.ini").string(), "--epochs", "15", "--dry-run"});
   EXPECT_EQ(command.options.epochs, 15);
   EXPECT_TRUE(command.options.dry_run);
   EXPECT_TRUE(command.given.contains("epochs"));
@@ -147,8 +197,11 @@ TEST_F(CommandLineTest, LayersOverrideEachOther) {
 }
 
 TEST_F(CommandLineTest, LaterSectionsOverrideEarlierOnesWhateverTheirOrderInTheFile) {
-  write_atomic(home / "presets/host.ini", "[byol-cub200]\nlr = 0.4\n[byol]\nlr = 0.3\nepochs = 3\n[c1]\nlr = 0.2\nepochs = 2\nbatch-size = 16\n");
-  const auto with = [&](const std::vector<std::string>& sections, std::vector<std::string> more = {}) {
+  write_atomic(home / "presets/host.ini",
+               "[byol-cub200]\nlr = 0.4\n[byol]\nlr = 0.3\nepochs = 3\n[c1]\nlr = 0.2\nepochs = "
+               "2\nbatch-size = 16\n");
+  const auto with = [&](const std::vector<std::string>& sections,
+                        std::vector<std::string> more = {}) {
     more.insert(more.end(), {"--preset", "host"});
     return parse_command_line(more, sections, home.path()).options;
   };
@@ -173,7 +226,8 @@ TEST_F(CommandLineTest, BadInputIsOneLine) {
   expect_user_error([&] { parse({"--preset", "bad"}); }, "bad.ini", "learning-rate");
   write_atomic(home / "presets/bad.ini", "[z9]\nlr = 0.1\n");
   expect_user_error([&] { parse({"--preset", "bad"}); }, "bad.ini", "z9");
-  write_atomic(home / "presets/bad.ini", "[d1]\nlr = fast\n");  // another experiment's section is checked too
+  write_atomic(home / "presets/bad.ini",
+               "[d1]\nlr = fast\n");  // another experiment's section is checked too
   expect_user_error([&] { parse({"--preset", "bad"}); }, "bad.ini", "fast");
   write_atomic(home / "presets/bad.ini", "no equals sign\n");
   expect_user_error([&] { parse({"--preset", "bad"}); }, "bad.ini");
@@ -182,13 +236,20 @@ TEST_F(CommandLineTest, BadInputIsOneLine) {
 TEST_F(CommandLineTest, ShippedPresetsParseAndHelpNamesEveryOption) {
   const std::string help = help_text("program", "title");
   for (const auto& spec : option_table())
-    if (!std::string(spec.name).starts_with("worker-")) EXPECT_NE(help.find("--" + std::string(spec.name) + " "), std::string::npos) << spec.name;
+    if (!std::string(spec.name).starts_with("worker-"))
+      EXPECT_NE(help.find("--" + std::string(spec.name) + " "), std::string::npos) << spec.name;
   int presets = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(LCR_SOURCE_DIR) / "presets")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(LCR_SOURCE_DIR) / "presets")) {
     if (entry.path().extension() != ".ini") continue;
     ++presets;
     for (const bool byol : {false, true}) {
-      Options options = parse_command_line({"--preset", entry.path().string()}, byol ? std::vector<std::string>{"main", "byol", "byol-cub200"} : std::vector<std::string>{"c1"}, LCR_SOURCE_DIR).options;
+      Options options =
+          parse_command_line({"--preset", entry.path().string()},
+                             byol ? std::vector<std::string>{"main", "byol", "byol-cub200"}
+                                  : std::vector<std::string>{"c1"},
+                             LCR_SOURCE_DIR)
+              .options;
       if (byol) options.method = "byol_lcr";
       resolve_variant(options);
       EXPECT_NO_THROW(check_consistency(options)) << entry.path();
@@ -245,7 +306,8 @@ TEST(RunStore, ConfigIniReadsBack) {
   const auto run = identify_run(options, {0, "d", ""});
   const FileLock lock = store.lock(run);
   store.begin(run, options);
-  const auto again = parse_command_line({"--preset", (store.directory(run) / "config.ini").string()}, {"c1"}, LCR_SOURCE_DIR);
+  const auto again = parse_command_line(
+      {"--preset", (store.directory(run) / "config.ini").string()}, {"c1"}, LCR_SOURCE_DIR);
   Options reread = again.options;
   resolve_variant(reread);
   EXPECT_EQ(identify_run(reread, {0, "d", ""}).hash, run.hash);
@@ -270,8 +332,10 @@ TEST(RunStore, OptionsThatDriftedAreRefusedByName) {
   shorter.erase(shorter.find("schedule-epochs = 0\n"), 20);
   write_atomic(directory / "config.ini", shorter);
   EXPECT_NO_THROW(store.begin(run, options));
-  write_atomic(directory / "identity.txt", identify_run(resolved({{"epochs", "3"}, {"lr", "0.5"}}), {0, "d", ""}).text);
-  expect_user_error([&] { store.begin(run, options); }, "identity.txt", "lr: 0.5 there, absent here");
+  write_atomic(directory / "identity.txt",
+               identify_run(resolved({{"epochs", "3"}, {"lr", "0.5"}}), {0, "d", ""}).text);
+  expect_user_error([&] { store.begin(run, options); }, "identity.txt",
+                    "lr: 0.5 there, absent here");
   // The same for a finished run.
   store.finish(run, sample_result());
   RunIdentity other = run;
@@ -309,7 +373,9 @@ TEST(Options, CheckpointIntervals) {
   EXPECT_EQ(parse_checkpoint_interval("5epochs").epochs, 5);
   EXPECT_EQ(parse_checkpoint_interval("5epochs").minutes, 0);
   EXPECT_EQ(parse_checkpoint_interval("never").minutes, 0);
-  for (const char* bad : {"", "10", "min", "0min", "-1min", "1.5epochs", "0epochs", "10 min", "1e99min", "always"}) expect_user_error([&] { parse_checkpoint_interval(bad); }, "checkpoint-every = '");
+  for (const char* bad :
+       {"", "10", "min", "0min", "-1min", "1.5epochs", "0epochs", "10 min", "1e99min", "always"})
+    expect_user_error([&] { parse_checkpoint_interval(bad); }, "checkpoint-every = '");
 }
 
 TEST(ResultsCsv, RoundTripAndNewerSchema) {

@@ -1,12 +1,12 @@
 // Temporary folders and the checks that many tests share.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include "lcr/base/error.h"
 
@@ -32,7 +32,9 @@ class TemporaryFolder {
 
 template <typename Bytes>
 void write_bytes(const std::filesystem::path& path, const Bytes& bytes) {
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
 }
 
 /// Expects a UserError whose message contains every one of `parts`.
@@ -43,7 +45,8 @@ void expect_user_error(Call&& call, const Parts&... parts) {
     ADD_FAILURE() << "no UserError was thrown";
   } catch (const UserError& e) {
     const std::string what = e.what();
-    for (const std::string& part : {std::string(parts)...}) EXPECT_NE(what.find(part), std::string::npos) << "'" << part << "' is not in: " << what;
+    for (const std::string& part : {std::string(parts)...})
+      EXPECT_NE(what.find(part), std::string::npos) << "'" << part << "' is not in: " << what;
     EXPECT_EQ(what.find('\n'), std::string::npos) << "more than one line: " << what;
   }
 }

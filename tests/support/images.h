@@ -2,9 +2,10 @@
 #pragma once
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 namespace lcr::testing {
 
@@ -18,11 +19,13 @@ inline const nlohmann::json& pixel_goldens() {
 
 inline std::vector<std::uint8_t> from_hex(const std::string& text) {
   std::vector<std::uint8_t> bytes;
-  for (std::size_t i = 0; i + 1 < text.size(); i += 2) bytes.push_back(static_cast<std::uint8_t>(std::stoi(text.substr(i, 2), nullptr, 16)));
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2)
+    bytes.push_back(static_cast<std::uint8_t>(std::stoi(text.substr(i, 2), nullptr, 16)));
   return bytes;
 }
 
-/// The bytes of the file of that name ("4:2:0", "grey", "cmyk", "png", ...): an image of 26 x 20 pixels.
+/// The bytes of the file of that name ("4:2:0", "grey", "cmyk", "png", ...): an image of 26 x 20
+/// pixels.
 inline std::vector<std::uint8_t> image_file(const std::string& name) {
   for (const auto& file : pixel_goldens()["files"])
     if (file["name"] == name) return from_hex(file["bytes"]);

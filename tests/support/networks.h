@@ -1,10 +1,10 @@
 // Tiny options and inputs for tests with networks.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdlib>
 #include <string>
+
+#include <torch/types.h>
 
 #include "lcr/model/initialise.h"
 #include "lcr/record/options.h"
@@ -18,7 +18,8 @@ inline torch::Device test_device() {
 }
 
 /// A narrow network of width 4 on 24-pixel images (3x3 map), batch 6, queue 12, dimension 5.
-inline Options tiny_options(std::initializer_list<std::pair<const char*, const char*>> settings = {}) {
+inline Options tiny_options(
+    std::initializer_list<std::pair<const char*, const char*>> settings = {}) {
   Options options;
   options.width = 4;
   options.image_size = 24;
@@ -34,6 +35,8 @@ inline Options tiny_options(std::initializer_list<std::pair<const char*, const c
 }
 
 /// A batch of the tiny size; `which` tells batches apart.
-inline torch::Tensor tiny_batch(const std::string& which, std::int64_t count = 6) { return random_normal({count, 3, 24, 24}, 9, which); }
+inline torch::Tensor tiny_batch(const std::string& which, std::int64_t count = 6) {
+  return random_normal({count, 3, 24, 24}, 9, which);
+}
 
 }  // namespace lcr::testing

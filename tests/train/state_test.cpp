@@ -1,9 +1,9 @@
 // Saving and restoring the training state, and the fingerprints that guard numerics_revision.
-#include <gtest/gtest.h>
-#include <torch/torch.h>
-
 #include <fstream>
+
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <torch/torch.h>
 
 #include "lcr/base/files.h"
 #include "lcr/base/rng.h"
@@ -31,14 +31,16 @@ ImageSet noise_images(std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) {
     set.labels.push_back(static_cast<std::int32_t>(i % 2));
     const double base = rng.uniform(0, 200);
-    for (int p = 0; p < 24 * 24 * 3; ++p) set.pixels.push_back(static_cast<std::uint8_t>(base + rng.below(56)));
+    for (int p = 0; p < 24 * 24 * 3; ++p)
+      set.pixels.push_back(static_cast<std::uint8_t>(base + rng.below(56)));
   }
   return set;
 }
 
 std::vector<torch::Tensor> snapshot(Trainer& trainer) {
   std::vector<torch::Tensor> tensors;
-  for (const auto& item : trainer.method().named_parameters()) tensors.push_back(item.value().detach().clone());
+  for (const auto& item : trainer.method().named_parameters())
+    tensors.push_back(item.value().detach().clone());
   for (const auto& item : trainer.method().named_buffers()) tensors.push_back(item.value().clone());
   return tensors;
 }
@@ -47,12 +49,17 @@ TEST(TrainingState, ResumingInTheMiddleOfAnEpochIsBitExact) {
   const ImageSet images = noise_images(20);
   const TemporaryFolder folder;
   const auto ignore = [](std::int64_t, double) {};
-  for (const auto& options : {tiny_options({{"method", "moco_v2"}, {"epochs", "3"}}), tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"variant", "authors_code"}}),
-                              tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"key-bn-groups", "2"}}),
-                              tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"ranks", "3"}}),
-                              tiny_options({{"method", "byol_lcr"}, {"epochs", "3"}, {"head-hidden", "7"}, {"optimizer", "lars"}}),
-                              tiny_options({{"method", "byol"}, {"epochs", "3"}, {"head-hidden", "7"}, {"ranks", "3"}})}) {
-    Trainer whole(make_method(options, 4), options, images, 4, torch::kCPU, 1), paused(make_method(options, 4), options, images, 4, torch::kCPU, 1);
+  for (const auto& options :
+       {tiny_options({{"method", "moco_v2"}, {"epochs", "3"}}),
+        tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"variant", "authors_code"}}),
+        tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"key-bn-groups", "2"}}),
+        tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"ranks", "3"}}),
+        tiny_options(
+            {{"method", "byol_lcr"}, {"epochs", "3"}, {"head-hidden", "7"}, {"optimizer", "lars"}}),
+        tiny_options(
+            {{"method", "byol"}, {"epochs", "3"}, {"head-hidden", "7"}, {"ranks", "3"}})}) {
+    Trainer whole(make_method(options, 4), options, images, 4, torch::kCPU, 1),
+        paused(make_method(options, 4), options, images, 4, torch::kCPU, 1);
     for (Trainer* trainer : {&whole, &paused}) {
       if (uses_gfb(options)) trainer->select_projections({0, 2});
       trainer->run_epoch(0, ignore, 100);
@@ -64,7 +71,8 @@ TEST(TrainingState, ResumingInTheMiddleOfAnEpochIsBitExact) {
     ASSERT_EQ(second.steps, 3);
     paused.save(folder / "state", {"id", 1, begun.steps, "threads=1\n", "records"});
 
-    // Another seed's weights: all must be replaced. Only shuffling BN draws by the method's own seed during training.
+    // Another seed's weights: all must be replaced. Only shuffling BN draws by the method's own
+    // seed during training.
     const std::uint64_t other_seed = options.key_bn_groups * options.ranks == 1 ? 99 : 4;
     Trainer resumed(make_method(options, other_seed), options, images, 4, torch::kCPU, 1);
     const CheckpointInfo info = resumed.load(folder / "state", "id");
@@ -87,23 +95,30 @@ TEST(TrainingState, AStoredStateEvaluatesAsTheTrainedOne) {
   const ImageSet images = noise_images(20);
   const TemporaryFolder folder;
   const Options options = tiny_options({{"method", "lcr"}});
-  Trainer trained(make_method(options, 0), options, images, 0, torch::kCPU, 1), stored(make_method(options, 1), options, images, 0, torch::kCPU, 1);
-  trained.run_epoch(0, [](std::int64_t, double) {}, 100);
+  Trainer trained(make_method(options, 0), options, images, 0, torch::kCPU, 1),
+      stored(make_method(options, 1), options, images, 0, torch::kCPU, 1);
+  trained.run_epoch(
+      0, [](std::int64_t, double) {}, 100);
   trained.method().gfb()->select({1});
   trained.save(folder / "state", {"id", 1, 0, "", ""});
   stored.load(folder / "state", "id");
   const auto features = [&](Trainer& trainer) {
-    return extract_features({trainer.method().encoder(), trainer.method().gfb(), nullptr, options, torch::kCPU, 1}, images, test_views(images, options), {"average", "attention"});
+    return extract_features(
+        {trainer.method().encoder(), trainer.method().gfb(), nullptr, options, torch::kCPU, 1},
+        images, test_views(images, options), {"average", "attention"});
   };
   auto a = features(trained), b = features(stored);
-  for (const char* pooling : {"average", "attention"}) EXPECT_TRUE(a[pooling].equal(b[pooling])) << pooling;
+  for (const char* pooling : {"average", "attention"})
+    EXPECT_TRUE(a[pooling].equal(b[pooling])) << pooling;
 }
 
 TEST(TrainingState, ForeignOrDamagedStatesAreRefused) {
   const ImageSet images = noise_images(20);
   const TemporaryFolder folder;
-  const Options options = tiny_options({{"method", "lcr"}}), other = tiny_options({{"method", "lcr"}, {"projections", "4"}});
-  Trainer trainer(make_method(options, 0), options, images, 0, torch::kCPU, 1), wider(make_method(other, 0), other, images, 0, torch::kCPU, 1);
+  const Options options = tiny_options({{"method", "lcr"}}),
+                other = tiny_options({{"method", "lcr"}, {"projections", "4"}});
+  Trainer trainer(make_method(options, 0), options, images, 0, torch::kCPU, 1),
+      wider(make_method(other, 0), other, images, 0, torch::kCPU, 1);
   trainer.save(folder / "state", {"id", 1, 0, "", ""});
   expect_user_error([&] { trainer.load(folder / "state", "another"); }, "belongs to run");
   expect_user_error([&] { wider.load(folder / "state", "id"); }, "gfb");
@@ -117,20 +132,25 @@ TEST(TrainingState, ForeignOrDamagedStatesAreRefused) {
 }
 
 TEST(Fingerprint, TenStepsOfEveryMethodMatchTheRevision) {
-  // What a run computes from seed 0 in ten float64 steps. If these numbers change, older runs are not comparable: raise
-  // kNumericsRevision and write the numbers below anew (the test prints them).
+  // What a run computes from seed 0 in ten float64 steps. If these numbers change, older runs are
+  // not comparable: raise kNumericsRevision and write the numbers below anew (the test prints
+  // them).
   const std::string path = std::string(LCR_SOURCE_DIR) + "/tests/golden/fingerprints.json";
   const ImageSet images = noise_images(30);
   nlohmann::json actual = {{"numerics_revision", kNumericsRevision}};
-  const std::pair<const char*, Options> cases[] = {{"moco_v2", tiny_options({{"method", "moco_v2"}})},
-                                                   {"moco_bilinear", tiny_options({{"method", "moco_bilinear"}})},
-                                                   {"authors_code", tiny_options({{"variant", "authors_code"}})},
-                                                   {"algorithm_a1", tiny_options({{"variant", "algorithm_a1"}})},
-                                                   {"algorithm_a1_rescaled", tiny_options({{"variant", "algorithm_a1_rescaled"}})},
-                                                   {"mlp", tiny_options({{"gfb", "mlp"}})},
-                                                   {"split_symmetric", tiny_options({{"key-bn-groups", "2"}, {"symmetric", "yes"}})},
-                                                   {"byol", tiny_options({{"method", "byol"}, {"head-hidden", "7"}})},
-                                                   {"byol_lcr", tiny_options({{"method", "byol_lcr"}, {"head-hidden", "7"}, {"variant", "authors_code"}, {"optimizer", "lars"}})}};
+  const std::pair<const char*, Options> cases[] = {
+      {"moco_v2", tiny_options({{"method", "moco_v2"}})},
+      {"moco_bilinear", tiny_options({{"method", "moco_bilinear"}})},
+      {"authors_code", tiny_options({{"variant", "authors_code"}})},
+      {"algorithm_a1", tiny_options({{"variant", "algorithm_a1"}})},
+      {"algorithm_a1_rescaled", tiny_options({{"variant", "algorithm_a1_rescaled"}})},
+      {"mlp", tiny_options({{"gfb", "mlp"}})},
+      {"split_symmetric", tiny_options({{"key-bn-groups", "2"}, {"symmetric", "yes"}})},
+      {"byol", tiny_options({{"method", "byol"}, {"head-hidden", "7"}})},
+      {"byol_lcr", tiny_options({{"method", "byol_lcr"},
+                                 {"head-hidden", "7"},
+                                 {"variant", "authors_code"},
+                                 {"optimizer", "lars"}})}};
   for (const auto& [name, options] : cases) {
     const auto method = make_method(options, 0);
     method->to(torch::kDouble);
@@ -141,7 +161,9 @@ TEST(Fingerprint, TenStepsOfEveryMethodMatchTheRevision) {
       TwoViewLoader loader(images, options, 0, epoch, 1);
       for (std::int64_t i = 0; i < 5; ++i) {
         const auto batch = loader.next();
-        const auto input = [&](const auto& view) { return to_input(view, 6, 24, torch::kCPU).to(torch::kDouble); };
+        const auto input = [&](const auto& view) {
+          return to_input(view, 6, 24, torch::kCPU).to(torch::kDouble);
+        };
         const auto loss = method->step(input(batch.query), input(batch.key), epoch * 5 + i);
         optimizer->zero_grad();
         loss.total.backward();
@@ -155,12 +177,17 @@ TEST(Fingerprint, TenStepsOfEveryMethodMatchTheRevision) {
   std::ifstream in(path);
   ASSERT_TRUE(in) << path << " is missing; it should hold:\n" << actual.dump();
   const auto expected = nlohmann::json::parse(in);
-  ASSERT_EQ(expected["numerics_revision"], kNumericsRevision) << "the fingerprints are of another revision; they should be:\n" << actual.dump();
+  ASSERT_EQ(expected["numerics_revision"], kNumericsRevision)
+      << "the fingerprints are of another revision; they should be:\n"
+      << actual.dump();
   for (const auto& [name, options] : cases) {
-    ASSERT_TRUE(expected.contains(name)) << name << " is missing; it should be:\n" << actual[name].dump();
+    ASSERT_TRUE(expected.contains(name)) << name << " is missing; it should be:\n"
+                                         << actual[name].dump();
     for (std::size_t i = 0; i < 10; ++i)
-      EXPECT_NEAR(actual[name][i].get<double>(), expected[name][i].get<double>(), 1e-6 * std::abs(expected[name][i].get<double>()))
-          << name << " step " << i << ": numerics changed without a new numerics_revision. Now:\n" << actual.dump();
+      EXPECT_NEAR(actual[name][i].get<double>(), expected[name][i].get<double>(),
+                  1e-6 * std::abs(expected[name][i].get<double>()))
+          << name << " step " << i << ": numerics changed without a new numerics_revision. Now:\n"
+          << actual.dump();
   }
 }
 

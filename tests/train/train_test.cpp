@@ -1,8 +1,8 @@
-#include <gtest/gtest.h>
-#include <torch/torch.h>
-
 #include <cmath>
 #include <numbers>
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include "lcr/data/synth_birds.h"
 #include "lcr/train/lars.h"
@@ -16,23 +16,35 @@ namespace {
 
 TEST(Schedule, CosineMayBeLongerThanTheTraining) {
   // The authors' BYOL on CUB: 100 epochs of a schedule of 800, 10 of them warm-up.
-  Options options = testing::tiny_options({{"schedule", "step"}, {"epochs", "100"}, {"schedule-epochs", "800"}, {"warmup-epochs", "10"}, {"lr", "0.15"}});
+  Options options = testing::tiny_options({{"schedule", "step"},
+                                           {"epochs", "100"},
+                                           {"schedule-epochs", "800"},
+                                           {"warmup-epochs", "10"},
+                                           {"lr", "0.15"}});
   EXPECT_DOUBLE_EQ(learning_rate(options, 0, 46), 0.15 / 460);
   EXPECT_DOUBLE_EQ(learning_rate(options, 460, 46), 0.15);
-  EXPECT_DOUBLE_EQ(learning_rate(options, 100 * 46 - 1, 46), 0.075 * (1 + std::cos(std::numbers::pi * (90 * 46 - 1) / (790 * 46.0))));
+  EXPECT_DOUBLE_EQ(learning_rate(options, 100 * 46 - 1, 46),
+                   0.075 * (1 + std::cos(std::numbers::pi * (90 * 46 - 1) / (790 * 46.0))));
   options.schedule_epochs = 99;
   testing::expect_user_error([&] { check_consistency(options); }, "schedule-epochs = 99");
 }
 
 TEST(Lars, OneStepByHand) {
-  torch::Tensor weight = torch::tensor({{3.0, 4.0}}, torch::kDouble).requires_grad_(), bias = torch::tensor({1.0}, torch::kDouble).requires_grad_(), zero = torch::zeros({1, 1}, torch::kDouble).requires_grad_();
+  torch::Tensor weight = torch::tensor({{3.0, 4.0}}, torch::kDouble).requires_grad_(),
+                bias = torch::tensor({1.0}, torch::kDouble).requires_grad_(),
+                zero = torch::zeros({1, 1}, torch::kDouble).requires_grad_();
   Lars lars({weight, bias, zero}, 0.5, 0.1, 0.01);
   for (int step = 0; step < 2; ++step) {
-    weight.mutable_grad() = torch::tensor({{-0.3, 0.6}}, torch::kDouble);  // with the decay at first (0, 1): norm 1, that of the weight 5
+    weight.mutable_grad() = torch::tensor(
+        {{-0.3, 0.6}},
+        torch::kDouble);  // with the decay at first (0, 1): norm 1, that of the weight 5
     bias.mutable_grad() = torch::tensor({2.0}, torch::kDouble);
-    zero.mutable_grad() = torch::tensor({{1.0}}, torch::kDouble);  // no norm to scale by: a factor of 1
+    zero.mutable_grad() =
+        torch::tensor({{1.0}}, torch::kDouble);  // no norm to scale by: a factor of 1
     lars.step(2);
-    if (step == 0) EXPECT_LT((weight - torch::tensor({{3.0, 3.9}}, torch::kDouble)).abs().max().item<double>(), 1e-12);
+    if (step == 0)
+      EXPECT_LT((weight - torch::tensor({{3.0, 3.9}}, torch::kDouble)).abs().max().item<double>(),
+                1e-12);
   }
   EXPECT_DOUBLE_EQ(bias[0].item<double>(), 1 - 4 - 6);
   EXPECT_DOUBLE_EQ(lars.velocities()[1][0].item<double>(), 6);
@@ -43,7 +55,8 @@ TEST(Sgd, IsTorchs) {
   const auto start = random_normal({7, 3}, 0, "p");
   auto ours = start.clone().requires_grad_(true), theirs = start.clone().requires_grad_(true);
   Sgd sgd({ours}, 0.9, 0.01);
-  torch::optim::SGD reference({theirs}, torch::optim::SGDOptions(0.1).momentum(0.9).weight_decay(0.01));
+  torch::optim::SGD reference({theirs},
+                              torch::optim::SGDOptions(0.1).momentum(0.9).weight_decay(0.01));
   for (int i = 0; i < 5; ++i) {
     const auto target = random_normal({7, 3}, 0, std::to_string(i));
     sgd.zero_grad();
@@ -83,7 +96,12 @@ TEST(LearningRate, CosineByEpochAndByStepAfterAWarmUp) {
 }
 
 TEST(Trainer, EpochsAreReproducibleAndLimited) {
-  const Dataset data = make_synth_birds({.classes = 3, .train_per_class = 7, .test_per_class = 2, .size = 24, .first_class = 0, .threads = 1});
+  const Dataset data = make_synth_birds({.classes = 3,
+                                         .train_per_class = 7,
+                                         .test_per_class = 2,
+                                         .size = 24,
+                                         .first_class = 0,
+                                         .threads = 1});
   const Options options = testing::tiny_options({{"epochs", "2"}, {"lr", "0.02"}});
   std::vector<double> losses;
   for (int repeat = 0; repeat < 2; ++repeat) {
@@ -106,9 +124,16 @@ TEST(Trainer, EpochsAreReproducibleAndLimited) {
 }
 
 TEST(Trainer, RefusesTooFewImagesAndStopsOnANonFiniteLoss) {
-  const Dataset data = make_synth_birds({.classes = 2, .train_per_class = 3, .test_per_class = 2, .size = 24, .first_class = 0, .threads = 1});
+  const Dataset data = make_synth_birds({.classes = 2,
+                                         .train_per_class = 3,
+                                         .test_per_class = 2,
+                                         .size = 24,
+                                         .first_class = 0,
+                                         .threads = 1});
   const Options big = testing::tiny_options({{"batch-size", "12"}});
-  testing::expect_user_error([&] { Trainer(make_method(big, 0), big, data.train, 0, torch::kCPU, 1); }, "fewer than one batch");
+  testing::expect_user_error(
+      [&] { Trainer(make_method(big, 0), big, data.train, 0, torch::kCPU, 1); },
+      "fewer than one batch");
   const Options options = testing::tiny_options({{"lr", "1000"}, {"weight-decay", "1"}});
   const auto method = make_method(options, 0);
   {
@@ -116,23 +141,45 @@ TEST(Trainer, RefusesTooFewImagesAndStopsOnANonFiniteLoss) {
     method->parameters()[0].fill_(std::numeric_limits<float>::quiet_NaN());
   }
   Trainer trainer(method, options, data.train, 0, torch::kCPU, 1);
-  testing::expect_user_error([&] { trainer.run_epoch(0, [](std::int64_t, double) {}, 100); }, "the contrastive loss became nan at step 1", "lr = 1000");
-  EXPECT_THROW(trainer.run_epoch(0, [](std::int64_t, double) {}, 100), Diverged);
+  testing::expect_user_error(
+      [&] {
+        trainer.run_epoch(
+            0, [](std::int64_t, double) {}, 100);
+      },
+      "the contrastive loss became nan at step 1", "lr = 1000");
+  EXPECT_THROW(trainer.run_epoch(
+                   0, [](std::int64_t, double) {}, 100),
+               Diverged);
 }
 
 TEST(Trainer, NamesTheLossThatDiverged) {
-  const Dataset data = make_synth_birds({.classes = 2, .train_per_class = 3, .test_per_class = 2, .size = 24, .first_class = 0, .threads = 1});
+  const Dataset data = make_synth_birds({.classes = 2,
+                                         .train_per_class = 3,
+                                         .test_per_class = 2,
+                                         .size = 24,
+                                         .first_class = 0,
+                                         .threads = 1});
   const Options options = testing::tiny_options();
   const auto method = make_method(options, 0);
   {
     const torch::NoGradGuard no_grad;
-    for (auto& item : method->gfb()->named_parameters()) item.value().fill_(std::numeric_limits<float>::quiet_NaN());
+    for (auto& item : method->gfb()->named_parameters())
+      item.value().fill_(std::numeric_limits<float>::quiet_NaN());
   }
   Trainer trainer(method, options, data.train, 0, torch::kCPU, 1);
-  testing::expect_user_error([&] { trainer.run_epoch(0, [](std::int64_t, double) {}, 100); }, "the KL loss became nan at step 1", "nu = 0.01");
+  testing::expect_user_error(
+      [&] {
+        trainer.run_epoch(
+            0, [](std::int64_t, double) {}, 100);
+      },
+      "the KL loss became nan at step 1", "nu = 0.01");
   // Nor is such a state ever kept.
   const testing::TemporaryFolder folder;
-  testing::expect_user_error([&] { trainer.save(folder / "a.safetensors", {"id", 0, 1, "", ""}); }, "is no longer finite after epoch 0, step 1");
+  testing::expect_user_error(
+      [&] {
+        trainer.save(folder / "a.safetensors", {"id", 0, 1, "", ""});
+      },
+      "is no longer finite after epoch 0, step 1");
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 

@@ -8,7 +8,8 @@
 namespace lcr {
 namespace po = boost::program_options;
 
-po::variables_map parse_arguments(int argc, char** argv, const po::options_description& options, const std::vector<PositionalWord>& words) {
+po::variables_map parse_arguments(int argc, char** argv, const po::options_description& options,
+                                  const std::vector<PositionalWord>& words) {
   po::options_description all;
   all.add(options);
   po::positional_options_description positions;
@@ -19,7 +20,12 @@ po::variables_map parse_arguments(int argc, char** argv, const po::options_descr
   po::variables_map values;
   try {
     namespace style = po::command_line_style;
-    po::store(po::command_line_parser(argc, argv).options(all).positional(positions).style(style::default_style & ~style::allow_guessing).run(), values);
+    po::store(po::command_line_parser(argc, argv)
+                  .options(all)
+                  .positional(positions)
+                  .style(style::default_style & ~style::allow_guessing)
+                  .run(),
+              values);
     po::notify(values);
   } catch (const po::error& e) {
     std::string what = e.what();

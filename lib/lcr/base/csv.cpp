@@ -7,7 +7,8 @@ std::string csv_cell(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
     if (c == '"') quoted += '"';
-    quoted += c == '\n' || c == '\r' ? ' ' : c;  // the reader is line-based: a cell never spans lines
+    quoted +=
+        c == '\n' || c == '\r' ? ' ' : c;  // the reader is line-based: a cell never spans lines
   }
   return quoted + "\"";
 }

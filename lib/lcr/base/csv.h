@@ -1,5 +1,5 @@
-// Reading and writing CSV (RFC 4180, comma, double quotes). Cells are text: numbers are parsed by the reader of a column,
-// so that an empty cell stays "unknown" and never becomes 0.
+// Reading and writing CSV (RFC 4180, comma, double quotes). Cells are text: numbers are parsed by
+// the reader of a column, so that an empty cell stays "unknown" and never becomes 0.
 #pragma once
 
 #include <array>
@@ -12,7 +12,8 @@
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 
-// Without threads it reads on the calling thread. It cuts long file names in its error messages on purpose.
+// Without threads it reads on the calling thread. It cuts long file names in its error messages on
+// purpose.
 #define CSV_IO_NO_THREAD
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wstringop-truncation"
@@ -27,18 +28,23 @@ std::string csv_cell(std::string_view text);
 /// One line of CSV with its newline.
 std::string csv_line(const std::vector<std::string>& cells);
 
-/// Reads the named columns, in that order, from a CSV file with a header line; further columns are ignored.
-/// Throws UserError naming the file (and line) if the file or a column is missing or a line is malformed.
+/// Reads the named columns, in that order, from a CSV file with a header line; further columns are
+/// ignored. Throws UserError naming the file (and line) if the file or a column is missing or a
+/// line is malformed.
 template <std::size_t N>
-std::vector<std::array<std::string, N>> read_csv(const std::filesystem::path& path, const std::array<const char*, N>& columns) {
+std::vector<std::array<std::string, N>> read_csv(const std::filesystem::path& path,
+                                                 const std::array<const char*, N>& columns) {
   constexpr std::uint64_t kMaxBytes = 256ull << 20;
   const std::string text = read_text(path, kMaxBytes);
   std::vector<std::array<std::string, N>> rows;
   try {
-    io::CSVReader<N, io::trim_chars<>, io::double_quote_escape<',', '"'>> reader(path.string(), text.data(), text.data() + text.size());
-    std::apply([&](auto... name) { reader.read_header(io::ignore_extra_column, name...); }, columns);
+    io::CSVReader<N, io::trim_chars<>, io::double_quote_escape<',', '"'>> reader(
+        path.string(), text.data(), text.data() + text.size());
+    std::apply([&](auto... name) { reader.read_header(io::ignore_extra_column, name...); },
+               columns);
     std::array<std::string, N> row;
-    while (std::apply([&](auto&... cell) { return reader.read_row(cell...); }, row)) rows.push_back(row);
+    while (std::apply([&](auto&... cell) { return reader.read_row(cell...); }, row))
+      rows.push_back(row);
   } catch (const io::error::base& e) {
     fail("{}: {}", path.string(), e.what());
   }

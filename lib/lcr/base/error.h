@@ -1,8 +1,6 @@
 // Errors a user can mend, told apart from faults of this program.
 #pragma once
 
-#include <fmt/core.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -11,10 +9,12 @@
 #include <system_error>
 #include <utility>
 
+#include <fmt/core.h>
+
 namespace lcr {
 
-/// Bad input: an option, a file, a directory. The message is one line that says what is wrong, where, and what to do.
-/// Programs print it and leave with exit code 2.
+/// Bad input: an option, a file, a directory. The message is one line that says what is wrong,
+/// where, and what to do. Programs print it and leave with exit code 2.
 class UserError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -32,13 +32,15 @@ template <typename... Args>
   throw UserError(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// Words for people, on standard error. Never throws, unlike fmt::print: a log on a disk that is full is no reason to stop.
+/// Words for people, on standard error. Never throws, unlike fmt::print: a log on a disk that is
+/// full is no reason to stop.
 template <typename... Args>
 void say(fmt::format_string<Args...> format, Args&&... args) {
   std::fputs(fmt::format(format, std::forward<Args>(args)...).c_str(), stderr);
 }
 
-/// Throws std::logic_error (exit code 1) if a condition that only a programming error can break does not hold.
+/// Throws std::logic_error (exit code 1) if a condition that only a programming error can break
+/// does not hold.
 inline void check_internal(bool holds, const char* what) {
   if (!holds) throw std::logic_error(what);
 }
@@ -46,12 +48,14 @@ inline void check_internal(bool holds, const char* what) {
 /// Exit codes of every program of the suite.
 enum ExitCode : int { kDone = 0, kInternalError = 1, kBadInput = 2, kStopped = 3 };
 
-/// Runs a program's body and turns what it throws, or that its output cannot be written, into one line on standard error and an exit code.
+/// Runs a program's body and turns what it throws, or that its output cannot be written, into one
+/// line on standard error and an exit code.
 template <typename Body>
 int run_main(const char* program, Body&& body) {
   try {
     const int code = body();
-    if (std::fflush(stdout) != 0) fail("standard output cannot be written: {}", std::strerror(errno));
+    if (std::fflush(stdout) != 0)
+      fail("standard output cannot be written: {}", std::strerror(errno));
     return code;
   } catch (const UserError& e) {
     say("{}: error: {}\n", program, e.what());
@@ -59,11 +63,13 @@ int run_main(const char* program, Body&& body) {
   } catch (const Interrupted& e) {
     say("{}: {}\n", program, e.what());
     return kStopped;
-  } catch (const std::system_error& e) {  // a file, a place or standard output that cannot be used: bad input too
+  } catch (const std::system_error&
+               e) {  // a file, a place or standard output that cannot be used: bad input too
     say("{}: error: {}\n", program, e.what());
     return kBadInput;
   } catch (const std::exception& e) {
-    const std::string what = e.what();  // LibTorch's errors carry a stack trace: the first line says it
+    const std::string what =
+        e.what();  // LibTorch's errors carry a stack trace: the first line says it
     say("{}: internal error: {}\n", program, what.substr(0, what.find('\n')));
     return kInternalError;
   }

@@ -1,19 +1,19 @@
 #include "lcr/base/files.h"
 
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <thread>
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
-
-#include <cerrno>
-#include <csignal>
-#include <chrono>
-#include <cstring>
-#include <fstream>
-#include <memory>
-#include <thread>
 
 #include "lcr/base/error.h"
 #include "lcr/base/signals.h"
@@ -27,10 +27,12 @@ std::vector<std::uint8_t> read_file(const fs::path& path, std::uint64_t max_byte
   if (!fs::is_regular_file(path, error)) fail("{}: no such file", path.string());
   const std::uint64_t size = fs::file_size(path, error);
   if (error) fail("{}: cannot read its size: {}", path.string(), error.message());
-  if (size > max_bytes) fail("{}: has {} bytes, more than the {} this format can have", path.string(), size, max_bytes);
+  if (size > max_bytes)
+    fail("{}: has {} bytes, more than the {} this format can have", path.string(), size, max_bytes);
   std::ifstream in(path, std::ios::binary);
   std::vector<std::uint8_t> bytes(size);
-  if (!in || (size > 0 && !in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size))))
+  if (!in || (size > 0 &&
+              !in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size))))
     fail("{}: cannot be read", path.string());
   return bytes;
 }
@@ -61,7 +63,8 @@ std::vector<std::uint8_t> read_gzip(const fs::path& path, std::uint64_t max_byte
     int code = Z_OK;
     if (got < 0) fail("{}: damaged gzip data: {}", path.string(), gzerror(file.get(), &code));
     bytes.resize(old_size + static_cast<std::size_t>(got));
-    if (bytes.size() > max_bytes) fail("{}: decompresses to more than {} bytes", path.string(), max_bytes);
+    if (bytes.size() > max_bytes)
+      fail("{}: decompresses to more than {} bytes", path.string(), max_bytes);
     if (static_cast<std::size_t>(got) < kBlock) {
       gzerror(file.get(), &code);
       if (code == Z_BUF_ERROR) fail("{}: truncated gzip data", path.string());
@@ -87,12 +90,15 @@ bool is_dead(std::int64_t process) {
   std::string text;
   std::getline(stat, text);
   const auto name_end = text.rfind(')');
-  return name_end != std::string::npos && name_end + 2 < text.size() && (text[name_end + 2] == 'Z' || text[name_end + 2] == 'X');
+  return name_end != std::string::npos && name_end + 2 < text.size() &&
+         (text[name_end + 2] == 'Z' || text[name_end + 2] == 'X');
 }
 
-/// A rename lasts only once its directory is on disk. Some file systems cannot do that: nothing more can be done there.
+/// A rename lasts only once its directory is on disk. Some file systems cannot do that: nothing
+/// more can be done there.
 void sync_directory(const fs::path& directory) {
-  const int descriptor = ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int descriptor =
+      ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
   ::fsync(descriptor);
   ::close(descriptor);
@@ -107,9 +113,12 @@ std::vector<fs::path> stale_temporaries(const fs::path& directory, Temporaries w
     const std::string name = entry.path().filename().string();
     const auto mark = name.rfind(kTemporaryMark), process_mark = name.rfind('-');
     if (mark == std::string::npos || process_mark <= mark + kTemporaryMark.size()) continue;
-    const std::string host = name.substr(mark + kTemporaryMark.size(), process_mark - mark - kTemporaryMark.size());
+    const std::string host =
+        name.substr(mark + kTemporaryMark.size(), process_mark - mark - kTemporaryMark.size());
     const auto process = parse_integer(name.substr(process_mark + 1));
-    if (process && *process > 0 && (which == Temporaries::kAll || (host == host_name() && is_dead(*process)))) found.push_back(entry.path());
+    if (process && *process > 0 &&
+        (which == Temporaries::kAll || (host == host_name() && is_dead(*process))))
+      found.push_back(entry.path());
   }
   return found;
 }
@@ -120,7 +129,8 @@ void remove_stale_temporaries(const fs::path& directory, Temporaries which) {
 }
 
 void write_atomic(const fs::path& path, std::string_view content) {
-  const fs::path temporary = fmt::format("{}{}{}-{}", path.string(), kTemporaryMark, host_name(), ::getpid());
+  const fs::path temporary =
+      fmt::format("{}{}{}-{}", path.string(), kTemporaryMark, host_name(), ::getpid());
   const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor < 0) fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
   const char* cursor = content.data();
@@ -152,10 +162,14 @@ void write_atomic(const fs::path& path, std::string_view content) {
 void require_writable_directory(const fs::path& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
-  if (!fs::is_directory(directory)) fail("{}: cannot be made a directory{}{}", directory.string(), error ? ": " : "", error.message());
-  const fs::path probe = directory / fmt::format(".probe{}{}-{}", kTemporaryMark, host_name(), ::getpid());
+  if (!fs::is_directory(directory))
+    fail("{}: cannot be made a directory{}{}", directory.string(), error ? ": " : "",
+         error.message());
+  const fs::path probe =
+      directory / fmt::format(".probe{}{}-{}", kTemporaryMark, host_name(), ::getpid());
   const int descriptor = ::open(probe.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (descriptor < 0) fail("{}: directory cannot be written: {}", directory.string(), std::strerror(errno));
+  if (descriptor < 0)
+    fail("{}: directory cannot be written: {}", directory.string(), std::strerror(errno));
   ::close(descriptor);
   ::unlink(probe.c_str());
 }
@@ -165,10 +179,14 @@ MappedFile::MappedFile(const fs::path& path) {
   if (descriptor < 0) fail("{}: cannot be opened: {}", path.string(), std::strerror(errno));
   struct stat status {};
   void* mapped = MAP_FAILED;
-  if (::fstat(descriptor, &status) == 0 && status.st_size > 0) mapped = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_SHARED, descriptor, 0);
+  if (::fstat(descriptor, &status) == 0 && status.st_size > 0)
+    mapped = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_SHARED,
+                    descriptor, 0);
   const int error = errno;
   ::close(descriptor);
-  if (mapped == MAP_FAILED) fail("{}: cannot be mapped into memory: {}", path.string(), status.st_size > 0 ? std::strerror(error) : "it is empty");
+  if (mapped == MAP_FAILED)
+    fail("{}: cannot be mapped into memory: {}", path.string(),
+         status.st_size > 0 ? std::strerror(error) : "it is empty");
   data_ = static_cast<const std::uint8_t*>(mapped);
   size_ = static_cast<std::size_t>(status.st_size);
 }
@@ -188,7 +206,8 @@ std::optional<std::string> lock_holder(const fs::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return std::nullopt;
   std::optional<std::string> holder;
-  if (::flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) holder = holder_text(descriptor);
+  if (::flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    holder = holder_text(descriptor);
   ::close(descriptor);
   return holder;
 }
@@ -196,19 +215,25 @@ std::optional<std::string> lock_holder(const fs::path& path) {
 FileLock::FileLock(const fs::path& path, MissingFolder missing) {
   for (;;) {
     acquire(path, missing);
-    // Whoever waited may have got the lock of a file that was removed meanwhile, which keeps nobody else out.
-    struct stat own {}, current {};
-    if (::fstat(descriptor_, &own) == 0 && ::stat(path.c_str(), &current) == 0 && own.st_ino == current.st_ino && own.st_dev == current.st_dev) break;
+    // Whoever waited may have got the lock of a file that was removed meanwhile, which keeps nobody
+    // else out.
+    struct stat own {
+    }, current{};
+    if (::fstat(descriptor_, &own) == 0 && ::stat(path.c_str(), &current) == 0 &&
+        own.st_ino == current.st_ino && own.st_dev == current.st_dev)
+      break;
     ::close(descriptor_);
   }
   // For people only; a full disk is no reason not to go on.
   const std::string self = fmt::format("process {} on {}\n", ::getpid(), host_name());
-  [[maybe_unused]] const bool written = ::ftruncate(descriptor_, 0) == 0 && ::pwrite(descriptor_, self.data(), self.size(), 0) > 0;
+  [[maybe_unused]] const bool written =
+      ::ftruncate(descriptor_, 0) == 0 && ::pwrite(descriptor_, self.data(), self.size(), 0) > 0;
 }
 
 void FileLock::acquire(const fs::path& path, MissingFolder missing) {
   while ((descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0) {
-    if (errno != ENOENT || missing == MissingFolder::kFail) fail("{}: cannot be opened for locking: {}", path.string(), std::strerror(errno));
+    if (errno != ENOENT || missing == MissingFolder::kFail)
+      fail("{}: cannot be opened for locking: {}", path.string(), std::strerror(errno));
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
     if (error) fail("{}: cannot be made: {}", path.parent_path().string(), error.message());
@@ -219,7 +244,8 @@ void FileLock::acquire(const fs::path& path, MissingFolder missing) {
     if (error == EWOULDBLOCK || error == EINTR) {
       if (!stop_requested()) {
         // Whoever only asks for the holder has the lock for an instant.
-        if (++failures == 2) say("waiting for {}, held by {}\n", path.string(), holder_text(descriptor_));
+        if (++failures == 2)
+          say("waiting for {}, held by {}\n", path.string(), holder_text(descriptor_));
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         continue;
       }

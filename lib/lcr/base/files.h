@@ -20,28 +20,34 @@ std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes
 /// The lines of a text file, without line ends ("\n" or "\r\n"); line n stands at [n - 1].
 std::vector<std::string> read_lines(const std::filesystem::path& path);
 
-/// Reads a file and decompresses it where it is in gzip form. `max_bytes` bounds the decompressed size, so that a
-/// hostile file cannot fill the memory. Throws UserError on a missing, damaged or truncated file.
+/// Reads a file and decompresses it where it is in gzip form. `max_bytes` bounds the decompressed
+/// size, so that a hostile file cannot fill the memory. Throws UserError on a missing, damaged or
+/// truncated file.
 std::vector<std::uint8_t> read_gzip(const std::filesystem::path& path, std::uint64_t max_bytes);
 
-/// Writes `content` to a temporary file beside `path`, fsyncs it, renames it into place and fsyncs the directory: whatever happens, the file is the old one
-/// or the new one. Throws UserError if it cannot be written; nothing of it is left then.
+/// Writes `content` to a temporary file beside `path`, fsyncs it, renames it into place and fsyncs
+/// the directory: whatever happens, the file is the old one or the new one. Throws UserError if it
+/// cannot be written; nothing of it is left then.
 void write_atomic(const std::filesystem::path& path, std::string_view content);
 
 /// Which temporary files count.
 enum class Temporaries {
   kOfDeadProcesses,  ///< of processes of this machine that have ended
-  kAll,              ///< whosever: for directories in which nobody else can be writing (another machine's or container's name says nothing of its processes)
+  kAll,  ///< whosever: for directories in which nobody else can be writing (another machine's or
+         ///< container's name says nothing of its processes)
 };
 
-/// The temporary files in a directory that write_atomic() of a killed process left behind (of a process that lives, or of another machine's, it may still
-/// be in use and does not count).
-std::vector<std::filesystem::path> stale_temporaries(const std::filesystem::path& directory, Temporaries which = Temporaries::kOfDeadProcesses);
+/// The temporary files in a directory that write_atomic() of a killed process left behind (of a
+/// process that lives, or of another machine's, it may still be in use and does not count).
+std::vector<std::filesystem::path> stale_temporaries(
+    const std::filesystem::path& directory, Temporaries which = Temporaries::kOfDeadProcesses);
 
 /// Removes temporary files of write_atomic().
-void remove_stale_temporaries(const std::filesystem::path& directory, Temporaries which = Temporaries::kOfDeadProcesses);
+void remove_stale_temporaries(const std::filesystem::path& directory,
+                              Temporaries which = Temporaries::kOfDeadProcesses);
 
-/// Creates a directory with its parents and proves that files can be written there. Throws UserError if not.
+/// Creates a directory with its parents and proves that files can be written there. Throws
+/// UserError if not.
 void require_writable_directory(const std::filesystem::path& directory);
 
 /// A whole file mapped read-only into memory.
@@ -59,15 +65,18 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-/// An exclusive advisory lock (flock) on a file, held for the object's lifetime. The kernel frees it if the process dies, so none is ever stale. The file
-/// says who holds it.
+/// An exclusive advisory lock (flock) on a file, held for the object's lifetime. The kernel frees
+/// it if the process dies, so none is ever stale. The file says who holds it.
 class FileLock {
  public:
   enum class MissingFolder { kFail, kMake };
 
-  /// Waits for the lock, and says once on standard error for whom. A file that was removed or replaced meanwhile is opened anew: the lock that it gives is
-  /// always that of the file which stands at `path`. Throws Interrupted when a signal asks to stop meanwhile, UserError if the directory is not there, now or later, and is not to be made.
-  explicit FileLock(const std::filesystem::path& path, MissingFolder missing = MissingFolder::kFail);
+  /// Waits for the lock, and says once on standard error for whom. A file that was removed or
+  /// replaced meanwhile is opened anew: the lock that it gives is always that of the file which
+  /// stands at `path`. Throws Interrupted when a signal asks to stop meanwhile, UserError if the
+  /// directory is not there, now or later, and is not to be made.
+  explicit FileLock(const std::filesystem::path& path,
+                    MissingFolder missing = MissingFolder::kFail);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;

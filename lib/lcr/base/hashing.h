@@ -1,4 +1,5 @@
-// SHA-256 of bytes: identities of runs, fingerprints of data, checksums of downloads; MD5 where a publisher states no better one.
+// SHA-256 of bytes: identities of runs, fingerprints of data, checksums of downloads; MD5 where a
+// publisher states no better one.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +31,8 @@ std::string sha256_hex(std::string_view text);
 /// SHA-256 of a file's bytes. Throws UserError if it cannot be read.
 std::string sha256_file(const std::filesystem::path& path);
 
-/// MD5 of a file's bytes, only to compare with a published one. Throws UserError if it cannot be read.
+/// MD5 of a file's bytes, only to compare with a published one. Throws UserError if it cannot be
+/// read.
 std::string md5_file(const std::filesystem::path& path);
 
 }  // namespace lcr

@@ -11,8 +11,8 @@
 
 namespace lcr {
 
-/// Calls body(i) for every i in [0, count) on `threads` threads (the caller's included). The result must not depend on the
-/// order. The first exception is rethrown after all threads have stopped.
+/// Calls body(i) for every i in [0, count) on `threads` threads (the caller's included). The result
+/// must not depend on the order. The first exception is rethrown after all threads have stopped.
 template <typename Body>
 void parallel_for(std::int64_t count, int threads, Body&& body) {
   std::atomic<std::int64_t> next{0};

@@ -7,8 +7,9 @@
 
 namespace lcr {
 
-/// Shows how far a task of `total` units has come. On a terminal one line is redrawn at most ten times a second; elsewhere a
-/// plain line is printed at most every 15 seconds. Writes to standard error, so that standard output stays for results.
+/// Shows how far a task of `total` units has come. On a terminal one line is redrawn at most ten
+/// times a second; elsewhere a plain line is printed at most every 15 seconds. Writes to standard
+/// error, so that standard output stays for results.
 class Progress {
  public:
   /// `unit` names what is counted ("samples", "images"); `total` >= 0.

@@ -14,7 +14,8 @@ namespace lcr {
 RngKey::RngKey(std::uint64_t seed, std::string_view purpose) {
   const std::string digest = sha256_hex(std::to_string(seed) + "/" + std::string(purpose));
   for (int word = 0; word < 2; ++word)
-    key_[word] = static_cast<std::uint32_t>(std::stoul(digest.substr(static_cast<std::size_t>(word) * 8, 8), nullptr, 16));
+    key_[word] = static_cast<std::uint32_t>(
+        std::stoul(digest.substr(static_cast<std::size_t>(word) * 8, 8), nullptr, 16));
 }
 
 std::uint32_t CounterRng::below(std::uint32_t bound) {
@@ -23,7 +24,8 @@ std::uint32_t CounterRng::below(std::uint32_t bound) {
   const std::uint32_t threshold = (0u - bound) % bound;
   for (;;) {
     const std::uint64_t product = static_cast<std::uint64_t>(next()) * bound;
-    if (static_cast<std::uint32_t>(product) >= threshold) return static_cast<std::uint32_t>(product >> 32);
+    if (static_cast<std::uint32_t>(product) >= threshold)
+      return static_cast<std::uint32_t>(product >> 32);
   }
 }
 
@@ -42,7 +44,8 @@ double CounterRng::normal() {
 std::vector<std::int64_t> random_permutation(CounterRng rng, std::int64_t count) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(count));
   std::iota(order.begin(), order.end(), 0);
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng.below(static_cast<std::uint32_t>(i))]);
+  for (std::size_t i = order.size(); i > 1; --i)
+    std::swap(order[i - 1], order[rng.below(static_cast<std::uint32_t>(i))]);
   return order;
 }
 

@@ -1,16 +1,18 @@
-// The one source of randomness: a counter-based generator keyed by seed and purpose. There is no hidden state, so a draw
-// depends on its coordinates alone, whatever ran before it, on whatever thread or device.
+// The one source of randomness: a counter-based generator keyed by seed and purpose. There is no
+// hidden state, so a draw depends on its coordinates alone, whatever ran before it, on whatever
+// thread or device.
 #pragma once
-
-#include <Random123/philox.h>
 
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
+#include <Random123/philox.h>
+
 namespace lcr {
 
-/// Key of a family of streams: `seed` is the run's seed, `purpose` names what the numbers are for ("augmentation", ...).
+/// Key of a family of streams: `seed` is the run's seed, `purpose` names what the numbers are for
+/// ("augmentation", ...).
 class RngKey {
  public:
   RngKey(std::uint64_t seed, std::string_view purpose);
@@ -20,11 +22,13 @@ class RngKey {
   r123::Philox4x32::key_type key_;
 };
 
-/// A stream of random numbers (Philox 4x32-10, Salmon et al. 2011) at the coordinates (a, b, c) of a key, for example
-/// (epoch, sample, view). Streams of different coordinates are independent; each holds 2^34 numbers.
+/// A stream of random numbers (Philox 4x32-10, Salmon et al. 2011) at the coordinates (a, b, c) of
+/// a key, for example (epoch, sample, view). Streams of different coordinates are independent; each
+/// holds 2^34 numbers.
 class CounterRng {
  public:
-  explicit CounterRng(const RngKey& key, std::uint32_t a = 0, std::uint32_t b = 0, std::uint32_t c = 0)
+  explicit CounterRng(const RngKey& key, std::uint32_t a = 0, std::uint32_t b = 0,
+                      std::uint32_t c = 0)
       : key_(key.key_), counter_{{0, a, b, c}} {}
 
   /// Uniform on all 32-bit numbers.

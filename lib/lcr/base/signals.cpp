@@ -1,11 +1,11 @@
 #include "lcr/base/signals.h"
 
+#include <csignal>
+#include <initializer_list>
+
 #include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-#include <csignal>
-#include <initializer_list>
 
 namespace lcr {
 namespace {
@@ -36,7 +36,8 @@ void watch_parent() {
   std::signal(SIGPIPE, SIG_IGN);
   ::prctl(PR_SET_PDEATHSIG, SIGUSR1);
   pollfd reader{STDOUT_FILENO, 0, 0};
-  if (::poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR)) stop_flag = 1;  // nobody reads its reports: the parent died before
+  if (::poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR))
+    stop_flag = 1;  // nobody reads its reports: the parent died before
 }
 
 bool stop_requested() { return stop_flag != 0; }

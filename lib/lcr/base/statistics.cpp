@@ -1,29 +1,35 @@
 #include "lcr/base/statistics.h"
 
 #include <algorithm>
+#include <numbers>
+#include <numeric>
+
 #include <boost/math/distributions/binomial.hpp>
 #include <boost/math/distributions/non_central_t.hpp>
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <boost/math/quadrature/gauss.hpp>
 #include <boost/math/special_functions/beta.hpp>
-#include <numbers>
-#include <numeric>
 
 namespace lcr {
 
 namespace {
 
-/// Averages f(u) over the null distribution of Welch's statistic T: T u has Student's t distribution with n_a + n_b - 2 degrees of freedom once the share R of a's sum of
-/// squares in both is known, R has a beta distribution, and u depends on R alone. With R = sin^2 x the integrand is smooth up to the ends.
+/// Averages f(u) over the null distribution of Welch's statistic T: T u has Student's t
+/// distribution with n_a + n_b - 2 degrees of freedom once the share R of a's sum of squares in
+/// both is known, R has a beta distribution, and u depends on R alone. With R = sin^2 x the
+/// integrand is smooth up to the ends.
 template <typename F>
 double over_shares(std::size_t n_a, std::size_t n_b, const F& f) {
   const auto na = static_cast<double>(n_a), nb = static_cast<double>(n_b);
-  const double a = 1 / (na * (na - 1)), b = 1 / (nb * (nb - 1)), scale = (na + nb - 2) / (1 / na + 1 / nb), norm = 2 / boost::math::beta((na - 1) / 2, (nb - 1) / 2);
+  const double a = 1 / (na * (na - 1)), b = 1 / (nb * (nb - 1)),
+               scale = (na + nb - 2) / (1 / na + 1 / nb),
+               norm = 2 / boost::math::beta((na - 1) / 2, (nb - 1) / 2);
   return boost::math::quadrature::gauss<double, 100>::integrate(
       [&](double x) {
         const double s = std::sin(x), c = std::cos(x);
-        return norm * std::pow(s, na - 2) * std::pow(c, nb - 2) * f(std::sqrt((a * s * s + b * c * c) * scale));
+        return norm * std::pow(s, na - 2) * std::pow(c, nb - 2) *
+               f(std::sqrt((a * s * s + b * c * c) * scale));
       },
       0.0, std::numbers::pi / 2);
 }
@@ -31,7 +37,9 @@ double over_shares(std::size_t n_a, std::size_t n_b, const F& f) {
 /// P(T > t) where nothing has changed.
 double unchanged_tail(double t, std::size_t n_a, std::size_t n_b) {
   const boost::math::students_t student(static_cast<double>(n_a + n_b - 2));
-  return over_shares(n_a, n_b, [&](double u) { return boost::math::cdf(boost::math::complement(student, t * u)); });
+  return over_shares(n_a, n_b, [&](double u) {
+    return boost::math::cdf(boost::math::complement(student, t * u));
+  });
 }
 
 }  // namespace
@@ -39,20 +47,26 @@ double unchanged_tail(double t, std::size_t n_a, std::size_t n_b) {
 double welch_p_greater(std::span<const double> a, std::span<const double> b, double margin) {
   if (a.size() < 2 || b.size() < 2) return std::numeric_limits<double>::quiet_NaN();
   const double difference = mean(a) - mean(b) - margin;
-  const double va = standard_deviation(a) * standard_deviation(a) / static_cast<double>(a.size()), vb = standard_deviation(b) * standard_deviation(b) / static_cast<double>(b.size());
+  const double va = standard_deviation(a) * standard_deviation(a) / static_cast<double>(a.size()),
+               vb = standard_deviation(b) * standard_deviation(b) / static_cast<double>(b.size());
   if (va + vb == 0) return difference > 0 ? 0.0 : difference < 0 ? 1.0 : 0.5;
-  const double freedom = (va + vb) * (va + vb) / (va * va / static_cast<double>(a.size() - 1) + vb * vb / static_cast<double>(b.size() - 1));
-  return boost::math::cdf(boost::math::complement(boost::math::students_t(freedom), difference / std::sqrt(va + vb)));
+  const double freedom =
+      (va + vb) * (va + vb) /
+      (va * va / static_cast<double>(a.size() - 1) + vb * vb / static_cast<double>(b.size() - 1));
+  return boost::math::cdf(
+      boost::math::complement(boost::math::students_t(freedom), difference / std::sqrt(va + vb)));
 }
 
 std::vector<double> holm(std::span<const double> p_values) {
   std::vector<std::size_t> order(p_values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p_values[a] < p_values[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return p_values[a] < p_values[b]; });
   std::vector<double> adjusted(p_values.size());
   double largest = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
-    largest = std::max(largest, std::min(1.0, p_values[order[i]] * static_cast<double>(order.size() - i)));
+    largest = std::max(largest,
+                       std::min(1.0, p_values[order[i]] * static_cast<double>(order.size() - i)));
     adjusted[order[i]] = largest;
   }
   return adjusted;
@@ -60,8 +74,10 @@ std::vector<double> holm(std::span<const double> p_values) {
 
 double unchanged_p_greater(std::span<const double> a, std::span<const double> b) {
   if (a.size() < 2 || b.size() < 2) return std::numeric_limits<double>::quiet_NaN();
-  const double sd_a = standard_deviation(a), sd_b = standard_deviation(b), difference = mean(a) - mean(b);
-  const double error = std::sqrt(sd_a * sd_a / static_cast<double>(a.size()) + sd_b * sd_b / static_cast<double>(b.size()));
+  const double sd_a = standard_deviation(a), sd_b = standard_deviation(b),
+               difference = mean(a) - mean(b);
+  const double error = std::sqrt(sd_a * sd_a / static_cast<double>(a.size()) +
+                                 sd_b * sd_b / static_cast<double>(b.size()));
   if (error == 0) return difference > 0 ? 0.0 : difference < 0 ? 1.0 : 0.5;
   return unchanged_tail(difference / error, a.size(), b.size());
 }
@@ -73,11 +89,16 @@ double unchanged_power(double effect, std::size_t n_a, std::size_t n_b, double l
     const double middle = (low + high) / 2;
     (unchanged_tail(middle, n_a, n_b) > level ? low : high) = middle;
   }
-  const boost::math::non_central_t shifted(static_cast<double>(n_a + n_b - 2), effect / std::sqrt(1 / static_cast<double>(n_a) + 1 / static_cast<double>(n_b)));
-  return over_shares(n_a, n_b, [&](double u) { return boost::math::cdf(boost::math::complement(shifted, high * u)); });
+  const boost::math::non_central_t shifted(
+      static_cast<double>(n_a + n_b - 2),
+      effect / std::sqrt(1 / static_cast<double>(n_a) + 1 / static_cast<double>(n_b)));
+  return over_shares(n_a, n_b, [&](double u) {
+    return boost::math::cdf(boost::math::complement(shifted, high * u));
+  });
 }
 
-std::size_t values_needed(double effect, std::size_t n_b, double level, double power, std::size_t most) {
+std::size_t values_needed(double effect, std::size_t n_b, double level, double power,
+                          std::size_t most) {
   if (!(effect > 0) || unchanged_power(effect, most, n_b, level) < power) return 0;
   std::size_t low = 1, high = most;  // low does not do, high does
   while (high - low > 1) {
@@ -89,11 +110,15 @@ std::size_t values_needed(double effect, std::size_t n_b, double level, double p
 
 double prediction_margin(std::span<const double> reference, std::size_t n, double level) {
   if (reference.size() < 2 || n == 0) return std::numeric_limits<double>::quiet_NaN();
-  const double quantile = boost::math::quantile(boost::math::complement(boost::math::students_t(static_cast<double>(reference.size() - 1)), level));
-  return quantile * standard_deviation(reference) * std::sqrt(1.0 / static_cast<double>(n) + 1.0 / static_cast<double>(reference.size()));
+  const double quantile = boost::math::quantile(boost::math::complement(
+      boost::math::students_t(static_cast<double>(reference.size() - 1)), level));
+  return quantile * standard_deviation(reference) *
+         std::sqrt(1.0 / static_cast<double>(n) + 1.0 / static_cast<double>(reference.size()));
 }
 
-double normal_quantile(double probability) { return boost::math::quantile(boost::math::normal(), probability); }
+double normal_quantile(double probability) {
+  return boost::math::quantile(boost::math::normal(), probability);
+}
 
 double median(std::vector<double> values) {
   if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
@@ -104,7 +129,8 @@ double median(std::vector<double> values) {
 
 double mann_whitney_p_less(std::span<const double> a, std::span<const double> b) {
   if (a.empty() || b.empty()) return std::numeric_limits<double>::quiet_NaN();
-  // U counts the pairs in which a's value is the larger one, halves for ties: small where a tends to be smaller.
+  // U counts the pairs in which a's value is the larger one, halves for ties: small where a tends
+  // to be smaller.
   double u = 0;
   for (const double x : a)
     for (const double y : b) u += x > y ? 1 : x == y ? 0.5 : 0;
@@ -119,16 +145,19 @@ double mann_whitney_p_less(std::span<const double> a, std::span<const double> b)
   }
   constexpr std::size_t kExact = 50;
   if (ties == 0 && a.size() <= kExact && b.size() <= kExact) {
-    // ways[i][u]: of the arrangements of i values of a among the first j of b, how many have this U.
+    // ways[i][u]: of the arrangements of i values of a among the first j of b, how many have this
+    // U.
     const std::size_t most = a.size() * b.size();
     std::vector<std::vector<double>> ways(a.size() + 1, std::vector<double>(most + 1, 0));
     for (auto& row : ways) row[0] = 1;
     for (std::size_t j = 1; j <= b.size(); ++j)
       for (std::size_t i = 1; i <= a.size(); ++i)
-        for (std::size_t value = most + 1; value-- > 0;) ways[i][value] = (value >= j ? ways[i - 1][value - j] : 0) + ways[i][value];
+        for (std::size_t value = most + 1; value-- > 0;)
+          ways[i][value] = (value >= j ? ways[i - 1][value - j] : 0) + ways[i][value];
     const auto& row = ways.back();
     const double total = std::accumulate(row.begin(), row.end(), 0.0);
-    return std::accumulate(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(u) + 1, 0.0) / total;
+    return std::accumulate(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(u) + 1, 0.0) /
+           total;
   }
   const auto na = static_cast<double>(a.size()), nb = static_cast<double>(b.size()), n = na + nb;
   const double variance = na * nb / 12 * (n + 1 - ties / (n * (n - 1)));
@@ -141,7 +170,8 @@ Proportion clopper_pearson(std::uint64_t successes, std::uint64_t trials, double
   using Binomial = boost::math::binomial_distribution<>;
   const double tail = (1 - confidence) / 2;
   const auto n = static_cast<double>(trials), k = static_cast<double>(successes);
-  return {k / n, successes == 0 ? 0 : Binomial::find_lower_bound_on_p(n, k, tail), successes == trials ? 1 : Binomial::find_upper_bound_on_p(n, k, tail)};
+  return {k / n, successes == 0 ? 0 : Binomial::find_lower_bound_on_p(n, k, tail),
+          successes == trials ? 1 : Binomial::find_upper_bound_on_p(n, k, tail)};
 }
 
 }  // namespace lcr

@@ -3,8 +3,8 @@
 
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -13,7 +13,8 @@ namespace lcr {
 inline double mean(std::span<const double> values) {
   double sum = 0;
   for (const double value : values) sum += value;
-  return values.empty() ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(values.size());
+  return values.empty() ? std::numeric_limits<double>::quiet_NaN()
+                        : sum / static_cast<double>(values.size());
 }
 
 /// Sample standard deviation (n - 1); NaN below two values.
@@ -25,26 +26,34 @@ inline double standard_deviation(std::span<const double> values) {
   return std::sqrt(sum / static_cast<double>(values.size() - 1));
 }
 
-/// p-value of Welch's one-sided t-test that the mean of `a` exceeds that of `b` by more than `margin`. Needs two values on each side (else NaN).
-/// Where neither side varies, it is 0, 1 or, of equal means, 0.5.
+/// p-value of Welch's one-sided t-test that the mean of `a` exceeds that of `b` by more than
+/// `margin`. Needs two values on each side (else NaN). Where neither side varies, it is 0, 1 or, of
+/// equal means, 0.5.
 double welch_p_greater(std::span<const double> a, std::span<const double> b, double margin = 0);
 
-/// Holm's step-down correction: p-values adjusted so that comparing each with alpha keeps the chance of any false rejection at alpha. In the order given.
+/// Holm's step-down correction: p-values adjusted so that comparing each with alpha keeps the
+/// chance of any false rejection at alpha. In the order given.
 std::vector<double> holm(std::span<const double> p_values);
 
-/// p-value of Welch's statistic that the mean of `a` exceeds that of `b`, exact where both are drawn from one normal distribution: the null hypothesis of a regression
-/// gate, that nothing has changed. Welch's own approximate degrees of freedom are far too hopeful in the tail where one side has few values: with 3 against 20,
-/// p < 0.0012 comes six times as often. NaN below two values on a side.
+/// p-value of Welch's statistic that the mean of `a` exceeds that of `b`, exact where both are
+/// drawn from one normal distribution: the null hypothesis of a regression gate, that nothing has
+/// changed. Welch's own approximate degrees of freedom are far too hopeful in the tail where one
+/// side has few values: with 3 against 20, p < 0.0012 comes six times as often. NaN below two
+/// values on a side.
 double unchanged_p_greater(std::span<const double> a, std::span<const double> b);
 
-/// The power of that test at `level` where the true means differ by `effect` standard deviations of a single value. n_*: at least 2.
+/// The power of that test at `level` where the true means differ by `effect` standard deviations of
+/// a single value. n_*: at least 2.
 double unchanged_power(double effect, std::size_t n_a, std::size_t n_b, double level);
 
 /// The fewest values on side a with which that power reaches `power`; 0 if `most` do not.
-std::size_t values_needed(double effect, std::size_t n_b, double level, double power, std::size_t most = 200);
+std::size_t values_needed(double effect, std::size_t n_b, double level, double power,
+                          std::size_t most = 200);
 
-/// How far the mean of `n` new values may lie below the mean of `reference` values of the same normal distribution before chance alone (probability `level`) no
-/// longer explains it: the one-sided prediction bound t_{n_ref - 1, 1 - level} sd sqrt(1/n + 1/n_ref). NaN below two values.
+/// How far the mean of `n` new values may lie below the mean of `reference` values of the same
+/// normal distribution before chance alone (probability `level`) no longer explains it: the
+/// one-sided prediction bound t_{n_ref - 1, 1 - level} sd sqrt(1/n + 1/n_ref). NaN below two
+/// values.
 double prediction_margin(std::span<const double> reference, std::size_t n, double level);
 
 /// Quantile of the standard normal distribution.
@@ -52,8 +61,9 @@ double normal_quantile(double probability);
 
 double median(std::vector<double> values);
 
-/// p-value of the one-sided Mann-Whitney U test that values of `a` tend to be smaller than those of `b`: exact where no two values are equal and there are at
-/// most 50 of each, else by the normal approximation with corrections for ties and continuity. NaN where a side is empty.
+/// p-value of the one-sided Mann-Whitney U test that values of `a` tend to be smaller than those of
+/// `b`: exact where no two values are equal and there are at most 50 of each, else by the normal
+/// approximation with corrections for ties and continuity. NaN where a side is empty.
 double mann_whitney_p_less(std::span<const double> a, std::span<const double> b);
 
 /// A share with its exact (Clopper-Pearson) two-sided confidence interval.

@@ -1,12 +1,12 @@
 #include "lcr/base/text.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <map>
+
+#include <fmt/core.h>
 
 namespace lcr {
 namespace {
@@ -21,7 +21,9 @@ std::optional<Number> parse(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::int64_t> parse_integer(std::string_view text) { return parse<std::int64_t>(text); }
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  return parse<std::int64_t>(text);
+}
 std::optional<double> parse_number(std::string_view text) { return parse<double>(text); }
 
 std::string format_number(double value) { return fmt::format("{}", value); }
@@ -60,7 +62,8 @@ std::string describe_differences(std::string_view there, std::string_view here) 
     for (const auto& line : split(side == 0 ? there : here, '\n')) {
       if (line.empty() || line.front() == '#') continue;
       const auto equals = line.find('=');
-      std::string name = line.substr(0, equals), value = equals == std::string::npos ? "" : line.substr(equals + 1);
+      std::string name = line.substr(0, equals),
+                  value = equals == std::string::npos ? "" : line.substr(equals + 1);
       if (name.ends_with(' ')) name.pop_back();
       if (value.starts_with(' ')) value.erase(0, 1);
       values[name][static_cast<std::size_t>(side)] = value.empty() ? "empty" : value;
@@ -69,10 +72,19 @@ std::string describe_differences(std::string_view there, std::string_view here) 
   for (const auto& [name, sides] : values) {
     if (sides[0] == sides[1]) continue;
     // Of long values what differs must be in sight.
-    const auto differs = static_cast<std::size_t>(std::mismatch(sides[0].begin(), sides[0].end(), sides[1].begin(), sides[1].end()).first - sides[0].begin());
-    const std::size_t from = std::max(sides[0].size(), sides[1].size()) <= 80 || differs < 40 ? 0 : differs - 20;
-    const auto shown = [&](const std::string& value) { return value.empty() ? "absent" : (from > 0 ? "..." : "") + printable(std::string_view(value).substr(std::min(from, value.size()))); };
-    parts.push_back(fmt::format("{}: {} there, {} here", printable(name), shown(sides[0]), shown(sides[1])));
+    const auto differs = static_cast<std::size_t>(
+        std::mismatch(sides[0].begin(), sides[0].end(), sides[1].begin(), sides[1].end()).first -
+        sides[0].begin());
+    const std::size_t from =
+        std::max(sides[0].size(), sides[1].size()) <= 80 || differs < 40 ? 0 : differs - 20;
+    const auto shown = [&](const std::string& value) {
+      return value.empty()
+                 ? "absent"
+                 : (from > 0 ? "..." : "") +
+                       printable(std::string_view(value).substr(std::min(from, value.size())));
+    };
+    parts.push_back(
+        fmt::format("{}: {} there, {} here", printable(name), shown(sides[0]), shown(sides[1])));
   }
   return join(parts, "; ");
 }

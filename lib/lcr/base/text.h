@@ -9,11 +9,13 @@
 
 namespace lcr {
 
-/// Strict parsing with std::from_chars: the whole text must be the number (no blanks, no locale). Empty if it is not.
+/// Strict parsing with std::from_chars: the whole text must be the number (no blanks, no locale).
+/// Empty if it is not.
 std::optional<std::int64_t> parse_integer(std::string_view text);
 std::optional<double> parse_number(std::string_view text);
 
-/// The shortest text that parses back to the same double: the canonical form in identities and CSVs.
+/// The shortest text that parses back to the same double: the canonical form in identities and
+/// CSVs.
 std::string format_number(double value);
 
 /// Splits at every `separator`; an empty text gives no parts.
@@ -21,10 +23,12 @@ std::vector<std::string> split(std::string_view text, char separator);
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
-/// Text of foreign files for messages: at most 80 characters, whatever is not printable ASCII as '?'.
+/// Text of foreign files for messages: at most 80 characters, whatever is not printable ASCII as
+/// '?'.
 std::string printable(std::string_view text);
 
-/// How two texts of "name=value" or "name = value" lines differ, for messages: "threads: 1 there, 2 here; epochs: 3 there, absent here". Empty if they do not.
+/// How two texts of "name=value" or "name = value" lines differ, for messages: "threads: 1 there, 2
+/// here; epochs: 3 there, absent here". Empty if they do not.
 std::string describe_differences(std::string_view there, std::string_view here);
 
 /// Seconds as "45 s", "3 min 20 s" or "2 h 05 min".

@@ -1,16 +1,16 @@
 #include "lcr/data/archive.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <vector>
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -43,7 +43,8 @@ fs::path safe_path(const char* name, const fs::path& archive) {
   return clean;
 }
 
-/// Writes all that is not on disk yet of the file system that a folder is on; one that cannot do that has done what it can.
+/// Writes all that is not on disk yet of the file system that a folder is on; one that cannot do
+/// that has done what it can.
 void sync_file_system(const fs::path& folder) {
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
@@ -52,20 +53,23 @@ void sync_file_system(const fs::path& folder) {
 }
 
 bool same_content(const fs::path& a, const fs::path& b) {
-  if (!fs::is_regular_file(a) || !fs::is_regular_file(b) || fs::file_size(a) != fs::file_size(b)) return false;
+  if (!fs::is_regular_file(a) || !fs::is_regular_file(b) || fs::file_size(a) != fs::file_size(b))
+    return false;
   if (fs::file_size(a) == 0) return true;
   const MappedFile first(a), second(b);
   return std::equal(first.bytes().begin(), first.bytes().end(), second.bytes().begin());
 }
 
-/// Fails if something of `from` would overwrite something else in `to`. Folders that exist on both sides are merged; files that are the same are of an unpacking
-/// that was killed while it moved them.
+/// Fails if something of `from` would overwrite something else in `to`. Folders that exist on both
+/// sides are merged; files that are the same are of an unpacking that was killed while it moved
+/// them.
 void require_room(const fs::path& from, const fs::path& to) {
   for (const auto& entry : fs::directory_iterator(from)) {
     const fs::path target = to / entry.path().filename();
     if (!fs::exists(target)) continue;
     if (same_content(entry.path(), target)) continue;
-    if (!entry.is_directory() || !fs::is_directory(target)) fail("{}: is there already; remove it to unpack the archive again", target.string());
+    if (!entry.is_directory() || !fs::is_directory(target))
+      fail("{}: is there already; remove it to unpack the archive again", target.string());
     require_room(entry.path(), target);
   }
 }
@@ -88,7 +92,8 @@ void move_into(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-void unpack_archive(const fs::path& archive_path, const fs::path& folder, const UnpackLimits& limits) {
+void unpack_archive(const fs::path& archive_path, const fs::path& folder,
+                    const UnpackLimits& limits) {
   require_writable_directory(folder);
   const ScratchFolder scratch{folder / fmt::format(".unpack-{}", archive_path.filename().string())};
   fs::remove_all(scratch.path);  // of a killed process
@@ -100,43 +105,65 @@ void unpack_archive(const fs::path& archive_path, const fs::path& folder, const 
   archive_read_support_filter_xz(reader.get());
   archive_read_support_format_tar(reader.get());
   archive_read_support_format_zip(reader.get());
-  const auto complain = [&] { fail("{}: cannot be unpacked: {}", archive_path.string(), archive_error_string(reader.get()) ? archive_error_string(reader.get()) : "damaged"); };
-  if (archive_read_open_filename(reader.get(), archive_path.c_str(), 1 << 20) != ARCHIVE_OK) complain();
-  Progress progress("unpack " + archive_path.filename().string(), static_cast<std::int64_t>(fs::file_size(archive_path)), "bytes");
+  const auto complain = [&] {
+    fail("{}: cannot be unpacked: {}", archive_path.string(),
+         archive_error_string(reader.get()) ? archive_error_string(reader.get()) : "damaged");
+  };
+  if (archive_read_open_filename(reader.get(), archive_path.c_str(), 1 << 20) != ARCHIVE_OK)
+    complain();
+  Progress progress("unpack " + archive_path.filename().string(),
+                    static_cast<std::int64_t>(fs::file_size(archive_path)), "bytes");
   std::uint64_t bytes = 0, entries = 0;
   std::vector<char> block(1 << 20);
   for (;;) {
-    if (stop_requested()) throw Interrupted("stopped by a signal while unpacking " + archive_path.string() + "; nothing is kept of it");
+    if (stop_requested())
+      throw Interrupted("stopped by a signal while unpacking " + archive_path.string() +
+                        "; nothing is kept of it");
     archive_entry* entry = nullptr;
     const int code = archive_read_next_header(reader.get(), &entry);
     if (code == ARCHIVE_EOF) break;
     if (code != ARCHIVE_OK && code != ARCHIVE_WARN) complain();
-    if (++entries > limits.entries) fail("{}: holds more than {} entries", archive_path.string(), limits.entries);
+    if (++entries > limits.entries)
+      fail("{}: holds more than {} entries", archive_path.string(), limits.entries);
     const fs::path path = safe_path(archive_entry_pathname(entry), archive_path);
     const auto type = archive_entry_filetype(entry);
-    if (archive_entry_hardlink(entry) || archive_entry_symlink(entry) || (type != AE_IFREG && type != AE_IFDIR))
-      fail("{}: entry '{}' is a link or a special file, which no data set needs", archive_path.string(), path.string());
+    if (archive_entry_hardlink(entry) || archive_entry_symlink(entry) ||
+        (type != AE_IFREG && type != AE_IFDIR))
+      fail("{}: entry '{}' is a link or a special file, which no data set needs",
+           archive_path.string(), path.string());
     const fs::path target = scratch.path / path;
     std::error_code error;
     if (type == AE_IFDIR) {
       fs::create_directories(target, error);
-      if (error) fail("{}: entry '{}' cannot be made: {}", archive_path.string(), path.string(), error.message());
+      if (error)
+        fail("{}: entry '{}' cannot be made: {}", archive_path.string(), path.string(),
+             error.message());
       continue;
     }
-    if (path.empty() || fs::exists(target)) fail("{}: entry '{}' stands twice", archive_path.string(), path.string());
+    if (path.empty() || fs::exists(target))
+      fail("{}: entry '{}' stands twice", archive_path.string(), path.string());
     fs::create_directories(target.parent_path(), error);
-    const std::unique_ptr<FILE, int (*)(FILE*)> out(error ? nullptr : std::fopen(target.c_str(), "wb"), [](FILE* f) { return f ? std::fclose(f) : 0; });
-    if (!out) fail("{}: entry '{}' cannot be written: {}", archive_path.string(), path.string(), error ? error.message() : std::strerror(errno));
+    const std::unique_ptr<FILE, int (*)(FILE*)> out(
+        error ? nullptr : std::fopen(target.c_str(), "wb"),
+        [](FILE* f) { return f ? std::fclose(f) : 0; });
+    if (!out)
+      fail("{}: entry '{}' cannot be written: {}", archive_path.string(), path.string(),
+           error ? error.message() : std::strerror(errno));
     for (;;) {
       const la_ssize_t got = archive_read_data(reader.get(), block.data(), block.size());
       if (got == 0) break;
       if (got < 0) complain();
       bytes += static_cast<std::uint64_t>(got);
-      if (bytes > limits.bytes) fail("{}: unpacks to more than {} bytes", archive_path.string(), limits.bytes);
-      if (std::fwrite(block.data(), 1, static_cast<std::size_t>(got), out.get()) != static_cast<std::size_t>(got))
-        fail("{}: entry '{}' cannot be written: {}", archive_path.string(), path.string(), std::strerror(errno));
+      if (bytes > limits.bytes)
+        fail("{}: unpacks to more than {} bytes", archive_path.string(), limits.bytes);
+      if (std::fwrite(block.data(), 1, static_cast<std::size_t>(got), out.get()) !=
+          static_cast<std::size_t>(got))
+        fail("{}: entry '{}' cannot be written: {}", archive_path.string(), path.string(),
+             std::strerror(errno));
     }
-    if (std::fflush(out.get()) != 0) fail("{}: entry '{}' cannot be written: {}", archive_path.string(), path.string(), std::strerror(errno));
+    if (std::fflush(out.get()) != 0)
+      fail("{}: entry '{}' cannot be written: {}", archive_path.string(), path.string(),
+           std::strerror(errno));
     progress.update(archive_filter_bytes(reader.get(), -1));
   }
   if (entries == 0) fail("{}: is empty, or no archive", archive_path.string());
@@ -152,11 +179,13 @@ la_ssize_t append(archive*, void* out, const void* bytes, std::size_t size) {
 }
 }  // namespace
 
-void pack_archive(const fs::path& archive_path, const std::vector<std::pair<std::string, fs::path>>& files) {
+void pack_archive(const fs::path& archive_path,
+                  const std::vector<std::pair<std::string, fs::path>>& files) {
   std::string packed;
   const std::unique_ptr<archive, int (*)(archive*)> out(archive_write_new(), archive_write_free);
   const auto check = [&](la_ssize_t code) {
-    if (code < ARCHIVE_OK) fail("{}: cannot be packed: {}", archive_path.string(), archive_error_string(out.get()));
+    if (code < ARCHIVE_OK)
+      fail("{}: cannot be packed: {}", archive_path.string(), archive_error_string(out.get()));
   };
   check(archive_write_add_filter_gzip(out.get()));
   check(archive_write_set_options(out.get(), "gzip:!timestamp"));
@@ -164,7 +193,8 @@ void pack_archive(const fs::path& archive_path, const std::vector<std::pair<std:
   check(archive_write_open(out.get(), &packed, nullptr, append, nullptr));
   for (const auto& [name, path] : files) {
     const auto bytes = read_file(path, 1ull << 30);
-    const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(), archive_entry_free);
+    const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(),
+                                                                         archive_entry_free);
     archive_entry_set_pathname_utf8(entry.get(), name.c_str());
     archive_entry_set_size(entry.get(), static_cast<la_int64_t>(bytes.size()));
     archive_entry_set_filetype(entry.get(), AE_IFREG);

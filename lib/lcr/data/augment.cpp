@@ -55,27 +55,31 @@ ViewRecipe training_recipe(const Options& o, int view) {
 
 ViewRecipe probe_recipe() { return {.crop_area_min = 0.08, .flip_probability = 0.5}; }
 
-ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width, const ViewRecipe& recipe) {
+ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width,
+                         const ViewRecipe& recipe) {
   ViewParameters view;
   view.interpolation = recipe.interpolation;
   view.crop = draw_crop(rng, height, width, recipe.crop_area_min);
   view.jitter = rng.chance(recipe.jitter_probability);
   if (view.jitter) {
-    for (std::size_t i = 4; i > 1; --i) std::swap(view.jitter_order[i - 1], view.jitter_order[rng.below(static_cast<std::uint32_t>(i))]);
+    for (std::size_t i = 4; i > 1; --i)
+      std::swap(view.jitter_order[i - 1],
+                view.jitter_order[rng.below(static_cast<std::uint32_t>(i))]);
     view.brightness = static_cast<float>(rng.uniform(1 - recipe.brightness, 1 + recipe.brightness));
     view.contrast = static_cast<float>(rng.uniform(1 - recipe.contrast, 1 + recipe.contrast));
     view.saturation = static_cast<float>(rng.uniform(1 - recipe.saturation, 1 + recipe.saturation));
     view.hue = rng.uniform(-recipe.hue, recipe.hue);
   }
   view.gray = rng.chance(recipe.gray_probability);
-  if (rng.chance(recipe.blur_probability)) view.blur_sigma = rng.uniform(recipe.blur_sigma_min, recipe.blur_sigma_max);
+  if (rng.chance(recipe.blur_probability))
+    view.blur_sigma = rng.uniform(recipe.blur_sigma_min, recipe.blur_sigma_max);
   view.flip = rng.chance(recipe.flip_probability);
   view.solarise = rng.chance(recipe.solarise_probability);
   return view;
 }
 
-void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, const ViewParameters& view, std::int64_t size,
-                 std::span<std::uint8_t> out) {
+void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width,
+                 const ViewParameters& view, std::int64_t size, std::span<std::uint8_t> out) {
   crop_resize(image, height, width, view.crop, size, size, out, view.interpolation);
   if (view.flip) flip_horizontal(out, size);
   if (view.jitter)
@@ -95,22 +99,27 @@ ImageSize with_short_side(std::int64_t height, std::int64_t width, std::int64_t 
   return {height == low ? side : side * height / low, width == low ? side : side * width / low};
 }
 
-TestGeometry test_geometry(std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size) {
+TestGeometry test_geometry(std::int64_t height, std::int64_t width, std::int64_t resize,
+                           std::int64_t size) {
   const std::int64_t side = resize > 0 ? resize : size;
   check_internal(side >= size, "a test view larger than the resized image");
   const auto [resized_height, resized_width] = with_short_side(height, width, side);
   // The centre crop's offset is rounded half to even, as torchvision does.
-  const auto offset = [&](std::int64_t length) { return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(length - size) / 2.0)); };
+  const auto offset = [&](std::int64_t length) {
+    return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(length - size) / 2.0));
+  };
   return {resized_height, resized_width, offset(resized_height), offset(resized_width)};
 }
 
-void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size,
-                      std::span<std::uint8_t> out) {
+void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width,
+                      std::int64_t resize, std::int64_t size, std::span<std::uint8_t> out) {
   const TestGeometry geometry = test_geometry(height, width, resize, size);
   std::vector<std::uint8_t> resized(static_cast<std::size_t>(geometry.height * geometry.width * 3));
-  crop_resize(image, height, width, {0, 0, width, height}, geometry.height, geometry.width, resized);
+  crop_resize(image, height, width, {0, 0, width, height}, geometry.height, geometry.width,
+              resized);
   for (std::int64_t y = 0; y < size; ++y)
-    std::copy_n(resized.begin() + ((geometry.top + y) * geometry.width + geometry.left) * 3, size * 3, out.begin() + y * size * 3);
+    std::copy_n(resized.begin() + ((geometry.top + y) * geometry.width + geometry.left) * 3,
+                size * 3, out.begin() + y * size * 3);
 }
 
 }  // namespace lcr

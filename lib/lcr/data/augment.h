@@ -22,12 +22,13 @@ struct ViewRecipe {
   Interpolation interpolation = Interpolation::kBilinear;
 };
 
-/// The training views that the options ask for. view 0 is the query, 1 the key. --augmentation moco_v2 (Chen et al. 2020, which the
-/// paper uses unchanged): both alike. byol (Grill et al. 2020): bicubic; the query view always blurred, the key view at 0.1 and
-/// solarised at 0.2.
+/// The training views that the options ask for. view 0 is the query, 1 the key. --augmentation
+/// moco_v2 (Chen et al. 2020, which the paper uses unchanged): both alike. byol (Grill et al.
+/// 2020): bicubic; the query view always blurred, the key view at 0.1 and solarised at 0.2.
 ViewRecipe training_recipe(const Options& options, int view);
 
-/// The linear probe's views: crops from 0.08 of the area on, and flips (torchvision's and MoCo's defaults).
+/// The linear probe's views: crops from 0.08 of the area on, and flips (torchvision's and MoCo's
+/// defaults).
 ViewRecipe probe_recipe();
 
 /// Everything random about one view, drawn before any pixel is touched.
@@ -35,7 +36,8 @@ struct ViewParameters {
   Box crop;
   bool flip = false;
   bool jitter = false;
-  std::array<std::uint8_t, 4> jitter_order{0, 1, 2, 3};  ///< of brightness, contrast, saturation, hue
+  std::array<std::uint8_t, 4> jitter_order{0, 1, 2,
+                                           3};  ///< of brightness, contrast, saturation, hue
   float brightness = 1, contrast = 1, saturation = 1;
   double hue = 0;
   bool gray = false;
@@ -44,29 +46,36 @@ struct ViewParameters {
   Interpolation interpolation = Interpolation::kBilinear;
 };
 
-/// Draws the parameters of a view of a height x width image: crop as torchvision's RandomResizedCrop (ten tries, then the
-/// largest central crop of an allowed aspect), jitter, grey, blur, flip, solarisation.
-ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width, const ViewRecipe& recipe);
+/// Draws the parameters of a view of a height x width image: crop as torchvision's
+/// RandomResizedCrop (ten tries, then the largest central crop of an allowed aspect), jitter, grey,
+/// blur, flip, solarisation.
+ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width,
+                         const ViewRecipe& recipe);
 
-/// Renders a view in three stages (crop, resize and flip; colour; blur and solarisation) into out: size x size x 3.
-/// The flip commutes with the later stages, which are symmetric, so it may come first.
-void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, const ViewParameters& view, std::int64_t size,
-                 std::span<std::uint8_t> out);
+/// Renders a view in three stages (crop, resize and flip; colour; blur and solarisation) into out:
+/// size x size x 3. The flip commutes with the later stages, which are symmetric, so it may come
+/// first.
+void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width,
+                 const ViewParameters& view, std::int64_t size, std::span<std::uint8_t> out);
 
-/// Height and width of an image whose short side becomes `side`; the long side is truncated, as torchvision does.
+/// Height and width of an image whose short side becomes `side`; the long side is truncated, as
+/// torchvision does.
 struct ImageSize {
   std::int64_t height, width;
 };
 ImageSize with_short_side(std::int64_t height, std::int64_t width, std::int64_t side);
 
-/// Where the test transform cuts: the image is resized to this size, and the view's corner lies at (left, top) of it.
+/// Where the test transform cuts: the image is resized to this size, and the view's corner lies at
+/// (left, top) of it.
 struct TestGeometry {
   std::int64_t height, width, top, left;
 };
-TestGeometry test_geometry(std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size);
+TestGeometry test_geometry(std::int64_t height, std::int64_t width, std::int64_t resize,
+                           std::int64_t size);
 
-/// The test transform: resize the short side to `resize` (0: to `size`), crop the centre to size x size.
-void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, std::int64_t resize, std::int64_t size,
-                      std::span<std::uint8_t> out);
+/// The test transform: resize the short side to `resize` (0: to `size`), crop the centre to size x
+/// size.
+void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width,
+                      std::int64_t resize, std::int64_t size, std::span<std::uint8_t> out);
 
 }  // namespace lcr

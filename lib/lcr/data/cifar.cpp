@@ -9,25 +9,30 @@ ImageSet read_cifar(const std::vector<std::filesystem::path>& files, CifarForm f
   constexpr std::size_t kSide = 32, kPlane = kSide * kSide;
   constexpr std::uint64_t kMaxBytes = 1ull << 30;
   constexpr int kCoarseClasses = 20;
-  const std::size_t label_bytes = form == CifarForm::kCifar10 ? 1 : 2, record = label_bytes + 3 * kPlane;
+  const std::size_t label_bytes = form == CifarForm::kCifar10 ? 1 : 2,
+                    record = label_bytes + 3 * kPlane;
   ImageSet set;
   set.height = set.width = kSide;
   set.class_count = form == CifarForm::kCifar10 ? 10 : 100;
   for (const auto& path : files) {
     const auto bytes = read_file(path, kMaxBytes);
     if (bytes.empty() || bytes.size() % record != 0)
-      fail("{}: {} bytes are no whole number of {}-byte records: truncated, or another format", path.string(), bytes.size(), record);
+      fail("{}: {} bytes are no whole number of {}-byte records: truncated, or another format",
+           path.string(), bytes.size(), record);
     set.pixels.reserve(set.pixels.size() + bytes.size());
     for (std::size_t start = 0; start < bytes.size(); start += record) {
       if (form == CifarForm::kCifar100 && bytes[start] >= kCoarseClasses)
-        fail("{}: record {} has coarse label {}, above the largest, {}", path.string(), start / record, bytes[start], kCoarseClasses - 1);
+        fail("{}: record {} has coarse label {}, above the largest, {}", path.string(),
+             start / record, bytes[start], kCoarseClasses - 1);
       const int label = bytes[start + label_bytes - 1];
       if (label >= set.class_count)
-        fail("{}: record {} has label {}, above the largest, {}", path.string(), start / record, label, set.class_count - 1);
+        fail("{}: record {} has label {}, above the largest, {}", path.string(), start / record,
+             label, set.class_count - 1);
       set.labels.push_back(label);
       const std::uint8_t* plane = bytes.data() + start + label_bytes;
       for (std::size_t i = 0; i < kPlane; ++i)
-        for (std::size_t channel = 0; channel < 3; ++channel) set.pixels.push_back(plane[channel * kPlane + i]);
+        for (std::size_t channel = 0; channel < 3; ++channel)
+          set.pixels.push_back(plane[channel * kPlane + i]);
     }
   }
   return set;

@@ -9,43 +9,62 @@
 
 namespace lcr {
 
-void draw_contact_sheet(const ImageSet& set, const std::vector<std::string>& class_names, const Options& options, const ContactSheetOptions& sheet, const std::filesystem::path& path) {
+void draw_contact_sheet(const ImageSet& set, const std::vector<std::string>& class_names,
+                        const Options& options, const ContactSheetOptions& sheet,
+                        const std::filesystem::path& path) {
   constexpr double kGap = 6, kText = 16;
   if (set.count() < 1) fail("there are no images to show");
   const std::int64_t rows = std::min(sheet.images, set.count()), size = options.image_size;
   const auto tile = static_cast<double>(std::max<std::int64_t>(size, 96));
-  Picture picture(static_cast<std::int64_t>(kGap + static_cast<double>(sheet.views + 2) * (tile + kGap)), static_cast<std::int64_t>(kText + static_cast<double>(rows) * (tile + kText + kGap)));
+  Picture picture(
+      static_cast<std::int64_t>(kGap + static_cast<double>(sheet.views + 2) * (tile + kGap)),
+      static_cast<std::int64_t>(kText + static_cast<double>(rows) * (tile + kText + kGap)));
   const auto column = [&](std::int64_t c) { return kGap + static_cast<double>(c) * (tile + kGap); };
   picture.text(column(1), kText - 4, "test view");
-  for (std::int64_t v = 0; v < sheet.views; ++v) picture.text(column(v + 2), kText - 4, v % 2 == 0 ? "query view" : "key view");
+  for (std::int64_t v = 0; v < sheet.views; ++v)
+    picture.text(column(v + 2), kText - 4, v % 2 == 0 ? "query view" : "key view");
 
-  const auto order = random_permutation(CounterRng(RngKey(sheet.seed, "contact sheet")), set.count());
+  const auto order =
+      random_permutation(CounterRng(RngKey(sheet.seed, "contact sheet")), set.count());
   const RngKey key(sheet.seed, "augmentation");
   const auto part_count = static_cast<std::int64_t>(set.parts.size()) / set.count();
   std::vector<std::uint8_t> view(static_cast<std::size_t>(size * size * 3));
   for (std::int64_t row = 0; row < rows; ++row) {
     const std::int64_t sample = order[static_cast<std::size_t>(row)];
     const ImageView image = set.image(sample);
-    const double y = kText + static_cast<double>(row) * (tile + kText + kGap) + kText, text_y = y - 4;
+    const double y = kText + static_cast<double>(row) * (tile + kText + kGap) + kText,
+                 text_y = y - 4;
     const auto label = static_cast<std::size_t>(set.labels[static_cast<std::size_t>(sample)]);
-    picture.text(kGap, text_y, fmt::format("{} #{}  {} x {}", label < class_names.size() ? class_names[label] : fmt::format("class {}", label), sample, image.width, image.height));
-    const double w = static_cast<double>(image.width), h = static_cast<double>(image.height), scale = tile / std::max(w, h);
+    picture.text(kGap, text_y,
+                 fmt::format("{} #{}  {} x {}",
+                             label < class_names.size() ? class_names[label]
+                                                        : fmt::format("class {}", label),
+                             sample, image.width, image.height));
+    const double w = static_cast<double>(image.width), h = static_cast<double>(image.height),
+                 scale = tile / std::max(w, h);
     picture.image(image.pixels, image.height, image.width, column(0), y, scale);
     if (!set.boxes.empty()) {
       const FractionBox& box = set.boxes[static_cast<std::size_t>(sample)];
-      picture.outline(column(0) + box.left * w * scale, y + box.top * h * scale, (box.right - box.left) * w * scale, (box.bottom - box.top) * h * scale, {1, 0.8, 0});
+      picture.outline(column(0) + box.left * w * scale, y + box.top * h * scale,
+                      (box.right - box.left) * w * scale, (box.bottom - box.top) * h * scale,
+                      {1, 0.8, 0});
     }
     for (std::int64_t p = 0; p < part_count; ++p) {
       const FractionPoint& part = set.parts[static_cast<std::size_t>(sample * part_count + p)];
-      if (part.visible) picture.dot(column(0) + part.x * w * scale, y + part.y * h * scale, 2, {0.9, 0, 0.6});
+      if (part.visible)
+        picture.dot(column(0) + part.x * w * scale, y + part.y * h * scale, 2, {0.9, 0, 0.6});
     }
     const double view_scale = tile / static_cast<double>(size);
     render_test_view(image.pixels, image.height, image.width, options.test_resize, size, view);
     picture.image(view, size, size, column(1), y, view_scale);
     for (std::int64_t v = 0; v < sheet.views; ++v) {
       const auto which = static_cast<std::uint32_t>(v % 2);  // the views of epochs 0, 1, 2...
-      const CounterRng rng(key, static_cast<std::uint32_t>(v / 2), static_cast<std::uint32_t>(sample), which);
-      render_view(image.pixels, image.height, image.width, draw_view(rng, image.height, image.width, training_recipe(options, static_cast<int>(which))), size, view);
+      const CounterRng rng(key, static_cast<std::uint32_t>(v / 2),
+                           static_cast<std::uint32_t>(sample), which);
+      render_view(image.pixels, image.height, image.width,
+                  draw_view(rng, image.height, image.width,
+                            training_recipe(options, static_cast<int>(which))),
+                  size, view);
       picture.image(view, size, size, column(v + 2), y, view_scale);
     }
   }

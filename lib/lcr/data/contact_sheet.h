@@ -16,9 +16,11 @@ struct ContactSheetOptions {
   std::uint64_t seed = 0;
 };
 
-/// Draws one row a sample: the image with its box and visible parts, the test view, random training views; its class above. Sizes and
-/// augmentation are those of `options`. class_names may be empty. Writes a PNG file.
-void draw_contact_sheet(const ImageSet& set, const std::vector<std::string>& class_names, const Options& options, const ContactSheetOptions& sheet,
+/// Draws one row a sample: the image with its box and visible parts, the test view, random training
+/// views; its class above. Sizes and augmentation are those of `options`. class_names may be empty.
+/// Writes a PNG file.
+void draw_contact_sheet(const ImageSet& set, const std::vector<std::string>& class_names,
+                        const Options& options, const ContactSheetOptions& sheet,
                         const std::filesystem::path& path);
 
 }  // namespace lcr

@@ -1,9 +1,9 @@
 #include "lcr/data/datasets.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cstdlib>
+
+#include <fmt/core.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/hashing.h"
@@ -26,7 +26,9 @@ fs::path data_directory(const Options& options) {
 
 namespace {
 
-DatasetDescriptor descriptor_of(const std::string& dataset) { return read_descriptor(suite_home() / "datasets" / (dataset + ".json")); }
+DatasetDescriptor descriptor_of(const std::string& dataset) {
+  return read_descriptor(suite_home() / "datasets" / (dataset + ".json"));
+}
 
 /// The first of the given places that has the file, uncompressed or not; else nothing.
 fs::path find_file(const std::vector<fs::path>& places, const std::string& name) {
@@ -46,45 +48,60 @@ Dataset load_fashion_mnist(const DatasetDescriptor& descriptor, const Options& o
     if (!found.empty()) return found;
     for (const auto& file : descriptor.files)
       if (file.name == name + ".gz") {
-        say("Fetching {} of {} (licence: {}) into {}\n", file.name, descriptor.title, descriptor.licence, own.string());
+        say("Fetching {} of {} (licence: {}) into {}\n", file.name, descriptor.title,
+            descriptor.licence, own.string());
         fetch_file(file, own / file.name);
         return own / file.name;
       }
     fail("datasets/fashion-mnist.json does not name {}.gz", name);
   };
-  return {"fashion-mnist", descriptor.title, read_idx(get("train-images-idx3-ubyte"), get("train-labels-idx1-ubyte"), descriptor.classes),
-          read_idx(get("t10k-images-idx3-ubyte"), get("t10k-labels-idx1-ubyte"), descriptor.classes)};
+  return {
+      "fashion-mnist", descriptor.title,
+      read_idx(get("train-images-idx3-ubyte"), get("train-labels-idx1-ubyte"), descriptor.classes),
+      read_idx(get("t10k-images-idx3-ubyte"), get("t10k-labels-idx1-ubyte"), descriptor.classes)};
 }
 
 fs::path need_directory(const Options& options, const DatasetDescriptor& descriptor) {
   const fs::path path = data_directory(options) / descriptor.directory;
   if (!fs::is_directory(path))
-    fail("{}: no such directory; 'lcr-data fetch {}' fetches {}, or name the folder that holds '{}' with --data-dir or LCR_DATA", path.string(), descriptor.name, descriptor.title,
-         descriptor.directory);
+    fail(
+        "{}: no such directory; 'lcr-data fetch {}' fetches {}, or name the folder that holds '{}' "
+        "with --data-dir or LCR_DATA",
+        path.string(), descriptor.name, descriptor.title, descriptor.directory);
   return path;
 }
 
 Dataset load_cifar(const DatasetDescriptor& descriptor, const Options& options) {
   const fs::path root = need_directory(options, descriptor);
-  if (options.dataset == "cifar100") return {"cifar100", descriptor.title, read_cifar({root / "train.bin"}, CifarForm::kCifar100), read_cifar({root / "test.bin"}, CifarForm::kCifar100)};
+  if (options.dataset == "cifar100")
+    return {"cifar100", descriptor.title, read_cifar({root / "train.bin"}, CifarForm::kCifar100),
+            read_cifar({root / "test.bin"}, CifarForm::kCifar100)};
   std::vector<fs::path> train;
-  for (int batch = 1; batch <= 5; ++batch) train.push_back(root / fmt::format("data_batch_{}.bin", batch));
-  return {"cifar10", descriptor.title, read_cifar(train, CifarForm::kCifar10), read_cifar({root / "test_batch.bin"}, CifarForm::kCifar10)};
+  for (int batch = 1; batch <= 5; ++batch)
+    train.push_back(root / fmt::format("data_batch_{}.bin", batch));
+  return {"cifar10", descriptor.title, read_cifar(train, CifarForm::kCifar10),
+          read_cifar({root / "test_batch.bin"}, CifarForm::kCifar10)};
 }
 
 /// A list's box in fractions of the image, clipped to it.
 FractionBox fraction_box(const ListedBox& box, double width, double height) {
   const auto clip = [](double value) { return static_cast<float>(std::clamp(value, 0.0, 1.0)); };
-  return {clip(box.x / width), clip(box.y / height), clip((box.x + box.width) / width), clip((box.y + box.height) / height)};
+  return {clip(box.x / width), clip(box.y / height), clip((box.x + box.width) / width),
+          clip((box.y + box.height) / height)};
 }
 
 /// The images of one split, which begin at `first` in the store.
-ImageSet make_set(const Listing& listing, const std::vector<ListedImage>& images, const PixelStore& store, std::size_t first) {
+ImageSet make_set(const Listing& listing, const std::vector<ListedImage>& images,
+                  const PixelStore& store, std::size_t first) {
   ImageSet set;
   set.class_count = listing.class_count();
   set.store = store.file;
-  const bool boxes = std::all_of(images.begin(), images.end(), [](const ListedImage& image) { return image.box.has_value(); });
-  const bool parts = !listing.part_names.empty() && std::all_of(images.begin(), images.end(), [&](const ListedImage& image) { return image.parts.size() == listing.part_names.size(); });
+  const bool boxes = std::all_of(images.begin(), images.end(),
+                                 [](const ListedImage& image) { return image.box.has_value(); });
+  const bool parts = !listing.part_names.empty() &&
+                     std::all_of(images.begin(), images.end(), [&](const ListedImage& image) {
+                       return image.parts.size() == listing.part_names.size();
+                     });
   for (std::size_t i = 0; i < images.size(); ++i) {
     const StoredImage& stored = store.images[first + i];
     if (stored.height == 0) continue;  // left out
@@ -92,12 +109,16 @@ ImageSet make_set(const Listing& listing, const std::vector<ListedImage>& images
     set.labels.push_back(image.label);
     set.places.push_back({stored.height, stored.width, stored.offset});
     set.digests.push_back(stored.sha256);
-    // What boxes and parts refer to: the original image, which may have been resized before it came here.
-    const auto width = static_cast<double>(image.width > 0 ? image.width : stored.source_width), height = static_cast<double>(image.height > 0 ? image.height : stored.source_height);
+    // What boxes and parts refer to: the original image, which may have been resized before it came
+    // here.
+    const auto width = static_cast<double>(image.width > 0 ? image.width : stored.source_width),
+               height = static_cast<double>(image.height > 0 ? image.height : stored.source_height);
     if (boxes) set.boxes.push_back(fraction_box(*image.box, width, height));
     if (parts)
       for (const auto& part : image.parts)
-        set.parts.push_back({static_cast<float>(std::clamp(part.x / width, 0.0, 1.0)), static_cast<float>(std::clamp(part.y / height, 0.0, 1.0)), part.visible});
+        set.parts.push_back({static_cast<float>(std::clamp(part.x / width, 0.0, 1.0)),
+                             static_cast<float>(std::clamp(part.y / height, 0.0, 1.0)),
+                             part.visible});
   }
   return set;
 }
@@ -121,8 +142,10 @@ Dataset load_image_files(const Options& options, int threads) {
     say("{}: {} image files are left out (--skip-bad):\n", listing.title, store.skipped.size());
     for (const auto& reason : store.skipped) say("  {}\n", reason);
   }
-  Dataset data{options.dataset, listing.title, make_set(listing, listing.train, store, 0), make_set(listing, listing.test, store, listing.train.size())};
-  if (data.train.count() == 0 || data.test.count() == 0) fail("{}: none of the images of a split can be decoded", listing.root.string());
+  Dataset data{options.dataset, listing.title, make_set(listing, listing.train, store, 0),
+               make_set(listing, listing.test, store, listing.train.size())};
+  if (data.train.count() == 0 || data.test.count() == 0)
+    fail("{}: none of the images of a split can be decoded", listing.root.string());
   return data;
 }
 
@@ -135,10 +158,13 @@ Dataset load_all(const Options& options, int threads) {
                              .size = options.image_size,
                              .first_class = 0,
                              .threads = threads});
-  if (options.dataset == "synthbirds-standin") return make_synth_birds_standin(options.image_size, options.synthbirds_train, threads);
+  if (options.dataset == "synthbirds-standin")
+    return make_synth_birds_standin(options.image_size, options.synthbirds_train, threads);
   const DatasetDescriptor descriptor = descriptor_of(options.dataset);
-  Dataset data = options.dataset == "fashion-mnist" ? load_fashion_mnist(descriptor, options) : load_cifar(descriptor, options);
-  check_counts(descriptor, data.train.class_count, data.train.count(), data.test.count(), data_directory(options) / descriptor.directory);
+  Dataset data = options.dataset == "fashion-mnist" ? load_fashion_mnist(descriptor, options)
+                                                    : load_cifar(descriptor, options);
+  check_counts(descriptor, data.train.class_count, data.train.count(), data.test.count(),
+               data_directory(options) / descriptor.directory);
   return data;
 }
 
@@ -146,22 +172,32 @@ Dataset load_all(const Options& options, int threads) {
 
 Listing list_dataset(const Options& options) {
   if (options.dataset == "image-folder") {
-    if (options.folder.empty()) fail("dataset = image-folder: --folder names the folder that holds train/ and test/");
+    if (options.folder.empty())
+      fail("dataset = image-folder: --folder names the folder that holds train/ and test/");
     return list_image_folder(options.folder);
   }
   const DatasetDescriptor descriptor = descriptor_of(options.dataset);
   const fs::path root = need_directory(options, descriptor);
-  Listing listing = options.dataset == "cub200" ? list_cub200(root) : options.dataset == "stanford-cars" ? list_stanford_cars(root) : list_fgvc_aircraft(root);
-  check_counts(descriptor, listing.class_count(), static_cast<std::int64_t>(listing.train.size()), static_cast<std::int64_t>(listing.test.size()), root);
+  Listing listing = options.dataset == "cub200"          ? list_cub200(root)
+                    : options.dataset == "stanford-cars" ? list_stanford_cars(root)
+                                                         : list_fgvc_aircraft(root);
+  check_counts(descriptor, listing.class_count(), static_cast<std::int64_t>(listing.train.size()),
+               static_cast<std::int64_t>(listing.test.size()), root);
   return listing;
 }
 
 fs::path pixel_store_file(const Listing& listing, const Options& options) {
-  // An image folder lies anywhere, and so its store beside it would surprise: it goes where the others are.
-  const fs::path folder = options.pixel_store.empty() ? data_directory(options) / "pixel-store" : fs::path(options.pixel_store);
+  // An image folder lies anywhere, and so its store beside it would surprise: it goes where the
+  // others are.
+  const fs::path folder = options.pixel_store.empty() ? data_directory(options) / "pixel-store"
+                                                      : fs::path(options.pixel_store);
   // Folders of the same name in different places have stores of their own.
-  const std::string name = listing.name == "image-folder" ? listing.title + "-" + sha256_hex(fs::canonical(listing.root).string()).substr(0, 8) : listing.name;
-  return folder / (options.store_side > 0 ? fmt::format("{}-{}.pixels", name, options.store_side) : name + ".pixels");
+  const std::string name =
+      listing.name == "image-folder"
+          ? listing.title + "-" + sha256_hex(fs::canonical(listing.root).string()).substr(0, 8)
+          : listing.name;
+  return folder / (options.store_side > 0 ? fmt::format("{}-{}.pixels", name, options.store_side)
+                                          : name + ".pixels");
 }
 
 Dataset load_dataset(const Options& options, int threads) {

@@ -1,6 +1,7 @@
 #include "lcr/data/descriptor.h"
 
 #include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/error.h"
@@ -11,9 +12,12 @@ namespace lcr {
 namespace {
 
 /// A count. The JSON library converts 1e84 without a word.
-std::int64_t count_at(const nlohmann::json& json, const char* key, const std::filesystem::path& path) {
+std::int64_t count_at(const nlohmann::json& json, const char* key,
+                      const std::filesystem::path& path) {
   const auto& value = json.at(key);
-  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > (std::uint64_t{1} << 62)) fail("{}: malformed data set descriptor: '{}' is no whole number at least 0", path.string(), key);
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > (std::uint64_t{1} << 62))
+    fail("{}: malformed data set descriptor: '{}' is no whole number at least 0", path.string(),
+         key);
   return value.get<std::int64_t>();
 }
 
@@ -40,10 +44,17 @@ DatasetDescriptor read_descriptor(const std::filesystem::path& path) {
       fail("{}: kind '{}' is neither 'images' nor 'weights'", path.string(), d.kind);
     }
     for (const auto& file : json.at("files")) {
-      RemoteFile remote{.url = file.at("url"), .name = file.at("name"), .bytes = file.contains("bytes") ? count_at(file, "bytes", path) : 0, .md5 = file.value("md5", ""),
-                        .sha256 = file.value("sha256", ""), .content_sha256 = file.value("content_sha256", ""), .unpack = file.value("unpack", false)};
-      if (remote.md5.empty() && remote.sha256.empty() && remote.content_sha256.empty()) fail("{}: {} has no checksum", path.string(), remote.name);
-      if (std::filesystem::path(remote.name).filename() != remote.name) fail("{}: '{}' is no plain file name", path.string(), remote.name);
+      RemoteFile remote{.url = file.at("url"),
+                        .name = file.at("name"),
+                        .bytes = file.contains("bytes") ? count_at(file, "bytes", path) : 0,
+                        .md5 = file.value("md5", ""),
+                        .sha256 = file.value("sha256", ""),
+                        .content_sha256 = file.value("content_sha256", ""),
+                        .unpack = file.value("unpack", false)};
+      if (remote.md5.empty() && remote.sha256.empty() && remote.content_sha256.empty())
+        fail("{}: {} has no checksum", path.string(), remote.name);
+      if (std::filesystem::path(remote.name).filename() != remote.name)
+        fail("{}: '{}' is no plain file name", path.string(), remote.name);
       d.files.push_back(std::move(remote));
     }
     if (d.files.empty()) fail("{}: names no files", path.string());
@@ -58,20 +69,26 @@ std::vector<std::string> descriptor_names(const std::filesystem::path& folder) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error))
     if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
-  if (error) fail("{}: cannot be listed: {}; LCR_HOME names the folder that holds datasets/", folder.string(), error.message());
+  if (error)
+    fail("{}: cannot be listed: {}; LCR_HOME names the folder that holds datasets/",
+         folder.string(), error.message());
   std::sort(names.begin(), names.end());
   return names;
 }
 
-void check_counts(const DatasetDescriptor& d, std::int64_t classes, std::int64_t train, std::int64_t test, const std::filesystem::path& root) {
+void check_counts(const DatasetDescriptor& d, std::int64_t classes, std::int64_t train,
+                  std::int64_t test, const std::filesystem::path& root) {
   std::vector<std::string> differences;
   const auto compare = [&](std::int64_t found, std::int64_t expected, const char* what) {
-    if (found != expected) differences.push_back(fmt::format("{} {} instead of {}", found, what, expected));
+    if (found != expected)
+      differences.push_back(fmt::format("{} {} instead of {}", found, what, expected));
   };
   compare(classes, d.classes, "classes");
   compare(train, d.train, "training images");
   compare(test, d.test, "test images");
-  if (!differences.empty()) fail("{}: {} where {} is expected: files are missing, truncated, or of another data set", root.string(), join(differences, ", "), d.title);
+  if (!differences.empty())
+    fail("{}: {} where {} is expected: files are missing, truncated, or of another data set",
+         root.string(), join(differences, ", "), d.title);
 }
 
 }  // namespace lcr

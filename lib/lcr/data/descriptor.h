@@ -1,4 +1,5 @@
-// What datasets/NAME.json says about a data set or a file of weights: where it comes from, its licence, what it must hold.
+// What datasets/NAME.json says about a data set or a file of weights: where it comes from, its
+// licence, what it must hold.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +12,21 @@ namespace lcr {
 /// A file to download.
 struct RemoteFile {
   std::string url, name;
-  std::int64_t bytes = 0;  ///< 0: not stated
-  std::string md5;         ///< of the file; empty: not stated
-  std::string sha256;      ///< of the file; empty: not stated
-  std::string content_sha256;  ///< of the content after gzip decompression, which holds for every packing of the same data; empty: not stated
-  bool unpack = false;     ///< an archive
+  std::int64_t bytes = 0;      ///< 0: not stated
+  std::string md5;             ///< of the file; empty: not stated
+  std::string sha256;          ///< of the file; empty: not stated
+  std::string content_sha256;  ///< of the content after gzip decompression, which holds for every
+                               ///< packing of the same data; empty: not stated
+  bool unpack = false;         ///< an archive
 };
 
 struct DatasetDescriptor {
   std::string name, title, kind;  ///< kind: "images" or "weights"
   std::string licence, citation, homepage, notes;
-  std::string directory;     ///< in the data directory; where the files or the archives' contents end up
-  std::string unpack_into;   ///< folder in the data directory where archives are unpacked; "." where they hold `directory` themselves
+  std::string
+      directory;  ///< in the data directory; where the files or the archives' contents end up
+  std::string unpack_into;  ///< folder in the data directory where archives are unpacked; "." where
+                            ///< they hold `directory` themselves
   std::int64_t classes = 0, train = 0, test = 0;  ///< of kind "images"
   std::vector<RemoteFile> files;
 };
@@ -34,6 +38,7 @@ DatasetDescriptor read_descriptor(const std::filesystem::path& path);
 std::vector<std::string> descriptor_names(const std::filesystem::path& folder);
 
 /// Throws UserError naming `root` and every difference unless the numbers are the descriptor's.
-void check_counts(const DatasetDescriptor& descriptor, std::int64_t classes, std::int64_t train, std::int64_t test, const std::filesystem::path& root);
+void check_counts(const DatasetDescriptor& descriptor, std::int64_t classes, std::int64_t train,
+                  std::int64_t test, const std::filesystem::path& root);
 
 }  // namespace lcr

@@ -1,8 +1,5 @@
 #include "lcr/data/fetch.h"
 
-#include <curl/curl.h>
-#include <fmt/core.h>
-
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -10,6 +7,9 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+
+#include <curl/curl.h>
+#include <fmt/core.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -21,7 +21,8 @@ namespace lcr {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::uint64_t kMaxContent = 1ull << 30;         // of a compressed file that is checked by its content
+constexpr std::uint64_t kMaxContent = 1ull
+                                      << 30;  // of a compressed file that is checked by its content
 constexpr curl_off_t kMaxDownload = curl_off_t{64} << 30;  // where the descriptor states no size
 
 /// One transfer's view of the world.
@@ -57,7 +58,8 @@ int report(void* user, curl_off_t total, curl_off_t, curl_off_t, curl_off_t) {
 
 void pause(double seconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
-  while (std::chrono::steady_clock::now() < end && !stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  while (std::chrono::steady_clock::now() < end && !stop_requested())
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
 }
 
 }  // namespace
@@ -73,7 +75,8 @@ bool matches(const RemoteFile& file, const fs::path& path, std::string& reason) 
     reason = fmt::format("has {} bytes instead of {}", size, file.bytes);
     return false;
   }
-  const auto compare = [&](const char* what, const std::string& expected, const std::string& found) {
+  const auto compare = [&](const char* what, const std::string& expected,
+                           const std::string& found) {
     if (expected.empty() || found == expected) return true;
     reason = fmt::format("has {} {} instead of {}", what, found, expected);
     return false;
@@ -81,13 +84,16 @@ bool matches(const RemoteFile& file, const fs::path& path, std::string& reason) 
   if (!file.content_sha256.empty()) {
     try {
       const auto content = read_gzip(path, kMaxContent);
-      if (!compare("content SHA-256", file.content_sha256, sha256_hex({reinterpret_cast<const char*>(content.data()), content.size()}))) return false;
+      if (!compare("content SHA-256", file.content_sha256,
+                   sha256_hex({reinterpret_cast<const char*>(content.data()), content.size()})))
+        return false;
     } catch (const UserError& e) {
       reason = e.what();
       return false;
     }
   }
-  return (file.sha256.empty() || compare("SHA-256", file.sha256, sha256_file(path))) && (file.md5.empty() || compare("MD5", file.md5, md5_file(path)));
+  return (file.sha256.empty() || compare("SHA-256", file.sha256, sha256_file(path))) &&
+         (file.md5.empty() || compare("MD5", file.md5, md5_file(path)));
 }
 
 void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptions& options) {
@@ -97,7 +103,8 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
   if (fs::exists(target) && matches(file, target, reason)) return;
   require_writable_directory(target.parent_path());
   const fs::path partial = target.string() + ".part";
-  // Of two programs that want the file one fetches it. The lock file stays: removing it would let a third program lock another one.
+  // Of two programs that want the file one fetches it. The lock file stays: removing it would let a
+  // third program lock another one.
   const FileLock lock(target.parent_path() / ("." + target.filename().string() + ".lock"));
   std::error_code error;
   std::string existing;
@@ -116,27 +123,35 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
   double wait = options.pause_seconds;
   for (int attempt = 0; attempt < options.attempts; ++attempt) {
     if (attempt > 0) {
-      progress.line(fmt::format("{}: {}; attempt {} of {} in {:.1f} s", file.url, last_error, attempt + 1, options.attempts, wait));
+      progress.line(fmt::format("{}: {}; attempt {} of {} in {:.1f} s", file.url, last_error,
+                                attempt + 1, options.attempts, wait));
       pause(wait);
       wait *= 2;
     }
-    if (stop_requested()) throw Interrupted("stopped by a signal while fetching " + file.name + "; what has arrived is kept and continued");
+    if (stop_requested())
+      throw Interrupted("stopped by a signal while fetching " + file.name +
+                        "; what has arrived is kept and continued");
     char message[CURL_ERROR_SIZE] = "";
     CURLcode code = CURLE_OK;
     {
-      const std::unique_ptr<FILE, int (*)(FILE*)> out(std::fopen(partial.c_str(), "ab"), std::fclose);
+      const std::unique_ptr<FILE, int (*)(FILE*)> out(std::fopen(partial.c_str(), "ab"),
+                                                      std::fclose);
       if (!out) fail("{}: cannot be written: {}", partial.string(), std::strerror(errno));
       std::fseek(out.get(), 0, SEEK_END);
       const std::int64_t there = std::ftell(out.get());
-      Transfer transfer{&progress, out.get(), there, there, file.bytes > 0 ? file.bytes : kMaxDownload};
-      const bool complete = file.bytes > 0 && transfer.already >= file.bytes;  // an earlier call was stopped just before the check
+      Transfer transfer{&progress, out.get(), there, there,
+                        file.bytes > 0 ? file.bytes : kMaxDownload};
+      const bool complete =
+          file.bytes > 0 &&
+          transfer.already >= file.bytes;  // an earlier call was stopped just before the check
       if (!complete) {
         const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
         check_internal(curl != nullptr, "libcurl cannot be set up");
         curl_easy_setopt(curl.get(), CURLOPT_URL, file.url.c_str());
         curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https,file");
         curl_easy_setopt(curl.get(), CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-        curl_easy_setopt(curl.get(), CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(transfer.already));
+        curl_easy_setopt(curl.get(), CURLOPT_RESUME_FROM_LARGE,
+                         static_cast<curl_off_t>(transfer.already));
         curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, receive);
         curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &transfer);
         curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
@@ -155,21 +170,35 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
         transfer.disk_failed = true;
         transfer.disk_error = errno;
       }
-      if (transfer.disk_failed) fail("{}: cannot be written: {}; what has arrived is kept there, and continued when there is room", partial.string(), std::strerror(transfer.disk_error));
+      if (transfer.disk_failed)
+        fail(
+            "{}: cannot be written: {}; what has arrived is kept there, and continued when there "
+            "is room",
+            partial.string(), std::strerror(transfer.disk_error));
       if (transfer.too_long) code = CURLE_FILESIZE_EXCEEDED;
     }
-    if (code == CURLE_ABORTED_BY_CALLBACK) throw Interrupted("stopped by a signal while fetching " + file.name + "; what has arrived is kept and continued");
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+      throw Interrupted("stopped by a signal while fetching " + file.name +
+                        "; what has arrived is kept and continued");
     if (code == CURLE_OK) {
       if (matches(file, partial, reason)) return finished();
       last_error = "what it sent " + reason;
-      // A shorter file may go on where it ended; anything else is begun anew, once: what an earlier call left may be to blame.
-      if (file.bytes > 0 && static_cast<std::int64_t>(fs::file_size(partial, error)) < file.bytes) continue;
+      // A shorter file may go on where it ended; anything else is begun anew, once: what an earlier
+      // call left may be to blame.
+      if (file.bytes > 0 && static_cast<std::int64_t>(fs::file_size(partial, error)) < file.bytes)
+        continue;
       fs::remove(partial, error);
-      if (fresh) fail("{}: {}; the file changed at its source, or the download was tampered with", file.url, last_error);
+      if (fresh)
+        fail("{}: {}; the file changed at its source, or the download was tampered with", file.url,
+             last_error);
       fresh = true;
       continue;
     }
-    last_error = code == CURLE_FILESIZE_EXCEEDED ? fmt::format("it sends more than {} bytes", file.bytes > 0 ? file.bytes : kMaxDownload) : *message ? message : curl_easy_strerror(code);
+    last_error =
+        code == CURLE_FILESIZE_EXCEEDED
+            ? fmt::format("it sends more than {} bytes", file.bytes > 0 ? file.bytes : kMaxDownload)
+        : *message ? message
+                   : curl_easy_strerror(code);
     if (code == CURLE_FILESIZE_EXCEEDED) {
       fs::remove(partial, error);
       if (fresh) break;
@@ -177,12 +206,15 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
     } else if (code == CURLE_RANGE_ERROR || code == CURLE_BAD_DOWNLOAD_RESUME) {
       fs::remove(partial, error);  // the server cannot continue: from the start, then
       fresh = true;
-    } else if (code == CURLE_FILE_COULDNT_READ_FILE || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT || (code == CURLE_HTTP_RETURNED_ERROR && std::strstr(message, "404"))) {
+    } else if (code == CURLE_FILE_COULDNT_READ_FILE || code == CURLE_UNSUPPORTED_PROTOCOL ||
+               code == CURLE_URL_MALFORMAT ||
+               (code == CURLE_HTTP_RETURNED_ERROR && std::strstr(message, "404"))) {
       break;  // trying again will not help
     }
   }
   if (fs::exists(partial) && fs::file_size(partial, error) == 0) fs::remove(partial, error);
-  fail("cannot fetch {}: {}; put the file at {} by hand, or name its folder with --data-dir{}", file.url, last_error, target.string(), existing);
+  fail("cannot fetch {}: {}; put the file at {} by hand, or name its folder with --data-dir{}",
+       file.url, last_error, target.string(), existing);
 }
 
 }  // namespace lcr

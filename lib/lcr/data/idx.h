@@ -1,4 +1,5 @@
-// The IDX format of MNIST and Fashion-MNIST (big-endian header, unsigned bytes), plain or gzip-compressed.
+// The IDX format of MNIST and Fashion-MNIST (big-endian header, unsigned bytes), plain or
+// gzip-compressed.
 #pragma once
 
 #include <filesystem>
@@ -7,8 +8,10 @@
 
 namespace lcr {
 
-/// Reads an image file (magic 0x00000803) and its label file (magic 0x00000801); grey becomes RGB by repetition.
-/// Throws UserError on a wrong magic number, truncated or overlong file, differing counts, or a label >= class_count.
-ImageSet read_idx(const std::filesystem::path& images, const std::filesystem::path& labels, std::int64_t class_count);
+/// Reads an image file (magic 0x00000803) and its label file (magic 0x00000801); grey becomes RGB
+/// by repetition. Throws UserError on a wrong magic number, truncated or overlong file, differing
+/// counts, or a label >= class_count.
+ImageSet read_idx(const std::filesystem::path& images, const std::filesystem::path& labels,
+                  std::int64_t class_count);
 
 }  // namespace lcr

@@ -1,4 +1,5 @@
-// Image files to RGB pixels: JPEG (libjpeg-turbo, accurate integer DCT and smooth chroma, as Pillow decodes) and PNG (libpng).
+// Image files to RGB pixels: JPEG (libjpeg-turbo, accurate integer DCT and smooth chroma, as Pillow
+// decodes) and PNG (libpng).
 #pragma once
 
 #include <cstdint>
@@ -10,19 +11,22 @@ namespace lcr {
 
 struct RgbImage {
   std::int64_t height = 0, width = 0;
-  std::vector<std::uint8_t> pixels;  ///< height x width x 3
+  std::vector<std::uint8_t> pixels;                  ///< height x width x 3
   std::int64_t source_height = 0, source_width = 0;  ///< as stored in the file, before any scaling
 };
 
-/// Decodes an image; grey and CMYK become RGB as Pillow converts them, transparency is dropped, EXIF orientation is ignored as torchvision
-/// does. min_side > 0 allows a JPEG to be decoded at a smaller scale as long as its short side keeps min_side pixels. Throws
-/// UserError naming `path` on a damaged file, on another format, or on more than 200 million pixels.
-RgbImage decode_image(std::span<const std::uint8_t> bytes, const std::filesystem::path& path, std::int64_t min_side = 0);
+/// Decodes an image; grey and CMYK become RGB as Pillow converts them, transparency is dropped,
+/// EXIF orientation is ignored as torchvision does. min_side > 0 allows a JPEG to be decoded at a
+/// smaller scale as long as its short side keeps min_side pixels. Throws UserError naming `path` on
+/// a damaged file, on another format, or on more than 200 million pixels.
+RgbImage decode_image(std::span<const std::uint8_t> bytes, const std::filesystem::path& path,
+                      std::int64_t min_side = 0);
 
 /// Reads and decodes a file of at most 256 MiB.
 RgbImage read_image(const std::filesystem::path& path, std::int64_t min_side = 0);
 
 /// Writes a PNG file, height x width x 3. Throws UserError if it cannot be written.
-void write_png(const std::filesystem::path& path, std::span<const std::uint8_t> pixels, std::int64_t height, std::int64_t width);
+void write_png(const std::filesystem::path& path, std::span<const std::uint8_t> pixels,
+               std::int64_t height, std::int64_t width);
 
 }  // namespace lcr

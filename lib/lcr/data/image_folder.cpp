@@ -10,7 +10,8 @@ namespace {
 
 bool is_image(const fs::path& path) {
   std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
 }
 
@@ -29,23 +30,37 @@ std::vector<std::string> names(const fs::path& folder, Wanted&& wanted) {
 }  // namespace
 
 Listing list_image_folder(const fs::path& root) {
-  Listing listing{.name = "image-folder", .title = fs::weakly_canonical(root).filename().string(), .root = root};
-  const auto folders = [&](const char* split) { return names(root / split, [](const fs::directory_entry& e) { return e.is_directory(); }); };
+  Listing listing{.name = "image-folder",
+                  .title = fs::weakly_canonical(root).filename().string(),
+                  .root = root};
+  const auto folders = [&](const char* split) {
+    return names(root / split, [](const fs::directory_entry& e) { return e.is_directory(); });
+  };
   for (const char* split : {"train", "test"})
-    if (!fs::is_directory(root / split)) fail("{}: no such folder; an image folder holds train/CLASS/*.jpg and test/CLASS/*.jpg", (root / split).string());
+    if (!fs::is_directory(root / split))
+      fail("{}: no such folder; an image folder holds train/CLASS/*.jpg and test/CLASS/*.jpg",
+           (root / split).string());
   listing.class_names = folders("train");
   if (const auto other = folders("test"); other != listing.class_names) {
-    const auto differs = std::mismatch(other.begin(), other.end(), listing.class_names.begin(), listing.class_names.end());
-    fail("{}: train/ has {} classes, test/ {}, and they differ, first at '{}'", root.string(), listing.class_names.size(), other.size(),
+    const auto differs = std::mismatch(other.begin(), other.end(), listing.class_names.begin(),
+                                       listing.class_names.end());
+    fail("{}: train/ has {} classes, test/ {}, and they differ, first at '{}'", root.string(),
+         listing.class_names.size(), other.size(),
          differs.first != other.end() ? *differs.first : *differs.second);
   }
   for (const char* split : {"train", "test"})
     for (std::size_t label = 0; label < listing.class_names.size(); ++label) {
       const fs::path folder = fs::path(split) / listing.class_names[label];
-      for (const auto& name : names(root / folder, [](const fs::directory_entry& e) { return e.is_regular_file() && is_image(e.path()); }))
-        (split == std::string("train") ? listing.train : listing.test).push_back({.path = (folder / name).string(), .label = static_cast<std::int32_t>(label)});
+      for (const auto& name : names(root / folder, [](const fs::directory_entry& e) {
+             return e.is_regular_file() && is_image(e.path());
+           }))
+        (split == std::string("train") ? listing.train : listing.test)
+            .push_back(
+                {.path = (folder / name).string(), .label = static_cast<std::int32_t>(label)});
     }
-  if (listing.train.empty() || listing.test.empty()) fail("{}: {} training and {} test images (.jpg, .jpeg, .png) found", root.string(), listing.train.size(), listing.test.size());
+  if (listing.train.empty() || listing.test.empty())
+    fail("{}: {} training and {} test images (.jpg, .jpeg, .png) found", root.string(),
+         listing.train.size(), listing.test.size());
   return listing;
 }
 

@@ -14,32 +14,40 @@ ImageSet subset(const ImageSet& set, std::span<const std::int64_t> indices) {
   out.class_count = set.class_count;
   const std::int64_t area = set.height * set.width;
   out.store = set.store;
-  const auto parts = set.parts.empty() ? 0 : static_cast<std::int64_t>(set.parts.size()) / set.count();
+  const auto parts =
+      set.parts.empty() ? 0 : static_cast<std::int64_t>(set.parts.size()) / set.count();
   for (const std::int64_t i : indices) {
     const auto at = static_cast<std::size_t>(i);
     if (set.store) {
       out.places.push_back(set.places[at]);
     } else {
       const ImageView image = set.image(i);
-      if (!set.places.empty()) out.places.push_back({image.height, image.width, static_cast<std::int64_t>(out.pixels.size())});
+      if (!set.places.empty())
+        out.places.push_back(
+            {image.height, image.width, static_cast<std::int64_t>(out.pixels.size())});
       out.pixels.insert(out.pixels.end(), image.pixels.begin(), image.pixels.end());
     }
     out.labels.push_back(set.labels[at]);
     if (!set.boxes.empty()) out.boxes.push_back(set.boxes[at]);
     if (!set.digests.empty()) out.digests.push_back(set.digests[at]);
-    out.parts.insert(out.parts.end(), set.parts.begin() + i * parts, set.parts.begin() + (i + 1) * parts);
-    if (!set.masks.empty()) out.masks.insert(out.masks.end(), set.masks.begin() + i * area, set.masks.begin() + (i + 1) * area);
+    out.parts.insert(out.parts.end(), set.parts.begin() + i * parts,
+                     set.parts.begin() + (i + 1) * parts);
+    if (!set.masks.empty())
+      out.masks.insert(out.masks.end(), set.masks.begin() + i * area,
+                       set.masks.begin() + (i + 1) * area);
   }
   return out;
 }
 
-std::vector<std::int64_t> balanced_indices(std::span<const std::int32_t> labels, std::int64_t class_count, std::int64_t limit) {
+std::vector<std::int64_t> balanced_indices(std::span<const std::int32_t> labels,
+                                           std::int64_t class_count, std::int64_t limit) {
   std::vector<std::int64_t> order(labels.size());
   std::iota(order.begin(), order.end(), 0);
   if (limit <= 0 || limit >= static_cast<std::int64_t>(labels.size())) return order;
   // Rank of each image among those of its class; a stable sort by rank interleaves the classes.
   std::vector<std::int64_t> rank(labels.size()), seen(static_cast<std::size_t>(class_count));
-  for (std::size_t i = 0; i < rank.size(); ++i) rank[i] = seen[static_cast<std::size_t>(labels[i])]++;
+  for (std::size_t i = 0; i < rank.size(); ++i)
+    rank[i] = seen[static_cast<std::size_t>(labels[i])]++;
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
     const auto x = static_cast<std::size_t>(a), y = static_cast<std::size_t>(b);
     return rank[x] != rank[y] ? rank[x] < rank[y] : labels[x] < labels[y];
@@ -62,7 +70,10 @@ std::string fingerprint(const ImageSet& set) {
     const ImageView image = set.image(i);
     const std::int64_t size[] = {image.height, image.width};
     hash.update(size, sizeof size);
-    const std::string digest = set.digests.empty() ? sha256_hex({reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size()}) : set.digests[static_cast<std::size_t>(i)];
+    const std::string digest =
+        set.digests.empty()
+            ? sha256_hex({reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size()})
+            : set.digests[static_cast<std::size_t>(i)];
     hash.update(digest.data(), digest.size());
   }
   hash.update(set.masks.data(), set.masks.size());

@@ -35,11 +35,14 @@ struct ImageSet {
   std::vector<std::uint8_t> pixels;  ///< one image after the other; empty where they lie in `store`
   std::shared_ptr<const MappedFile> store;
   std::vector<std::int32_t> labels;  ///< count, in [0, class_count)
-  std::vector<std::uint8_t> masks;   ///< count x height x width, 255 on the object; empty where there is no ground truth
+  std::vector<std::uint8_t>
+      masks;  ///< count x height x width, 255 on the object; empty where there is no ground truth
   std::vector<FractionBox> boxes;    ///< count, around the object; empty where there are none
   std::vector<FractionPoint> parts;  ///< count x number of parts; empty where there are none
-  std::vector<std::string> digests;  ///< count, SHA-256 of each image's pixels; empty where they are not known yet
-  /// Where images differ in size: of each its height, width and first byte in `pixels` or `store`. Empty where they are alike.
+  std::vector<std::string>
+      digests;  ///< count, SHA-256 of each image's pixels; empty where they are not known yet
+  /// Where images differ in size: of each its height, width and first byte in `pixels` or `store`.
+  /// Empty where they are alike.
   struct Place {
     std::int64_t height, width, offset;
   };
@@ -47,29 +50,36 @@ struct ImageSet {
 
   std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
   ImageView image(std::int64_t i) const {
-    const Place place = places.empty() ? Place{height, width, i * height * width * 3} : places[static_cast<std::size_t>(i)];
-    return {{(store ? store->bytes().data() : pixels.data()) + place.offset, static_cast<std::size_t>(place.height * place.width * 3)}, place.height, place.width};
+    const Place place = places.empty() ? Place{height, width, i * height * width * 3}
+                                       : places[static_cast<std::size_t>(i)];
+    return {{(store ? store->bytes().data() : pixels.data()) + place.offset,
+             static_cast<std::size_t>(place.height * place.width * 3)},
+            place.height,
+            place.width};
   }
 };
 
 /// The two splits of a data set.
 struct Dataset {
-  std::string name;      ///< as in --dataset
-  std::string title;     ///< for people
+  std::string name;   ///< as in --dataset
+  std::string title;  ///< for people
   ImageSet train, test;
 };
 
 /// The images at `indices`, in that order.
 ImageSet subset(const ImageSet& set, std::span<const std::int64_t> indices);
 
-/// The indices of the first `limit` images in a class-balanced order: the first image of every class, then the second of every
-/// class, and so on. `limit` 0 or above the count gives all, in their own order.
-std::vector<std::int64_t> balanced_indices(std::span<const std::int32_t> labels, std::int64_t class_count, std::int64_t limit);
+/// The indices of the first `limit` images in a class-balanced order: the first image of every
+/// class, then the second of every class, and so on. `limit` 0 or above the count gives all, in
+/// their own order.
+std::vector<std::int64_t> balanced_indices(std::span<const std::int32_t> labels,
+                                           std::int64_t class_count, std::int64_t limit);
 
 /// The images of balanced_indices().
 ImageSet limit_balanced(ImageSet set, std::int64_t limit);
 
-/// SHA-256 of sizes, labels, pixels (by the SHA-256 of each image) and masks: content and record order.
+/// SHA-256 of sizes, labels, pixels (by the SHA-256 of each image) and masks: content and record
+/// order.
 std::string fingerprint(const ImageSet& set);
 
 }  // namespace lcr

@@ -23,9 +23,9 @@ struct ListedPart {
 struct ListedImage {
   std::string path;  ///< relative to the data set's root
   std::int32_t label = 0;
-  std::optional<ListedBox> box;                 ///< of the object
-  std::vector<ListedPart> parts;                ///< in the order of part_names
-  std::int64_t width = 0, height = 0;           ///< of the original image; 0: as the file is
+  std::optional<ListedBox> box;        ///< of the object
+  std::vector<ListedPart> parts;       ///< in the order of part_names
+  std::int64_t width = 0, height = 0;  ///< of the original image; 0: as the file is
 };
 
 struct Listing {
@@ -39,22 +39,26 @@ struct Listing {
   std::int64_t class_count() const { return static_cast<std::int64_t>(class_names.size()); }
 };
 
-/// Throws UserError naming `source` unless `path` is relative and stays below the folder it is relative to.
+/// Throws UserError naming `source` unless `path` is relative and stays below the folder it is
+/// relative to.
 void require_inner_path(const std::string& path, const std::string& source);
 
-/// CUB-200-2011 as the official archive unpacks: images.txt, image_class_labels.txt, train_test_split.txt, classes.txt; bounding_boxes.txt
-/// and parts/ where they are there. original_sizes.txt ("id width height") may say what sizes boxes and parts refer to, if the
+/// CUB-200-2011 as the official archive unpacks: images.txt, image_class_labels.txt,
+/// train_test_split.txt, classes.txt; bounding_boxes.txt and parts/ where they are there.
+/// original_sizes.txt ("id width height") may say what sizes boxes and parts refer to, if the
 /// images were resized since.
 Listing list_cub200(const std::filesystem::path& root);
 
-/// Stanford Cars: the official cars_train/, cars_test/, devkit/ and cars_test_annos_withlabels.mat (in devkit/ or beside it), or
-/// train/CLASS/ and test/CLASS/ as the authors' code has it.
+/// Stanford Cars: the official cars_train/, cars_test/, devkit/ and cars_test_annos_withlabels.mat
+/// (in devkit/ or beside it), or train/CLASS/ and test/CLASS/ as the authors' code has it.
 Listing list_stanford_cars(const std::filesystem::path& root);
 
-/// FGVC-Aircraft 2013b by variant, trainval for training; the copyright banner of 20 rows is cut off.
+/// FGVC-Aircraft 2013b by variant, trainval for training; the copyright banner of 20 rows is cut
+/// off.
 Listing list_fgvc_aircraft(const std::filesystem::path& root);
 
-/// train/CLASS/*.jpg and test/CLASS/*.jpg (also .jpeg, .png); classes and images in alphabetical order. Both splits must have the same classes.
+/// train/CLASS/*.jpg and test/CLASS/*.jpg (also .jpeg, .png); classes and images in alphabetical
+/// order. Both splits must have the same classes.
 Listing list_image_folder(const std::filesystem::path& root);
 
 }  // namespace lcr

@@ -5,7 +5,8 @@
 
 namespace lcr {
 
-EpochPlan::EpochPlan(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int rank, int ranks)
+EpochPlan::EpochPlan(const ImageSet& set, const Options& options, std::uint64_t seed,
+                     std::int64_t epoch, int rank, int ranks)
     : set_(set),
       options_(options),
       seed_(seed),
@@ -13,7 +14,9 @@ EpochPlan::EpochPlan(const ImageSet& set, const Options& options, std::uint64_t 
       batch_count_(set.count() / options.batch_size),
       share_(options.batch_size / ranks),
       first_(rank * share_),
-      order_(random_permutation(CounterRng(RngKey(seed, "epoch order"), static_cast<std::uint32_t>(epoch)), set.count())) {}
+      order_(random_permutation(
+          CounterRng(RngKey(seed, "epoch order"), static_cast<std::uint32_t>(epoch)),
+          set.count())) {}
 
 BatchPlan EpochPlan::batch(std::int64_t index) const {
   const std::int64_t start = index * options_.batch_size + first_;
@@ -25,15 +28,24 @@ BatchPlan EpochPlan::batch(std::int64_t index) const {
     const ViewRecipe recipe = training_recipe(options_, static_cast<int>(view));
     for (const std::int64_t sample : plan.samples) {
       const ImageView image = set_.image(sample);
-      views->push_back(draw_view(CounterRng(key, static_cast<std::uint32_t>(epoch_), static_cast<std::uint32_t>(sample), view), image.height, image.width, recipe));
+      views->push_back(draw_view(CounterRng(key, static_cast<std::uint32_t>(epoch_),
+                                            static_cast<std::uint32_t>(sample), view),
+                                 image.height, image.width, recipe));
     }
     ++view;
   }
   return plan;
 }
 
-TwoViewLoader::TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank, int ranks, std::int64_t first)
-    : set_(set), options_(options), plan_(set, options, seed, epoch, rank, ranks), claimed_(first), delivered_(first), capacity_(workers + 1) {
+TwoViewLoader::TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed,
+                             std::int64_t epoch, int workers, int rank, int ranks,
+                             std::int64_t first)
+    : set_(set),
+      options_(options),
+      plan_(set, options, seed, epoch, rank, ranks),
+      claimed_(first),
+      delivered_(first),
+      capacity_(workers + 1) {
   try {
     for (int i = 0; i < workers; ++i) workers_.emplace_back([this] { work(); });
   } catch (...) {
@@ -69,7 +81,9 @@ void TwoViewLoader::work() {
     std::int64_t batch = 0;
     {
       std::unique_lock lock(mutex_);
-      room_.wait(lock, [&] { return stop_ || claimed_ == batch_count() || claimed_ < delivered_ + capacity_; });
+      room_.wait(lock, [&] {
+        return stop_ || claimed_ == batch_count() || claimed_ < delivered_ + capacity_;
+      });
       if (stop_ || claimed_ == batch_count()) return;
       batch = claimed_++;
     }
@@ -87,14 +101,18 @@ void TwoViewLoader::work() {
 
 TwoViewBatch TwoViewLoader::make(std::int64_t batch) const {
   BatchPlan plan = plan_.batch(batch);
-  const std::int64_t n = static_cast<std::int64_t>(plan.samples.size()), size = options_.image_size, bytes = size * size * 3;
+  const std::int64_t n = static_cast<std::int64_t>(plan.samples.size()), size = options_.image_size,
+                     bytes = size * size * 3;
   TwoViewBatch out;
-  for (const auto& [drawn, rendered] : {std::pair(&plan.query, &out.query), std::pair(&plan.key, &out.key)}) {
+  for (const auto& [drawn, rendered] :
+       {std::pair(&plan.query, &out.query), std::pair(&plan.key, &out.key)}) {
     rendered->resize(static_cast<std::size_t>(n * bytes));
     for (std::int64_t i = 0; i < n; ++i) {
       const ImageView image = set_.image(plan.samples[static_cast<std::size_t>(i)]);
-      render_view(image.pixels, image.height, image.width, (*drawn)[static_cast<std::size_t>(i)], size,
-                  std::span(*rendered).subspan(static_cast<std::size_t>(i * bytes), static_cast<std::size_t>(bytes)));
+      render_view(image.pixels, image.height, image.width, (*drawn)[static_cast<std::size_t>(i)],
+                  size,
+                  std::span(*rendered).subspan(static_cast<std::size_t>(i * bytes),
+                                               static_cast<std::size_t>(bytes)));
     }
   }
   out.samples = std::move(plan.samples);

@@ -16,22 +16,24 @@ namespace lcr {
 
 /// One training batch.
 struct TwoViewBatch {
-  std::vector<std::int64_t> samples;          ///< N indices into the training set
-  std::vector<std::uint8_t> query, key;       ///< N x size x size x 3 each, RGB
+  std::vector<std::int64_t> samples;     ///< N indices into the training set
+  std::vector<std::uint8_t> query, key;  ///< N x size x size x 3 each, RGB
 };
 
 /// One batch before it is rendered.
 struct BatchPlan {
-  std::vector<std::int64_t> samples;         ///< N indices into the training set
-  std::vector<ViewParameters> query, key;    ///< N each
+  std::vector<std::int64_t> samples;       ///< N indices into the training set
+  std::vector<ViewParameters> query, key;  ///< N each
 };
 
-/// Which samples each batch of an epoch holds and what their views are: depends on (seed, epoch, sample, view) alone. Of several
-/// ranks each plans its consecutive share of every batch. The last, smaller batch of an epoch is dropped.
+/// Which samples each batch of an epoch holds and what their views are: depends on (seed, epoch,
+/// sample, view) alone. Of several ranks each plans its consecutive share of every batch. The last,
+/// smaller batch of an epoch is dropped.
 class EpochPlan {
  public:
   /// `set` and `options` must outlive the plan.
-  EpochPlan(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int rank = 0, int ranks = 1);
+  EpochPlan(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch,
+            int rank = 0, int ranks = 1);
   std::int64_t batch_count() const { return batch_count_; }
   BatchPlan batch(std::int64_t index) const;
 
@@ -44,11 +46,13 @@ class EpochPlan {
   std::vector<std::int64_t> order_;
 };
 
-/// Delivers the batches of an EpochPlan in order, from batch `first` on, rendered by `workers` threads. At most `workers + 1` batches are held at a time.
+/// Delivers the batches of an EpochPlan in order, from batch `first` on, rendered by `workers`
+/// threads. At most `workers + 1` batches are held at a time.
 class TwoViewLoader {
  public:
   /// `set` and `options` must outlive the loader.
-  TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank = 0, int ranks = 1, std::int64_t first = 0);
+  TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch,
+                int workers, int rank = 0, int ranks = 1, std::int64_t first = 0);
   ~TwoViewLoader();
   TwoViewLoader(const TwoViewLoader&) = delete;
   TwoViewLoader& operator=(const TwoViewLoader&) = delete;

@@ -1,10 +1,10 @@
 #include "lcr/data/mat_file.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <cstring>
 #include <span>
+
+#include <zlib.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -18,9 +18,28 @@ constexpr int kMaxDepth = 8;
 constexpr std::size_t kHeaderBytes = 128;
 
 // Types of data elements.
-enum : std::uint32_t { kInt8 = 1, kUInt8 = 2, kInt16 = 3, kUInt16 = 4, kInt32 = 5, kUInt32 = 6, kSingle = 7, kDouble = 9, kMatrix = 14, kCompressed = 15, kUtf8 = 16, kUtf16 = 17 };
+enum : std::uint32_t {
+  kInt8 = 1,
+  kUInt8 = 2,
+  kInt16 = 3,
+  kUInt16 = 4,
+  kInt32 = 5,
+  kUInt32 = 6,
+  kSingle = 7,
+  kDouble = 9,
+  kMatrix = 14,
+  kCompressed = 15,
+  kUtf8 = 16,
+  kUtf16 = 17
+};
 // Classes of arrays.
-enum : std::uint32_t { kCellClass = 1, kStructClass = 2, kCharClass = 4, kDoubleClass = 6, kUInt32Class = 13 };
+enum : std::uint32_t {
+  kCellClass = 1,
+  kStructClass = 2,
+  kCharClass = 4,
+  kDoubleClass = 6,
+  kUInt32Class = 13
+};
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -38,7 +57,8 @@ class Reader {
   Element next() {
     require(8);
     const std::uint32_t first = word(0), second = word(4);
-    if (const std::uint32_t small_bytes = first >> 16; small_bytes != 0) {  // up to four bytes within the tag
+    if (const std::uint32_t small_bytes = first >> 16;
+        small_bytes != 0) {  // up to four bytes within the tag
       if (small_bytes > 4) damaged("a small element claims more than 4 bytes");
       const Element element{first & 0xFFFF, bytes_.subspan(4, small_bytes)};
       bytes_ = bytes_.subspan(8);
@@ -59,7 +79,9 @@ class Reader {
     return element;
   }
 
-  [[noreturn]] void damaged(const std::string& why) const { fail("{}: damaged MATLAB file: {}", path_.string(), why); }
+  [[noreturn]] void damaged(const std::string& why) const {
+    fail("{}: damaged MATLAB file: {}", path_.string(), why);
+  }
   const std::filesystem::path& path() const { return path_; }
 
  private:
@@ -90,9 +112,11 @@ std::vector<double> convert(Bytes data) {
 std::vector<double> numbers_of(const Element& element, const Reader& reader) {
   switch (element.type) {
     case kInt8: return convert<std::int8_t>(element.data);
-    case kUInt8: case kUtf8: return convert<std::uint8_t>(element.data);
+    case kUInt8:
+    case kUtf8: return convert<std::uint8_t>(element.data);
     case kInt16: return convert<std::int16_t>(element.data);
-    case kUInt16: case kUtf16: return convert<std::uint16_t>(element.data);
+    case kUInt16:
+    case kUtf16: return convert<std::uint16_t>(element.data);
     case kInt32: return convert<std::int32_t>(element.data);
     case kUInt32: return convert<std::uint32_t>(element.data);
     case kSingle: return convert<float>(element.data);
@@ -113,7 +137,8 @@ struct Budget {
   std::uint64_t inflated_bytes = kMaxBytes;
 };
 
-MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& path, int depth, Budget& budget) {
+MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& path, int depth,
+                    Budget& budget) {
   Reader reader(data, path);
   if (--budget.arrays < 0) reader.damaged("it claims too many arrays");
   if (depth > kMaxDepth) reader.damaged("arrays are nested too deeply");
@@ -124,7 +149,9 @@ MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& 
   const std::uint32_t kind = flags.data[0];
   std::int64_t entries = 1;
   for (const double size : numbers_of(reader.next(kInt32, "dimensions"), reader)) {
-    if (!(size >= 0 && size <= static_cast<double>(kMaxEntries)) || entries * static_cast<std::int64_t>(size) > kMaxEntries) reader.damaged("an array claims too many entries");
+    if (!(size >= 0 && size <= static_cast<double>(kMaxEntries)) ||
+        entries * static_cast<std::int64_t>(size) > kMaxEntries)
+      reader.damaged("an array claims too many entries");
     array.shape.push_back(static_cast<std::int64_t>(size));
     entries *= array.shape.back();
   }
@@ -132,7 +159,8 @@ MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& 
   const auto read_elements = [&](std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) {
       std::string inner_name;
-      array.elements.push_back(read_array(reader.next(kMatrix, "an element").data, inner_name, path, depth + 1, budget));
+      array.elements.push_back(
+          read_array(reader.next(kMatrix, "an element").data, inner_name, path, depth + 1, budget));
     }
   };
   if (kind == kCellClass) {
@@ -142,17 +170,22 @@ MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& 
     array.kind = MatArray::Kind::kStructs;
     const auto length = numbers_of(reader.next(kInt32, "a field name's length"), reader);
     const Bytes names = reader.next(kInt8, "field names").data;
-    if (length.size() != 1 || length[0] < 1 || length[0] > 64 || names.size() % static_cast<std::size_t>(length[0]) != 0) reader.damaged("field names of a wrong size");
+    if (length.size() != 1 || length[0] < 1 || length[0] > 64 ||
+        names.size() % static_cast<std::size_t>(length[0]) != 0)
+      reader.damaged("field names of a wrong size");
     for (std::size_t at = 0; at < names.size(); at += static_cast<std::size_t>(length[0])) {
-      const std::string field(reinterpret_cast<const char*>(names.data()) + at, static_cast<std::size_t>(length[0]));
+      const std::string field(reinterpret_cast<const char*>(names.data()) + at,
+                              static_cast<std::size_t>(length[0]));
       array.fields.push_back(field.substr(0, field.find('\0')));
     }
-    if (entries * static_cast<std::int64_t>(array.fields.size()) > kMaxEntries) reader.damaged("an array claims too many entries");
+    if (entries * static_cast<std::int64_t>(array.fields.size()) > kMaxEntries)
+      reader.damaged("an array claims too many entries");
     read_elements(entries * static_cast<std::int64_t>(array.fields.size()));
   } else if (kind == kCharClass || (kind >= kDoubleClass && kind <= kUInt32Class)) {
     array.kind = kind == kCharClass ? MatArray::Kind::kText : MatArray::Kind::kNumbers;
     if (entries > 0) array.numbers = numbers_of(reader.next(), reader);
-    if (static_cast<std::int64_t>(array.numbers.size()) != entries) reader.damaged("an array has another number of values than its dimensions say");
+    if (static_cast<std::int64_t>(array.numbers.size()) != entries)
+      reader.damaged("an array has another number of values than its dimensions say");
     if (kind == kCharClass) {
       array.text = ascii(array.numbers);
       array.numbers.clear();
@@ -164,7 +197,8 @@ MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& 
 }
 
 /// Inflates zlib data.
-std::vector<std::uint8_t> inflate_all(Bytes data, const std::filesystem::path& path, Budget& budget) {
+std::vector<std::uint8_t> inflate_all(Bytes data, const std::filesystem::path& path,
+                                      Budget& budget) {
   z_stream stream{};
   if (inflateInit(&stream) != Z_OK) throw std::bad_alloc();
   struct End {
@@ -177,14 +211,16 @@ std::vector<std::uint8_t> inflate_all(Bytes data, const std::filesystem::path& p
   int code = Z_OK;
   while (code == Z_OK) {
     const std::size_t done = out.size();
-    if (done > budget.inflated_bytes) fail("{}: decompresses to more than {} bytes", path.string(), kMaxBytes);
+    if (done > budget.inflated_bytes)
+      fail("{}: decompresses to more than {} bytes", path.string(), kMaxBytes);
     out.resize(done + (1 << 16));
     stream.next_out = out.data() + done;
     stream.avail_out = 1 << 16;
     code = inflate(&stream, Z_NO_FLUSH);
     out.resize(out.size() - stream.avail_out);
   }
-  if (code != Z_STREAM_END) fail("{}: damaged MATLAB file: its compressed data are cut short or wrong", path.string());
+  if (code != Z_STREAM_END)
+    fail("{}: damaged MATLAB file: its compressed data are cut short or wrong", path.string());
   budget.inflated_bytes -= std::min<std::uint64_t>(out.size(), budget.inflated_bytes);
   return out;
 }
@@ -198,15 +234,19 @@ std::int64_t MatArray::count() const {
 
 const MatArray* MatArray::field(const std::string& name, std::int64_t index) const {
   const auto found = std::find(fields.begin(), fields.end(), name);
-  if (kind != Kind::kStructs || found == fields.end() || index < 0 || index >= count()) return nullptr;
-  return &elements[static_cast<std::size_t>(index) * fields.size() + static_cast<std::size_t>(found - fields.begin())];
+  if (kind != Kind::kStructs || found == fields.end() || index < 0 || index >= count())
+    return nullptr;
+  return &elements[static_cast<std::size_t>(index) * fields.size() +
+                   static_cast<std::size_t>(found - fields.begin())];
 }
 
 std::map<std::string, MatArray> read_mat(const std::filesystem::path& path) {
   const auto bytes = read_file(path, kMaxBytes);
   // A text, the version 0x0100 and "MI" in the writer's byte order.
-  if (bytes.size() < kHeaderBytes || bytes[124] != 0 || bytes[125] != 1 || bytes[126] != 'I' || bytes[127] != 'M')
-    fail("{}: is no little-endian MATLAB file of version 5; save it anew with save(..., '-v6')", path.string());
+  if (bytes.size() < kHeaderBytes || bytes[124] != 0 || bytes[125] != 1 || bytes[126] != 'I' ||
+      bytes[127] != 'M')
+    fail("{}: is no little-endian MATLAB file of version 5; save it anew with save(..., '-v6')",
+         path.string());
   std::map<std::string, MatArray> variables;
   Reader reader(Bytes(bytes).subspan(kHeaderBytes), path);
   if (reader.at_end()) reader.damaged("it is cut short");
@@ -218,7 +258,8 @@ std::map<std::string, MatArray> read_mat(const std::filesystem::path& path) {
       inflated = inflate_all(element.data, path, budget);
       element = Reader(inflated, path).next();
     }
-    if (element.type != kMatrix) reader.damaged(fmt::format("an element of type {} where a variable belongs", element.type));
+    if (element.type != kMatrix)
+      reader.damaged(fmt::format("an element of type {} where a variable belongs", element.type));
     std::string name;
     MatArray array = read_array(element.data, name, path, 0, budget);
     variables[name] = std::move(array);

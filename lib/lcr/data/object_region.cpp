@@ -10,13 +10,15 @@ std::string object_ground_truth(const ImageSet& images) {
   return images.boxes.empty() ? "" : "box";
 }
 
-std::vector<std::uint8_t> object_region(const ImageSet& images, std::int64_t i, std::int64_t resize, std::int64_t size) {
+std::vector<std::uint8_t> object_region(const ImageSet& images, std::int64_t i, std::int64_t resize,
+                                        std::int64_t size) {
   std::vector<std::uint8_t> region(static_cast<std::size_t>(size * size));
   if (!images.masks.empty()) {
     // The mask goes through the images' own transform, as a grey image.
     const auto area = images.height * images.width;
     const std::uint8_t* mask = images.masks.data() + i * area;
-    std::vector<std::uint8_t> gray(static_cast<std::size_t>(area * 3)), view(static_cast<std::size_t>(size * size * 3));
+    std::vector<std::uint8_t> gray(static_cast<std::size_t>(area * 3)),
+        view(static_cast<std::size_t>(size * size * 3));
     for (std::int64_t p = 0; p < area * 3; ++p) gray[static_cast<std::size_t>(p)] = mask[p / 3];
     render_test_view(gray, images.height, images.width, resize, size, view);
     for (std::size_t p = 0; p < region.size(); ++p) region[p] = view[p * 3] >= 128;
@@ -32,7 +34,9 @@ std::vector<std::uint8_t> object_region(const ImageSet& images, std::int64_t i, 
   };
   for (std::int64_t y = 0; y < size; ++y)
     for (std::int64_t x = 0; x < size; ++x)
-      region[static_cast<std::size_t>(y * size + x)] = within(geometry.top + y, geometry.height, box.top, box.bottom) && within(geometry.left + x, geometry.width, box.left, box.right);
+      region[static_cast<std::size_t>(y * size + x)] =
+          within(geometry.top + y, geometry.height, box.top, box.bottom) &&
+          within(geometry.left + x, geometry.width, box.left, box.right);
   return region;
 }
 

@@ -15,11 +15,18 @@ using Kind = PickleValue::Kind;
 
 constexpr std::size_t kMaxBytes = 16 << 20, kMaxValues = 2'000'000;
 
-/// The stack machine of Python's pickle module (Lib/pickletools.py lists its opcodes), as far as data need it.
+/// The stack machine of Python's pickle module (Lib/pickletools.py lists its opcodes), as far as
+/// data need it.
 class Reader {
  public:
-  Reader(std::span<const std::uint8_t> bytes, std::size_t at, const std::string& name, const std::set<std::string, std::less<>>& allowed)
-      : bytes_(bytes.first(std::min(bytes.size(), at + kMaxBytes))), start_(at), at_(at), cut_(bytes_.size() < bytes.size()), name_(name), allowed_(allowed) {}
+  Reader(std::span<const std::uint8_t> bytes, std::size_t at, const std::string& name,
+         const std::set<std::string, std::less<>>& allowed)
+      : bytes_(bytes.first(std::min(bytes.size(), at + kMaxBytes))),
+        start_(at),
+        at_(at),
+        cut_(bytes_.size() < bytes.size()),
+        name_(name),
+        allowed_(allowed) {}
 
   Pickle read() {
     while (step()) {
@@ -31,10 +38,16 @@ class Reader {
   std::size_t end() const { return at_; }
 
  private:
-  [[noreturn]] void damaged(const std::string& why) const { fail("{}: damaged pickle at byte {}: {}", name_, at_ - start_, why); }
+  [[noreturn]] void damaged(const std::string& why) const {
+    fail("{}: damaged pickle at byte {}: {}", name_, at_ - start_, why);
+  }
 
   [[noreturn]] void ends_early() const {
-    if (cut_) fail("{}: its pickle is larger than 16 MiB: it holds more than weights; save the state_dict alone", name_);
+    if (cut_)
+      fail(
+          "{}: its pickle is larger than 16 MiB: it holds more than weights; save the state_dict "
+          "alone",
+          name_);
     damaged("it ends early");
   }
 
@@ -59,7 +72,8 @@ class Reader {
   }
 
   std::string line() {
-    const auto begin = bytes_.begin() + static_cast<std::ptrdiff_t>(at_), end = std::find(begin, bytes_.end(), '\n');
+    const auto begin = bytes_.begin() + static_cast<std::ptrdiff_t>(at_),
+               end = std::find(begin, bytes_.end(), '\n');
     if (end == bytes_.end()) ends_early();
     at_ += static_cast<std::size_t>(end - begin) + 1;
     return {begin, end};
@@ -93,7 +107,8 @@ class Reader {
   }
 
   PickleValue& top(Kind kind) {
-    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back()) || stack_.back()->kind != kind) damaged("an item for what is no list or dict");
+    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back()) || stack_.back()->kind != kind)
+      damaged("an item for what is no list or dict");
     return *stack_.back();
   }
 
@@ -112,32 +127,40 @@ class Reader {
   void push_global(const std::string& module, const std::string& function) {
     std::string full = module + " " + function;
     if (!allowed_.contains(full))
-      fail("{}: its pickle names {}.{}, which no weights need; nothing of it was run. Save the state_dict alone, or convert the file where you trust it", name_, printable(module), printable(function));
+      fail(
+          "{}: its pickle names {}.{}, which no weights need; nothing of it was run. Save the "
+          "state_dict alone, or convert the file where you trust it",
+          name_, printable(module), printable(function));
     push(Kind::kGlobal).text = std::move(full);
   }
 
   void call() {
     PickleValue* arguments = pop();
     PickleValue* function = pop();
-    if (function->kind != Kind::kGlobal || arguments->kind != Kind::kList) damaged("a call of what is no function");
-    PickleValue& result = push(function->text == "collections OrderedDict" ? Kind::kDict : Kind::kCall);
+    if (function->kind != Kind::kGlobal || arguments->kind != Kind::kList)
+      damaged("a call of what is no function");
+    PickleValue& result =
+        push(function->text == "collections OrderedDict" ? Kind::kDict : Kind::kCall);
     take_in(arguments->items.size());
     if (result.kind == Kind::kCall) {
       result.text = function->text;
       result.items = arguments->items;
       return;
     }
-    for (const PickleValue* pairs : arguments->items) {  // OrderedDict([[key, value], ...]): as Python 2 wrote it
+    for (const PickleValue* pairs :
+         arguments->items) {  // OrderedDict([[key, value], ...]): as Python 2 wrote it
       if (pairs->kind != Kind::kList) continue;
       take_in(pairs->items.size());
       for (const PickleValue* pair : pairs->items) {
-        if (pair->kind != Kind::kList || pair->items.size() != 2) damaged("an OrderedDict of other than pairs");
+        if (pair->kind != Kind::kList || pair->items.size() != 2)
+          damaged("an OrderedDict of other than pairs");
         result.items.insert(result.items.end(), pair->items.begin(), pair->items.end());
       }
     }
   }
 
-  /// Counts items of one list that are taken into another value: a shared list could be taken in again and again.
+  /// Counts items of one list that are taken into another value: a shared list could be taken in
+  /// again and again.
   void take_in(std::size_t count) {
     if ((taken_in_ += count) > kMaxValues) too_many();
   }
@@ -162,7 +185,8 @@ class Reader {
       return;
     }
     std::uint64_t value = count > 0 && (part.back() & 0x80) ? ~0ull : 0;  // two's complement
-    for (std::size_t i = 0; i < count; ++i) value = (value & ~(0xffull << (8 * i))) | static_cast<std::uint64_t>(part[i]) << (8 * i);
+    for (std::size_t i = 0; i < count; ++i)
+      value = (value & ~(0xffull << (8 * i))) | static_cast<std::uint64_t>(part[i]) << (8 * i);
     push_integer(static_cast<std::int64_t>(value));
   }
 
@@ -172,7 +196,8 @@ class Reader {
     switch (opcode) {
       case 0x80: {  // PROTO
         const auto protocol = number(1);
-        if (protocol < 2 || protocol > 5) damaged(fmt::format("protocol {} is not 2 to 5", protocol));
+        if (protocol < 2 || protocol > 5)
+          damaged(fmt::format("protocol {} is not 2 to 5", protocol));
         return true;
       }
       case 0x95: number(8); return true;  // FRAME
@@ -199,17 +224,25 @@ class Reader {
         push(Kind::kReal).real = std::bit_cast<double>(bits);
         return true;
       }
-      case 'U': case 0x8c: case 'C': push_text(text(number(1))); return true;
-      case 'T': case 'X': case 'B': push_text(text(number(4))); return true;
-      case 0x8d: case 0x8e: push_text(text(number(8))); return true;
-      case ']': case ')': case 0x8f: push(Kind::kList); return true;
+      case 'U':
+      case 0x8c:
+      case 'C': push_text(text(number(1))); return true;
+      case 'T':
+      case 'X':
+      case 'B': push_text(text(number(4))); return true;
+      case 0x8d:
+      case 0x8e: push_text(text(number(8))); return true;
+      case ']':
+      case ')':
+      case 0x8f: push(Kind::kList); return true;
       case '}': push(Kind::kDict); return true;
       case 'a': {
         const PickleValue* item = pop();
         append(Kind::kList, {item});
         return true;
       }
-      case 'e': case 0x90: {
+      case 'e':
+      case 0x90: {
         const auto items = pop_to_mark();
         append(Kind::kList, items);
         return true;
@@ -225,7 +258,9 @@ class Reader {
         append(Kind::kDict, items);
         return true;
       }
-      case 't': case 'l': case 0x91: {
+      case 't':
+      case 'l':
+      case 0x91: {
         auto items = pop_to_mark();
         push(Kind::kList).items = std::move(items);
         return true;
@@ -251,12 +286,17 @@ class Reader {
       }
       case 0x93: {
         const PickleValue *function = pop(), *module = pop();
-        if (function->kind != Kind::kText || module->kind != Kind::kText) damaged("a name that is no text");
+        if (function->kind != Kind::kText || module->kind != Kind::kText)
+          damaged("a name that is no text");
         push_global(module->text, function->text);
         return true;
       }
-      case 'R': case 0x81: call(); return true;
-      case 'b': pop(); return true;  // BUILD: attributes of the object below; a state_dict's versions, nothing that weights need
+      case 'R':
+      case 0x81: call(); return true;
+      case 'b':
+        pop();
+        return true;  // BUILD: attributes of the object below; a state_dict's versions, nothing
+                      // that weights need
       case 'Q': {
         const PickleValue* id = pop();
         push(Kind::kPersistent).items = {id};
@@ -280,7 +320,8 @@ class Reader {
 
 }  // namespace
 
-Pickle read_pickle(std::span<const std::uint8_t> bytes, std::size_t& at, const std::string& name, const std::set<std::string, std::less<>>& allowed) {
+Pickle read_pickle(std::span<const std::uint8_t> bytes, std::size_t& at, const std::string& name,
+                   const std::set<std::string, std::less<>>& allowed) {
   Reader reader(bytes, at, name, allowed);
   Pickle pickle = reader.read();
   at = reader.end();

@@ -1,4 +1,5 @@
-// A restricted reader of Python's pickles: it builds values out of data and never imports, calls or makes anything.
+// A restricted reader of Python's pickles: it builds values out of data and never imports, calls or
+// makes anything.
 #pragma once
 
 #include <cstdint>
@@ -39,9 +40,11 @@ struct Pickle {
   const PickleValue* root = nullptr;
 };
 
-/// Reads one pickle (protocols 2 to 5) from bytes[at] on and moves `at` behind it. `allowed`: the "module name" of every class and function
-/// that may be named. Throws UserError naming `name` on any other, on a damaged pickle, and on one of more than 16 MiB or 2 million values.
-/// A call of collections.OrderedDict gives a dict.
-Pickle read_pickle(std::span<const std::uint8_t> bytes, std::size_t& at, const std::string& name, const std::set<std::string, std::less<>>& allowed);
+/// Reads one pickle (protocols 2 to 5) from bytes[at] on and moves `at` behind it. `allowed`: the
+/// "module name" of every class and function that may be named. Throws UserError naming `name` on
+/// any other, on a damaged pickle, and on one of more than 16 MiB or 2 million values. A call of
+/// collections.OrderedDict gives a dict.
+Pickle read_pickle(std::span<const std::uint8_t> bytes, std::size_t& at, const std::string& name,
+                   const std::set<std::string, std::less<>>& allowed);
 
 }  // namespace lcr

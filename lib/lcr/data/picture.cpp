@@ -1,10 +1,10 @@
 #include "lcr/data/picture.h"
 
-#include <cairo.h>
-
 #include <algorithm>
 #include <array>
 #include <vector>
+
+#include <cairo.h>
 
 #include "lcr/base/error.h"
 #include "lcr/data/image_file.h"
@@ -15,21 +15,33 @@ namespace {
 using Surface = std::unique_ptr<cairo_surface_t, void (*)(cairo_surface_t*)>;
 
 Surface make_surface(std::int64_t width, std::int64_t height) {
-  Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(width), static_cast<int>(height)), cairo_surface_destroy);
-  if (cairo_surface_status(surface.get()) != CAIRO_STATUS_SUCCESS) fail("a picture of {} x {} pixels cannot be made: ask for fewer or smaller images", width, height);
+  Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(width),
+                                             static_cast<int>(height)),
+                  cairo_surface_destroy);
+  if (cairo_surface_status(surface.get()) != CAIRO_STATUS_SUCCESS)
+    fail("a picture of {} x {} pixels cannot be made: ask for fewer or smaller images", width,
+         height);
   return surface;
 }
 
-void set_colour(cairo_t* cairo, Colour colour) { cairo_set_source_rgb(cairo, colour.red, colour.green, colour.blue); }
+void set_colour(cairo_t* cairo, Colour colour) {
+  cairo_set_source_rgb(cairo, colour.red, colour.green, colour.blue);
+}
 
 }  // namespace
 
 Colour heat_colour(double value) {
-  static constexpr std::array<Colour, 5> kStops = {{{0.07, 0.04, 0.30}, {0.20, 0.28, 0.55}, {0.10, 0.56, 0.55}, {0.45, 0.80, 0.30}, {0.99, 0.92, 0.20}}};
+  static constexpr std::array<Colour, 5> kStops = {{{0.07, 0.04, 0.30},
+                                                    {0.20, 0.28, 0.55},
+                                                    {0.10, 0.56, 0.55},
+                                                    {0.45, 0.80, 0.30},
+                                                    {0.99, 0.92, 0.20}}};
   const double place = std::clamp(value, 0.0, 1.0) * (kStops.size() - 1);
   const auto low = std::min<std::size_t>(static_cast<std::size_t>(place), kStops.size() - 2);
   const double part = place - static_cast<double>(low);
-  const auto mix = [&](double Colour::*channel) { return kStops[low].*channel * (1 - part) + kStops[low + 1].*channel * part; };
+  const auto mix = [&](double Colour::*channel) {
+    return kStops[low].*channel * (1 - part) + kStops[low + 1].*channel * part;
+  };
   return {mix(&Colour::red), mix(&Colour::green), mix(&Colour::blue)};
 }
 
@@ -50,7 +62,8 @@ Picture::Picture(std::int64_t width, std::int64_t height) {
 
 Picture::~Picture() = default;
 
-void Picture::image(std::span<const std::uint8_t> rgb, std::int64_t height, std::int64_t width, double x, double y, double scale) {
+void Picture::image(std::span<const std::uint8_t> rgb, std::int64_t height, std::int64_t width,
+                    double x, double y, double scale) {
   const Surface source = make_surface(width, height);
   cairo_surface_flush(source.get());
   auto* data = cairo_image_surface_get_data(source.get());
@@ -58,7 +71,8 @@ void Picture::image(std::span<const std::uint8_t> rgb, std::int64_t height, std:
   for (std::int64_t row = 0; row < height; ++row)
     for (std::int64_t column = 0; column < width; ++column) {
       const std::uint8_t* p = &rgb[static_cast<std::size_t>((row * width + column) * 3)];
-      reinterpret_cast<std::uint32_t*>(data + row * stride)[column] = (std::uint32_t{p[0]} << 16) | (std::uint32_t{p[1]} << 8) | p[2];
+      reinterpret_cast<std::uint32_t*>(data + row * stride)[column] =
+          (std::uint32_t{p[0]} << 16) | (std::uint32_t{p[1]} << 8) | p[2];
     }
   cairo_surface_mark_dirty(source.get());
   cairo_t* cairo = canvas_->context.get();
@@ -68,7 +82,8 @@ void Picture::image(std::span<const std::uint8_t> rgb, std::int64_t height, std:
   cairo_rectangle(cairo, 0, 0, static_cast<double>(width), static_cast<double>(height));
   cairo_clip(cairo);
   cairo_set_source_surface(cairo, source.get(), 0, 0);
-  cairo_pattern_set_extend(cairo_get_source(cairo), CAIRO_EXTEND_PAD);  // the border is as solid as the rest
+  cairo_pattern_set_extend(cairo_get_source(cairo),
+                           CAIRO_EXTEND_PAD);  // the border is as solid as the rest
   cairo_paint(cairo);
   cairo_restore(cairo);
 }
@@ -77,10 +92,12 @@ void Picture::text(double x, double y, const std::string& text) {
   cairo_t* cairo = canvas_->context.get();
   set_colour(cairo, {0.1, 0.1, 0.1});
   cairo_move_to(cairo, x, y);
-  // Class names come from file names, in whatever encoding: Cairo refuses to draw anything after a text that is not UTF-8.
+  // Class names come from file names, in whatever encoding: Cairo refuses to draw anything after a
+  // text that is not UTF-8.
   std::string shown = text;
   for (auto& letter : shown)
-    if (static_cast<unsigned char>(letter) >= 128 || static_cast<unsigned char>(letter) < 32) letter = '?';
+    if (static_cast<unsigned char>(letter) >= 128 || static_cast<unsigned char>(letter) < 32)
+      letter = '?';
   cairo_show_text(cairo, shown.c_str());
 }
 
@@ -109,11 +126,14 @@ void Picture::dot(double x, double y, double radius, Colour colour) {
 
 void Picture::write(const std::filesystem::path& path) const {
   const auto status = cairo_status(canvas_->context.get());
-  if (status != CAIRO_STATUS_SUCCESS) fail("{}: the picture cannot be drawn: {}", path.string(), cairo_status_to_string(status));
+  if (status != CAIRO_STATUS_SUCCESS)
+    fail("{}: the picture cannot be drawn: {}", path.string(), cairo_status_to_string(status));
   cairo_surface_t* surface = canvas_->surface.get();
   cairo_surface_flush(surface);
   const auto* data = cairo_image_surface_get_data(surface);
-  const int stride = cairo_image_surface_get_stride(surface), width = cairo_image_surface_get_width(surface), height = cairo_image_surface_get_height(surface);
+  const int stride = cairo_image_surface_get_stride(surface),
+            width = cairo_image_surface_get_width(surface),
+            height = cairo_image_surface_get_height(surface);
   std::vector<std::uint8_t> rgb;
   rgb.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 3);
   for (int y = 0; y < height; ++y)

@@ -11,9 +11,11 @@
 #include "lcr/base/error.h"
 #include "lcr/data/pixel_math.h"
 
-// The hot loops are compiled twice, and the better one is chosen when the program starts: with AVX2 they are 2 to 4 times faster. Both
-// compute the same bytes. Sanitizers do not get along with that choice.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// The hot loops are compiled twice, and the better one is chosen when the program starts: with AVX2
+// they are 2 to 4 times faster. Both compute the same bytes. Sanitizers do not get along with that
+// choice.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define LCR_VECTORISED __attribute__((target_clones("avx2", "default")))
 #else
 #define LCR_VECTORISED
@@ -44,9 +46,11 @@ Taps make_taps(std::int64_t in, std::int64_t out, bool bicubic) {
 
 constexpr std::int64_t kRowsAtOnce = 4;
 
-/// Four rows side by side: `rows` holds, for each column, the R, G, B and an unused byte of each of the four. Writes out_width pixels to
-/// each of the rows of `out`, which are `out_step` bytes apart.
-void resize_rows_plain(const std::uint8_t* rows, const Taps& taps, std::int64_t out_width, std::uint8_t* out, std::int64_t out_step) {
+/// Four rows side by side: `rows` holds, for each column, the R, G, B and an unused byte of each of
+/// the four. Writes out_width pixels to each of the rows of `out`, which are `out_step` bytes
+/// apart.
+void resize_rows_plain(const std::uint8_t* rows, const Taps& taps, std::int64_t out_width,
+                       std::uint8_t* out, std::int64_t out_step) {
   for (std::int64_t x = 0; x < out_width; ++x) {
     const std::int32_t* weight = taps.weight.data() + x * taps.room;
     const std::uint8_t* source = rows + taps.first[static_cast<std::size_t>(x)] * 4 * kRowsAtOnce;
@@ -54,15 +58,20 @@ void resize_rows_plain(const std::uint8_t* rows, const Taps& taps, std::int64_t 
     for (std::int64_t row = 0; row < kRowsAtOnce; ++row)
       for (std::int64_t channel = 0; channel < 3; ++channel) {
         std::int32_t sum = 1 << (kResizePrecision - 1);
-        for (std::int64_t k = 0; k < count; ++k) sum += source[(k * kRowsAtOnce + row) * 4 + channel] * weight[k];
-        out[row * out_step + x * 3 + channel] = static_cast<std::uint8_t>(clip_byte(sum >> kResizePrecision));
+        for (std::int64_t k = 0; k < count; ++k)
+          sum += source[(k * kRowsAtOnce + row) * 4 + channel] * weight[k];
+        out[row * out_step + x * 3 + channel] =
+            static_cast<std::uint8_t>(clip_byte(sum >> kResizePrecision));
       }
   }
 }
 
 #ifdef __x86_64__
-/// The same with AVX2: GCC does not find these instructions by itself, and this is the hottest loop of all.
-__attribute__((target("avx2"))) void resize_rows_avx2(const std::uint8_t* rows, const Taps& taps, std::int64_t out_width, std::uint8_t* out, std::int64_t out_step) {
+/// The same with AVX2: GCC does not find these instructions by itself, and this is the hottest loop
+/// of all.
+__attribute__((target("avx2"))) void resize_rows_avx2(const std::uint8_t* rows, const Taps& taps,
+                                                      std::int64_t out_width, std::uint8_t* out,
+                                                      std::int64_t out_step) {
   for (std::int64_t x = 0; x < out_width; ++x) {
     const std::int32_t* weight = taps.weight.data() + x * taps.room;
     const std::uint8_t* source = rows + taps.first[static_cast<std::size_t>(x)] * 4 * kRowsAtOnce;
@@ -72,13 +81,18 @@ __attribute__((target("avx2"))) void resize_rows_avx2(const std::uint8_t* rows, 
       const __m256i w = _mm256_set1_epi32(weight[k]);
       const __m128i pixels = _mm_loadu_si128(reinterpret_cast<const __m128i*>(source));
       upper = _mm256_add_epi32(upper, _mm256_mullo_epi32(_mm256_cvtepu8_epi32(pixels), w));
-      lower = _mm256_add_epi32(lower, _mm256_mullo_epi32(_mm256_cvtepu8_epi32(_mm_srli_si128(pixels, 8)), w));
+      lower = _mm256_add_epi32(
+          lower, _mm256_mullo_epi32(_mm256_cvtepu8_epi32(_mm_srli_si128(pixels, 8)), w));
     }
     // To bytes, clipped. Packing works within halves: rows 0, 2, 1, 3 come out.
-    const __m256i words = _mm256_packs_epi32(_mm256_srai_epi32(upper, kResizePrecision), _mm256_srai_epi32(lower, kResizePrecision));
+    const __m256i words = _mm256_packs_epi32(_mm256_srai_epi32(upper, kResizePrecision),
+                                             _mm256_srai_epi32(lower, kResizePrecision));
     const __m256i bytes = _mm256_packus_epi16(words, words);
-    const std::int32_t row[kRowsAtOnce] = {_mm256_extract_epi32(bytes, 0), _mm256_extract_epi32(bytes, 4), _mm256_extract_epi32(bytes, 1), _mm256_extract_epi32(bytes, 5)};
-    for (std::int64_t r = 0; r < kRowsAtOnce; ++r) std::memcpy(out + r * out_step + x * 3, &row[r], 3);
+    const std::int32_t row[kRowsAtOnce] = {
+        _mm256_extract_epi32(bytes, 0), _mm256_extract_epi32(bytes, 4),
+        _mm256_extract_epi32(bytes, 1), _mm256_extract_epi32(bytes, 5)};
+    for (std::int64_t r = 0; r < kRowsAtOnce; ++r)
+      std::memcpy(out + r * out_step + x * 3, &row[r], 3);
   }
 }
 
@@ -88,31 +102,38 @@ bool has_avx2() {
 }
 #endif
 
-void resize_rows(const std::uint8_t* rows, const Taps& taps, std::int64_t out_width, std::uint8_t* out, std::int64_t out_step) {
+void resize_rows(const std::uint8_t* rows, const Taps& taps, std::int64_t out_width,
+                 std::uint8_t* out, std::int64_t out_step) {
 #ifdef __x86_64__
   if (has_avx2()) return resize_rows_avx2(rows, taps, out_width, out, out_step);
 #endif
   resize_rows_plain(rows, taps, out_width, out, out_step);
 }
 
-/// Puts up to four rows of an image side by side, as resize_rows() reads them; the last one stands in for those that are missing.
-void interleave_rows(const std::uint8_t* rows, std::int64_t step, std::int64_t count, std::int64_t width, std::uint8_t* out) {
+/// Puts up to four rows of an image side by side, as resize_rows() reads them; the last one stands
+/// in for those that are missing.
+void interleave_rows(const std::uint8_t* rows, std::int64_t step, std::int64_t count,
+                     std::int64_t width, std::uint8_t* out) {
   const std::uint8_t* row[kRowsAtOnce];
   for (std::int64_t r = 0; r < kRowsAtOnce; ++r) row[r] = rows + std::min(r, count - 1) * step;
   for (std::int64_t x = 0; x + 1 < width; ++x)
-    for (std::int64_t r = 0; r < kRowsAtOnce; ++r, out += 4) std::memcpy(out, row[r] + x * 3, 4);  // the fourth byte is the next pixel's
-  for (std::int64_t r = 0; r < kRowsAtOnce; ++r, out += 4) std::memcpy(out, row[r] + (width - 1) * 3, 3);
+    for (std::int64_t r = 0; r < kRowsAtOnce; ++r, out += 4)
+      std::memcpy(out, row[r] + x * 3, 4);  // the fourth byte is the next pixel's
+  for (std::int64_t r = 0; r < kRowsAtOnce; ++r, out += 4)
+    std::memcpy(out, row[r] + (width - 1) * 3, 3);
 }
 
 /// One output row from `count` rows of `width` bytes.
-LCR_VECTORISED void resize_column(const std::uint8_t* rows, std::int64_t width, const std::int32_t* weight, std::int64_t count, std::int32_t* __restrict sum,
-                                  std::uint8_t* __restrict out) {
+LCR_VECTORISED void resize_column(const std::uint8_t* rows, std::int64_t width,
+                                  const std::int32_t* weight, std::int64_t count,
+                                  std::int32_t* __restrict sum, std::uint8_t* __restrict out) {
   for (std::int64_t i = 0; i < width; ++i) sum[i] = 1 << (kResizePrecision - 1);
   for (std::int64_t k = 0; k < count; ++k, rows += width) {
     const std::int32_t w = weight[k];
     for (std::int64_t i = 0; i < width; ++i) sum[i] += rows[i] * w;
   }
-  for (std::int64_t i = 0; i < width; ++i) out[i] = static_cast<std::uint8_t>(clip_byte(sum[i] >> kResizePrecision));
+  for (std::int64_t i = 0; i < width; ++i)
+    out[i] = static_cast<std::uint8_t>(clip_byte(sum[i] >> kResizePrecision));
 }
 
 /// Replaces every value by table[value].
@@ -122,7 +143,8 @@ void map_values(std::span<std::uint8_t> image, const std::array<std::uint8_t, 25
 
 std::array<std::uint8_t, 256> blend_table(int base, float factor) {
   std::array<std::uint8_t, 256> table;
-  for (int value = 0; value < 256; ++value) table[static_cast<std::size_t>(value)] = static_cast<std::uint8_t>(blend(base, value, factor));
+  for (int value = 0; value < 256; ++value)
+    table[static_cast<std::size_t>(value)] = static_cast<std::uint8_t>(blend(base, value, factor));
   return table;
 }
 
@@ -131,7 +153,8 @@ LCR_VECTORISED std::int64_t luma_sum(const std::uint8_t* image, std::int64_t pix
   for (std::int64_t start = 0; start < pixels; start += 4096) {
     std::int32_t sum = 0;
     const std::int64_t end = std::min<std::int64_t>(pixels, start + 4096);
-    for (std::int64_t i = start; i < end; ++i) sum += luma(image[i * 3], image[i * 3 + 1], image[i * 3 + 2]);
+    for (std::int64_t i = start; i < end; ++i)
+      sum += luma(image[i * 3], image[i * 3 + 1], image[i * 3 + 2]);
     total += sum;
   }
   return total;
@@ -157,12 +180,15 @@ struct HueWeights {
   std::array<std::array<float, 256>, 3> of_channel;
   HueWeights() {
     for (int channel = 0; channel < 3; ++channel)
-      for (int hue = 0; hue < 256; ++hue) of_channel[static_cast<std::size_t>(channel)][static_cast<std::size_t>(hue)] = hue_weight(hue, channel);
+      for (int hue = 0; hue < 256; ++hue)
+        of_channel[static_cast<std::size_t>(channel)][static_cast<std::size_t>(hue)] =
+            hue_weight(hue, channel);
   }
 };
 
 LCR_VECTORISED void shift_hues(Planes& p, int offset, const HueWeights& weights) {
-  const float *red = weights.of_channel[0].data(), *green = weights.of_channel[1].data(), *blue = weights.of_channel[2].data();
+  const float *red = weights.of_channel[0].data(), *green = weights.of_channel[1].data(),
+              *blue = weights.of_channel[2].data();
   for (std::size_t i = 0; i < kBlock; ++i) {
     const auto [hue, saturation] = hue_saturation(p.r[i], p.g[i], p.b[i]);
     const int value = larger(larger(p.r[i], p.g[i]), p.b[i]), shifted = (hue + offset) & 255;
@@ -202,52 +228,66 @@ void by_planes(std::span<std::uint8_t> image, Operation&& operation) {
 }
 
 /// out[i] from in[i - r - 1 ... i + r + 1], `step` apart, for i in [0, length).
-LCR_VECTORISED void box_blur_line(const std::uint8_t* __restrict in, std::int64_t step, std::int64_t length, BoxBlur box, std::uint8_t* __restrict out) {
+LCR_VECTORISED void box_blur_line(const std::uint8_t* __restrict in, std::int64_t step,
+                                  std::int64_t length, BoxBlur box, std::uint8_t* __restrict out) {
   const std::int64_t reach = (box.radius + 1) * step;
   if (box.radius == 0) {  // the common case for small sigma
-    for (std::int64_t i = 0; i < length; ++i) out[i] = box_blur_value(box, in[i], static_cast<std::uint32_t>(in[i - reach] + in[i + reach]));
+    for (std::int64_t i = 0; i < length; ++i)
+      out[i] =
+          box_blur_value(box, in[i], static_cast<std::uint32_t>(in[i - reach] + in[i + reach]));
   } else if (box.radius == 1) {
     for (std::int64_t i = 0; i < length; ++i)
-      out[i] = box_blur_value(box, static_cast<std::uint32_t>(in[i - step] + in[i] + in[i + step]), static_cast<std::uint32_t>(in[i - reach] + in[i + reach]));
+      out[i] = box_blur_value(box, static_cast<std::uint32_t>(in[i - step] + in[i] + in[i + step]),
+                              static_cast<std::uint32_t>(in[i - reach] + in[i + reach]));
   } else {
     for (std::int64_t i = 0; i < length; ++i) {
       std::uint32_t whole = 0;
       for (std::int64_t k = -box.radius; k <= box.radius; ++k) whole += in[i + k * step];
-      out[i] = box_blur_value(box, whole, static_cast<std::uint32_t>(in[i - reach] + in[i + reach]));
+      out[i] =
+          box_blur_value(box, whole, static_cast<std::uint32_t>(in[i - reach] + in[i + reach]));
     }
   }
 }
 
 }  // namespace
 
-void crop_resize(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width, const Box& box, std::int64_t out_height,
-                 std::int64_t out_width, std::span<std::uint8_t> out, Interpolation interpolation) {
-  check_internal(box.x >= 0 && box.y >= 0 && box.width > 0 && box.height > 0 && box.x + box.width <= width && box.y + box.height <= height,
+void crop_resize(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width,
+                 const Box& box, std::int64_t out_height, std::int64_t out_width,
+                 std::span<std::uint8_t> out, Interpolation interpolation) {
+  check_internal(box.x >= 0 && box.y >= 0 && box.width > 0 && box.height > 0 &&
+                     box.x + box.width <= width && box.y + box.height <= height,
                  "crop outside the image");
   // Horizontal pass into 8 bits, then vertical: PIL's order, and its rounding in between.
   const bool bicubic = interpolation == Interpolation::kBicubic;
-  const Taps across = make_taps(box.width, out_width, bicubic), down = make_taps(box.height, out_height, bicubic);
+  const Taps across = make_taps(box.width, out_width, bicubic),
+             down = make_taps(box.height, out_height, bicubic);
   const std::int64_t row_bytes = out_width * 3;
   const std::int64_t padded_height = (box.height + kRowsAtOnce - 1) / kRowsAtOnce * kRowsAtOnce;
-  std::vector<std::uint8_t> middle(static_cast<std::size_t>(padded_height * row_bytes)), four(static_cast<std::size_t>(box.width * 4 * kRowsAtOnce));
+  std::vector<std::uint8_t> middle(static_cast<std::size_t>(padded_height * row_bytes)),
+      four(static_cast<std::size_t>(box.width * 4 * kRowsAtOnce));
   for (std::int64_t y = 0; y < box.height; y += kRowsAtOnce) {
-    interleave_rows(image.data() + ((box.y + y) * width + box.x) * 3, width * 3, std::min(kRowsAtOnce, box.height - y), box.width, four.data());
+    interleave_rows(image.data() + ((box.y + y) * width + box.x) * 3, width * 3,
+                    std::min(kRowsAtOnce, box.height - y), box.width, four.data());
     resize_rows(four.data(), across, out_width, middle.data() + y * row_bytes, row_bytes);
   }
   std::vector<std::int32_t> sum(static_cast<std::size_t>(row_bytes));
   for (std::int64_t y = 0; y < out_height; ++y)
-    resize_column(middle.data() + down.first[static_cast<std::size_t>(y)] * row_bytes, row_bytes, down.weight.data() + y * down.room, down.count[static_cast<std::size_t>(y)],
+    resize_column(middle.data() + down.first[static_cast<std::size_t>(y)] * row_bytes, row_bytes,
+                  down.weight.data() + y * down.room, down.count[static_cast<std::size_t>(y)],
                   sum.data(), out.data() + y * row_bytes);
 }
 
 void flip_horizontal(std::span<std::uint8_t> image, std::int64_t width) {
   for (std::size_t row = 0; row < image.size(); row += static_cast<std::size_t>(width) * 3)
     for (std::int64_t left = 0, right = width - 1; left < right; ++left, --right)
-      std::swap_ranges(&image[row + static_cast<std::size_t>(left) * 3], &image[row + static_cast<std::size_t>(left) * 3] + 3,
+      std::swap_ranges(&image[row + static_cast<std::size_t>(left) * 3],
+                       &image[row + static_cast<std::size_t>(left) * 3] + 3,
                        &image[row + static_cast<std::size_t>(right) * 3]);
 }
 
-void adjust_brightness(std::span<std::uint8_t> image, float factor) { map_values(image, blend_table(0, factor)); }
+void adjust_brightness(std::span<std::uint8_t> image, float factor) {
+  map_values(image, blend_table(0, factor));
+}
 
 void adjust_contrast(std::span<std::uint8_t> image, float factor) {
   const auto pixels = static_cast<std::int64_t>(image.size() / 3);
@@ -265,14 +305,17 @@ void adjust_hue(std::span<std::uint8_t> image, double shift) {
 }
 
 void to_gray(std::span<std::uint8_t> image) {
-  for (std::size_t i = 0; i < image.size(); i += 3) image[i] = image[i + 1] = image[i + 2] = static_cast<std::uint8_t>(luma(image[i], image[i + 1], image[i + 2]));
+  for (std::size_t i = 0; i < image.size(); i += 3)
+    image[i] = image[i + 1] = image[i + 2] =
+        static_cast<std::uint8_t>(luma(image[i], image[i + 1], image[i + 2]));
 }
 
 void solarise(std::span<std::uint8_t> image) {
   for (auto& value : image) value = static_cast<std::uint8_t>(solarise(int{value}));
 }
 
-void gaussian_blur(std::span<std::uint8_t> image, std::int64_t height, std::int64_t width, double sigma) {
+void gaussian_blur(std::span<std::uint8_t> image, std::int64_t height, std::int64_t width,
+                   double sigma) {
   const BoxBlur box = box_blur(sigma);
   if (is_identity(box)) return;
   const std::int64_t margin = box.radius + 1, row_bytes = width * 3;
@@ -292,12 +335,16 @@ void gaussian_blur(std::span<std::uint8_t> image, std::int64_t height, std::int6
   // Columns: all of a row at once, from a copy of the image with its first and last row repeated.
   std::vector<std::uint8_t> copy(static_cast<std::size_t>((height + 2 * margin) * row_bytes));
   for (int pass = 0; pass < kBlurPasses; ++pass) {
-    std::memcpy(copy.data() + margin * row_bytes, image.data(), static_cast<std::size_t>(height * row_bytes));
+    std::memcpy(copy.data() + margin * row_bytes, image.data(),
+                static_cast<std::size_t>(height * row_bytes));
     for (std::int64_t i = 0; i < margin; ++i) {
       std::memcpy(copy.data() + i * row_bytes, image.data(), static_cast<std::size_t>(row_bytes));
-      std::memcpy(copy.data() + (margin + height + i) * row_bytes, image.data() + (height - 1) * row_bytes, static_cast<std::size_t>(row_bytes));
+      std::memcpy(copy.data() + (margin + height + i) * row_bytes,
+                  image.data() + (height - 1) * row_bytes, static_cast<std::size_t>(row_bytes));
     }
-    for (std::int64_t y = 0; y < height; ++y) box_blur_line(copy.data() + (margin + y) * row_bytes, row_bytes, row_bytes, box, image.data() + y * row_bytes);
+    for (std::int64_t y = 0; y < height; ++y)
+      box_blur_line(copy.data() + (margin + y) * row_bytes, row_bytes, row_bytes, box,
+                    image.data() + y * row_bytes);
   }
 }
 

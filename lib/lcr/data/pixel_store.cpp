@@ -1,14 +1,14 @@
 #include "lcr/data/pixel_store.h"
 
-#include <fmt/core.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <optional>
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/hashing.h"
@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr char kMagic[] = "LCRPIX 1";
-constexpr std::size_t kMagicBytes = 8, kDigits = 64, kHeaderBytes = kMagicBytes + 2 * sizeof(std::uint64_t) + kDigits;
+constexpr std::size_t kMagicBytes = 8, kDigits = 64,
+                      kHeaderBytes = kMagicBytes + 2 * sizeof(std::uint64_t) + kDigits;
 constexpr int kDecoder = 1;  // raised when decoding or scaling changes
 
 struct Header {
@@ -34,12 +35,14 @@ struct Header {
 /// What the store was made from: any change of it makes the store stale.
 std::string source_hash(const std::vector<std::string>& paths, const PixelStoreOptions& options) {
   Sha256 hash;
-  const std::string settings = fmt::format("decoder={} short_side={} cut_bottom={}\n", kDecoder, options.short_side, options.cut_bottom);
+  const std::string settings = fmt::format("decoder={} short_side={} cut_bottom={}\n", kDecoder,
+                                           options.short_side, options.cut_bottom);
   hash.update(settings.data(), settings.size());
   for (const auto& path : paths) {
     std::error_code error;
     const auto size = fs::file_size(options.root / path, error);
-    if (error) fail("{}: no such file, though the data set's lists name it", (options.root / path).string());
+    if (error)
+      fail("{}: no such file, though the data set's lists name it", (options.root / path).string());
     const auto time = fs::last_write_time(options.root / path, error).time_since_epoch().count();
     const std::string line = fmt::format("{}\t{}\t{}\n", path, size, time);
     hash.update(line.data(), line.size());
@@ -53,12 +56,17 @@ struct BadStore {
 };
 
 Header read_header(std::span<const std::uint8_t> bytes) {
-  if (bytes.size() < kHeaderBytes || std::memcmp(bytes.data(), kMagic, kMagicBytes) != 0) throw BadStore{"it is no pixel store of this version"};
+  if (bytes.size() < kHeaderBytes || std::memcmp(bytes.data(), kMagic, kMagicBytes) != 0)
+    throw BadStore{"it is no pixel store of this version"};
   Header header;
   std::memcpy(&header.index_offset, bytes.data() + kMagicBytes, sizeof header.index_offset);
-  std::memcpy(&header.index_bytes, bytes.data() + kMagicBytes + sizeof header.index_offset, sizeof header.index_bytes);
-  header.index_sha256.assign(reinterpret_cast<const char*>(bytes.data()) + kHeaderBytes - kDigits, kDigits);
-  if (header.index_offset < kHeaderBytes || header.index_offset > bytes.size() || header.index_bytes != bytes.size() - header.index_offset) throw BadStore{"it is cut short or too long"};
+  std::memcpy(&header.index_bytes, bytes.data() + kMagicBytes + sizeof header.index_offset,
+              sizeof header.index_bytes);
+  header.index_sha256.assign(reinterpret_cast<const char*>(bytes.data()) + kHeaderBytes - kDigits,
+                             kDigits);
+  if (header.index_offset < kHeaderBytes || header.index_offset > bytes.size() ||
+      header.index_bytes != bytes.size() - header.index_offset)
+    throw BadStore{"it is cut short or too long"};
   return header;
 }
 
@@ -74,17 +82,20 @@ OpenStore open_checked(const fs::path& path, bool verify, int threads) {
   open.store.file = std::make_shared<const MappedFile>(path);
   const auto bytes = open.store.file->bytes();
   const Header header = read_header(bytes);
-  const std::string_view index(reinterpret_cast<const char*>(bytes.data()) + header.index_offset, header.index_bytes);
+  const std::string_view index(reinterpret_cast<const char*>(bytes.data()) + header.index_offset,
+                               header.index_bytes);
   if (sha256_hex(index) != header.index_sha256) throw BadStore{"its index is damaged"};
   try {
     const auto json = nlohmann::json::parse(index);
     open.source = json.at("source");
     open.store.skipped = json.at("skipped").get<std::vector<std::string>>();
     for (const auto& entry : json.at("images")) {
-      const StoredImage image{entry.at(0), entry.at(1), entry.at(2), entry.at(3), entry.at(4), entry.at(5)};
+      const StoredImage image{entry.at(0), entry.at(1), entry.at(2),
+                              entry.at(3), entry.at(4), entry.at(5)};
       const auto room = static_cast<std::int64_t>(header.index_offset);
       constexpr std::int64_t kMaxSide = 1 << 24;
-      if (image.height < 0 || image.width < 0 || image.height > kMaxSide || image.width > kMaxSide || image.offset < static_cast<std::int64_t>(kHeaderBytes) ||
+      if (image.height < 0 || image.width < 0 || image.height > kMaxSide ||
+          image.width > kMaxSide || image.offset < static_cast<std::int64_t>(kHeaderBytes) ||
           image.offset > room || image.height * image.width * 3 > room - image.offset)
         throw BadStore{"an image lies outside of it"};
       open.store.images.push_back(image);
@@ -98,7 +109,9 @@ OpenStore open_checked(const fs::path& path, bool verify, int threads) {
     parallel_for(static_cast<std::int64_t>(open.store.images.size()), threads, [&](std::int64_t i) {
       const StoredImage& image = open.store.images[static_cast<std::size_t>(i)];
       if (image.height == 0) return;  // left out
-      if (sha256_hex({reinterpret_cast<const char*>(bytes.data()) + image.offset, static_cast<std::size_t>(image.height * image.width * 3)}) == image.sha256) return;
+      if (sha256_hex({reinterpret_cast<const char*>(bytes.data()) + image.offset,
+                      static_cast<std::size_t>(image.height * image.width * 3)}) == image.sha256)
+        return;
       const std::lock_guard lock(mutex);
       if (!damaged) damaged = i;
     });
@@ -110,7 +123,8 @@ OpenStore open_checked(const fs::path& path, bool verify, int threads) {
 /// A file that disappears unless it is kept.
 class TemporaryFile {
  public:
-  explicit TemporaryFile(fs::path path) : path_(std::move(path)), file_(std::fopen(path_.c_str(), "wb")) {
+  explicit TemporaryFile(fs::path path)
+      : path_(std::move(path)), file_(std::fopen(path_.c_str(), "wb")) {
     if (!file_) fail("{}: cannot be written: {}", path_.string(), std::strerror(errno));
   }
   ~TemporaryFile() {
@@ -137,7 +151,10 @@ class TemporaryFile {
   }
 
  private:
-  [[noreturn]] void complain() const { fail("{}: cannot be written: {}; --pixel-store names another folder", path_.string(), std::strerror(errno)); }
+  [[noreturn]] void complain() const {
+    fail("{}: cannot be written: {}; --pixel-store names another folder", path_.string(),
+         std::strerror(errno));
+  }
 
   fs::path path_;
   FILE* file_;
@@ -147,18 +164,25 @@ class TemporaryFile {
 /// Cuts and scales a decoded image as the options say. What is cut was decoded at full scale.
 RgbImage prepare(RgbImage image, const fs::path& path, const PixelStoreOptions& options) {
   if (options.cut_bottom > 0) {
-    if (image.height <= options.cut_bottom) fail("{}: of its {} rows, {} are to be cut off", path.string(), image.height, options.cut_bottom);
+    if (image.height <= options.cut_bottom)
+      fail("{}: of its {} rows, {} are to be cut off", path.string(), image.height,
+           options.cut_bottom);
     image.height = image.source_height -= options.cut_bottom;
     image.pixels.resize(static_cast<std::size_t>(image.height * image.width * 3));
   }
-  if (options.short_side <= 0 || std::min(image.height, image.width) <= options.short_side) return image;
+  if (options.short_side <= 0 || std::min(image.height, image.width) <= options.short_side)
+    return image;
   const auto [height, width] = with_short_side(image.height, image.width, options.short_side);
-  RgbImage scaled{height, width, std::vector<std::uint8_t>(static_cast<std::size_t>(height * width * 3)), image.source_height, image.source_width};
-  crop_resize(image.pixels, image.height, image.width, {0, 0, image.width, image.height}, height, width, scaled.pixels);
+  RgbImage scaled{height, width,
+                  std::vector<std::uint8_t>(static_cast<std::size_t>(height * width * 3)),
+                  image.source_height, image.source_width};
+  crop_resize(image.pixels, image.height, image.width, {0, 0, image.width, image.height}, height,
+              width, scaled.pixels);
   return scaled;
 }
 
-void build(const std::vector<std::string>& paths, const PixelStoreOptions& options, const std::string& source) {
+void build(const std::vector<std::string>& paths, const PixelStoreOptions& options,
+           const std::string& source) {
   TemporaryFile out(options.file.string() + ".tmp");  // ours alone: the lock is held
   const std::string nothing(kHeaderBytes, '\0');
   out.write(nothing.data(), nothing.size());
@@ -166,19 +190,28 @@ void build(const std::vector<std::string>& paths, const PixelStoreOptions& optio
   nlohmann::json images = nlohmann::json::array(), skipped = nlohmann::json::array();
   std::int64_t offset = kHeaderBytes;
   // A part at a time: memory stays bounded while the order in the file is that of the paths.
-  constexpr std::uintmax_t kPartBytes = 32 << 20;  // of files, which decode to ten times as much or so
+  constexpr std::uintmax_t kPartBytes = 32
+                                        << 20;  // of files, which decode to ten times as much or so
   const std::size_t most = 32 * static_cast<std::size_t>(options.threads);
   for (std::size_t start = 0, count = 0; start < paths.size(); start += count) {
-    if (stop_requested()) throw Interrupted("stopped by a signal while the pixel store was built; nothing is kept of it");
+    if (stop_requested())
+      throw Interrupted(
+          "stopped by a signal while the pixel store was built; nothing is kept of it");
     count = 0;
-    for (std::uintmax_t bytes = 0; count < most && start + count < paths.size() && (count == 0 || bytes < kPartBytes); ++count) bytes += fs::file_size(options.root / paths[start + count]);
+    for (std::uintmax_t bytes = 0;
+         count < most && start + count < paths.size() && (count == 0 || bytes < kPartBytes);
+         ++count)
+      bytes += fs::file_size(options.root / paths[start + count]);
     std::vector<RgbImage> decoded(count);
     std::vector<std::string> digests(count), errors(count);
     parallel_for(static_cast<std::int64_t>(count), options.threads, [&](std::int64_t i) {
       const auto at = static_cast<std::size_t>(i);
       try {
-        decoded[at] = prepare(read_image(options.root / paths[start + at], options.cut_bottom > 0 ? 0 : options.short_side), options.root / paths[start + at], options);
-        digests[at] = sha256_hex({reinterpret_cast<const char*>(decoded[at].pixels.data()), decoded[at].pixels.size()});
+        decoded[at] = prepare(read_image(options.root / paths[start + at],
+                                         options.cut_bottom > 0 ? 0 : options.short_side),
+                              options.root / paths[start + at], options);
+        digests[at] = sha256_hex(
+            {reinterpret_cast<const char*>(decoded[at].pixels.data()), decoded[at].pixels.size()});
       } catch (const UserError& e) {
         errors[at] = e.what();
         decoded[at] = {};
@@ -189,16 +222,21 @@ void build(const std::vector<std::string>& paths, const PixelStoreOptions& optio
       if (!errors[i].empty()) {
         skipped.push_back(errors[i]);
         if (static_cast<std::int64_t>(skipped.size()) > options.skip_bad)
-          fail("{}; {}--skip-bad N leaves out up to N such files", errors[i], options.skip_bad > 0 ? fmt::format("it is file {} that cannot be decoded; ", skipped.size()) : "");
+          fail("{}; {}--skip-bad N leaves out up to N such files", errors[i],
+               options.skip_bad > 0
+                   ? fmt::format("it is file {} that cannot be decoded; ", skipped.size())
+                   : "");
         progress.line("left out: " + errors[i]);
       }
-      images.push_back({image.height, image.width, offset, image.source_height, image.source_width, digests[i]});
+      images.push_back(
+          {image.height, image.width, offset, image.source_height, image.source_width, digests[i]});
       out.write(image.pixels.data(), image.pixels.size());
       offset += static_cast<std::int64_t>(image.pixels.size());
     }
     progress.update(static_cast<std::int64_t>(start + count));
   }
-  const std::string index = nlohmann::json{{"source", source}, {"skipped", skipped}, {"images", images}}.dump();
+  const std::string index =
+      nlohmann::json{{"source", source}, {"skipped", skipped}, {"images", images}}.dump();
   out.write(index.data(), index.size());
   out.rewind();
   const std::uint64_t place[] = {static_cast<std::uint64_t>(offset), index.size()};
@@ -210,7 +248,8 @@ void build(const std::vector<std::string>& paths, const PixelStoreOptions& optio
 
 }  // namespace
 
-PixelStore open_pixel_store(const std::vector<std::string>& paths, const PixelStoreOptions& options, bool verify) {
+PixelStore open_pixel_store(const std::vector<std::string>& paths, const PixelStoreOptions& options,
+                            bool verify) {
   const std::string source = source_hash(paths, options);
   std::error_code error;
   fs::create_directories(options.file.parent_path(), error);
@@ -219,7 +258,9 @@ PixelStore open_pixel_store(const std::vector<std::string>& paths, const PixelSt
     if (!fs::exists(options.file)) return std::nullopt;
     try {
       OpenStore open = open_checked(options.file, verify, options.threads);
-      if (open.source == source && open.store.images.size() == paths.size() && static_cast<std::int64_t>(open.store.skipped.size()) <= options.skip_bad) return std::move(open.store);
+      if (open.source == source && open.store.images.size() == paths.size() &&
+          static_cast<std::int64_t>(open.store.skipped.size()) <= options.skip_bad)
+        return std::move(open.store);
     } catch (const BadStore& bad) {
       reason = bad.reason;
     }
@@ -228,14 +269,17 @@ PixelStore open_pixel_store(const std::vector<std::string>& paths, const PixelSt
   };
   // A good store needs no lock, and so no folder that can be written.
   if (auto store = try_open(false)) return std::move(*store);
-  if (error) fail("{}: cannot be created: {}; --pixel-store names another folder", options.file.parent_path().string(), error.message());
+  if (error)
+    fail("{}: cannot be created: {}; --pixel-store names another folder",
+         options.file.parent_path().string(), error.message());
   const FileLock lock(options.file.string() + ".lock");
   if (auto store = try_open(true)) return std::move(*store);  // another process built it meanwhile
   build(paths, options, source);
   try {
     return open_checked(options.file, false, options.threads).store;
   } catch (const BadStore& bad) {
-    fail("{}: {} though it was just built: the disk may be failing", options.file.string(), bad.reason);
+    fail("{}: {} though it was just built: the disk may be failing", options.file.string(),
+         bad.reason);
   }
 }
 

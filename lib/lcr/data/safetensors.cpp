@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/error.h"
@@ -32,7 +33,9 @@ std::string checksum(Json header, const std::vector<std::pair<const void*, std::
 
 }  // namespace
 
-WeightFile read_safetensors(const std::filesystem::path& path) { return parse_safetensors(read_file(path, kMaxWeightFile), path.string()); }
+WeightFile read_safetensors(const std::filesystem::path& path) {
+  return parse_safetensors(read_file(path, kMaxWeightFile), path.string());
+}
 
 WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& path) {
   constexpr std::uint64_t kMaxDimension = 1ull << 62;
@@ -41,13 +44,15 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
   std::uint64_t header_size = 0;
   if (all.size() < 8) fail("{}: {} bytes are no safetensors file", path, all.size());
   std::memcpy(&header_size, all.data(), 8);
-  if (header_size > kMaxHeader || header_size > all.size() - 8) fail("{}: its header claims {} bytes: not a safetensors file, or truncated", path, header_size);
+  if (header_size > kMaxHeader || header_size > all.size() - 8)
+    fail("{}: its header claims {} bytes: not a safetensors file, or truncated", path, header_size);
   std::vector<std::pair<std::uint64_t, std::uint64_t>> regions;
   const std::uint64_t data_size = all.size() - 8 - header_size;
   std::string name;
   Json header;
   try {
-    header = Json::parse(all.begin() + 8, all.begin() + 8 + static_cast<std::ptrdiff_t>(header_size));
+    header =
+        Json::parse(all.begin() + 8, all.begin() + 8 + static_cast<std::ptrdiff_t>(header_size));
     if (!header.is_object()) fail("{}: its header is no JSON object", path);
     for (const auto& [key, value] : header.items()) {
       name = key;
@@ -59,7 +64,9 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
       TensorDescriptor tensor;
       tensor.dtype = value.at("dtype").get<std::string>();
       const auto& offsets = value.at("data_offsets");
-      if (offsets.size() != 2 || !offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned()) fail("{}: tensor {}: bad data_offsets", path, key);
+      if (offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
+          !offsets[1].is_number_unsigned())
+        fail("{}: tensor {}: bad data_offsets", path, key);
       tensor.begin = offsets[0];
       tensor.end = offsets[1];
       const std::string what = path + ": tensor " + key;
@@ -70,12 +77,14 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
         fail("{}: {}", what, e.what());
       }
       for (const auto& n : value.at("shape")) {
-        if (!n.is_number_unsigned() || n.get<std::uint64_t>() > kMaxDimension) fail("{}: bad shape", what);
+        if (!n.is_number_unsigned() || n.get<std::uint64_t>() > kMaxDimension)
+          fail("{}: bad shape", what);
         tensor.shape.push_back(n);
       }
       const std::uint64_t bytes = element_count(tensor.shape, size, data_size, what) * size;
       if (tensor.end < tensor.begin || tensor.end > data_size || tensor.end - tensor.begin != bytes)
-        fail("{}: tensor {}: bytes {} to {} do not fit its shape or the file", path, key, tensor.begin, tensor.end);
+        fail("{}: tensor {}: bytes {} to {} do not fit its shape or the file", path, key,
+             tensor.begin, tensor.end);
       regions.emplace_back(tensor.begin, tensor.end);
       file.tensors.emplace(key, std::move(tensor));
     }
@@ -92,7 +101,8 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
   }
   if (at != data_size) fail("{}: {} bytes at its end belong to no tensor", path, data_size - at);
   if (const auto found = file.metadata.find(kChecksumKey); found != file.metadata.end()) {
-    if (checksum(header, {{all.data() + 8 + header_size, data_size}}) != found->second) fail("{}: damaged: its content does not have the checksum that it carries", path);
+    if (checksum(header, {{all.data() + 8 + header_size, data_size}}) != found->second)
+      fail("{}: damaged: its content does not have the checksum that it carries", path);
     file.checksummed = true;
     file.metadata.erase(found);
   }
@@ -104,10 +114,14 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
   return file;
 }
 
-void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorToWrite>& tensors, const std::map<std::string, std::string>& metadata) {
-  std::vector<std::pair<std::uint64_t, std::string>> order;  // by falling element size, then by name
+void write_safetensors(const std::filesystem::path& path,
+                       const std::map<std::string, TensorToWrite>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::vector<std::pair<std::uint64_t, std::string>>
+      order;  // by falling element size, then by name
   for (const auto& [name, tensor] : tensors) order.emplace_back(element_size(tensor.dtype), name);
-  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t at = 0;
@@ -116,14 +130,17 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
     const TensorToWrite& tensor = tensors.at(name);
     std::uint64_t bytes = size;
     for (const auto n : tensor.shape) bytes *= static_cast<std::uint64_t>(n);
-    header[name] = {{"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {at, at + bytes}}};
+    header[name] = {
+        {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {at, at + bytes}}};
     at += bytes;
     parts.emplace_back(tensor.data, bytes);
   }
   header["__metadata__"][kChecksumKey] = checksum(header, parts);
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // so that the data is aligned
-  if (text.size() > kMaxHeader) fail("{}: names and metadata of {} bytes are more than the {} that are read again", path.string(), text.size(), kMaxHeader);
+  if (text.size() > kMaxHeader)
+    fail("{}: names and metadata of {} bytes are more than the {} that are read again",
+         path.string(), text.size(), kMaxHeader);
   std::string content(8, '\0');
   const std::uint64_t header_size = text.size();
   std::memcpy(content.data(), &header_size, 8);

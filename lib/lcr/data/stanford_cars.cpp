@@ -12,17 +12,21 @@ namespace {
 MatArray read_variable(const fs::path& path, const std::string& name, MatArray::Kind kind) {
   auto variables = read_mat(path);
   const auto found = variables.find(name);
-  if (found == variables.end() || found->second.kind != kind || found->second.count() == 0) fail("{}: holds no variable '{}' as the devkit has it", path.string(), name);
+  if (found == variables.end() || found->second.kind != kind || found->second.count() == 0)
+    fail("{}: holds no variable '{}' as the devkit has it", path.string(), name);
   return std::move(found->second);
 }
 
 const std::string& text_of(const MatArray* array, const fs::path& path) {
-  if (!array || array->kind != MatArray::Kind::kText || array->text.empty()) fail("{}: a name is missing", path.string());
+  if (!array || array->kind != MatArray::Kind::kText || array->text.empty())
+    fail("{}: a name is missing", path.string());
   return array->text;
 }
 
 double number_of(const MatArray* array, const fs::path& path) {
-  if (!array || array->kind != MatArray::Kind::kNumbers || array->numbers.size() != 1 || !std::isfinite(array->numbers[0])) fail("{}: a number is missing", path.string());
+  if (!array || array->kind != MatArray::Kind::kNumbers || array->numbers.size() != 1 ||
+      !std::isfinite(array->numbers[0]))
+    fail("{}: a number is missing", path.string());
   return array->numbers[0];
 }
 
@@ -33,19 +37,26 @@ std::vector<std::string> read_class_names(const fs::path& path) {
   return out;
 }
 
-std::vector<ListedImage> read_annotations(const fs::path& path, const std::string& folder, std::int64_t class_count) {
+std::vector<ListedImage> read_annotations(const fs::path& path, const std::string& folder,
+                                          std::int64_t class_count) {
   const MatArray annotations = read_variable(path, "annotations", MatArray::Kind::kStructs);
   std::vector<ListedImage> images;
   for (std::int64_t i = 0; i < annotations.count(); ++i) {
     const auto field = [&](const char* name) { return annotations.field(name, i); };
     const MatArray* label_field = field("class");
-    if (!label_field) fail("{}: has no classes; the test images' labels are in cars_test_annos_withlabels.mat", path.string());
+    if (!label_field)
+      fail("{}: has no classes; the test images' labels are in cars_test_annos_withlabels.mat",
+           path.string());
     const double label = number_of(label_field, path);
-    if (!(label >= 1 && label <= static_cast<double>(class_count))) fail("{}: image {} has class {}, not 1 to {}", path.string(), i + 1, label, class_count);
+    if (!(label >= 1 && label <= static_cast<double>(class_count)))
+      fail("{}: image {} has class {}, not 1 to {}", path.string(), i + 1, label, class_count);
     const std::string& name = text_of(field("fname"), path);
     require_inner_path(name, path.string());
-    const double x1 = number_of(field("bbox_x1"), path), y1 = number_of(field("bbox_y1"), path), x2 = number_of(field("bbox_x2"), path), y2 = number_of(field("bbox_y2"), path);
-    images.push_back({.path = folder + "/" + name, .label = static_cast<std::int32_t>(label) - 1, .box = ListedBox{x1 - 1, y1 - 1, x2 - x1 + 1, y2 - y1 + 1}});
+    const double x1 = number_of(field("bbox_x1"), path), y1 = number_of(field("bbox_y1"), path),
+                 x2 = number_of(field("bbox_x2"), path), y2 = number_of(field("bbox_y2"), path);
+    images.push_back({.path = folder + "/" + name,
+                      .label = static_cast<std::int32_t>(label) - 1,
+                      .box = ListedBox{x1 - 1, y1 - 1, x2 - x1 + 1, y2 - y1 + 1}});
   }
   return images;
 }
@@ -59,10 +70,15 @@ Listing list_stanford_cars(const fs::path& root) {
     listing.title = "Stanford Cars";
     return listing;
   }
-  Listing listing{.name = "stanford-cars", .title = "Stanford Cars", .root = root, .class_names = read_class_names(root / "devkit" / "cars_meta.mat")};
-  listing.train = read_annotations(root / "devkit" / "cars_train_annos.mat", "cars_train", listing.class_count());
+  Listing listing{.name = "stanford-cars",
+                  .title = "Stanford Cars",
+                  .root = root,
+                  .class_names = read_class_names(root / "devkit" / "cars_meta.mat")};
+  listing.train = read_annotations(root / "devkit" / "cars_train_annos.mat", "cars_train",
+                                   listing.class_count());
   const char* test = "cars_test_annos_withlabels.mat";
-  listing.test = read_annotations(fs::exists(root / test) ? root / test : root / "devkit" / test, "cars_test", listing.class_count());
+  listing.test = read_annotations(fs::exists(root / test) ? root / test : root / "devkit" / test,
+                                  "cars_test", listing.class_count());
   return listing;
 }
 

@@ -1,11 +1,11 @@
 #include "lcr/data/synth_birds.h"
 
-#include <cairo/cairo.h>
-
 #include <algorithm>
 #include <cmath>
 #include <memory>
 #include <numbers>
+
+#include <cairo/cairo.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/parallel.h"
@@ -15,7 +15,8 @@ namespace lcr {
 namespace {
 
 constexpr double kPi = std::numbers::pi;
-constexpr std::uint64_t kDataSeed = 20230618;  // the data set is one fixed set, like a downloaded one
+constexpr std::uint64_t kDataSeed =
+    20230618;  // the data set is one fixed set, like a downloaded one
 
 constexpr std::uint32_t kThings = 40;           // kinds of distractors
 constexpr std::uint32_t kStandinSpecies = 500;  // the first of the stand-in's
@@ -40,7 +41,8 @@ Rgb hsv(double h, double s, double v) {
 class Canvas {
  public:
   explicit Canvas(int size)
-      : surface_(cairo_image_surface_create(CAIRO_FORMAT_ARGB32, size, size), cairo_surface_destroy),
+      : surface_(cairo_image_surface_create(CAIRO_FORMAT_ARGB32, size, size),
+                 cairo_surface_destroy),
         context_(cairo_create(surface_.get()), cairo_destroy) {
     check_internal(cairo_status(context_.get()) == CAIRO_STATUS_SUCCESS, "cairo surface");
   }
@@ -48,7 +50,8 @@ class Canvas {
   /// Premultiplied blue, green, red, alpha bytes of a pixel.
   std::uint8_t* pixel(int x, int y) {
     cairo_surface_flush(surface_.get());
-    return cairo_image_surface_get_data(surface_.get()) + y * cairo_image_surface_get_stride(surface_.get()) + x * 4;
+    return cairo_image_surface_get_data(surface_.get()) +
+           y * cairo_image_surface_get_stride(surface_.get()) + x * 4;
   }
   void modified() { cairo_surface_mark_dirty(surface_.get()); }
 
@@ -88,7 +91,8 @@ void line(cairo_t* c, double x0, double y0, double x1, double y1, double width) 
 
 /// What tells one species from another.
 struct Species {
-  double body_hue, body_saturation, body_value, head_hue, head_saturation, head_value, wing_hue, belly_value, beak, tail;
+  double body_hue, body_saturation, body_value, head_hue, head_saturation, head_value, wing_hue,
+      belly_value, beak, tail;
   unsigned wing_pattern, bars;
   bool crest;
   Rgb beak_colour;
@@ -114,38 +118,49 @@ Species make_species(std::uint32_t index) {
   return s;
 }
 
-/// Draws a bird in the unit square, facing right, on both contexts: in colour, and as a white silhouette. One call draws the
-/// same shapes on both, so that the mask is exact.
+/// Draws a bird in the unit square, facing right, on both contexts: in colour, and as a white
+/// silhouette. One call draws the same shapes on both, so that the mask is exact.
 void draw_bird(cairo_t* image, cairo_t* mask, const Species& s, CounterRng& rng) {
   const auto jitter = [&](double sd) { return sd * rng.normal(); };
-  const double light = rng.uniform(.85, 1.15), length = .26 * (1 + jitter(.06)), height = .15 * (1 + jitter(.08));
+  const double light = rng.uniform(.85, 1.15), length = .26 * (1 + jitter(.06)),
+               height = .15 * (1 + jitter(.08));
   const Rgb body = hsv(s.body_hue + jitter(.01), s.body_saturation, s.body_value * light);
   const Rgb head = hsv(s.head_hue + jitter(.01), s.head_saturation, s.head_value * light);
-  const Rgb wing = hsv(s.wing_hue + jitter(.01), .6, .7 * light), belly = hsv(s.body_hue, .15, s.belly_value * light);
-  const double tail_low = jitter(.018), tail_high = jitter(.018), beak_tip = jitter(.012), foot_left = jitter(.012), foot_right = jitter(.012);
+  const Rgb wing = hsv(s.wing_hue + jitter(.01), .6, .7 * light),
+            belly = hsv(s.body_hue, .15, s.belly_value * light);
+  const double tail_low = jitter(.018), tail_high = jitter(.018), beak_tip = jitter(.012),
+               foot_left = jitter(.012), foot_right = jitter(.012);
   const double cx = .5, cy = .55, hx = cx + length * .85, hy = cy - height, r = .085;
   for (cairo_t* c : {image, mask}) {
     const auto colour = [&](Rgb value) { c == mask ? set(c, {1, 1, 1}) : set(c, value); };
     colour({.24, .16, .16});
-    line(c, cx - length * .1, cy + height * .9, cx - length * .1 + foot_left, cy + height * 1.7, .017);
-    line(c, cx + length * .15, cy + height * .9, cx + length * .15 + foot_right, cy + height * 1.7, .017);
+    line(c, cx - length * .1, cy + height * .9, cx - length * .1 + foot_left, cy + height * 1.7,
+         .017);
+    line(c, cx + length * .15, cy + height * .9, cx + length * .15 + foot_right, cy + height * 1.7,
+         .017);
     colour(wing);
-    polygon(c, {{cx - length * .8, cy}, {cx - length - s.tail, cy + .05 + tail_low}, {cx - length - s.tail * .8, cy + .13 + tail_high}});
+    polygon(c, {{cx - length * .8, cy},
+                {cx - length - s.tail, cy + .05 + tail_low},
+                {cx - length - s.tail * .8, cy + .13 + tail_high}});
     colour(body);
     ellipse(c, cx - length, cy - height, cx + length, cy + height);
     colour(belly);
     ellipse(c, cx - length * .7, cy + height * .1, cx + length * .7, cy + height * .95);
     colour(s.beak_colour);
-    polygon(c, {{hx + r * .5, hy - r * .45}, {hx + r + s.beak, hy + beak_tip}, {hx + r * .5, hy + r * .45}});
+    polygon(c, {{hx + r * .5, hy - r * .45},
+                {hx + r + s.beak, hy + beak_tip},
+                {hx + r * .5, hy + r * .45}});
     colour(head);
     ellipse(c, hx - r, hy - r, hx + r, hy + r);
-    if (s.crest) polygon(c, {{hx - r * .8, hy - r * .4}, {hx - r * 1.4, hy - r * 1.8}, {hx, hy - r * .8}});
+    if (s.crest)
+      polygon(c, {{hx - r * .8, hy - r * .4}, {hx - r * 1.4, hy - r * 1.8}, {hx, hy - r * .8}});
     colour({.04, .04, .04});
     ellipse(c, hx + r * .1, hy - r * .4, hx + r * .5, hy);
     colour(wing);
     ellipse(c, cx - length * .65, cy - height * .55, cx + length * .35, cy + height * .35);
     for (unsigned bar = 0; bar < s.bars; ++bar) {
-      const double part = static_cast<double>(bar) / s.bars, x = cx - length * .55 + part * length * .85;
+      const double part = static_cast<double>(bar) / s.bars,
+                   x = cx - length * .55 + part * length * .85;
       if (s.wing_pattern == 0) {
         colour({.94, .94, .94});
         line(c, x, cy - height * .45, x, cy + height * .3, .02);
@@ -164,9 +179,11 @@ void draw_bird(cairo_t* image, cairo_t* mask, const Species& s, CounterRng& rng)
 /// Draws one of forty kinds of distractor in the unit square.
 void draw_thing(cairo_t* c, std::uint32_t kind, CounterRng& rng) {
   CounterRng traits(RngKey(kDataSeed, "synthbirds/things"), kind);
-  const double hue = traits.uniform(), saturation = traits.uniform(.3, .9), value = traits.uniform(.3, .95);
+  const double hue = traits.uniform(), saturation = traits.uniform(.3, .9),
+               value = traits.uniform(.3, .95);
   const Rgb second = hsv(traits.uniform(), traits.uniform(.3, .9), traits.uniform(.3, .95));
-  const unsigned corners = 4 + traits.below(5), pattern = traits.below(4), count = 2 + traits.below(3);
+  const unsigned corners = 4 + traits.below(5), pattern = traits.below(4),
+                 count = 2 + traits.below(3);
   const double k = traits.uniform(.35, .75);
   const Rgb first = hsv(hue + .01 * rng.normal(), saturation, value * rng.uniform(.9, 1.1));
   const double m = .5, r = .4 * (1 + .05 * rng.normal());
@@ -186,9 +203,13 @@ void draw_thing(cairo_t* c, std::uint32_t kind, CounterRng& rng) {
       break;
     case 2:  // car
       rectangle(c, m - r, m - r * .1, m + r, m + r * .4);
-      polygon(c, {{m - r * .6, m - r * .1}, {m - r * .3, m - r * k}, {m + r * .4, m - r * k}, {m + r * .7, m - r * .1}});
+      polygon(c, {{m - r * .6, m - r * .1},
+                  {m - r * .3, m - r * k},
+                  {m + r * .4, m - r * k},
+                  {m + r * .7, m - r * .1}});
       set(c, second);
-      for (const double x : {-.55, .55}) ellipse(c, m + r * (x - .25), m + r * .2, m + r * (x + .25), m + r * .7);
+      for (const double x : {-.55, .55})
+        ellipse(c, m + r * (x - .25), m + r * .2, m + r * (x + .25), m + r * .7);
       break;
     case 3:  // mug
       rectangle(c, m - r * .6, m - r * .7, m + r * .4, m + r * .7);
@@ -202,7 +223,9 @@ void draw_thing(cairo_t* c, std::uint32_t kind, CounterRng& rng) {
       rectangle(c, m - r * .12, m, m + r * .12, m + r);
       set(c, first);
       for (unsigned i = 0; i < count; ++i)
-        polygon(c, {{m - r * k * (1 - .15 * i), m + r * (.3 - .35 * i)}, {m + r * k * (1 - .15 * i), m + r * (.3 - .35 * i)}, {m, m - r * (.3 + .25 * i)}});
+        polygon(c, {{m - r * k * (1 - .15 * i), m + r * (.3 - .35 * i)},
+                    {m + r * k * (1 - .15 * i), m + r * (.3 - .35 * i)},
+                    {m, m - r * (.3 + .25 * i)}});
       break;
     default:  // house
       rectangle(c, m - r * .7, m - r * .2, m + r * .7, m + r * .8);
@@ -231,13 +254,18 @@ void draw_background(Canvas& canvas, int size, CounterRng& rng) {
     for (auto& value : grid) value = rng.normal() * .18 / std::pow(cells, .35);
     for (int y = 0; y < size; ++y)
       for (int x = 0; x < size; ++x) {
-        const double gx = std::clamp((x + .5) * cells / size - .5, 0.0, cells - 1.0), gy = std::clamp((y + .5) * cells / size - .5, 0.0, cells - 1.0);
-        const int x0 = static_cast<int>(gx), y0 = static_cast<int>(gy), x1 = std::min(x0 + 1, cells - 1), y1 = std::min(y0 + 1, cells - 1);
+        const double gx = std::clamp((x + .5) * cells / size - .5, 0.0, cells - 1.0),
+                     gy = std::clamp((y + .5) * cells / size - .5, 0.0, cells - 1.0);
+        const int x0 = static_cast<int>(gx), y0 = static_cast<int>(gy),
+                  x1 = std::min(x0 + 1, cells - 1), y1 = std::min(y0 + 1, cells - 1);
         const double fx = gx - x0, fy = gy - y0;
         for (int channel = 0; channel < 3; ++channel) {
-          const auto at = [&](int column, int r) { return grid[static_cast<std::size_t>((r * cells + column) * 3 + channel)]; };
+          const auto at = [&](int column, int r) {
+            return grid[static_cast<std::size_t>((r * cells + column) * 3 + channel)];
+          };
           clouds[static_cast<std::size_t>((y * size + x) * 3 + channel)] +=
-              (at(x0, y0) * (1 - fx) + at(x1, y0) * fx) * (1 - fy) + (at(x0, y1) * (1 - fx) + at(x1, y1) * fx) * fy;
+              (at(x0, y0) * (1 - fx) + at(x1, y0) * fx) * (1 - fy) +
+              (at(x0, y1) * (1 - fx) + at(x1, y1) * fx) * fy;
         }
       }
   }
@@ -245,27 +273,32 @@ void draw_background(Canvas& canvas, int size, CounterRng& rng) {
     for (int x = 0; x < size; ++x) {
       std::uint8_t* pixel = canvas.pixel(x, y);
       for (int channel = 0; channel < 3; ++channel)
-        pixel[2 - channel] = static_cast<std::uint8_t>(255 * std::clamp(clouds[static_cast<std::size_t>((y * size + x) * 3 + channel)], 0.0, 1.0));
+        pixel[2 - channel] = static_cast<std::uint8_t>(
+            255 *
+            std::clamp(clouds[static_cast<std::size_t>((y * size + x) * 3 + channel)], 0.0, 1.0));
       pixel[3] = 255;
     }
   canvas.modified();
   cairo_t* c = canvas.get();
   for (unsigned shapes = 4 + rng.below(8); shapes > 0; --shapes) {
     set(c, {rng.uniform(), rng.uniform(), rng.uniform()});
-    const double x = rng.uniform(0, size), y = rng.uniform(0, size), w = rng.uniform(.05, .35) * size, h = rng.uniform(.05, .35) * size;
+    const double x = rng.uniform(0, size), y = rng.uniform(0, size),
+                 w = rng.uniform(.05, .35) * size, h = rng.uniform(.05, .35) * size;
     const unsigned kind = rng.below(3);
     if (kind == 0)
       ellipse(c, x, y, x + w, y + h);
     else if (kind == 1)
       rectangle(c, x, y, x + w, y + h);
     else
-      line(c, x, y, x + rng.uniform(-1, 1) * size, y + rng.uniform(-1, 1) * size, size * rng.uniform(.01, .05));
+      line(c, x, y, x + rng.uniform(-1, 1) * size, y + rng.uniform(-1, 1) * size,
+           size * rng.uniform(.01, .05));
   }
 }
 
-/// Maps the unit square to a box of side `scale` around (x, y), all in units of the image, turned by up to 25 degrees and
-/// mirrored half of the time.
-void place(std::initializer_list<cairo_t*> contexts, int size, double x, double y, double scale, CounterRng& rng) {
+/// Maps the unit square to a box of side `scale` around (x, y), all in units of the image, turned
+/// by up to 25 degrees and mirrored half of the time.
+void place(std::initializer_list<cairo_t*> contexts, int size, double x, double y, double scale,
+           CounterRng& rng) {
   const double angle = rng.uniform(-25, 25) * kPi / 180, mirror = rng.chance(.5) ? -1 : 1;
   for (cairo_t* c : contexts) {
     cairo_identity_matrix(c);
@@ -276,22 +309,26 @@ void place(std::initializer_list<cairo_t*> contexts, int size, double x, double 
   }
 }
 
-void draw_scene(const Species& species, int size, CounterRng rng, std::uint8_t* rgb, std::uint8_t* mask_out) {
+void draw_scene(const Species& species, int size, CounterRng rng, std::uint8_t* rgb,
+                std::uint8_t* mask_out) {
   Canvas image(size), mask(size);
   draw_background(image, size, rng);
   const double angle = rng.uniform(0, 2 * kPi);
   for (unsigned things = 1 + rng.below(2); things > 0; --things) {
     const double opposite = angle + kPi + rng.uniform(-.9, .9), scale = rng.uniform(.45, .75);
-    place({image.get()}, size, .5 + .3 * std::cos(opposite), .5 + .3 * std::sin(opposite), scale, rng);
+    place({image.get()}, size, .5 + .3 * std::cos(opposite), .5 + .3 * std::sin(opposite), scale,
+          rng);
     draw_thing(image.get(), rng.below(kThings), rng);
   }
-  place({image.get(), mask.get()}, size, .5 + .22 * std::cos(angle), .5 + .22 * std::sin(angle), rng.uniform(.7, 1.1), rng);
+  place({image.get(), mask.get()}, size, .5 + .22 * std::cos(angle), .5 + .22 * std::sin(angle),
+        rng.uniform(.7, 1.1), rng);
   draw_bird(image.get(), mask.get(), species, rng);
   cairo_identity_matrix(image.get());
   for (unsigned twigs = rng.below(3); twigs > 0; --twigs) {
     set(image.get(), {rng.uniform(), rng.uniform(), rng.uniform()});
     const double x = rng.uniform(0, size), y = rng.uniform(0, size);
-    line(image.get(), x, y, x + rng.uniform(-.6, .6) * size, y + rng.uniform(-.6, .6) * size, size * rng.uniform(.005, .016));
+    line(image.get(), x, y, x + rng.uniform(-.6, .6) * size, y + rng.uniform(-.6, .6) * size,
+         size * rng.uniform(.005, .016));
   }
   for (int y = 0; y < size; ++y)
     for (int x = 0; x < size; ++x) {
@@ -305,7 +342,8 @@ void draw_scene(const Species& species, int size, CounterRng rng, std::uint8_t* 
 void draw_portrait(bool bird, std::uint32_t which, int size, CounterRng rng, std::uint8_t* rgb) {
   Canvas image(size), mask(size);
   draw_background(image, size, rng);
-  const double x = rng.uniform(.3, .7), y = rng.uniform(.3, .7), scale = bird ? rng.uniform(.7, 1.1) : rng.uniform(.6, 1);
+  const double x = rng.uniform(.3, .7), y = rng.uniform(.3, .7),
+               scale = bird ? rng.uniform(.7, 1.1) : rng.uniform(.6, 1);
   place({image.get(), mask.get()}, size, x, y, scale, rng);
   if (bird)
     draw_bird(image.get(), mask.get(), make_species(which), rng);
@@ -318,19 +356,23 @@ void draw_portrait(bool bird, std::uint32_t which, int size, CounterRng rng, std
     }
 }
 
-ImageSet draw_standin_split(std::int64_t size, std::int64_t per_class, const char* split, int threads) {
+ImageSet draw_standin_split(std::int64_t size, std::int64_t per_class, const char* split,
+                            int threads) {
   ImageSet set;
   set.height = set.width = size;
   set.class_count = kStandinBirds + kThings;
   const std::int64_t count = set.class_count * per_class, area = size * size;
   set.pixels.resize(static_cast<std::size_t>(count * area * 3));
-  for (std::int64_t i = 0; i < count; ++i) set.labels.push_back(static_cast<std::int32_t>(i / per_class));
+  for (std::int64_t i = 0; i < count; ++i)
+    set.labels.push_back(static_cast<std::int32_t>(i / per_class));
   const RngKey key(kDataSeed, split);
   parallel_for(count, threads, [&](std::int64_t i) {
     const auto label = static_cast<std::uint32_t>(i / per_class);
     const bool bird = label < kStandinBirds;
-    draw_portrait(bird, bird ? kStandinSpecies + label : label - static_cast<std::uint32_t>(kStandinBirds), static_cast<int>(size),
-                  CounterRng(key, label, static_cast<std::uint32_t>(i % per_class)), set.pixels.data() + i * area * 3);
+    draw_portrait(
+        bird, bird ? kStandinSpecies + label : label - static_cast<std::uint32_t>(kStandinBirds),
+        static_cast<int>(size), CounterRng(key, label, static_cast<std::uint32_t>(i % per_class)),
+        set.pixels.data() + i * area * 3);
   });
   return set;
 }
@@ -342,11 +384,13 @@ ImageSet draw_split(const SynthBirdsSettings& settings, std::int64_t per_class, 
   const std::int64_t count = settings.classes * per_class, area = settings.size * settings.size;
   set.pixels.resize(static_cast<std::size_t>(count * area * 3));
   set.masks.resize(static_cast<std::size_t>(count * area));
-  for (std::int64_t i = 0; i < count; ++i) set.labels.push_back(static_cast<std::int32_t>(i / per_class));
+  for (std::int64_t i = 0; i < count; ++i)
+    set.labels.push_back(static_cast<std::int32_t>(i / per_class));
   const RngKey key(kDataSeed, split);
   parallel_for(count, settings.threads, [&](std::int64_t i) {
     const auto species = static_cast<std::uint32_t>(settings.first_class + i / per_class);
-    draw_scene(make_species(species), static_cast<int>(settings.size), CounterRng(key, species, static_cast<std::uint32_t>(i % per_class)),
+    draw_scene(make_species(species), static_cast<int>(settings.size),
+               CounterRng(key, species, static_cast<std::uint32_t>(i % per_class)),
                set.pixels.data() + i * area * 3, set.masks.data() + i * area);
   });
   return set;
@@ -355,13 +399,16 @@ ImageSet draw_split(const SynthBirdsSettings& settings, std::int64_t per_class, 
 }  // namespace
 
 Dataset make_synth_birds(const SynthBirdsSettings& settings) {
-  return {"synthbirds", "SynthBirds", draw_split(settings, settings.train_per_class, "synthbirds/train"),
+  return {"synthbirds", "SynthBirds",
+          draw_split(settings, settings.train_per_class, "synthbirds/train"),
           draw_split(settings, settings.test_per_class, "synthbirds/test")};
 }
 
 Dataset make_synth_birds_standin(std::int64_t size, std::int64_t per_class, int threads) {
-  return {"synthbirds-standin", "SynthBirds stand-in (disjoint species and distractors)", draw_standin_split(size, per_class, "synthbirds-standin/train", threads),
-          draw_standin_split(size, std::max<std::int64_t>(2, per_class / 3), "synthbirds-standin/test", threads)};
+  return {"synthbirds-standin", "SynthBirds stand-in (disjoint species and distractors)",
+          draw_standin_split(size, per_class, "synthbirds-standin/train", threads),
+          draw_standin_split(size, std::max<std::int64_t>(2, per_class / 3),
+                             "synthbirds-standin/test", threads)};
 }
 
 }  // namespace lcr

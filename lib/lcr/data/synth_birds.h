@@ -1,6 +1,6 @@
-// SynthBirds: procedurally drawn birds whose classes differ in their parts alone (colours, beak, tail, crest, wing pattern),
-// among other objects on cluttered backgrounds, with the true mask of the bird (thin twigs that cross it count as bird). No
-// download, and localisation can be measured.
+// SynthBirds: procedurally drawn birds whose classes differ in their parts alone (colours, beak,
+// tail, crest, wing pattern), among other objects on cluttered backgrounds, with the true mask of
+// the bird (thin twigs that cross it count as bird). No download, and localisation can be measured.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,19 @@ namespace lcr {
 struct SynthBirdsSettings {
   std::int64_t classes = 20;
   std::int64_t train_per_class = 60, test_per_class = 40;
-  std::int64_t size = 48;           ///< side in pixels
-  std::int64_t first_class = 0;     ///< class c is drawn with the traits of species first_class + c: disjoint ranges share none
+  std::int64_t size = 48;        ///< side in pixels
+  std::int64_t first_class = 0;  ///< class c is drawn with the traits of species first_class + c:
+                                 ///< disjoint ranges share none
   int threads = 1;
 };
 
-/// Draws the data set. It depends on the settings alone (not on a run's seed, nor on the number of threads).
+/// Draws the data set. It depends on the settings alone (not on a run's seed, nor on the number of
+/// threads).
 Dataset make_synth_birds(const SynthBirdsSettings& settings);
 
-/// The stand-in for ImageNet in supervised pre-training: 40 species (500 and up) that no data set of at most 500 classes draws, and the
-/// 40 kinds of distractors, alone on the same backgrounds: 80 classes with `per_class` training and a third as many test images. No masks.
+/// The stand-in for ImageNet in supervised pre-training: 40 species (500 and up) that no data set
+/// of at most 500 classes draws, and the 40 kinds of distractors, alone on the same backgrounds: 80
+/// classes with `per_class` training and a third as many test images. No masks.
 Dataset make_synth_birds_standin(std::int64_t size, std::int64_t per_class, int threads);
 
 }  // namespace lcr

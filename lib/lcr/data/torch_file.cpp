@@ -1,11 +1,11 @@
 #include "lcr/data/torch_file.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include <algorithm>
 #include <cstring>
 #include <memory>
+
+#include <archive.h>
+#include <archive_entry.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
@@ -16,14 +16,36 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-/// What torch.save names. The last group belongs to what stands beside weights in checkpoints; it is read over.
-const std::set<std::string, std::less<>> kAllowed = {
-    "collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor", "torch._utils _rebuild_parameter", "torch DoubleStorage", "torch FloatStorage", "torch HalfStorage",
-    "torch BFloat16Storage", "torch LongStorage", "torch IntStorage", "torch ShortStorage", "torch CharStorage", "torch ByteStorage", "torch BoolStorage",
-    "torch Size", "torch device", "argparse Namespace", "collections Counter", "numpy.core.multiarray scalar", "numpy._core.multiarray scalar", "numpy dtype", "_codecs encode"};
+/// What torch.save names. The last group belongs to what stands beside weights in checkpoints; it
+/// is read over.
+const std::set<std::string, std::less<>> kAllowed = {"collections OrderedDict",
+                                                     "torch._utils _rebuild_tensor_v2",
+                                                     "torch._utils _rebuild_tensor",
+                                                     "torch._utils _rebuild_parameter",
+                                                     "torch DoubleStorage",
+                                                     "torch FloatStorage",
+                                                     "torch HalfStorage",
+                                                     "torch BFloat16Storage",
+                                                     "torch LongStorage",
+                                                     "torch IntStorage",
+                                                     "torch ShortStorage",
+                                                     "torch CharStorage",
+                                                     "torch ByteStorage",
+                                                     "torch BoolStorage",
+                                                     "torch Size",
+                                                     "torch device",
+                                                     "argparse Namespace",
+                                                     "collections Counter",
+                                                     "numpy.core.multiarray scalar",
+                                                     "numpy._core.multiarray scalar",
+                                                     "numpy dtype",
+                                                     "_codecs encode"};
 
-const std::map<std::string, const char*> kStorageTypes = {{"torch DoubleStorage", "F64"}, {"torch FloatStorage", "F32"}, {"torch HalfStorage", "F16"}, {"torch BFloat16Storage", "BF16"}, {"torch LongStorage", "I64"},
-                                                          {"torch IntStorage", "I32"},    {"torch ShortStorage", "I16"}, {"torch CharStorage", "I8"},  {"torch ByteStorage", "U8"},       {"torch BoolStorage", "BOOL"}};
+const std::map<std::string, const char*> kStorageTypes = {
+    {"torch DoubleStorage", "F64"},    {"torch FloatStorage", "F32"}, {"torch HalfStorage", "F16"},
+    {"torch BFloat16Storage", "BF16"}, {"torch LongStorage", "I64"},  {"torch IntStorage", "I32"},
+    {"torch ShortStorage", "I16"},     {"torch CharStorage", "I8"},   {"torch ByteStorage", "U8"},
+    {"torch BoolStorage", "BOOL"}};
 
 /// The bytes of one storage.
 struct Storage {
@@ -41,21 +63,31 @@ StorageId read_storage_id(const PickleValue& value, const std::string& name) {
   const auto bad = [&] { fail("{}: damaged: a storage is not described as PyTorch does", name); };
   if (!id || id->kind != Kind::kList || id->items.size() < 5 || id->items.size() > 6) bad();
   const auto& part = id->items;
-  if (part[0]->kind != Kind::kText || part[0]->text != "storage" || part[1]->kind != Kind::kGlobal || part[2]->kind != Kind::kText || part[4]->kind != Kind::kInteger || part[4]->integer < 0) bad();
+  if (part[0]->kind != Kind::kText || part[0]->text != "storage" ||
+      part[1]->kind != Kind::kGlobal || part[2]->kind != Kind::kText ||
+      part[4]->kind != Kind::kInteger || part[4]->integer < 0)
+    bad();
   const auto type = kStorageTypes.find(part[1]->text);
   if (type == kStorageTypes.end()) bad();
-  if (part.size() == 6 && part[5]->kind != Kind::kNone) fail("{}: a storage is a view of another, as only PyTorch before 0.4 wrote: save the file again with a newer one", name);
+  if (part.size() == 6 && part[5]->kind != Kind::kNone)
+    fail(
+        "{}: a storage is a view of another, as only PyTorch before 0.4 wrote: save the file again "
+        "with a newer one",
+        name);
   return {type->second, part[2]->text, part[4]->integer};
 }
 
 /// From the pickle's values to descriptors.
 class Collector {
  public:
-  Collector(WeightFile& file, const std::map<std::string, Storage>& storages, const std::string& name) : file_(file), storages_(storages), name_(name) {}
+  Collector(WeightFile& file, const std::map<std::string, Storage>& storages,
+            const std::string& name)
+      : file_(file), storages_(storages), name_(name) {}
 
   void collect(const PickleValue& root) {
     if (root.kind == Kind::kDict)
-      for (std::size_t i = 0; i + 1 < root.items.size(); i += 2) add_metadata(*root.items[i], *root.items[i + 1]);
+      for (std::size_t i = 0; i + 1 < root.items.size(); i += 2)
+        add_metadata(*root.items[i], *root.items[i + 1]);
     visit(root, "", 0);
     if (file_.tensors.empty()) fail("{}: holds no tensors", name_);
   }
@@ -63,13 +95,18 @@ class Collector {
  private:
   void add_metadata(const PickleValue& key, const PickleValue& value) {
     if (key.kind != Kind::kText) return;
-    const auto text = value.kind == Kind::kText ? value.text : value.kind == Kind::kInteger ? std::to_string(value.integer) : value.kind == Kind::kReal ? format_number(value.real) : "";
-    if (!text.empty() && text == printable(text) && key.text == printable(key.text)) file_.metadata[key.text] = text;
+    const auto text = value.kind == Kind::kText      ? value.text
+                      : value.kind == Kind::kInteger ? std::to_string(value.integer)
+                      : value.kind == Kind::kReal    ? format_number(value.real)
+                                                     : "";
+    if (!text.empty() && text == printable(text) && key.text == printable(key.text))
+      file_.metadata[key.text] = text;
   }
 
   void visit(const PickleValue& value, const std::string& path, int depth) {
     // Shared and circular parts could be walked for ever.
-    if (++visited_ > 2'000'000 || depth > 64) fail("{}: its dicts are nested too deep, or hold too much", name_);
+    if (++visited_ > 2'000'000 || depth > 64)
+      fail("{}: its dicts are nested too deep, or hold too much", name_);
     if (path.size() > 2000) return;  // no name of a tensor
     if (value.kind == Kind::kDict) {
       for (std::size_t i = 0; i + 1 < value.items.size(); i += 2) {
@@ -77,16 +114,21 @@ class Collector {
         if (key.kind != Kind::kText && key.kind != Kind::kInteger)
           ++visited_;
         else
-          visit(*value.items[i + 1], join(path, key.kind == Kind::kText ? key.text : std::to_string(key.integer)), depth + 1);
+          visit(*value.items[i + 1],
+                join(path, key.kind == Kind::kText ? key.text : std::to_string(key.integer)),
+                depth + 1);
       }
     } else if (value.kind == Kind::kList) {
-      for (std::size_t i = 0; i < value.items.size(); ++i) visit(*value.items[i], join(path, std::to_string(i)), depth + 1);
+      for (std::size_t i = 0; i < value.items.size(); ++i)
+        visit(*value.items[i], join(path, std::to_string(i)), depth + 1);
     } else if (value.kind == Kind::kCall && value.text.starts_with("torch._utils _rebuild_")) {
       add_tensor(value, path.empty() ? "tensor" : path, 0);
     }
   }
 
-  static std::string join(const std::string& path, const std::string& key) { return path.empty() ? key : path + "." + key; }
+  static std::string join(const std::string& path, const std::string& key) {
+    return path.empty() ? key : path + "." + key;
+  }
 
   void add_tensor(const PickleValue& call, const std::string& key, int depth) {
     check_tensor_name(key, name_);
@@ -99,7 +141,9 @@ class Collector {
       return add_tensor(*arguments[0], key, depth + 1);
     }
     // (storage, offset, shape, strides, ...)
-    if (arguments.size() < 4 || arguments[0]->kind != Kind::kPersistent || arguments[1]->kind != Kind::kInteger) bad("is not described as PyTorch does");
+    if (arguments.size() < 4 || arguments[0]->kind != Kind::kPersistent ||
+        arguments[1]->kind != Kind::kInteger)
+      bad("is not described as PyTorch does");
     const StorageId id = read_storage_id(*arguments[0], name_);
     const auto storage = storages_.find(id.key);
     if (storage == storages_.end()) bad("the file lacks its storage");
@@ -110,15 +154,19 @@ class Collector {
     const std::uint64_t size = element_size(id.dtype), available = storage->second.size / size;
     if (static_cast<std::uint64_t>(id.elements) > available) bad("its storage is truncated");
     const std::uint64_t count = element_count(tensor.shape, size, 1ull << 62, what);
-    if (count > available) bad("has more elements than its storage; an expanded tensor is saved by its contiguous()");
+    if (count > available)
+      bad("has more elements than its storage; an expanded tensor is saved by its contiguous()");
     if (tensor.shape.size() != tensor.strides.size()) bad("has not one stride for each dimension");
     const std::int64_t offset = arguments[1]->integer;
-    if (offset < 0 || static_cast<std::uint64_t>(offset) > available) bad("lies outside its storage");
+    if (offset < 0 || static_cast<std::uint64_t>(offset) > available)
+      bad("lies outside its storage");
     std::uint64_t last = static_cast<std::uint64_t>(offset);
     for (std::size_t d = 0; d < tensor.shape.size() && count > 0; ++d) {
       if (tensor.shape[d] == 1) continue;  // its stride moves nothing
-      if (tensor.strides[d] < 0 || static_cast<std::uint64_t>(tensor.strides[d]) > available) bad("lies outside its storage");
-      const auto steps = static_cast<std::uint64_t>(tensor.shape[d] - 1), stride = static_cast<std::uint64_t>(tensor.strides[d]);
+      if (tensor.strides[d] < 0 || static_cast<std::uint64_t>(tensor.strides[d]) > available)
+        bad("lies outside its storage");
+      const auto steps = static_cast<std::uint64_t>(tensor.shape[d] - 1),
+                 stride = static_cast<std::uint64_t>(tensor.strides[d]);
       if (stride > 0 && steps > (available - last) / stride) bad("lies outside its storage");
       last += steps * stride;
     }
@@ -127,8 +175,12 @@ class Collector {
     tensor.end = count == 0 ? tensor.begin : storage->second.begin + (last + 1) * size;
     if (count == 0 || is_row_major(tensor)) tensor.strides.clear();
     // What describes a tensor takes memory, too, and one description can stand under many names.
-    if ((total_ += count * size + key.size() + 16 * tensor.shape.size() + 128) > 16 * file_.bytes.size() + (1 << 20)) fail("{}: its tensors share storages so much that they are 16 times as large as the file", name_);
-    if (!file_.tensors.emplace(key, std::move(tensor)).second) fail("{}: two tensors have the name {}", name_, key);
+    if ((total_ += count * size + key.size() + 16 * tensor.shape.size() + 128) >
+        16 * file_.bytes.size() + (1 << 20))
+      fail("{}: its tensors share storages so much that they are 16 times as large as the file",
+           name_);
+    if (!file_.tensors.emplace(key, std::move(tensor)).second)
+      fail("{}: two tensors have the name {}", name_, key);
   }
 
   /// Of a tensor with elements.
@@ -144,7 +196,10 @@ class Collector {
   static std::vector<std::int64_t> numbers(const PickleValue& value, const std::string& what) {
     std::vector<std::int64_t> out;
     // torch.Size is a call whose one argument is the list.
-    const PickleValue& list = value.kind == Kind::kCall && value.text == "torch Size" && value.items.size() == 1 ? *value.items[0] : value;
+    const PickleValue& list =
+        value.kind == Kind::kCall && value.text == "torch Size" && value.items.size() == 1
+            ? *value.items[0]
+            : value;
     if (list.kind != Kind::kList || list.items.size() > 64) fail("{}: bad shape", what);
     for (const PickleValue* item : list.items) {
       if (item->kind != Kind::kInteger) fail("{}: bad shape", what);
@@ -166,16 +221,23 @@ struct Entry {
 };
 
 /// Unpacks a zip archive into one buffer.
-std::vector<Entry> unpack_zip(const std::vector<std::uint8_t>& bytes, std::vector<std::uint8_t>& out, const std::string& name) {
+std::vector<Entry> unpack_zip(const std::vector<std::uint8_t>& bytes,
+                              std::vector<std::uint8_t>& out, const std::string& name) {
   const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), archive_read_free);
   check_internal(reader != nullptr, "libarchive cannot be set up");
-  const auto complain = [&] { fail("{}: is a damaged or truncated zip archive: {}", name, archive_error_string(reader.get()) ? archive_error_string(reader.get()) : "no reason given"); };
+  const auto complain = [&] {
+    fail("{}: is a damaged or truncated zip archive: {}", name,
+         archive_error_string(reader.get()) ? archive_error_string(reader.get())
+                                            : "no reason given");
+  };
   archive_read_support_format_zip_seekable(reader.get());
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-  archive_read_set_options(reader.get(), "zip:ignorecrc32");  // a fuzzer would never get past the checksums
+  archive_read_set_options(reader.get(),
+                           "zip:ignorecrc32");  // a fuzzer would never get past the checksums
 #endif
   if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) complain();
-  const std::uint64_t limit = 4 * bytes.size() + (1 << 20);  // torch.save does not compress; a bomb would
+  const std::uint64_t limit =
+      4 * bytes.size() + (1 << 20);  // torch.save does not compress; a bomb would
   std::vector<Entry> entries;
   std::vector<std::uint8_t> block(1 << 20);
   out.reserve(bytes.size());
@@ -185,7 +247,8 @@ std::vector<Entry> unpack_zip(const std::vector<std::uint8_t>& bytes, std::vecto
     if (code == ARCHIVE_EOF) return entries;
     if (code != ARCHIVE_OK) complain();
     const char* path = archive_entry_pathname(entry);
-    if (!path || entries.size() == 1'000'000) fail("{}: is a damaged zip archive: entries without names, or too many", name);
+    if (!path || entries.size() == 1'000'000)
+      fail("{}: is a damaged zip archive: entries without names, or too many", name);
     if (archive_entry_filetype(entry) != AE_IFREG) continue;
     out.resize((out.size() + 15) / 16 * 16);  // elements aligned
     Entry found{path, {out.size(), 0}};
@@ -193,11 +256,15 @@ std::vector<Entry> unpack_zip(const std::vector<std::uint8_t>& bytes, std::vecto
       const la_ssize_t got = archive_read_data(reader.get(), block.data(), block.size());
       if (got == 0) break;
       if (got < 0) complain();
-      if (out.size() + static_cast<std::uint64_t>(got) > limit) fail("{}: unpacks to more than four times its size: no file of torch.save", name);
+      if (out.size() + static_cast<std::uint64_t>(got) > limit)
+        fail("{}: unpacks to more than four times its size: no file of torch.save", name);
       out.insert(out.end(), block.begin(), block.begin() + got);
     }
     found.content.size = out.size() - found.content.begin;
-    if (found.path.ends_with("/data.pkl") && std::any_of(entries.begin(), entries.end(), [&](const Entry& other) { return other.path == found.path; })) fail("{}: data.pkl stands twice", name);
+    if (found.path.ends_with("/data.pkl") &&
+        std::any_of(entries.begin(), entries.end(),
+                    [&](const Entry& other) { return other.path == found.path; }))
+      fail("{}: data.pkl stands twice", name);
     entries.push_back(std::move(found));
   }
 }
@@ -206,18 +273,29 @@ WeightFile parse_zip(const std::vector<std::uint8_t>& bytes, const std::string& 
   WeightFile file;
   file.format = "torch zip";
   const auto entries = unpack_zip(bytes, file.bytes, name);
-  const auto data = std::find_if(entries.begin(), entries.end(), [](const Entry& entry) { return entry.path.ends_with("/data.pkl") && std::count(entry.path.begin(), entry.path.end(), '/') == 1; });
-  if (data == entries.end()) fail("{}: is a zip archive without data.pkl: no file of torch.save", name);
+  const auto data = std::find_if(entries.begin(), entries.end(), [](const Entry& entry) {
+    return entry.path.ends_with("/data.pkl") &&
+           std::count(entry.path.begin(), entry.path.end(), '/') == 1;
+  });
+  if (data == entries.end())
+    fail("{}: is a zip archive without data.pkl: no file of torch.save", name);
   const std::string top = data->path.substr(0, data->path.size() - std::strlen("data.pkl"));
   std::map<std::string, Storage> storages;
   for (const auto& entry : entries) {
-    if (entry.path == top + "constants.pkl") fail("{}: is a TorchScript program, which is code: save its state_dict", name);
-    if (entry.path == top + "byteorder" && std::string(file.bytes.begin() + static_cast<std::ptrdiff_t>(entry.content.begin), file.bytes.begin() + static_cast<std::ptrdiff_t>(entry.content.begin + entry.content.size)) != "little")
+    if (entry.path == top + "constants.pkl")
+      fail("{}: is a TorchScript program, which is code: save its state_dict", name);
+    if (entry.path == top + "byteorder" &&
+        std::string(file.bytes.begin() + static_cast<std::ptrdiff_t>(entry.content.begin),
+                    file.bytes.begin() + static_cast<std::ptrdiff_t>(
+                                             entry.content.begin + entry.content.size)) != "little")
       fail("{}: was written in another byte order than little-endian", name);
-    if (entry.path.starts_with(top + "data/") && !storages.emplace(entry.path.substr(top.size() + 5), entry.content).second) fail("{}: entry {} stands twice", name, printable(entry.path));
+    if (entry.path.starts_with(top + "data/") &&
+        !storages.emplace(entry.path.substr(top.size() + 5), entry.content).second)
+      fail("{}: entry {} stands twice", name, printable(entry.path));
   }
   std::size_t at = 0;
-  const Pickle pickle = read_pickle(std::span(file.bytes).subspan(data->content.begin, data->content.size), at, name, kAllowed);
+  const Pickle pickle = read_pickle(
+      std::span(file.bytes).subspan(data->content.begin, data->content.size), at, name, kAllowed);
   Collector(file, storages, name).collect(*pickle.root);
   return file;
 }
@@ -229,11 +307,16 @@ WeightFile parse_legacy(std::vector<std::uint8_t> bytes, const std::string& name
   std::size_t at = 0;
   const auto next = [&] { return read_pickle(file.bytes, at, name, kAllowed); };
   const Pickle magic = next();
-  if (magic.root->kind != Kind::kLong || magic.root->text != std::string("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10)) fail("{}: is a pickle, but none of torch.save", name);
-  if (const Pickle protocol = next(); protocol.root->kind != Kind::kInteger || protocol.root->integer != 1001) fail("{}: has a legacy format that is not 1001", name);
+  if (magic.root->kind != Kind::kLong ||
+      magic.root->text != std::string("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10))
+    fail("{}: is a pickle, but none of torch.save", name);
+  if (const Pickle protocol = next();
+      protocol.root->kind != Kind::kInteger || protocol.root->integer != 1001)
+    fail("{}: has a legacy format that is not 1001", name);
   const Pickle system = next();
   for (std::size_t i = 0; i + 1 < system.root->items.size(); i += 2)
-    if (system.root->items[i]->text == "little_endian" && system.root->items[i + 1]->integer != 1) fail("{}: was written in another byte order than little-endian", name);
+    if (system.root->items[i]->text == "little_endian" && system.root->items[i + 1]->integer != 1)
+      fail("{}: was written in another byte order than little-endian", name);
   const Pickle pickle = next();
   const Pickle keys = next();
   if (keys.root->kind != Kind::kList) fail("{}: damaged: its list of storages is missing", name);
@@ -242,39 +325,52 @@ WeightFile parse_legacy(std::vector<std::uint8_t> bytes, const std::string& name
     if (value.kind == Kind::kPersistent) {
       const StorageId id = read_storage_id(value, name);
       const auto& known = described.emplace(id.key, id).first->second;
-      if (known.dtype != id.dtype || known.elements != id.elements) fail("{}: damaged: storage {} is described in two ways", name, printable(id.key));
+      if (known.dtype != id.dtype || known.elements != id.elements)
+        fail("{}: damaged: storage {} is described in two ways", name, printable(id.key));
     }
   std::map<std::string, Storage> storages;
   for (const PickleValue* key : keys.root->items) {
     const auto id = key->kind == Kind::kText ? described.find(key->text) : described.end();
     if (id == described.end()) fail("{}: damaged: a storage that no tensor has", name);
-    if (file.bytes.size() - at < 8) fail("{}: is truncated at storage {}", name, printable(id->first));
+    if (file.bytes.size() - at < 8)
+      fail("{}: is truncated at storage {}", name, printable(id->first));
     std::int64_t elements = 0;
     std::memcpy(&elements, file.bytes.data() + at, 8);
     at += 8;
     const std::uint64_t size = element_size(id->second.dtype);
-    if (elements != id->second.elements) fail("{}: damaged: storage {} has {} elements where its description says {}", name, printable(id->first), elements, id->second.elements);
-    if (static_cast<std::uint64_t>(elements) > (file.bytes.size() - at) / size) fail("{}: is truncated at storage {}", name, printable(id->first));
-    if (!storages.emplace(id->first, Storage{at, static_cast<std::uint64_t>(elements) * size}).second) fail("{}: damaged: storage {} stands twice", name, printable(id->first));
+    if (elements != id->second.elements)
+      fail("{}: damaged: storage {} has {} elements where its description says {}", name,
+           printable(id->first), elements, id->second.elements);
+    if (static_cast<std::uint64_t>(elements) > (file.bytes.size() - at) / size)
+      fail("{}: is truncated at storage {}", name, printable(id->first));
+    if (!storages.emplace(id->first, Storage{at, static_cast<std::uint64_t>(elements) * size})
+             .second)
+      fail("{}: damaged: storage {} stands twice", name, printable(id->first));
     at += static_cast<std::uint64_t>(elements) * size;
   }
-  if (at != file.bytes.size()) fail("{}: damaged: {} bytes after its last storage", name, file.bytes.size() - at);
+  if (at != file.bytes.size())
+    fail("{}: damaged: {} bytes after its last storage", name, file.bytes.size() - at);
   Collector(file, storages, name).collect(*pickle.root);
   return file;
 }
 
-bool is_zip(const std::vector<std::uint8_t>& bytes) { return bytes.size() >= 4 && std::memcmp(bytes.data(), "PK\x03\x04", 4) == 0; }
+bool is_zip(const std::vector<std::uint8_t>& bytes) {
+  return bytes.size() >= 4 && std::memcmp(bytes.data(), "PK\x03\x04", 4) == 0;
+}
 
 }  // namespace
 
 bool looks_like_torch_file(const std::vector<std::uint8_t>& bytes) {
-  // A safetensors file with a header of 640 bytes begins like a pickle, too; its header then follows.
-  return is_zip(bytes) || (bytes.size() >= 9 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5 && bytes[8] != '{');
+  // A safetensors file with a header of 640 bytes begins like a pickle, too; its header then
+  // follows.
+  return is_zip(bytes) || (bytes.size() >= 9 && bytes[0] == 0x80 && bytes[1] >= 2 &&
+                           bytes[1] <= 5 && bytes[8] != '{');
 }
 
 WeightFile parse_torch_file(std::vector<std::uint8_t> bytes, const std::string& name) {
   if (is_zip(bytes)) return parse_zip(bytes, name);
-  if (!looks_like_torch_file(bytes)) fail("{}: is neither a zip archive nor a pickle: no file of torch.save, or truncated", name);
+  if (!looks_like_torch_file(bytes))
+    fail("{}: is neither a zip archive nor a pickle: no file of torch.save, or truncated", name);
   return parse_legacy(std::move(bytes), name);
 }
 

@@ -22,8 +22,10 @@ void keep_largest_component(float* cells, std::int64_t h, std::int64_t w) {
       const std::int64_t cell = stack.back();
       stack.pop_back();
       ++size;
-      for (std::int64_t y = std::max<std::int64_t>(0, cell / w - 1); y <= std::min(h - 1, cell / w + 1); ++y)
-        for (std::int64_t x = std::max<std::int64_t>(0, cell % w - 1); x <= std::min(w - 1, cell % w + 1); ++x) {
+      for (std::int64_t y = std::max<std::int64_t>(0, cell / w - 1);
+           y <= std::min(h - 1, cell / w + 1); ++y)
+        for (std::int64_t x = std::max<std::int64_t>(0, cell % w - 1);
+             x <= std::min(w - 1, cell % w + 1); ++x) {
           const std::int64_t next = y * w + x;
           if (cells[next] == 0 || component[static_cast<std::size_t>(next)] != 0) continue;
           component[static_cast<std::size_t>(next)] = components;
@@ -35,16 +37,19 @@ void keep_largest_component(float* cells, std::int64_t h, std::int64_t w) {
       largest = components;
     }
   }
-  for (std::int64_t i = 0; i < h * w; ++i) cells[i] = components == 0 || component[static_cast<std::size_t>(i)] == largest ? 1.0F : 0.0F;
+  for (std::int64_t i = 0; i < h * w; ++i)
+    cells[i] = components == 0 || component[static_cast<std::size_t>(i)] == largest ? 1.0F : 0.0F;
 }
 
 }  // namespace
 
 torch::Tensor activation_mask(const torch::Tensor& feature_map) {
   const torch::Tensor activation = feature_map.sum(1);
-  const torch::Tensor cells = (activation > activation.mean({1, 2}, true)).to(torch::kFloat32).cpu().contiguous();
+  const torch::Tensor cells =
+      (activation > activation.mean({1, 2}, true)).to(torch::kFloat32).cpu().contiguous();
   const std::int64_t h = cells.size(1), w = cells.size(2);
-  for (std::int64_t i = 0; i < cells.size(0); ++i) keep_largest_component(cells.data_ptr<float>() + i * h * w, h, w);
+  for (std::int64_t i = 0; i < cells.size(0); ++i)
+    keep_largest_component(cells.data_ptr<float>() + i * h * w, h, w);
   return cells.to(feature_map.options());
 }
 

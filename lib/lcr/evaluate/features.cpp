@@ -15,13 +15,18 @@ namespace lcr {
 namespace {
 
 torch::Tensor unit_length(const torch::Tensor& features) {
-  return torch::nn::functional::normalize(features, torch::nn::functional::NormalizeFuncOptions().dim(1));
+  return torch::nn::functional::normalize(features,
+                                          torch::nn::functional::NormalizeFuncOptions().dim(1));
 }
 
-std::vector<std::uint8_t> render_bytes(const RenderView& render, std::int64_t start, std::int64_t count, std::int64_t size, int threads) {
+std::vector<std::uint8_t> render_bytes(const RenderView& render, std::int64_t start,
+                                       std::int64_t count, std::int64_t size, int threads) {
   const std::int64_t bytes = size * size * 3;
   std::vector<std::uint8_t> views(static_cast<std::size_t>(count * bytes));
-  parallel_for(count, threads, [&](std::int64_t i) { render(start + i, std::span(views).subspan(static_cast<std::size_t>(i * bytes), static_cast<std::size_t>(bytes))); });
+  parallel_for(count, threads, [&](std::int64_t i) {
+    render(start + i, std::span(views).subspan(static_cast<std::size_t>(i * bytes),
+                                               static_cast<std::size_t>(bytes)));
+  });
   return views;
 }
 
@@ -30,7 +35,8 @@ class ModeGuard {
  public:
   /// holder: of a module, perhaps an empty one.
   template <typename Holder>
-  explicit ModeGuard(const Holder& holder) : module_(holder ? holder.ptr() : nullptr), training_(module_ && module_->is_training()) {
+  explicit ModeGuard(const Holder& holder)
+      : module_(holder ? holder.ptr() : nullptr), training_(module_ && module_->is_training()) {
     if (module_) module_->eval();
   }
   ~ModeGuard() {
@@ -44,41 +50,58 @@ class ModeGuard {
   bool training_;
 };
 
-torch::Tensor pool_by_mask(const torch::Tensor& map, const torch::Tensor& mask) { return unit_length((map * mask.unsqueeze(1)).mean({2, 3})); }
+torch::Tensor pool_by_mask(const torch::Tensor& map, const torch::Tensor& mask) {
+  return unit_length((map * mask.unsqueeze(1)).mean({2, 3}));
+}
 
 }  // namespace
 
 RenderView test_views(const ImageSet& images, const Options& options) {
-  return [&images, resize = options.test_resize, size = options.image_size](std::int64_t i, std::span<std::uint8_t> out) {
+  return [&images, resize = options.test_resize, size = options.image_size](
+             std::int64_t i, std::span<std::uint8_t> out) {
     const ImageView image = images.image(i);
     render_test_view(image.pixels, image.height, image.width, resize, size, out);
   };
 }
 
-RenderView probe_views(const ImageSet& images, const Options& options, std::uint64_t seed, std::int64_t epoch) {
-  return [&images, size = options.image_size, key = RngKey(seed, "probe augmentation"), epoch](std::int64_t i, std::span<std::uint8_t> out) {
+RenderView probe_views(const ImageSet& images, const Options& options, std::uint64_t seed,
+                       std::int64_t epoch) {
+  return [&images, size = options.image_size, key = RngKey(seed, "probe augmentation"), epoch](
+             std::int64_t i, std::span<std::uint8_t> out) {
     const ImageView image = images.image(i);
     const CounterRng rng(key, static_cast<std::uint32_t>(epoch), static_cast<std::uint32_t>(i));
-    render_view(image.pixels, image.height, image.width, draw_view(rng, image.height, image.width, probe_recipe()), size, out);
+    render_view(image.pixels, image.height, image.width,
+                draw_view(rng, image.height, image.width, probe_recipe()), size, out);
   };
 }
 
-torch::Tensor render_batch(const RenderView& render, std::int64_t start, std::int64_t count, const EvaluatedNetwork& network) {
+torch::Tensor render_batch(const RenderView& render, std::int64_t start, std::int64_t count,
+                           const EvaluatedNetwork& network) {
   const std::int64_t size = network.options.image_size;
-  return to_input(render_bytes(render, start, count, size, network.threads), count, size, network.device);
+  return to_input(render_bytes(render, start, count, size, network.threads), count, size,
+                  network.device);
 }
 
-void for_each_feature_map(const EvaluatedNetwork& network, std::int64_t count, const RenderView& render, const std::function<void(const torch::Tensor&, std::int64_t)>& body) {
+void for_each_feature_map(const EvaluatedNetwork& network, std::int64_t count,
+                          const RenderView& render,
+                          const std::function<void(const torch::Tensor&, std::int64_t)>& body) {
   const torch::NoGradGuard no_grad;
   Encoder encoder = network.encoder;
-  const ModeGuard encoder_mode(network.encoder), gfb_mode(network.gfb), random_mode(network.random_gfb);
+  const ModeGuard encoder_mode(network.encoder), gfb_mode(network.gfb),
+      random_mode(network.random_gfb);
   for (std::int64_t start = 0; start < count; start += kEvaluationBatch) {
-    if (stop_requested()) throw Interrupted("stopped by a signal during evaluation; finished runs are kept, this one starts again when asked for");
-    body(encoder->feature_map(render_batch(render, start, std::min(kEvaluationBatch, count - start), network)), start);
+    if (stop_requested())
+      throw Interrupted(
+          "stopped by a signal during evaluation; finished runs are kept, this one starts again "
+          "when asked for");
+    body(encoder->feature_map(
+             render_batch(render, start, std::min(kEvaluationBatch, count - start), network)),
+         start);
   }
 }
 
-std::vector<std::string> available_poolings(const EvaluatedNetwork& network, const ImageSet& images) {
+std::vector<std::string> available_poolings(const EvaluatedNetwork& network,
+                                            const ImageSet& images) {
   Encoder encoder = network.encoder;
   std::vector<std::string> names = {"average"};
   if (encoder->bilinear()) names.emplace_back("bilinear");
@@ -89,50 +112,67 @@ std::vector<std::string> available_poolings(const EvaluatedNetwork& network, con
   return names;
 }
 
-PooledFeatures extract_features(const EvaluatedNetwork& network, const ImageSet& images, const RenderView& render, const std::vector<std::string>& poolings) {
+PooledFeatures extract_features(const EvaluatedNetwork& network, const ImageSet& images,
+                                const RenderView& render,
+                                const std::vector<std::string>& poolings) {
   std::map<std::string, std::vector<torch::Tensor>> parts;
   Encoder encoder = network.encoder;
   GradCamFittingBranch gfb = network.gfb, random_gfb = network.random_gfb;
-  for_each_feature_map(network, images.count(), render, [&](const torch::Tensor& map, std::int64_t start) {
-    for (const auto& pooling : poolings) {
-      torch::Tensor features;
-      if (pooling == "average") {
-        features = unit_length(map.mean({2, 3}));
-      } else if (pooling == "bilinear") {
-        features = unit_length(encoder->pool(map));
-      } else if (pooling == "attention") {
-        features = pool_by_mask(map, normalise_mask(gfb(map), network.options.eval_mask_norm));
-      } else if (pooling == "random_gfb") {
-        features = pool_by_mask(map, normalise_mask(random_gfb(map), network.options.eval_mask_norm));
-      } else if (pooling == "activation") {
-        features = pool_by_mask(map, activation_mask(map));
-      } else {
-        check_internal(pooling == "oracle", "unknown pooling");
-        const torch::Tensor regions = object_regions(images, start, map.size(0), network).to(map.device()).to(map.scalar_type()).unsqueeze(1);
-        const torch::Tensor cells = torch::nn::functional::adaptive_avg_pool2d(regions, torch::nn::functional::AdaptiveAvgPool2dFuncOptions({map.size(2), map.size(3)})).squeeze(1);
-        // Where the centre crop has cut the object off, nothing is known: all positions count.
-        features = pool_by_mask(map, cells + cells.amax({1, 2}, true).eq(0).to(cells.scalar_type()));
-      }
-      parts[pooling].push_back(features);
-    }
-  });
+  for_each_feature_map(
+      network, images.count(), render, [&](const torch::Tensor& map, std::int64_t start) {
+        for (const auto& pooling : poolings) {
+          torch::Tensor features;
+          if (pooling == "average") {
+            features = unit_length(map.mean({2, 3}));
+          } else if (pooling == "bilinear") {
+            features = unit_length(encoder->pool(map));
+          } else if (pooling == "attention") {
+            features = pool_by_mask(map, normalise_mask(gfb(map), network.options.eval_mask_norm));
+          } else if (pooling == "random_gfb") {
+            features =
+                pool_by_mask(map, normalise_mask(random_gfb(map), network.options.eval_mask_norm));
+          } else if (pooling == "activation") {
+            features = pool_by_mask(map, activation_mask(map));
+          } else {
+            check_internal(pooling == "oracle", "unknown pooling");
+            const torch::Tensor regions = object_regions(images, start, map.size(0), network)
+                                              .to(map.device())
+                                              .to(map.scalar_type())
+                                              .unsqueeze(1);
+            const torch::Tensor cells =
+                torch::nn::functional::adaptive_avg_pool2d(
+                    regions,
+                    torch::nn::functional::AdaptiveAvgPool2dFuncOptions({map.size(2), map.size(3)}))
+                    .squeeze(1);
+            // Where the centre crop has cut the object off, nothing is known: all positions count.
+            features =
+                pool_by_mask(map, cells + cells.amax({1, 2}, true).eq(0).to(cells.scalar_type()));
+          }
+          parts[pooling].push_back(features);
+        }
+      });
   PooledFeatures features;
   for (const auto& [pooling, batches] : parts) features[pooling] = torch::cat(batches);
   return features;
 }
 
-torch::Tensor raw_pixel_features(const ImageSet& images, const Options& options, const torch::Device& device, int threads) {
+torch::Tensor raw_pixel_features(const ImageSet& images, const Options& options,
+                                 const torch::Device& device, int threads) {
   const std::int64_t size = options.image_size;
   const RenderView render = test_views(images, options);
   std::vector<torch::Tensor> parts;
   for (std::int64_t start = 0; start < images.count(); start += kEvaluationBatch) {
     const std::int64_t count = std::min(kEvaluationBatch, images.count() - start);
-    parts.push_back(unit_length(to_input(render_bytes(render, start, count, size, threads), count, size, device).contiguous().flatten(1)));
+    parts.push_back(
+        unit_length(to_input(render_bytes(render, start, count, size, threads), count, size, device)
+                        .contiguous()
+                        .flatten(1)));
   }
   return torch::cat(parts);
 }
 
-torch::Tensor object_regions(const ImageSet& images, std::int64_t start, std::int64_t count, const EvaluatedNetwork& network) {
+torch::Tensor object_regions(const ImageSet& images, std::int64_t start, std::int64_t count,
+                             const EvaluatedNetwork& network) {
   const std::int64_t size = network.options.image_size;
   torch::Tensor regions = torch::empty({count, size, size}, torch::kUInt8);
   auto* out = regions.data_ptr<std::uint8_t>();

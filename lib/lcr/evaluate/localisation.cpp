@@ -1,17 +1,21 @@
 #include "lcr/evaluate/localisation.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
+
+#include <ATen/ATen.h>
 
 #include "lcr/base/error.h"
 
 namespace lcr {
 
 void Localisation::add(const torch::Tensor& maps, const torch::Tensor& regions) {
-  if (!torch::isfinite(maps).all().item<bool>()) fail("localisation: there are attention maps that are NaN or infinite");
+  if (!torch::isfinite(maps).all().item<bool>())
+    fail("localisation: there are attention maps that are NaN or infinite");
   const std::int64_t count = regions.size(0), side = regions.size(1), pixels = side * side;
-  const torch::Tensor resized = at::upsample_bilinear2d(maps.to(torch::kFloat32).unsqueeze(1), {side, side}, /*align_corners=*/false).cpu().contiguous();
+  const torch::Tensor resized = at::upsample_bilinear2d(maps.to(torch::kFloat32).unsqueeze(1),
+                                                        {side, side}, /*align_corners=*/false)
+                                    .cpu()
+                                    .contiguous();
   const torch::Tensor packed = regions.contiguous();
   for (std::int64_t n = 0; n < count; ++n) {
     const float* map = resized.data_ptr<float>() + n * pixels;
@@ -26,7 +30,8 @@ void Localisation::add(const torch::Tensor& maps, const torch::Tensor& regions) 
     area_ += area;
     const auto [low, high] = std::minmax_element(map, map + pixels);
     double sum = 0, sum_inside = 0, maxima = 0, maxima_inside = 0;
-    std::array<double, kThresholds> all{}, inside{};  // pixels by the highest threshold that they reach
+    std::array<double, kThresholds> all{},
+        inside{};  // pixels by the highest threshold that they reach
     for (std::int64_t p = 0; p < pixels; ++p) {
       sum += map[p];
       const bool on = region[p] != 0;
@@ -35,8 +40,11 @@ void Localisation::add(const torch::Tensor& maps, const torch::Tensor& regions) 
         maxima += 1;
         maxima_inside += on;
       }
-      const double scaled = *high > *low ? (static_cast<double>(map[p]) - *low) / (static_cast<double>(*high) - *low) : 0.0;
-      const auto bin = static_cast<std::size_t>(std::min<std::int64_t>(kThresholds - 1, static_cast<std::int64_t>(scaled * kThresholds)));
+      const double scaled =
+          *high > *low ? (static_cast<double>(map[p]) - *low) / (static_cast<double>(*high) - *low)
+                       : 0.0;
+      const auto bin = static_cast<std::size_t>(
+          std::min<std::int64_t>(kThresholds - 1, static_cast<std::int64_t>(scaled * kThresholds)));
       all[bin] += 1;
       inside[bin] += on;
     }
@@ -55,7 +63,13 @@ LocalisationScores Localisation::scores() const {
   if (images_ == 0) fail("localisation: none of the {} views shows its object", cut_off_);
   const double percent = 100.0 / static_cast<double>(images_);
   const auto best = std::max_element(iou_.begin(), iou_.end());
-  return {pointing_ * percent, mass_ * percent, *best * percent, static_cast<double>(best - iou_.begin()) / kThresholds, area_ * percent, images_, cut_off_};
+  return {pointing_ * percent,
+          mass_ * percent,
+          *best * percent,
+          static_cast<double>(best - iou_.begin()) / kThresholds,
+          area_ * percent,
+          images_,
+          cut_off_};
 }
 
 }  // namespace lcr

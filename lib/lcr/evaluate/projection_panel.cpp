@@ -1,9 +1,9 @@
 #include "lcr/evaluate/projection_panel.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <fmt/core.h>
-
-#include <algorithm>
 
 #include "lcr/base/rng.h"
 #include "lcr/data/picture.h"
@@ -14,13 +14,16 @@ namespace {
 constexpr double kMapShare = 0.65;  // of the colour in the picture; the rest is the greyed view
 
 /// The heat of one map (side x side, in [0, 1]) over the greyed view.
-std::vector<std::uint8_t> heat_over(const float* map, const std::vector<std::uint8_t>& view, std::int64_t side) {
+std::vector<std::uint8_t> heat_over(const float* map, const std::vector<std::uint8_t>& view,
+                                    std::int64_t side) {
   std::vector<std::uint8_t> out(view.size());
   for (std::int64_t p = 0; p < side * side; ++p) {
     const auto at = static_cast<std::size_t>(p * 3);
     const double gray = (0.299 * view[at] + 0.587 * view[at + 1] + 0.114 * view[at + 2]) / 255;
     const Colour heat = heat_colour(map[p]);
-    const auto mix = [&](double channel) { return static_cast<std::uint8_t>(255 * (kMapShare * channel + (1 - kMapShare) * gray)); };
+    const auto mix = [&](double channel) {
+      return static_cast<std::uint8_t>(255 * (kMapShare * channel + (1 - kMapShare) * gray));
+    };
     out[at] = mix(heat.red);
     out[at + 1] = mix(heat.green);
     out[at + 2] = mix(heat.blue);
@@ -30,10 +33,13 @@ std::vector<std::uint8_t> heat_over(const float* map, const std::vector<std::uin
 
 }  // namespace
 
-void draw_projection_panel(const EvaluatedNetwork& network, const ImageSet& images, const std::vector<std::int64_t>& ranked, const torch::Tensor& variance, std::int64_t columns,
-                           std::uint64_t seed, const std::filesystem::path& path) {
+void draw_projection_panel(const EvaluatedNetwork& network, const ImageSet& images,
+                           const std::vector<std::int64_t>& ranked, const torch::Tensor& variance,
+                           std::int64_t columns, std::uint64_t seed,
+                           const std::filesystem::path& path) {
   constexpr double kTile = 112, kGap = 4, kLabel = 150, kTop = 22, kBar = 70;
-  const auto count = static_cast<std::int64_t>(ranked.size()), each = std::min<std::int64_t>(3, std::max<std::int64_t>(1, count / 2));
+  const auto count = static_cast<std::int64_t>(ranked.size()),
+             each = std::min<std::int64_t>(3, std::max<std::int64_t>(1, count / 2));
   const std::int64_t low = std::min(each, count - each), side = network.options.image_size;
   std::vector<std::int64_t> shown(ranked.begin(), ranked.begin() + each);
   shown.insert(shown.end(), ranked.end() - low, ranked.end());
@@ -46,38 +52,54 @@ void draw_projection_panel(const EvaluatedNetwork& network, const ImageSet& imag
   GradCamFittingBranch gfb = network.gfb;
   torch::Tensor maps;  // columns x shown x side x side
   for_each_feature_map(network, columns, render, [&](const torch::Tensor& map, std::int64_t) {
-    const torch::Tensor selected = gfb->projections(map).index_select(1, torch::tensor(shown, torch::kLong).to(map.device()));
+    const torch::Tensor selected =
+        gfb->projections(map).index_select(1, torch::tensor(shown, torch::kLong).to(map.device()));
     const torch::Tensor shifted = selected - selected.amin({2, 3}, true);
-    const torch::Tensor scaled = shifted / shifted.amax({2, 3}, true).clamp_min(1e-12);  // a constant map stays 0 everywhere
-    const torch::Tensor resized = at::upsample_bilinear2d(scaled, {side, side}, /*align_corners=*/false).cpu();
+    const torch::Tensor scaled =
+        shifted / shifted.amax({2, 3}, true).clamp_min(1e-12);  // a constant map stays 0 everywhere
+    const torch::Tensor resized =
+        at::upsample_bilinear2d(scaled, {side, side}, /*align_corners=*/false).cpu();
     maps = maps.defined() ? torch::cat({maps, resized}) : resized;
   });
   maps = maps.contiguous();
 
   const auto rows = static_cast<double>(shown.size() + 1);
-  Picture picture(static_cast<std::int64_t>(kLabel + static_cast<double>(columns) * (kTile + kGap) + kBar), static_cast<std::int64_t>(kTop + rows * (kTile + kGap)));
+  Picture picture(
+      static_cast<std::int64_t>(kLabel + static_cast<double>(columns) * (kTile + kGap) + kBar),
+      static_cast<std::int64_t>(kTop + rows * (kTile + kGap)));
   const double scale = kTile / static_cast<double>(side);
-  const auto row_y = [&](std::size_t row) { return kTop + static_cast<double>(row) * (kTile + kGap); };
+  const auto row_y = [&](std::size_t row) {
+    return kTop + static_cast<double>(row) * (kTile + kGap);
+  };
   picture.text(6, row_y(0) + kTile / 2, "image");
   for (std::size_t r = 0; r < shown.size(); ++r) {
     const bool high = static_cast<std::int64_t>(r) < each;
     const double y = row_y(r + 1) + kTile / 2;
-    picture.text(6, y - 14, fmt::format("{} variance, rank {}", high ? "high" : "low", high ? static_cast<std::int64_t>(r) + 1 : count - low + 1 + static_cast<std::int64_t>(r) - each));
+    picture.text(6, y - 14,
+                 fmt::format("{} variance, rank {}", high ? "high" : "low",
+                             high ? static_cast<std::int64_t>(r) + 1
+                                  : count - low + 1 + static_cast<std::int64_t>(r) - each));
     picture.text(6, y, fmt::format("projection {} of {}", shown[r], count));
     picture.text(6, y + 14, fmt::format("variance {:.3g}", variance[shown[r]].item<double>()));
   }
   std::vector<std::uint8_t> view(static_cast<std::size_t>(side * side * 3));
   for (std::int64_t c = 0; c < columns; ++c) {
     const double x = kLabel + static_cast<double>(c) * (kTile + kGap);
-    picture.text(x, kTop - 6, fmt::format("#{} class {}", samples[static_cast<std::size_t>(c)], chosen.labels[static_cast<std::size_t>(c)]));
+    picture.text(x, kTop - 6,
+                 fmt::format("#{} class {}", samples[static_cast<std::size_t>(c)],
+                             chosen.labels[static_cast<std::size_t>(c)]));
     render(c, view);
     picture.image(view, side, side, x, row_y(0), scale);
     for (std::size_t r = 0; r < shown.size(); ++r)
-      picture.image(heat_over(maps[c][static_cast<std::int64_t>(r)].data_ptr<float>(), view, side), side, side, x, row_y(r + 1), scale);
+      picture.image(heat_over(maps[c][static_cast<std::int64_t>(r)].data_ptr<float>(), view, side),
+                    side, side, x, row_y(r + 1), scale);
   }
   // The colour bar: what the colours of one map mean.
-  const double bar_x = kLabel + static_cast<double>(columns) * (kTile + kGap) + 10, bar_top = row_y(1), bar_height = 2 * kTile;
-  for (int i = 0; i < 64; ++i) picture.fill(bar_x, bar_top + bar_height * i / 64.0, 12, bar_height / 64 + 1, heat_colour(1 - (i + 0.5) / 64));
+  const double bar_x = kLabel + static_cast<double>(columns) * (kTile + kGap) + 10,
+               bar_top = row_y(1), bar_height = 2 * kTile;
+  for (int i = 0; i < 64; ++i)
+    picture.fill(bar_x, bar_top + bar_height * i / 64.0, 12, bar_height / 64 + 1,
+                 heat_colour(1 - (i + 0.5) / 64));
   picture.text(bar_x + 16, bar_top + 9, "max");
   picture.text(bar_x + 16, bar_top + bar_height, "min");
   picture.text(bar_x, bar_top + bar_height + 16, "of each");

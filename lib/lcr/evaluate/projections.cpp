@@ -9,19 +9,25 @@ namespace lcr {
 
 torch::Tensor projection_variance(const EvaluatedNetwork& network, const ImageSet& images) {
   GradCamFittingBranch gfb = network.gfb;
-  torch::Tensor sum = torch::zeros({gfb->count()}, torch::TensorOptions().dtype(torch::kDouble).device(network.device));
-  for_each_feature_map(network, images.count(), test_views(images, network.options), [&](const torch::Tensor& map, std::int64_t) {
-    sum += gfb->projections(map).flatten(2).var(2, /*unbiased=*/false).sum(0).to(torch::kDouble);
-  });
+  torch::Tensor sum = torch::zeros(
+      {gfb->count()}, torch::TensorOptions().dtype(torch::kDouble).device(network.device));
+  for_each_feature_map(
+      network, images.count(), test_views(images, network.options),
+      [&](const torch::Tensor& map, std::int64_t) {
+        sum +=
+            gfb->projections(map).flatten(2).var(2, /*unbiased=*/false).sum(0).to(torch::kDouble);
+      });
   return (sum / images.count()).cpu();
 }
 
 std::vector<std::int64_t> rank_projections(const torch::Tensor& variance) {
-  const torch::Tensor order = std::get<1>(variance.sort(/*stable=*/true, 0, /*descending=*/true)).contiguous();
+  const torch::Tensor order =
+      std::get<1>(variance.sort(/*stable=*/true, 0, /*descending=*/true)).contiguous();
   return {order.data_ptr<std::int64_t>(), order.data_ptr<std::int64_t>() + order.numel()};
 }
 
-std::vector<std::int64_t> choose_projections(const torch::Tensor& variance, const Options& options, std::uint64_t seed) {
+std::vector<std::int64_t> choose_projections(const torch::Tensor& variance, const Options& options,
+                                             std::uint64_t seed) {
   const std::vector<std::int64_t> ranked = rank_projections(variance);
   std::vector<std::int64_t> chosen;
   if (options.subset == "top_variance") {
@@ -29,8 +35,13 @@ std::vector<std::int64_t> choose_projections(const torch::Tensor& variance, cons
   } else {
     check_internal(options.subset == "random", "unknown projection subset");
     const std::int64_t others = variance.numel() - options.subset_size;
-    const auto draw = random_permutation(CounterRng(RngKey(seed, "projection subset"), static_cast<std::uint32_t>(options.subset_seed)), others);
-    for (std::int64_t i = 0; i < options.subset_size; ++i) chosen.push_back(ranked[static_cast<std::size_t>(options.subset_size + draw[static_cast<std::size_t>(i)])]);
+    const auto draw =
+        random_permutation(CounterRng(RngKey(seed, "projection subset"),
+                                      static_cast<std::uint32_t>(options.subset_seed)),
+                           others);
+    for (std::int64_t i = 0; i < options.subset_size; ++i)
+      chosen.push_back(ranked[static_cast<std::size_t>(options.subset_size +
+                                                       draw[static_cast<std::size_t>(i)])]);
   }
   std::sort(chosen.begin(), chosen.end());
   return chosen;

@@ -1,9 +1,10 @@
-// Which of the GFB's projections matter: their variance (supplement B) and the choices of Figure B2.
+// Which of the GFB's projections matter: their variance (supplement B) and the choices of Figure
+// B2.
 #pragma once
 
-#include <torch/types.h>
-
 #include <vector>
+
+#include <torch/types.h>
 
 #include "lcr/data/image_set.h"
 #include "lcr/evaluate/features.h"
@@ -11,15 +12,17 @@
 
 namespace lcr {
 
-/// Variance of each rectified projection over the positions of an image, averaged over the images (test views, evaluation mode):
-/// K doubles on the CPU. All projections count, selected or not.
+/// Variance of each rectified projection over the positions of an image, averaged over the images
+/// (test views, evaluation mode): K doubles on the CPU. All projections count, selected or not.
 torch::Tensor projection_variance(const EvaluatedNetwork& network, const ImageSet& images);
 
 /// The projections by falling variance; of equal ones the lower index first.
 std::vector<std::int64_t> rank_projections(const torch::Tensor& variance);
 
-/// The projections that options.subset keeps, given their variances: "top_variance", the subset_size highest; "random", subset_size
-/// drawn by the seed and subset_seed from those that are not among the subset_size highest. Sorted.
-std::vector<std::int64_t> choose_projections(const torch::Tensor& variance, const Options& options, std::uint64_t seed);
+/// The projections that options.subset keeps, given their variances: "top_variance", the
+/// subset_size highest; "random", subset_size drawn by the seed and subset_seed from those that are
+/// not among the subset_size highest. Sorted.
+std::vector<std::int64_t> choose_projections(const torch::Tensor& variance, const Options& options,
+                                             std::uint64_t seed);
 
 }  // namespace lcr

@@ -11,7 +11,8 @@
 namespace lcr {
 namespace {
 
-void estimate(const EvaluatedNetwork& network, const ImageSet& train, std::uint64_t seed, bool whole) {
+void estimate(const EvaluatedNetwork& network, const ImageSet& train, std::uint64_t seed,
+              bool whole) {
   const torch::NoGradGuard no_grad;
   Encoder encoder = network.encoder;
   GradCamFittingBranch gfb = network.gfb, random_gfb = network.random_gfb;
@@ -25,16 +26,24 @@ void estimate(const EvaluatedNetwork& network, const ImageSet& train, std::uint6
     module->train();
     set_batch_norm_groups(*module, 1);
   }
-  // Lists are sorted by class: without shuffling, a batch would hold a class or two and its variance say little of the set's.
+  // Lists are sorted by class: without shuffling, a batch would hold a class or two and its
+  // variance say little of the set's.
   const auto order = random_permutation(CounterRng(RngKey(seed, "recalibration")), train.count());
   const RenderView in_list_order = test_views(train, network.options);
-  const RenderView shuffled = [&](std::int64_t i, std::span<std::uint8_t> out) { in_list_order(order[static_cast<std::size_t>(i)], out); };
-  const std::int64_t batch = std::min(kEvaluationBatch, train.count()), batches = train.count() / batch;
+  const RenderView shuffled = [&](std::int64_t i, std::span<std::uint8_t> out) {
+    in_list_order(order[static_cast<std::size_t>(i)], out);
+  };
+  const std::int64_t batch = std::min(kEvaluationBatch, train.count()),
+                     batches = train.count() / batch;
   for (std::int64_t b = 0; b < batches; ++b) {
-    if (stop_requested()) throw Interrupted("stopped by a signal during the estimation of batch norm's statistics; nothing of it is kept");
+    if (stop_requested())
+      throw Interrupted(
+          "stopped by a signal during the estimation of batch norm's statistics; nothing of it is "
+          "kept");
     // Momentum 1 / (b + 1) makes the running statistics the mean over the batches so far.
     for (auto* module : modules) set_batch_norm_momentum(*module, 1.0 / static_cast<double>(b + 1));
-    const torch::Tensor map = encoder->feature_map(render_batch(shuffled, b * batch, batch, network));
+    const torch::Tensor map =
+        encoder->feature_map(render_batch(shuffled, b * batch, batch, network));
     if (whole && encoder->bilinear()) encoder->pool(map);
     if (whole && gfb) gfb(map);
     if (random_gfb) random_gfb(map);
@@ -47,8 +56,14 @@ void estimate(const EvaluatedNetwork& network, const ImageSet& train, std::uint6
 
 }  // namespace
 
-void recalibrate_batch_norm(const EvaluatedNetwork& network, const ImageSet& train, std::uint64_t seed) { estimate(network, train, seed, true); }
+void recalibrate_batch_norm(const EvaluatedNetwork& network, const ImageSet& train,
+                            std::uint64_t seed) {
+  estimate(network, train, seed, true);
+}
 
-void calibrate_random_gfb(const EvaluatedNetwork& network, const ImageSet& train, std::uint64_t seed) { estimate(network, train, seed, false); }
+void calibrate_random_gfb(const EvaluatedNetwork& network, const ImageSet& train,
+                          std::uint64_t seed) {
+  estimate(network, train, seed, false);
+}
 
 }  // namespace lcr

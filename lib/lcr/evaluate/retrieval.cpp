@@ -1,10 +1,10 @@
 #include "lcr/evaluate/retrieval.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <limits>
 #include <unordered_map>
+
+#include <ATen/Parallel.h>
 
 #include "lcr/base/error.h"
 
@@ -19,17 +19,21 @@ struct QueryResult {
   double average_precision = 0;
 };
 
-/// On the CPU without sorting the list: only the few images of the query's class are sorted, and every other image is counted between
-/// them. similarity: of the query to the whole gallery; relevant: the gallery's images of its class, ascending; self: index that
-/// is left out, or -1.
-QueryResult rank_query(const float* similarity, std::int64_t count, const std::vector<std::int64_t>& relevant, std::int64_t self) {
+/// On the CPU without sorting the list: only the few images of the query's class are sorted, and
+/// every other image is counted between them. similarity: of the query to the whole gallery;
+/// relevant: the gallery's images of its class, ascending; self: index that is left out, or -1.
+QueryResult rank_query(const float* similarity, std::int64_t count,
+                       const std::vector<std::int64_t>& relevant, std::int64_t self) {
   std::vector<std::int64_t> hits;
   for (const auto i : relevant)
     if (i != self) hits.push_back(i);
   if (hits.empty()) return {};
-  const auto before = [&](std::int64_t a, std::int64_t b) { return similarity[a] != similarity[b] ? similarity[a] > similarity[b] : a < b; };
+  const auto before = [&](std::int64_t a, std::int64_t b) {
+    return similarity[a] != similarity[b] ? similarity[a] > similarity[b] : a < b;
+  };
   std::sort(hits.begin(), hits.end(), before);
-  // Their similarities, padded to one less than a power of two: a search without branches, for many images at once.
+  // Their similarities, padded to one less than a power of two: a search without branches, for many
+  // images at once.
   std::size_t slots = 1;
   while (slots <= hits.size()) slots *= 2;
   std::vector<float> values(slots - 1, -std::numeric_limits<float>::infinity());
@@ -39,21 +43,24 @@ QueryResult rank_query(const float* similarity, std::int64_t count, const std::v
   std::vector<std::int64_t> passed(slots);
   const auto count_one = [&](std::int64_t j, std::size_t place) {
     const float value = similarity[j];
-    while (place < hits.size() && values[place] == value && hits[place] < j) ++place;  // ties go to the lower index
-    if (j == self || (place < hits.size() && hits[place] == j)) return;                // itself, or a hit
+    while (place < hits.size() && values[place] == value && hits[place] < j)
+      ++place;  // ties go to the lower index
+    if (j == self || (place < hits.size() && hits[place] == j)) return;  // itself, or a hit
     ++passed[place];
   };
   constexpr std::int64_t kBlock = 16;
   for (std::int64_t first = 0; first < count; first += kBlock) {
     const std::int64_t here = std::min(kBlock, count - first);
     float block[kBlock];
-    std::fill(std::copy_n(similarity + first, here, block), block + kBlock, -std::numeric_limits<float>::infinity());
+    std::fill(std::copy_n(similarity + first, here, block), block + kBlock,
+              -std::numeric_limits<float>::infinity());
     float highest = block[0];
     for (const float value : block) highest = std::max(highest, value);
     if (highest < lowest) continue;  // of good features, most images come after the last hit
     std::uint32_t place[kBlock] = {};
     for (std::size_t half = slots / 2; half > 0; half /= 2)
-      for (std::int64_t i = 0; i < kBlock; ++i) place[i] += values[place[i] + half - 1] > block[i] ? static_cast<std::uint32_t>(half) : 0U;
+      for (std::int64_t i = 0; i < kBlock; ++i)
+        place[i] += values[place[i] + half - 1] > block[i] ? static_cast<std::uint32_t>(half) : 0U;
     for (std::int64_t i = 0; i < here; ++i) {
       if (first + i == self || (place[i] < hits.size() && values[place[i]] == block[i]))
         count_one(first + i, place[i]);
@@ -74,28 +81,46 @@ QueryResult rank_query(const float* similarity, std::int64_t count, const std::v
 }
 
 /// On other devices by sorting whole lists, in tensors.
-std::vector<QueryResult> rank_queries_sorted(torch::Tensor similarity, const torch::Tensor& query_labels, const torch::Tensor& gallery_labels, std::int64_t first_self) {
+std::vector<QueryResult> rank_queries_sorted(torch::Tensor similarity,
+                                             const torch::Tensor& query_labels,
+                                             const torch::Tensor& gallery_labels,
+                                             std::int64_t first_self) {
   std::int64_t count = similarity.size(1);
-  if (first_self >= 0) similarity.diagonal(first_self).fill_(-std::numeric_limits<double>::infinity());  // to the end of its list, where it is cut off
+  if (first_self >= 0)
+    similarity.diagonal(first_self)
+        .fill_(-std::numeric_limits<double>::infinity());  // to the end of its list, where it is
+                                                           // cut off
   if (first_self >= 0) --count;
-  const torch::Tensor order = std::get<1>(similarity.sort(/*stable=*/true, /*dim=*/1, /*descending=*/true)).narrow(1, 0, count);
-  const torch::Tensor hit = gallery_labels.index_select(0, order.flatten()).view_as(order).eq(query_labels.unsqueeze(1)).to(torch::kDouble);
+  const torch::Tensor order =
+      std::get<1>(similarity.sort(/*stable=*/true, /*dim=*/1, /*descending=*/true))
+          .narrow(1, 0, count);
+  const torch::Tensor hit = gallery_labels.index_select(0, order.flatten())
+                                .view_as(order)
+                                .eq(query_labels.unsqueeze(1))
+                                .to(torch::kDouble);
   const torch::Tensor precision = hit.cumsum(1) / torch::arange(1, count + 1, hit.options());
-  const torch::Tensor average = ((precision * hit).sum(1) / hit.sum(1).clamp_min(1)).cpu(), any = hit.amax(1).cpu(), first = hit.argmax(1).cpu();
+  const torch::Tensor average = ((precision * hit).sum(1) / hit.sum(1).clamp_min(1)).cpu(),
+                      any = hit.amax(1).cpu(), first = hit.argmax(1).cpu();
   std::vector<QueryResult> results;
   for (std::int64_t q = 0; q < hit.size(0); ++q)
-    results.push_back(any[q].item<double>() > 0 ? QueryResult{first[q].item<std::int64_t>() + 1, average[q].item<double>()} : QueryResult{});
+    results.push_back(any[q].item<double>() > 0 ? QueryResult{first[q].item<std::int64_t>() + 1,
+                                                              average[q].item<double>()}
+                                                : QueryResult{});
   return results;
 }
 
-RetrievalScores retrieve(const torch::Tensor& queries, const torch::Tensor& query_labels, const torch::Tensor& gallery, const torch::Tensor& gallery_labels, bool leave_one_out,
-                         std::int64_t chunk) {
+RetrievalScores retrieve(const torch::Tensor& queries, const torch::Tensor& query_labels,
+                         const torch::Tensor& gallery, const torch::Tensor& gallery_labels,
+                         bool leave_one_out, std::int64_t chunk) {
   const torch::NoGradGuard no_grad;
   const std::int64_t count = queries.size(0), size = gallery.size(0);
-  if (!torch::isfinite(queries).all().item<bool>() || !torch::isfinite(gallery).all().item<bool>()) fail("retrieval: there are features that are NaN or infinite");
-  check_internal(query_labels.size(0) == count && gallery_labels.size(0) == size, "a label for each feature");
+  if (!torch::isfinite(queries).all().item<bool>() || !torch::isfinite(gallery).all().item<bool>())
+    fail("retrieval: there are features that are NaN or infinite");
+  check_internal(query_labels.size(0) == count && gallery_labels.size(0) == size,
+                 "a label for each feature");
   const bool on_cpu = queries.is_cpu();
-  const torch::Tensor asked = query_labels.cpu().contiguous(), found = gallery_labels.cpu().contiguous();
+  const torch::Tensor asked = query_labels.cpu().contiguous(),
+                      found = gallery_labels.cpu().contiguous();
   std::unordered_map<std::int64_t, std::vector<std::int64_t>> members;
   for (std::int64_t i = 0; i < size; ++i) members[found.data_ptr<std::int64_t>()[i]].push_back(i);
   const std::vector<std::int64_t> nobody;
@@ -106,7 +131,8 @@ RetrievalScores retrieve(const torch::Tensor& queries, const torch::Tensor& quer
     const std::int64_t here = std::min(chunk, count - start);
     const torch::Tensor similarity = queries.narrow(0, start, here).mm(transposed);
     if (!on_cpu) {
-      const auto ranked = rank_queries_sorted(similarity, query_labels.narrow(0, start, here), gallery_labels, leave_one_out ? start : -1);
+      const auto ranked = rank_queries_sorted(similarity, query_labels.narrow(0, start, here),
+                                              gallery_labels, leave_one_out ? start : -1);
       results.insert(results.end(), ranked.begin(), ranked.end());
       continue;
     }
@@ -115,7 +141,9 @@ RetrievalScores retrieve(const torch::Tensor& queries, const torch::Tensor& quer
     at::parallel_for(0, here, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t q = begin; q < end; ++q) {
         const auto group = members.find(asked.data_ptr<std::int64_t>()[start + q]);
-        results[static_cast<std::size_t>(start + q)] = rank_query(values.data_ptr<float>() + q * size, size, group == members.end() ? nobody : group->second, leave_one_out ? start + q : -1);
+        results[static_cast<std::size_t>(start + q)] = rank_query(
+            values.data_ptr<float>() + q * size, size,
+            group == members.end() ? nobody : group->second, leave_one_out ? start + q : -1);
       }
     });
   }
@@ -137,13 +165,19 @@ RetrievalScores retrieve(const torch::Tensor& queries, const torch::Tensor& quer
 
 }  // namespace
 
-RetrievalScores leave_one_out_retrieval(const torch::Tensor& features, const torch::Tensor& labels, std::int64_t chunk) {
+RetrievalScores leave_one_out_retrieval(const torch::Tensor& features, const torch::Tensor& labels,
+                                        std::int64_t chunk) {
   if (features.size(0) < 2) fail("retrieval: {} images; it needs at least 2", features.size(0));
   return retrieve(features, labels, features, labels, true, chunk);
 }
 
-RetrievalScores query_gallery_retrieval(const torch::Tensor& queries, const torch::Tensor& query_labels, const torch::Tensor& gallery, const torch::Tensor& gallery_labels, std::int64_t chunk) {
-  if (queries.size(0) < 1 || gallery.size(0) < 1) fail("retrieval: {} queries in a gallery of {} images; it needs at least 1 of each", queries.size(0), gallery.size(0));
+RetrievalScores query_gallery_retrieval(const torch::Tensor& queries,
+                                        const torch::Tensor& query_labels,
+                                        const torch::Tensor& gallery,
+                                        const torch::Tensor& gallery_labels, std::int64_t chunk) {
+  if (queries.size(0) < 1 || gallery.size(0) < 1)
+    fail("retrieval: {} queries in a gallery of {} images; it needs at least 1 of each",
+         queries.size(0), gallery.size(0));
   return retrieve(queries, query_labels, gallery, gallery_labels, false, chunk);
 }
 

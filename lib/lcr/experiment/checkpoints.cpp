@@ -1,9 +1,9 @@
 #include "lcr/experiment/checkpoints.h"
 
+#include <algorithm>
+
 #include <fmt/core.h>
 #include <unistd.h>
-
-#include <algorithm>
 
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
@@ -13,11 +13,16 @@ namespace lcr {
 namespace fs = std::filesystem;
 
 std::string describe_environment(const Options& options, const Provenance& provenance, bool cuda) {
-  if (cuda) return fmt::format("device={}\nlibtorch={}\n{}deterministic={}\n", provenance.device, provenance.libtorch, provenance.libraries, options.deterministic ? "yes" : "no");
-  return fmt::format("device=cpu\nlibtorch={}\n{}isa={}\nthreads={}\n", provenance.libtorch, provenance.libraries, provenance.isa, provenance.threads);
+  if (cuda)
+    return fmt::format("device={}\nlibtorch={}\n{}deterministic={}\n", provenance.device,
+                       provenance.libtorch, provenance.libraries,
+                       options.deterministic ? "yes" : "no");
+  return fmt::format("device=cpu\nlibtorch={}\n{}isa={}\nthreads={}\n", provenance.libtorch,
+                     provenance.libraries, provenance.isa, provenance.threads);
 }
 
-Checkpoints::Checkpoints(fs::path directory, std::string identity, std::string environment, const Options& options, bool inexact_init)
+Checkpoints::Checkpoints(fs::path directory, std::string identity, std::string environment,
+                         const Options& options, bool inexact_init)
     : directory_(std::move(directory)),
       identity_(std::move(identity)),
       environment_(std::move(environment)),
@@ -31,15 +36,25 @@ fs::path Checkpoints::file(const std::string& name) const {
   return directory_ / "checkpoints" / (name + ".safetensors");
 }
 
-void Checkpoints::keep(Trainer& trainer, const std::string& name, std::int64_t epochs_done) const { trainer.save(file(name), {identity_, epochs_done, 0, environment_, "", inexact_}); }
+void Checkpoints::keep(Trainer& trainer, const std::string& name, std::int64_t epochs_done) const {
+  trainer.save(file(name), {identity_, epochs_done, 0, environment_, "", inexact_});
+}
 
-bool Checkpoints::due() const { return interval_.minutes > 0 && std::chrono::duration<double, std::ratio<60>>(Clock::now() - written_).count() >= interval_.minutes; }
+bool Checkpoints::due() const {
+  return interval_.minutes > 0 &&
+         std::chrono::duration<double, std::ratio<60>>(Clock::now() - written_).count() >=
+             interval_.minutes;
+}
 
-bool Checkpoints::due_after(std::int64_t epochs_done) const { return interval_.epochs > 0 && epochs_done % interval_.epochs == 0; }
+bool Checkpoints::due_after(std::int64_t epochs_done) const {
+  return interval_.epochs > 0 && epochs_done % interval_.epochs == 0;
+}
 
 void Checkpoints::write(Trainer& trainer, const TrainingRecord& record) {
   const std::int64_t steps = record.epochs_done * trainer.steps_per_epoch() + record.log.steps;
-  trainer.save(file(fmt::format("resume-{:012}", steps)), {identity_, record.epochs_done, record.log.steps, environment_, to_text(record), inexact_});
+  trainer.save(
+      file(fmt::format("resume-{:012}", steps)),
+      {identity_, record.epochs_done, record.log.steps, environment_, to_text(record), inexact_});
   const auto files = resume_files(directory_);
   for (std::size_t i = 2; i < files.size(); ++i) fs::remove(files[i]);
   written_ = Clock::now();
@@ -55,30 +70,40 @@ void Checkpoints::resume(Trainer& trainer, TrainingRecord& record) {
     try {
       info = trainer.load(path, identity_);
       stored = parse_training_record(info.progress, path.string());
-      if (stored.epochs_done != info.epochs_done || stored.log.steps != info.steps_done) fail("{}: damaged: its records are of another step", path.string());
+      if (stored.epochs_done != info.epochs_done || stored.log.steps != info.steps_done)
+        fail("{}: damaged: its records are of another step", path.string());
     } catch (const ForeignCheckpoint&) {
       throw;
     } catch (const UserError& e) {
       damage = e.what();
-      if (::access(path.c_str(), R_OK) == 0) damaged.push_back(path);  // one that cannot be read may be whole
+      if (::access(path.c_str(), R_OK) == 0)
+        damaged.push_back(path);  // one that cannot be read may be whole
       say("warning: {}; it is passed over\n", damage);
       continue;
     }
     const auto differences = describe_differences(info.environment, environment_);
     if (!differences.empty() && !inexact_allowed_)
-      fail("{}: going on from it would not give the same bits ({}, where 'there' is the checkpoint): run as before, or give --inexact-resume, or remove {} to train the run anew", path.string(), differences,
-           directory_.string());
-    for (const auto& useless : damaged) fs::remove(useless);  // else they would count among the last two
+      fail(
+          "{}: going on from it would not give the same bits ({}, where 'there' is the "
+          "checkpoint): run as before, or give --inexact-resume, or remove {} to train the run "
+          "anew",
+          path.string(), differences, directory_.string());
+    for (const auto& useless : damaged)
+      fs::remove(useless);  // else they would count among the last two
     record = std::move(stored);
     ++record.resumed;
     const bool repeats = !inexact_always_ && differences.empty();
     record.inexact_resume = record.inexact_resume || !repeats;
     inexact_ = inexact_ || record.inexact_resume;
     drop_abandoned_best(record, repeats);
-    say("{}: goes on after epoch {}, step {} of the next{}\n", directory_.filename().string(), record.epochs_done, record.log.steps, differences.empty() ? "" : "; inexactly: " + differences);
+    say("{}: goes on after epoch {}, step {} of the next{}\n", directory_.filename().string(),
+        record.epochs_done, record.log.steps,
+        differences.empty() ? "" : "; inexactly: " + differences);
     return;
   }
-  if (!files.empty()) fail("{}; so is every other checkpoint of this run: remove {} to train it anew", damage, directory_.string());
+  if (!files.empty())
+    fail("{}; so is every other checkpoint of this run: remove {} to train it anew", damage,
+         directory_.string());
 }
 
 void Checkpoints::drop_abandoned_best(const TrainingRecord& record, bool repeats) const {
@@ -87,11 +112,15 @@ void Checkpoints::drop_abandoned_best(const TrainingRecord& record, bool repeats
   const auto metadata = read_safetensors(best).metadata;
   const auto entry = metadata.find("epochs_done");
   const auto epoch = entry == metadata.end() ? std::nullopt : parse_integer(entry->second);
-  if (epoch && *epoch <= record.epochs_done) return;  // from before the checkpoint: still this training's
-  const bool is_inexact = std::find(metadata.begin(), metadata.end(), kInexactMark) != metadata.end();
+  if (epoch && *epoch <= record.epochs_done)
+    return;  // from before the checkpoint: still this training's
+  const bool is_inexact =
+      std::find(metadata.begin(), metadata.end(), kInexactMark) != metadata.end();
   if (repeats && is_inexact == inexact_) return;  // that epoch comes again, with the same bits
   fs::remove(best);
-  say("warning: {} was of a later epoch of another continuation, which this one does not repeat: removed; until a better epoch comes there are no weights of the best one\n", best.string());
+  say("warning: {} was of a later epoch of another continuation, which this one does not repeat: "
+      "removed; until a better epoch comes there are no weights of the best one\n",
+      best.string());
 }
 
 std::string Checkpoints::newest() const {
@@ -108,7 +137,8 @@ std::vector<fs::path> Checkpoints::resume_files(const fs::path& directory) {
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(directory / "checkpoints", none)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with("resume-") && name.ends_with(".safetensors")) files.push_back(entry.path());
+    if (name.starts_with("resume-") && name.ends_with(".safetensors"))
+      files.push_back(entry.path());
   }
   std::sort(files.rbegin(), files.rend());
   return files;

@@ -1,4 +1,5 @@
-// The checkpoints of a run in training: written now and then, the last two kept, and what a stopped or killed run goes on from.
+// The checkpoints of a run in training: written now and then, the last two kept, and what a stopped
+// or killed run goes on from.
 #pragma once
 
 #include <chrono>
@@ -12,16 +13,19 @@
 
 namespace lcr {
 
-/// "name=value" lines of what changes the last bits of a training: on the CPU its threads, ISA and the libraries that compute; on CUDA the device, LibTorch and
-/// whether only deterministic operations are used.
+/// "name=value" lines of what changes the last bits of a training: on the CPU its threads, ISA and
+/// the libraries that compute; on CUDA the device, LibTorch and whether only deterministic
+/// operations are used.
 std::string describe_environment(const Options& options, const Provenance& provenance, bool cuda);
 
 /// How a run stands by its files.
 class Checkpoints {
  public:
-  /// directory: of the run. identity: its hash. environment: of describe_environment(). inexact_init: what the run begins with bears kInexactMark; then, and
-  /// after an inexact resume(), all that is written here bears it too.
-  Checkpoints(std::filesystem::path directory, std::string identity, std::string environment, const Options& options, bool inexact_init);
+  /// directory: of the run. identity: its hash. environment: of describe_environment().
+  /// inexact_init: what the run begins with bears kInexactMark; then, and after an inexact
+  /// resume(), all that is written here bears it too.
+  Checkpoints(std::filesystem::path directory, std::string identity, std::string environment,
+              const Options& options, bool inexact_init);
 
   const std::string& environment() const { return environment_; }
 
@@ -37,10 +41,12 @@ class Checkpoints {
   /// Writes a checkpoint to go on from, and removes those before the last two.
   void write(Trainer& trainer, const TrainingRecord& record);
 
-  /// Brings trainer and record to the newest checkpoint that is whole, if there is any; says on standard error where it goes on, and which files were
-  /// passed over because they are damaged (they are removed then). Throws UserError where all are damaged, where one is another run's or of another format, and where
-  /// threads, ISA, libraries or device are not those it was written with, unless --inexact-resume was given. Weights kept as the best that belong to a later epoch of
-  /// a continuation that this one does not repeat are removed, with a word.
+  /// Brings trainer and record to the newest checkpoint that is whole, if there is any; says on
+  /// standard error where it goes on, and which files were passed over because they are damaged
+  /// (they are removed then). Throws UserError where all are damaged, where one is another run's or
+  /// of another format, and where threads, ISA, libraries or device are not those it was written
+  /// with, unless --inexact-resume was given. Weights kept as the best that belong to a later epoch
+  /// of a continuation that this one does not repeat are removed, with a word.
   void resume(Trainer& trainer, TrainingRecord& record);
 
   /// "checkpoints/resume-00001234.safetensors", the newest one; empty if there is none.
@@ -50,7 +56,8 @@ class Checkpoints {
   static void clear(const std::filesystem::path& directory);
 
  private:
-  static std::vector<std::filesystem::path> resume_files(const std::filesystem::path& directory);  ///< newest first
+  static std::vector<std::filesystem::path> resume_files(
+      const std::filesystem::path& directory);  ///< newest first
   /// repeats: what comes gives the same bits as the continuation that may have been before.
   void drop_abandoned_best(const TrainingRecord& record, bool repeats) const;
 

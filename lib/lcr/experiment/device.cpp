@@ -1,5 +1,7 @@
 #include "lcr/experiment/device.h"
 
+#include <fstream>
+
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
@@ -7,8 +9,6 @@
 #include <sys/resource.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
-
-#include <fstream>
 
 #ifdef LCR_WITH_CUDA
 #include <ATen/cuda/CUDAContext.h>
@@ -23,19 +23,25 @@ namespace lcr {
 
 torch::Device resolve_device(const std::string& name) {
   if (name == "cpu") return torch::kCPU;
-  const auto devices = static_cast<std::int64_t>(torch::cuda::is_available() ? torch::cuda::device_count() : 0);
-  if (name == "auto") return devices > 0 ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  const auto devices =
+      static_cast<std::int64_t>(torch::cuda::is_available() ? torch::cuda::device_count() : 0);
+  if (name == "auto")
+    return devices > 0 ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
   std::int64_t index = 0;
   if (name != "cuda") {
     const auto number = name.starts_with("cuda:") ? parse_integer(name.substr(5)) : std::nullopt;
-    if (!number || *number < 0 || *number > 127) fail("device = '{}': choose auto, cpu, cuda or cuda:N", name);
+    if (!number || *number < 0 || *number > 127)
+      fail("device = '{}': choose auto, cpu, cuda or cuda:N", name);
     index = *number;
   }
   if (devices == 0) {
 #ifdef LCR_WITH_CUDA
     fail("device = '{}': LibTorch finds no CUDA device on this machine; use --device cpu", name);
 #else
-    fail("device = '{}': this build's LibTorch {} has no CUDA; build against one that has (README, 'GPU') or use --device cpu", name, TORCH_VERSION);
+    fail(
+        "device = '{}': this build's LibTorch {} has no CUDA; build against one that has (README, "
+        "'GPU') or use --device cpu",
+        name, TORCH_VERSION);
 #endif
   }
   if (index >= devices) fail("device = '{}': there are only {} CUDA devices", name, devices);
@@ -56,7 +62,8 @@ std::string device_name(const torch::Device& device) {
 #endif
   std::ifstream info("/proc/cpuinfo");
   for (std::string line; std::getline(info, line);)
-    if (line.starts_with("model name")) return line.substr(std::min(line.size(), line.find(':') + 2));
+    if (line.starts_with("model name"))
+      return line.substr(std::min(line.size(), line.find(':') + 2));
   return "CPU";
 }
 
@@ -72,7 +79,8 @@ void configure_libtorch(const Options& options, int threads) {
   at::globalContext().setAllowTF32CuDNN(tf32);
   at::globalContext().setAllowTF32CuBLAS(tf32);
   if (options.deterministic) {
-    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);  // what cuBLAS asks for; before its first use
+    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8",
+             0);  // what cuBLAS asks for; before its first use
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
     at::globalContext().setDeterministicCuDNN(true);
     at::globalContext().setBenchmarkCuDNN(false);
@@ -88,7 +96,11 @@ Provenance describe_provenance(const Options& options, const torch::Device& devi
   provenance.libraries = numeric_libraries();
   const std::string key = "CPU capability usage: ";
   const auto at = config.find(key);
-  provenance.isa = at == std::string::npos ? "unknown" : config.substr(at + key.size(), config.find_first_of(",\n", at + key.size()) - at - key.size());
+  provenance.isa =
+      at == std::string::npos
+          ? "unknown"
+          : config.substr(at + key.size(),
+                          config.find_first_of(",\n", at + key.size()) - at - key.size());
   provenance.compiler = kCompiler;
   provenance.precision = uses_network(options) ? options.precision : "float32";
   provenance.threads = threads;

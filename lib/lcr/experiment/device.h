@@ -1,23 +1,24 @@
 // Devices, threads, and the description of where something ran.
 #pragma once
 
-#include <torch/types.h>
-
 #include <string>
+
+#include <torch/types.h>
 
 #include "lcr/record/options.h"
 #include "lcr/record/run_store.h"
 
 namespace lcr {
 
-/// "auto" (the first CUDA device if there is one, else the CPU), "cpu", "cuda", "cuda:N". Throws UserError saying whether this
-/// LibTorch has no CUDA or the machine no such device.
+/// "auto" (the first CUDA device if there is one, else the CPU), "cpu", "cuda", "cuda:N". Throws
+/// UserError saying whether this LibTorch has no CUDA or the machine no such device.
 torch::Device resolve_device(const std::string& name);
 
 /// --threads, with 0 for all the cores this process may use.
 int resolve_threads(const Options& options);
 
-/// Sets LibTorch's threads (its own default can be one), float32 that is float32 (no TF32), and deterministic operations where the options say so.
+/// Sets LibTorch's threads (its own default can be one), float32 that is float32 (no TF32), and
+/// deterministic operations where the options say so.
 void configure_libtorch(const Options& options, int threads);
 
 /// What stands in the record of a run on this device.

@@ -1,10 +1,10 @@
 #include "lcr/experiment/evaluate_run.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <map>
 #include <memory>
+
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/error.h"
@@ -44,8 +44,8 @@ bool has(const Options& options, const char* protocol) {
   return std::find(names.begin(), names.end(), protocol) != names.end();
 }
 
-/// "name=value" lines of the active evaluation options that differ from their defaults, and the normalisation of masks, which may be chosen
-/// apart from the run's.
+/// "name=value" lines of the active evaluation options that differ from their defaults, and the
+/// normalisation of masks, which may be chosen apart from the run's.
 std::string protocol_text(const Options& options) {
   const Options defaults;
   std::string text = fmt::format("protocol_revision={}\n", kProtocolRevision);
@@ -54,23 +54,38 @@ std::string protocol_text(const Options& options) {
     const std::string value = get_option(options, spec);
     if (value != get_option(defaults, spec)) text += fmt::format("{}={}\n", spec.name, value);
   }
-  if (uses_network(options)) text += "eval-mask-norm=" + options.eval_mask_norm + "\n";  // the untrained branch's mask has it too
+  if (uses_network(options))
+    text += "eval-mask-norm=" + options.eval_mask_norm +
+            "\n";  // the untrained branch's mask has it too
   return text;
 }
 
-fs::path record_file(const fs::path& run, const std::string& hash) { return run / "evaluations" / (hash.substr(0, 12) + ".json"); }
+fs::path record_file(const fs::path& run, const std::string& hash) {
+  return run / "evaluations" / (hash.substr(0, 12) + ".json");
+}
 
 torch::Tensor label_tensor(const ImageSet& set, const torch::Device& device) {
-  return torch::tensor(std::vector<std::int64_t>(set.labels.begin(), set.labels.end()), torch::kLong).to(device);
+  return torch::tensor(std::vector<std::int64_t>(set.labels.begin(), set.labels.end()),
+                       torch::kLong)
+      .to(device);
 }
 
 /// One evaluation under way.
 class Evaluator {
  public:
-  Evaluator(const fs::path& run, const RunIdentity& identity, const Options& options, const Dataset& data, int threads, const RunObserver& observer)
-      : run_(run), seed_(identity.inputs.seed), options_(options), data_(data), device_(resolve_device(options.device)), threads_(threads), observer_(observer) {
+  Evaluator(const fs::path& run, const RunIdentity& identity, const Options& options,
+            const Dataset& data, int threads, const RunObserver& observer)
+      : run_(run),
+        seed_(identity.inputs.seed),
+        options_(options),
+        data_(data),
+        device_(resolve_device(options.device)),
+        threads_(threads),
+        observer_(observer) {
     probes_ = has(options, "probe");
-    total_ = 2 + (has(options, "knn") || (probes_ && options.probe == "cached")) + (probes_ ? options.probe_epochs : 0) + has(options, "localisation") + has(options, "projections");
+    total_ = 2 + (has(options, "knn") || (probes_ && options.probe == "cached")) +
+             (probes_ ? options.probe_epochs : 0) + has(options, "localisation") +
+             has(options, "projections");
     restore(identity);
   }
 
@@ -79,7 +94,10 @@ class Evaluator {
     if (has(options_, "retrieval")) retrieval(features);
     PooledFeatures train;
     if (has(options_, "knn") || (probes_ && options_.probe == "cached")) {
-      train = network_ ? extract_features(*network_, data_.train, test_views(data_.train, options_), trained_poolings(features)) : PooledFeatures{{"none", raw_pixel_features(data_.train, options_, device_, threads_)}};
+      train = network_ ? extract_features(*network_, data_.train, test_views(data_.train, options_),
+                                          trained_poolings(features))
+                       : PooledFeatures{{"none", raw_pixel_features(data_.train, options_, device_,
+                                                                    threads_)}};
       advance("training features");
     }
     if (has(options_, "knn")) knn(train, features);
@@ -96,7 +114,10 @@ class Evaluator {
   }
 
  private:
-  void add(const std::string& pooling, const std::string& metric, const std::string& detail, double value) { entries_.push_back({pooling, metric, detail, value}); }
+  void add(const std::string& pooling, const std::string& metric, const std::string& detail,
+           double value) {
+    entries_.push_back({pooling, metric, detail, value});
+  }
 
   void advance(const std::string& note) { observer_(++done_, total_, note); }
 
@@ -104,33 +125,46 @@ class Evaluator {
   void restore(const RunIdentity& identity) {
     if (!uses_network(options_)) {
       for (const char* protocol : {"localisation", "projections"})
-        if (has(options_, protocol)) fail("{}: method {} has no network: protocol {} has nothing to look at", run_.string(), options_.method, protocol);
-      if (probes_ && options_.probe == "augmented") fail("{}: method {} has no network: only probe = cached", run_.string(), options_.method);
+        if (has(options_, protocol))
+          fail("{}: method {} has no network: protocol {} has nothing to look at", run_.string(),
+               options_.method, protocol);
+      if (probes_ && options_.probe == "augmented")
+        fail("{}: method {} has no network: only probe = cached", run_.string(), options_.method);
       return;
     }
     Encoder encoder{nullptr};
     GradCamFittingBranch gfb{nullptr};
     if (trains(options_)) {
       const fs::path checkpoint = run_ / "checkpoints" / (options_.checkpoint + ".safetensors");
-      if (!fs::exists(checkpoint)) fail("{}: is not there. Runs that were imported, or pruned with --weights, have records only: remove {} to train it again", checkpoint.string(), run_.string());
-      trainer_ = std::make_unique<Trainer>(make_method(without_init(), seed_, data_.train.class_count), options_, data_.train, seed_, device_, threads_);
+      if (!fs::exists(checkpoint))
+        fail(
+            "{}: is not there. Runs that were imported, or pruned with --weights, have records "
+            "only: remove {} to train it again",
+            checkpoint.string(), run_.string());
+      trainer_ =
+          std::make_unique<Trainer>(make_method(without_init(), seed_, data_.train.class_count),
+                                    options_, data_.train, seed_, device_, threads_);
       trainer_->load(checkpoint, identity.hash);
       encoder = trainer_->method().encoder();
       gfb = trainer_->method().gfb();
       trainer_->method().eval();
     } else {
-      if (options_.checkpoint != "last") fail("{}: method {} trains nothing and has no checkpoint '{}'", run_.string(), options_.method, options_.checkpoint);
+      if (options_.checkpoint != "last")
+        fail("{}: method {} trains nothing and has no checkpoint '{}'", run_.string(),
+             options_.method, options_.checkpoint);
       check_same_initial_weights(identity.inputs.init);
       encoder = make_encoder(options_, seed_);
       encoder->to(device_);
       encoder->eval();
     }
     const std::int64_t channels = encoder->backbone()->channels();
-    GradCamFittingBranch random(channels, GfbOptions{.structure = "random", .projections = options_.random_projections});
+    GradCamFittingBranch random(
+        channels, GfbOptions{.structure = "random", .projections = options_.random_projections});
     initialise(*random, InitScheme::kDefault, seed_, "random gfb");
     random->to(device_);
     random->eval();
-    network_ = std::make_unique<EvaluatedNetwork>(EvaluatedNetwork{encoder, gfb, random, options_, device_, threads_});
+    network_ = std::make_unique<EvaluatedNetwork>(
+        EvaluatedNetwork{encoder, gfb, random, options_, device_, threads_});
     if (options_.bn_statistics == "recalibrated")
       recalibrate_batch_norm(*network_, data_.train, seed_);
     else if (wants("random_gfb") || has(options_, "localisation"))
@@ -141,13 +175,21 @@ class Evaluator {
   /// A network as read from a file must be read from the same.
   void check_same_initial_weights(const std::string& init) const {
     if (init.empty()) return;
-    if (options_.init.empty()) fail("{}: this run is a network as read from a file; name the same file with --init ({})", run_.string(), init);
-    const bool same = init.starts_with("run ") ? read_safetensors(options_.init).metadata.contains("identity") && read_safetensors(options_.init).metadata.at("identity") == init.substr(4)
-                                               : sha256_file(options_.init) == init;
-    if (!same) fail("{}: --init {} is not what this run began with ({})", run_.string(), options_.init, init);
+    if (options_.init.empty())
+      fail("{}: this run is a network as read from a file; name the same file with --init ({})",
+           run_.string(), init);
+    const bool same =
+        init.starts_with("run ")
+            ? read_safetensors(options_.init).metadata.contains("identity") &&
+                  read_safetensors(options_.init).metadata.at("identity") == init.substr(4)
+            : sha256_file(options_.init) == init;
+    if (!same)
+      fail("{}: --init {} is not what this run began with ({})", run_.string(), options_.init,
+           init);
   }
 
-  /// The checkpoint replaces every weight: the file that training began with need not be there any more.
+  /// The checkpoint replaces every weight: the file that training began with need not be there any
+  /// more.
   Options without_init() const {
     Options options = options_;
     options.init.clear();
@@ -174,13 +216,17 @@ class Evaluator {
     for (const auto& name : available)
       if (wants(name.c_str())) poolings.push_back(name);
     for (const auto& name : wanted_poolings())
-      if (std::find(available.begin(), available.end(), name) == available.end()) fail("poolings: this run and its data do not allow '{}'; there are {}", name, join(available, ", "));
-    auto features = extract_features(*network_, data_.test, test_views(data_.test, options_), poolings);
+      if (std::find(available.begin(), available.end(), name) == available.end())
+        fail("poolings: this run and its data do not allow '{}'; there are {}", name,
+             join(available, ", "));
+    auto features =
+        extract_features(*network_, data_.test, test_views(data_.test, options_), poolings);
     advance("test features");
     return features;
   }
 
-  /// What a classifier can be trained on: an oracle's training views would need the truth of every crop.
+  /// What a classifier can be trained on: an oracle's training views would need the truth of every
+  /// crop.
   static std::vector<std::string> trained_poolings(const PooledFeatures& features) {
     std::vector<std::string> names;
     for (const auto& [pooling, unused] : features)
@@ -192,17 +238,21 @@ class Evaluator {
     const torch::Tensor labels = label_tensor(data_.test, device_);
     for (const auto& [pooling, x] : features) {
       const RetrievalScores scores = leave_one_out_retrieval(x, labels);
-      for (const std::int64_t k : {1, 5, 10}) add(pooling, fmt::format("rank{}", k), "", scores.rank[static_cast<std::size_t>(k - 1)]);
+      for (const std::int64_t k : {1, 5, 10})
+        add(pooling, fmt::format("rank{}", k), "", scores.rank[static_cast<std::size_t>(k - 1)]);
       add(pooling, "mean_average_precision", "", scores.mean_average_precision);
       add(pooling, "queries_without_match", "", static_cast<double>(scores.without_match));
     }
   }
 
   void knn(const PooledFeatures& train, const PooledFeatures& test) {
-    const torch::Tensor train_labels = label_tensor(data_.train, device_), test_labels = label_tensor(data_.test, device_);
+    const torch::Tensor train_labels = label_tensor(data_.train, device_),
+                        test_labels = label_tensor(data_.test, device_);
     for (const auto& [pooling, x] : train)
       for (const double k : parse_numbers("knn-neighbours", options_.knn_neighbours, 1, 1e9)) {
-        const KnnScores scores = knn_classify(x, train_labels, test.at(pooling), test_labels, data_.train.class_count, static_cast<std::int64_t>(k), options_.knn_temperature);
+        const KnnScores scores =
+            knn_classify(x, train_labels, test.at(pooling), test_labels, data_.train.class_count,
+                         static_cast<std::int64_t>(k), options_.knn_temperature);
         const std::string detail = "knn-neighbours=" + format_number(k);
         add(pooling, "knn_top1", detail, scores.top1);
         add(pooling, "knn_top5", detail, scores.top5);
@@ -216,32 +266,50 @@ class Evaluator {
       torch::Tensor rows, labels;
       LinearProbe probe;
     };
-    const torch::Tensor labels = label_tensor(data_.train, device_), test_labels = label_tensor(data_.test, device_);
+    const torch::Tensor labels = label_tensor(data_.train, device_),
+                        test_labels = label_tensor(data_.test, device_);
     const auto poolings = trained_poolings(test);
-    if (poolings.empty()) fail("probe: none of the poolings '{}' can be trained on", options_.poolings);
+    if (poolings.empty())
+      fail("probe: none of the poolings '{}' can be trained on", options_.poolings);
     std::vector<Running> probes;
     for (const double share : parse_numbers("label-shares", options_.label_shares, 1e-9, 1)) {
-      const auto chosen = stratified_share({data_.train.labels.begin(), data_.train.labels.end()}, share, seed_);
+      const auto chosen =
+          stratified_share({data_.train.labels.begin(), data_.train.labels.end()}, share, seed_);
       std::string lines;
       for (const auto i : chosen) lines += fmt::format("{}\n", i);
-      write_atomic(run_ / "evaluations" / fmt::format("labels-{}.txt", format_number(share)), lines);
-      const torch::Tensor rows = torch::tensor(chosen, torch::kLong).to(device_), own = labels.index_select(0, rows);
+      write_atomic(run_ / "evaluations" / fmt::format("labels-{}.txt", format_number(share)),
+                   lines);
+      const torch::Tensor rows = torch::tensor(chosen, torch::kLong).to(device_),
+                          own = labels.index_select(0, rows);
       for (const double lr : parse_numbers("probe-lr", options_.probe_lr, 1e-9, 1e6))
         for (const auto& pooling : poolings) {
-          const ProbeOptions settings{.epochs = options_.probe_epochs, .batch_size = options_.probe_batch_size, .lr = lr, .milestones = {options_.probe_epochs * 6 / 10, options_.probe_epochs * 8 / 10}};
-          probes.push_back({pooling, fmt::format("label-share={};probe-lr={}", format_number(share), format_number(lr)), rows, own,
-                            LinearProbe(test.at(pooling).size(1), data_.train.class_count, settings, seed_, test.at(pooling))});
+          const ProbeOptions settings{
+              .epochs = options_.probe_epochs,
+              .batch_size = options_.probe_batch_size,
+              .lr = lr,
+              .milestones = {options_.probe_epochs * 6 / 10, options_.probe_epochs * 8 / 10}};
+          probes.push_back(
+              {pooling,
+               fmt::format("label-share={};probe-lr={}", format_number(share), format_number(lr)),
+               rows, own,
+               LinearProbe(test.at(pooling).size(1), data_.train.class_count, settings, seed_,
+                           test.at(pooling))});
         }
     }
     for (std::int64_t epoch = 0; epoch < options_.probe_epochs; ++epoch) {
       const bool fresh = options_.probe == "augmented";
-      const PooledFeatures drawn = fresh ? extract_features(*network_, data_.train, probe_views(data_.train, options_, seed_, epoch), poolings) : PooledFeatures{};
+      const PooledFeatures drawn =
+          fresh ? extract_features(*network_, data_.train,
+                                   probe_views(data_.train, options_, seed_, epoch), poolings)
+                : PooledFeatures{};
       const PooledFeatures& features = fresh ? drawn : cached;
       for (auto& running : probes) {
-        running.probe.train_epoch(features.at(running.pooling).index_select(0, running.rows), running.labels);
+        running.probe.train_epoch(features.at(running.pooling).index_select(0, running.rows),
+                                  running.labels);
         running.probe.test(test.at(running.pooling), test_labels);
       }
-      advance(fmt::format("probe epoch {}/{} top-1 {:.2f}", epoch + 1, options_.probe_epochs, probes.front().probe.scores().last_top1));
+      advance(fmt::format("probe epoch {}/{} top-1 {:.2f}", epoch + 1, options_.probe_epochs,
+                          probes.front().probe.scores().last_top1));
     }
     const std::string name = options_.probe == "cached" ? "cached_probe" : "probe";
     for (const auto& running : probes) {
@@ -256,37 +324,48 @@ class Evaluator {
   /// The maps of one batch of test views, by source.
   std::map<std::string, torch::Tensor> attention_maps(std::int64_t start, std::int64_t count) {
     std::map<std::string, torch::Tensor> maps;
-    const torch::Tensor query = render_batch(test_views(data_.test, options_), start, count, *network_);
+    const torch::Tensor query =
+        render_batch(test_views(data_.test, options_), start, count, *network_);
     {
       const torch::NoGradGuard no_grad;
       const torch::Tensor map = network_->encoder->feature_map(query);
-      if (network_->gfb) maps["attention"] = normalise_mask(network_->gfb->forward(map), options_.eval_mask_norm);
-      maps["random_gfb"] = normalise_mask(network_->random_gfb->forward(map), options_.eval_mask_norm);
+      if (network_->gfb)
+        maps["attention"] = normalise_mask(network_->gfb->forward(map), options_.eval_mask_norm);
+      maps["random_gfb"] =
+          normalise_mask(network_->random_gfb->forward(map), options_.eval_mask_norm);
       maps["activation_norm"] = map.norm(2, 1);
       maps["uniform"] = torch::ones_like(maps["activation_norm"]);
     }
     if (!trainer_) return maps;
-    // A GradCAM needs a pair: the test view against a random key view of the same image, as training draws them.
+    // A GradCAM needs a pair: the test view against a random key view of the same image, as
+    // training draws them.
     const RngKey key(seed_, "localisation keys");
     const RenderView key_views = [&](std::int64_t i, std::span<std::uint8_t> out) {
       const ImageView image = data_.test.image(i);
       const CounterRng rng(key, static_cast<std::uint32_t>(i));
-      render_view(image.pixels, image.height, image.width, draw_view(rng, image.height, image.width, training_recipe(options_, 1)), options_.image_size, out);
+      render_view(image.pixels, image.height, image.width,
+                  draw_view(rng, image.height, image.width, training_recipe(options_, 1)),
+                  options_.image_size, out);
     };
     const torch::Tensor key_batch = render_batch(key_views, start, count, *network_);
-    for (const char* source : {"loss", "positive_logit"}) maps[std::string("gradcam_") + source] = trainer_->method().objective_cam(query, key_batch, source);
+    for (const char* source : {"loss", "positive_logit"})
+      maps[std::string("gradcam_") + source] =
+          trainer_->method().objective_cam(query, key_batch, source);
     return maps;
   }
 
   void localisation() {
     const std::string truth = object_ground_truth(data_.test);
-    if (truth.empty()) fail("localisation: {} has neither masks nor boxes of its objects", data_.title);
+    if (truth.empty())
+      fail("localisation: {} has neither masks nor boxes of its objects", data_.title);
     std::map<std::string, Localisation> found;
     for (std::int64_t start = 0; start < data_.test.count(); start += kEvaluationBatch) {
-      if (stop_requested()) throw Interrupted("stopped by a signal during localisation; nothing of it is kept");
+      if (stop_requested())
+        throw Interrupted("stopped by a signal during localisation; nothing of it is kept");
       const std::int64_t count = std::min(kEvaluationBatch, data_.test.count() - start);
       const torch::Tensor regions = object_regions(data_.test, start, count, *network_);
-      for (const auto& [source, maps] : attention_maps(start, count)) found[source].add(maps, regions);
+      for (const auto& [source, maps] : attention_maps(start, count))
+        found[source].add(maps, regions);
     }
     const std::string detail = "ground-truth=" + truth;
     for (const auto& [source, localisation] : found) {
@@ -302,22 +381,30 @@ class Evaluator {
   }
 
   void projections() {
-    if (!network_->gfb || !network_->gfb->linear()) fail("{}: projections: this run has no GFB of linear projections", run_.string());
+    if (!network_->gfb || !network_->gfb->linear())
+      fail("{}: projections: this run has no GFB of linear projections", run_.string());
     const ImageSet& images = options_.variance_images == "test" ? data_.test : data_.train;
     const torch::Tensor variance = projection_variance(*network_, images);
     const auto ranked = rank_projections(variance);
-    for (std::size_t r = 0; r < ranked.size(); ++r) add("attention", "projection_variance", fmt::format("rank={};projection={}", r + 1, ranked[r]), variance[ranked[r]].item<double>());
-    const std::int64_t directions = std::clamp<std::int64_t>(static_cast<std::int64_t>(ranked.size()) / 2, 1, 8);
+    for (std::size_t r = 0; r < ranked.size(); ++r)
+      add("attention", "projection_variance",
+          fmt::format("rank={};projection={}", r + 1, ranked[r]),
+          variance[ranked[r]].item<double>());
+    const std::int64_t directions =
+        std::clamp<std::int64_t>(static_cast<std::int64_t>(ranked.size()) / 2, 1, 8);
     const PrincipalAlignment alignment = principal_alignment(*network_, images, ranked, directions);
     const std::string detail = fmt::format("directions={}", directions);
-    for (std::size_t i = 0; i < alignment.angles.size(); ++i) add("attention", "principal_angle", fmt::format("{};index={}", detail, i + 1), alignment.angles[i]);
+    for (std::size_t i = 0; i < alignment.angles.size(); ++i)
+      add("attention", "principal_angle", fmt::format("{};index={}", detail, i + 1),
+          alignment.angles[i]);
     add("attention", "alignment_top", detail, alignment.top);
     add("attention", "alignment_bottom", detail, alignment.bottom);
     add("attention", "alignment_chance", detail, alignment.chance);
     add("attention", "captured_top", detail, alignment.captured_top);
     add("attention", "captured_bottom", detail, alignment.captured_bottom);
     add("attention", "captured_principal", detail, alignment.captured_principal);
-    draw_projection_panel(*network_, data_.test, ranked, variance, options_.panel_images, seed_, projection_panel_file(run_, options_));
+    draw_projection_panel(*network_, data_.test, ranked, variance, options_.panel_images, seed_,
+                          projection_panel_file(run_, options_));
   }
 
   const fs::path run_;
@@ -329,19 +416,21 @@ class Evaluator {
   const RunObserver& observer_;
   bool probes_ = false;
   std::int64_t done_ = 0, total_ = 0;
-  std::unique_ptr<Trainer> trainer_;            ///< of a method that trains
-  std::unique_ptr<EvaluatedNetwork> network_;   ///< null for raw pixels
+  std::unique_ptr<Trainer> trainer_;           ///< of a method that trains
+  std::unique_ptr<EvaluatedNetwork> network_;  ///< null for raw pixels
   std::vector<EvaluationEntry> entries_;
 };
 
 }  // namespace
 
 void check_evaluation(const Options& options) {
-  if (parse_names("protocols", options.protocols, protocol_names()).empty()) fail("protocols: name at least one of {}", join(protocol_names(), ", "));
+  if (parse_names("protocols", options.protocols, protocol_names()).empty())
+    fail("protocols: name at least one of {}", join(protocol_names(), ", "));
   parse_names("poolings", options.poolings, pooling_names());
   if (has(options, "knn"))
     for (const double k : parse_numbers("knn-neighbours", options.knn_neighbours, 1, 1e9))
-      if (k != static_cast<double>(static_cast<std::int64_t>(k))) fail("knn-neighbours = '{}': {} is not a whole number", options.knn_neighbours, k);
+      if (k != static_cast<double>(static_cast<std::int64_t>(k)))
+        fail("knn-neighbours = '{}': {} is not a whole number", options.knn_neighbours, k);
   if (has(options, "probe")) {
     parse_numbers("probe-lr", options.probe_lr, 1e-9, 1e6);
     parse_numbers("label-shares", options.label_shares, 1e-9, 1);
@@ -350,15 +439,20 @@ void check_evaluation(const Options& options) {
 
 std::string evaluation_hash(const Options& options) { return sha256_hex(protocol_text(options)); }
 
-fs::path projection_panel_file(const fs::path& run, const Options& options) { return run / "evaluations" / (evaluation_hash(options).substr(0, 12) + "-projections.png"); }
+fs::path projection_panel_file(const fs::path& run, const Options& options) {
+  return run / "evaluations" / (evaluation_hash(options).substr(0, 12) + "-projections.png");
+}
 
-std::optional<EvaluationRecord> find_evaluation(const fs::path& run, const RunIdentity& identity, const Options& options) {
+std::optional<EvaluationRecord> find_evaluation(const fs::path& run, const RunIdentity& identity,
+                                                const Options& options) {
   EvaluationRecord record{.hash = evaluation_hash(options)};
   record.file = record_file(run, record.hash);
   if (!fs::exists(record.file)) return std::nullopt;
   try {
     const auto json = nlohmann::json::parse(read_text(record.file, 64 << 20));
-    if (json.at("identity") != identity.hash || json.at("evaluation") != record.hash) fail("{}: belongs to another run or protocol; remove it to evaluate again", record.file.string());
+    if (json.at("identity") != identity.hash || json.at("evaluation") != record.hash)
+      fail("{}: belongs to another run or protocol; remove it to evaluate again",
+           record.file.string());
     record.entries = json.at("entries").get<std::vector<EvaluationEntry>>();
   } catch (const nlohmann::json::exception& e) {
     fail("{}: damaged record ({}); remove it to evaluate again", record.file.string(), e.what());
@@ -366,19 +460,26 @@ std::optional<EvaluationRecord> find_evaluation(const fs::path& run, const RunId
   return record;
 }
 
-EvaluationRecord evaluate_run(const fs::path& run, const RunIdentity& identity, const Options& options, const Dataset& data, int threads, const RunObserver& observer) {
+EvaluationRecord evaluate_run(const fs::path& run, const RunIdentity& identity,
+                              const Options& options, const Dataset& data, int threads,
+                              const RunObserver& observer) {
   check_evaluation(options);
   if (auto record = find_evaluation(run, identity, options)) return *record;
   configure_libtorch(options, threads);
   require_writable_directory(run / "evaluations");
   EvaluationRecord record{.hash = evaluation_hash(options)};
   record.file = record_file(run, record.hash);
-  // Two programs that want the same evaluation make it once. Not the run's own lock: a run in training can be evaluated, and one by several protocols side by side.
+  // Two programs that want the same evaluation make it once. Not the run's own lock: a run in
+  // training can be evaluated, and one by several protocols side by side.
   const FileLock lock(fs::path(record.file).replace_extension(".lock"));
   if (auto made = find_evaluation(run, identity, options)) return *made;
   record.entries = Evaluator(run, identity, options, data, threads, observer).run();
-  const nlohmann::json json = {{"identity", identity.hash},       {"evaluation", record.hash}, {"protocol", split(protocol_text(options), '\n')},
-                               {"entries", record.entries}, {"provenance", describe_provenance(options, resolve_device(options.device), threads)}};
+  const nlohmann::json json = {
+      {"identity", identity.hash},
+      {"evaluation", record.hash},
+      {"protocol", split(protocol_text(options), '\n')},
+      {"entries", record.entries},
+      {"provenance", describe_provenance(options, resolve_device(options.device), threads)}};
   write_atomic(record.file, json.dump(1) + "\n");
   return record;
 }

@@ -1,4 +1,5 @@
-// Evaluation of a finished run by the protocols of the option table, at any time after its training.
+// Evaluation of a finished run by the protocols of the option table, at any time after its
+// training.
 #pragma once
 
 #include <filesystem>
@@ -17,7 +18,7 @@ namespace lcr {
 struct EvaluationEntry {
   std::string pooling;  ///< or, of localisation, the source of the map
   std::string metric;
-  std::string detail;   ///< settings within the protocol, "label-share=0.5;probe-lr=30", or empty
+  std::string detail;  ///< settings within the protocol, "label-share=0.5;probe-lr=30", or empty
   double value = 0;
 };
 
@@ -34,14 +35,22 @@ void check_evaluation(const Options& options);
 std::string evaluation_hash(const Options& options);
 
 /// The record of a finished evaluation, if the run has it. Throws UserError if it is damaged.
-std::optional<EvaluationRecord> find_evaluation(const std::filesystem::path& run, const RunIdentity& identity, const Options& options);
+std::optional<EvaluationRecord> find_evaluation(const std::filesystem::path& run,
+                                                const RunIdentity& identity,
+                                                const Options& options);
 
-/// The panel of heat maps that an evaluation by the protocol "projections" leaves: evaluations/<hash>-projections.png.
-std::filesystem::path projection_panel_file(const std::filesystem::path& run, const Options& options);
+/// The panel of heat maps that an evaluation by the protocol "projections" leaves:
+/// evaluations/<hash>-projections.png.
+std::filesystem::path projection_panel_file(const std::filesystem::path& run,
+                                            const Options& options);
 
-/// The record of an evaluation: the one that is there, also when another program writes it meanwhile, or else evaluates the run and writes it. Beside it: evaluations/labels-<share>.txt, the training images that a probe with fewer
-/// labels used; projection_panel_file(). options: the run's own with those of the evaluation; the data must be those
-/// of `identity`. Throws UserError where the run has no such checkpoint, or network and data do not allow the protocol.
-EvaluationRecord evaluate_run(const std::filesystem::path& run, const RunIdentity& identity, const Options& options, const Dataset& data, int threads, const RunObserver& observer);
+/// The record of an evaluation: the one that is there, also when another program writes it
+/// meanwhile, or else evaluates the run and writes it. Beside it: evaluations/labels-<share>.txt,
+/// the training images that a probe with fewer labels used; projection_panel_file(). options: the
+/// run's own with those of the evaluation; the data must be those of `identity`. Throws UserError
+/// where the run has no such checkpoint, or network and data do not allow the protocol.
+EvaluationRecord evaluate_run(const std::filesystem::path& run, const RunIdentity& identity,
+                              const Options& options, const Dataset& data, int threads,
+                              const RunObserver& observer);
 
 }  // namespace lcr

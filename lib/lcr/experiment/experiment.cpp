@@ -1,12 +1,12 @@
 #include "lcr/experiment/experiment.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <map>
 #include <set>
+
+#include <fmt/core.h>
 
 #include "lcr/base/csv.h"
 #include "lcr/base/error.h"
@@ -40,65 +40,99 @@ std::vector<Experiment>& registry() {
 void check_initial_weights(const std::vector<Cell>& cells) {
   std::set<std::string> seen;
   for (const auto& cell : cells) {
-    if (!uses_network(cell.options) || cell.options.init.empty() || cell.options.pretrain != "none") continue;
-    if (!seen.insert(cell.options.init + "\n" + cell.options.arch + "\n" + cell.options.init_prefix).second) continue;
+    if (!uses_network(cell.options) || cell.options.init.empty() || cell.options.pretrain != "none")
+      continue;
+    if (!seen.insert(cell.options.init + "\n" + cell.options.arch + "\n" + cell.options.init_prefix)
+             .second)
+      continue;
     Options options = cell.options;
     options.init.clear();
     Encoder encoder = make_encoder(options, cell.seed);
     LoadReport report = load_initial_weights(encoder, cell.options);
-    const auto classifier = std::erase_if(report.unexpected, [](const std::string& name) { return name.starts_with("fc."); });
+    const auto classifier = std::erase_if(
+        report.unexpected, [](const std::string& name) { return name.starts_with("fc."); });
     const auto list = [](std::vector<std::string> names) {
-      std::erase_if(names, [](const std::string& name) { return name.ends_with("num_batches_tracked"); });  // counters: files of other origin lack them
+      std::erase_if(names, [](const std::string& name) {
+        return name.ends_with("num_batches_tracked");
+      });  // counters: files of other origin lack them
       const std::size_t count = names.size();
       if (count > 3) names.resize(3);
-      return count == 0 ? std::string("none") : fmt::format("{} ({}{})", count, join(names, ", "), count > 3 ? ", ..." : "");
+      return count == 0
+                 ? std::string("none")
+                 : fmt::format("{} ({}{})", count, join(names, ", "), count > 3 ? ", ..." : "");
     };
-    say("{}: {} tensors{} loaded into the backbone; missing: {}; unexpected: {}{}\n", cell.options.init, report.loaded, report.prefix.empty() ? "" : " under '" + report.prefix + "'", list(report.missing),
-               list(report.unexpected), report.outside > 0 ? fmt::format("; {} elsewhere in the file", report.outside) : "");
-    if (classifier > 0) say("{}: its fc layer is left out: a backbone ends before it\n", cell.options.init);
+    say("{}: {} tensors{} loaded into the backbone; missing: {}; unexpected: {}{}\n",
+        cell.options.init, report.loaded,
+        report.prefix.empty() ? "" : " under '" + report.prefix + "'", list(report.missing),
+        list(report.unexpected),
+        report.outside > 0 ? fmt::format("; {} elsewhere in the file", report.outside) : "");
+    if (classifier > 0)
+      say("{}: its fc layer is left out: a backbone ends before it\n", cell.options.init);
   }
 }
 
 /// Whether the store has the run and all evaluations of it that the cell asks for.
 bool is_done(const Cell& cell, const RunStore& store) {
-  return store.find(cell.identity) && std::all_of(cell.evaluations.begin(), cell.evaluations.end(),
-                                                  [&](const Options& evaluation) { return find_evaluation(store.directory(cell.identity), cell.identity, evaluation).has_value(); });
+  return store.find(cell.identity) &&
+         std::all_of(
+             cell.evaluations.begin(), cell.evaluations.end(), [&](const Options& evaluation) {
+               return find_evaluation(store.directory(cell.identity), cell.identity, evaluation)
+                   .has_value();
+             });
 }
 
-void print_dry_run(const std::vector<Cell>& cells, const RunStore& store, const torch::Device& device) {
+void print_dry_run(const std::vector<Cell>& cells, const RunStore& store,
+                   const torch::Device& device) {
   std::set<const Dataset*> listed;
   std::set<std::string> directories;
   for (const auto& cell : cells) {
-    if (listed.insert(cell.data).second) fmt::print("{}: {} training, {} test images\n", cell.data->title, cell.data->train.count(), cell.data->test.count());
+    if (listed.insert(cell.data).second)
+      fmt::print("{}: {} training, {} test images\n", cell.data->title, cell.data->train.count(),
+                 cell.data->test.count());
     directories.insert(cell.identity.directory);
   }
   fmt::print("{} runs on {} ({})\n\n", directories.size(), device.str(), device_name(device));
   // Time a step takes, from the finished runs of the same method and backbone in this grid.
   std::map<std::string, double> seconds_per_step;
-  const auto kind = [](const Options& o) { return o.method + "/" + o.arch + "/" + std::to_string(o.image_size); };
+  const auto kind = [](const Options& o) {
+    return o.method + "/" + o.arch + "/" + std::to_string(o.image_size);
+  };
   for (const auto& cell : cells)
     if (const auto result = store.find(cell.identity))
-      seconds_per_step[kind(cell.options)] = result->wall_seconds / static_cast<double>(std::max<std::int64_t>(1, count_steps(cell.options, *cell.data)));
+      seconds_per_step[kind(cell.options)] =
+          result->wall_seconds /
+          static_cast<double>(std::max<std::int64_t>(1, count_steps(cell.options, *cell.data)));
   double estimate = 0;
   bool known = true;
   std::set<std::string> counted;
   for (const auto& cell : cells) {
     const bool trained = store.find(cell.identity).has_value();
-    fmt::print("{:<9} {:<4} {:<32} seed {:<3} {}\n", !trained ? (fs::exists(store.directory(cell.identity) / "identity.txt") ? "partial" : "absent") : is_done(cell, store) ? "done" : "evaluate", cell.experiment ? cell.experiment->id : "", cell.row.name, cell.seed, cell.identity.directory);
-    if (trained || !trains(cell.options) || !counted.insert(cell.identity.directory).second) continue;
+    fmt::print("{:<9} {:<4} {:<32} seed {:<3} {}\n",
+               !trained ? (fs::exists(store.directory(cell.identity) / "identity.txt") ? "partial"
+                                                                                       : "absent")
+               : is_done(cell, store) ? "done"
+                                      : "evaluate",
+               cell.experiment ? cell.experiment->id : "", cell.row.name, cell.seed,
+               cell.identity.directory);
+    if (trained || !trains(cell.options) || !counted.insert(cell.identity.directory).second)
+      continue;
     const auto found = seconds_per_step.find(kind(cell.options));
     known = known && found != seconds_per_step.end();
-    if (known) estimate += found->second * static_cast<double>(count_steps(cell.options, *cell.data));
+    if (known)
+      estimate += found->second * static_cast<double>(count_steps(cell.options, *cell.data));
   }
   fmt::print("\nTime to train what is absent, one run at a time: {}\n",
-             known ? "about " + format_duration(estimate) : "not known, no finished run of the same kind is in the store");
+             known ? "about " + format_duration(estimate)
+                   : "not known, no finished run of the same kind is in the store");
   const Cell* before = nullptr;
   for (const auto& cell : cells) {
-    if (before && before->experiment == cell.experiment && before->row.name == cell.row.name) continue;
+    if (before && before->experiment == cell.experiment && before->row.name == cell.row.name)
+      continue;
     before = &cell;
     fmt::print("\n[{}{}]\n", cell.experiment ? cell.experiment->id + ": " : "", cell.row.name);
     for (const auto& spec : option_table())
-      if (spec.part == OptionPart::kRun && spec.active(cell.options)) fmt::print("{} = {}\n", spec.name, get_option(cell.options, spec));
+      if (spec.part == OptionPart::kRun && spec.active(cell.options))
+        fmt::print("{} = {}\n", spec.name, get_option(cell.options, spec));
   }
 }
 
@@ -108,14 +142,37 @@ struct RowMaker {
   const Cell& cell;
   const RunResult& result;
 
-  ResultRow operator()(const std::string& detail, const std::string& selection, const std::string& pooling, const std::string& metric, double value, std::int64_t epoch, const std::string& evaluation) const {
+  ResultRow operator()(const std::string& detail, const std::string& selection,
+                       const std::string& pooling, const std::string& metric, double value,
+                       std::int64_t epoch, const std::string& evaluation) const {
     const Provenance& p = result.provenance;
     std::vector<std::string> options;
     for (const auto& text : {cell.varied, detail})
       if (!text.empty()) options.push_back(text);
-    return {std::to_string(kResultsSchema), experiment.id, cell.row.name, cell.options.dataset, cell.options.method, join(options, ";"), std::to_string(cell.seed), selection, pooling, metric,
-            format_number(value), std::to_string(epoch), cell.identity.hash, cell.identity.config_hash, evaluation, fmt::format("{:.2f}", result.wall_seconds),
-            fmt::format("{:.2f}", result.samples_per_second), fmt::format("{:.0f}", result.peak_memory_mib), p.commit, p.device, p.precision, p.libtorch, initial_weights(), p.inexact_resume || p.inexact_init ? "inexact" : ""};
+    return {std::to_string(kResultsSchema),
+            experiment.id,
+            cell.row.name,
+            cell.options.dataset,
+            cell.options.method,
+            join(options, ";"),
+            std::to_string(cell.seed),
+            selection,
+            pooling,
+            metric,
+            format_number(value),
+            std::to_string(epoch),
+            cell.identity.hash,
+            cell.identity.config_hash,
+            evaluation,
+            fmt::format("{:.2f}", result.wall_seconds),
+            fmt::format("{:.2f}", result.samples_per_second),
+            fmt::format("{:.0f}", result.peak_memory_mib),
+            p.commit,
+            p.device,
+            p.precision,
+            p.libtorch,
+            initial_weights(),
+            p.inexact_resume || p.inexact_init ? "inexact" : ""};
   }
 
   /// "random", "stand-in <run>", or the name and digest of the file.
@@ -128,21 +185,28 @@ struct RowMaker {
 };
 
 /// The scores of every evaluated epoch, out of the run's epochs.csv.
-void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::path& run, const std::string& pooling) {
+void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::path& run,
+               const std::string& pooling) {
   static constexpr const char* kScores[] = {"rank1", "rank5", "mean_average_precision"};
   std::array<std::string, 3> columns;
-  for (std::size_t i = 0; i < columns.size(); ++i) columns[i] = fmt::format("{}_{}", kScores[i], pooling);
-  for (const auto& line : read_csv<4>(run / "epochs.csv", {"epoch", columns[0].c_str(), columns[1].c_str(), columns[2].c_str()}))
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    columns[i] = fmt::format("{}_{}", kScores[i], pooling);
+  for (const auto& line : read_csv<4>(run / "epochs.csv", {"epoch", columns[0].c_str(),
+                                                           columns[1].c_str(), columns[2].c_str()}))
     for (std::size_t i = 0; i < columns.size(); ++i) {
       if (line[i + 1].empty()) continue;  // not evaluated, or before a switch
       const auto value = parse_number(line[i + 1]);
       const auto epoch = parse_integer(line[0]);
-      if (!value || !epoch) fail("{}: damaged; remove the run's directory to train it again", (run / "epochs.csv").string());
-      rows.push_back(make("", "each_epoch", pooling, kScores[i], *value, *epoch, make.result.evaluation_hash));
+      if (!value || !epoch)
+        fail("{}: damaged; remove the run's directory to train it again",
+             (run / "epochs.csv").string());
+      rows.push_back(
+          make("", "each_epoch", pooling, kScores[i], *value, *epoch, make.result.evaluation_hash));
     }
 }
 
-std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector<Cell>& cells, const RunStore& store) {
+std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector<Cell>& cells,
+                                 const RunStore& store) {
   std::vector<ResultRow> rows;
   for (const auto& cell : cells) {
     if (cell.experiment != &experiment || (!cell.selected && !is_done(cell, store))) continue;
@@ -152,18 +216,26 @@ std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector
     std::set<std::string> recorded;
     for (const auto& m : result->measurements)
       if (m.selection == "last") recorded.insert(m.pooling + "/" + m.metric);
-    for (const auto& m : result->measurements) rows.push_back(make("", m.selection, m.pooling, m.metric, m.value, m.epoch, result->evaluation_hash));
+    for (const auto& m : result->measurements)
+      rows.push_back(
+          make("", m.selection, m.pooling, m.metric, m.value, m.epoch, result->evaluation_hash));
     const fs::path run = store.directory(cell.identity);
-    if (experiment.curves && trains(cell.options)) add_curve(rows, make, run, own_pooling(cell.options.method));
+    if (experiment.curves && trains(cell.options))
+      add_curve(rows, make, run, own_pooling(cell.options.method));
     for (const auto& evaluation : cell.evaluations) {
       const auto record = find_evaluation(run, cell.identity, evaluation);
       check_internal(record.has_value(), "a run of the grid lacks an evaluation");
       const std::int64_t epoch = trains(cell.options) ? cell.options.epochs : 0;
       for (const auto& entry : record->entries) {
         // An evaluation of the same weights by the same protocol repeats what the run recorded.
-        if (evaluation.bn_statistics == "as_trained" && entry.detail.empty() && recorded.contains(entry.pooling + "/" + entry.metric)) continue;
-        const std::string bn = evaluation.bn_statistics == "as_trained" ? "" : "bn-statistics=" + evaluation.bn_statistics;
-        rows.push_back(make(bn + (bn.empty() || entry.detail.empty() ? "" : ";") + entry.detail, "last", entry.pooling, entry.metric, entry.value, epoch, record->hash));
+        if (evaluation.bn_statistics == "as_trained" && entry.detail.empty() &&
+            recorded.contains(entry.pooling + "/" + entry.metric))
+          continue;
+        const std::string bn = evaluation.bn_statistics == "as_trained"
+                                   ? ""
+                                   : "bn-statistics=" + evaluation.bn_statistics;
+        rows.push_back(make(bn + (bn.empty() || entry.detail.empty() ? "" : ";") + entry.detail,
+                            "last", entry.pooling, entry.metric, entry.value, epoch, record->hash));
       }
     }
   }
@@ -173,12 +245,16 @@ std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector
 ConfigTexts config_texts(const Experiment& experiment, const std::vector<Cell>& cells) {
   ConfigTexts texts;
   for (const auto& cell : cells)
-    if (cell.experiment == &experiment) texts[cell.identity.config_hash] = canonical_text(cell.options, cell.identity.inputs, /*with_seed=*/false);
+    if (cell.experiment == &experiment)
+      texts[cell.identity.config_hash] =
+          canonical_text(cell.options, cell.identity.inputs, /*with_seed=*/false);
   return texts;
 }
 
-/// Figure B1's panel of heat maps lies beside the evaluation: of the first run that has one it becomes the experiment's figure.
-void copy_panel(const Experiment& experiment, const std::vector<Cell>& cells, const RunStore& store, const fs::path& results) {
+/// Figure B1's panel of heat maps lies beside the evaluation: of the first run that has one it
+/// becomes the experiment's figure.
+void copy_panel(const Experiment& experiment, const std::vector<Cell>& cells, const RunStore& store,
+                const fs::path& results) {
   for (const auto& cell : cells) {
     if (cell.experiment != &experiment) continue;
     for (const auto& evaluation : cell.evaluations) {
@@ -186,32 +262,43 @@ void copy_panel(const Experiment& experiment, const std::vector<Cell>& cells, co
       if (!fs::exists(panel)) continue;
       require_writable_directory(results / "figures");
       const auto bytes = read_file(panel, 256 << 20);
-      write_atomic(results / "figures" / (experiment.id + ".png"), std::string(bytes.begin(), bytes.end()));
+      write_atomic(results / "figures" / (experiment.id + ".png"),
+                   std::string(bytes.begin(), bytes.end()));
       return;
     }
   }
 }
 
-void print_summary(const Experiment& experiment, const std::vector<Cell>& cells, const RunStore& store) {
+void print_summary(const Experiment& experiment, const std::vector<Cell>& cells,
+                   const RunStore& store) {
   fmt::print("\n{}\n", experiment.title);
-  const auto is_paper = [&](const Cell& cell) { return std::find(experiment.paper_datasets.begin(), experiment.paper_datasets.end(), cell.data->name) != experiment.paper_datasets.end(); };
+  const auto is_paper = [&](const Cell& cell) {
+    return std::find(experiment.paper_datasets.begin(), experiment.paper_datasets.end(),
+                     cell.data->name) != experiment.paper_datasets.end();
+  };
   std::set<const Dataset*> listed;
   for (const auto& cell : cells)
     if (cell.experiment == &experiment && listed.insert(cell.data).second)
-      fmt::print("Data: {}{}: {} training images, {} test images\n", cell.data->title, is_paper(cell) ? "" : " (standing in for " + experiment.paper_datasets.front() + ")",
-                 cell.data->train.count(), cell.data->test.count());
+      fmt::print(
+          "Data: {}{}: {} training images, {} test images\n", cell.data->title,
+          is_paper(cell) ? "" : " (standing in for " + experiment.paper_datasets.front() + ")",
+          cell.data->train.count(), cell.data->test.count());
   fmt::print("Retrieval after the last epoch, each method with its own pooling, mean +- sd\n\n");
-  fmt::print("{:<32} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", "", "n", "rank-1 %", "rank-5 %", "mAP %", "pooling", "samples/s");
+  fmt::print("{:<32} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", "", "n", "rank-1 %", "rank-5 %",
+             "mAP %", "pooling", "samples/s");
   std::set<std::string> printed;
   for (const auto& first : cells) {
     // One line a row and data set.
-    const std::string title = first.row.name + (listed.size() > 1 ? ", " + first.options.dataset : "");
+    const std::string title =
+        first.row.name + (listed.size() > 1 ? ", " + first.options.dataset : "");
     if (first.experiment != &experiment || !printed.insert(title).second) continue;
     std::map<std::string, std::vector<double>> values;
     std::vector<double> speeds;
     const std::string pooling = own_pooling(first.options.method);
     for (const auto& cell : cells) {
-      if (cell.experiment != &experiment || cell.row.name != first.row.name || cell.options.dataset != first.options.dataset) continue;
+      if (cell.experiment != &experiment || cell.row.name != first.row.name ||
+          cell.options.dataset != first.options.dataset)
+        continue;
       const auto result = store.find(cell.identity);
       if (!result) continue;  // not selected
       for (const auto& m : result->measurements)
@@ -221,14 +308,17 @@ void print_summary(const Experiment& experiment, const std::vector<Cell>& cells,
     const auto cell_text = [&](const char* metric) {
       const auto& v = values[metric];
       if (v.empty()) return std::string("not run");
-      return v.size() > 1 ? fmt::format("{:.2f} +- {:.2f}", mean(v), standard_deviation(v)) : fmt::format("{:.2f}", mean(v));
+      return v.size() > 1 ? fmt::format("{:.2f} +- {:.2f}", mean(v), standard_deviation(v))
+                          : fmt::format("{:.2f}", mean(v));
     };
-    fmt::print("{:<32} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", title, values["rank1"].size(), cell_text("rank1"), cell_text("rank5"), cell_text("mean_average_precision"), pooling,
+    fmt::print("{:<32} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", title, values["rank1"].size(),
+               cell_text("rank1"), cell_text("rank5"), cell_text("mean_average_precision"), pooling,
                speeds.empty() ? "-" : fmt::format("{:.1f}", mean(speeds)));
   }
 }
 
-/// Removes what killed processes left behind in a finished run: checkpoints to go on from, half-written evaluations.
+/// Removes what killed processes left behind in a finished run: checkpoints to go on from,
+/// half-written evaluations.
 void clear_leftovers(const fs::path& run) {
   Checkpoints::clear(run);
   remove_stale_temporaries(run / "evaluations");
@@ -241,30 +331,45 @@ void work(Grid& grid, int threads) {
   // Each evaluation counts as a step: a finished one is progress that stays.
   std::int64_t evaluations = 0, evaluated = 0;
   for (const auto& cell : grid.cells())
-    if (cell.identity.directory == wanted) evaluations += static_cast<std::int64_t>(cell.evaluations.size());
+    if (cell.identity.directory == wanted)
+      evaluations += static_cast<std::int64_t>(cell.evaluations.size());
   for (const auto& cell : grid.cells()) {
     if (cell.identity.directory != wanted) continue;
     const std::int64_t steps = count_steps(cell.options, *cell.data);
-    const RunObserver training = [&](std::int64_t done, std::int64_t total, const std::string& note) { report_progress(done, total + evaluations, note); };
-    const RunObserver evaluating = [&](std::int64_t, std::int64_t, const std::string& note) { report_progress(steps + evaluated, steps + evaluations, note); };
+    const RunObserver training = [&](std::int64_t done, std::int64_t total,
+                                     const std::string& note) {
+      report_progress(done, total + evaluations, note);
+    };
+    const RunObserver evaluating = [&](std::int64_t, std::int64_t, const std::string& note) {
+      report_progress(steps + evaluated, steps + evaluations, note);
+    };
     if (!found && !grid.store().find(cell.identity))
-      explain_out_of_memory(cell.options, [&] { execute_run(cell.options, cell.identity, cell.seed, *cell.data, grid.store(), threads, training); });
+      explain_out_of_memory(cell.options, [&] {
+        execute_run(cell.options, cell.identity, cell.seed, *cell.data, grid.store(), threads,
+                    training);
+      });
     found = true;
     if (cell.options.max_steps > 0) return;
     const fs::path run = grid.store().directory(cell.identity);
     clear_leftovers(run);
     for (const auto& evaluation : cell.evaluations) {
-      explain_out_of_memory(evaluation, [&] { evaluate_run(run, cell.identity, evaluation, *cell.data, threads, evaluating); });
+      explain_out_of_memory(evaluation, [&] {
+        evaluate_run(run, cell.identity, evaluation, *cell.data, threads, evaluating);
+      });
       ++evaluated;
     }
   }
   if (!found) fail("--worker-run {}: no run of this grid", wanted);
 }
 
-/// The worker's command line: this one, with its share of the threads and what only the parent knows.
-std::vector<std::string> worker_arguments(const std::vector<std::string>& arguments, const Cell& cell, int threads) {
-  std::vector<std::string> out = {"--threads", std::to_string(threads), "--worker-run", cell.identity.directory};
-  if (cell.identity.inputs.init.starts_with("run ")) out.insert(out.end(), {"--worker-standin", cell.identity.inputs.init.substr(4)});
+/// The worker's command line: this one, with its share of the threads and what only the parent
+/// knows.
+std::vector<std::string> worker_arguments(const std::vector<std::string>& arguments,
+                                          const Cell& cell, int threads) {
+  std::vector<std::string> out = {"--threads", std::to_string(threads), "--worker-run",
+                                  cell.identity.directory};
+  if (cell.identity.inputs.init.starts_with("run "))
+    out.insert(out.end(), {"--worker-standin", cell.identity.inputs.init.substr(4)});
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--threads")
       ++i;  // and its value
@@ -287,37 +392,58 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
         if (!met.insert(cell.identity.directory).second) continue;
         clear_leftovers(grid.store().directory(cell.identity));
         for (const auto epoch : parse_epochs(cell.options.pin_epochs))
-          if (trains(cell.options) && !fs::exists(grid.store().directory(cell.identity) / "checkpoints" / fmt::format("epoch-{}.safetensors", epoch)))
-            say("warning: {} is finished and keeps no checkpoint of epoch {}; remove its directory to train it again\n", cell.identity.directory, epoch);
+          if (trains(cell.options) &&
+              !fs::exists(grid.store().directory(cell.identity) / "checkpoints" /
+                          fmt::format("epoch-{}.safetensors", epoch)))
+            say("warning: {} is finished and keeps no checkpoint of epoch {}; remove its directory "
+                "to train it again\n",
+                cell.identity.directory, epoch);
         continue;
       }
       if (control.max_steps > 0 && !trains(cell.options)) continue;
       if (!planned.insert(cell.identity.directory).second) continue;
-      const std::int64_t steps = grid.store().find(cell.identity) ? 1 : std::max<std::int64_t>(1, count_steps(cell.options, *cell.data));
+      const std::int64_t steps =
+          grid.store().find(cell.identity)
+              ? 1
+              : std::max<std::int64_t>(1, count_steps(cell.options, *cell.data));
       // A run that others wait for has the machine to itself.
-      const int share = stage == 0 ? threads : std::max(1, threads / static_cast<int>(control.jobs));
-      tasks.push_back({fmt::format("{}{} s{}", cell.experiment ? cell.experiment->id + " " : "", cell.row.name, cell.seed), worker_arguments(arguments, cell, share),
+      const int share =
+          stage == 0 ? threads : std::max(1, threads / static_cast<int>(control.jobs));
+      tasks.push_back({fmt::format("{}{} s{}", cell.experiment ? cell.experiment->id + " " : "",
+                                   cell.row.name, cell.seed),
+                       worker_arguments(arguments, cell, share),
                        steps * (trains(cell.options) ? cell.options.batch_size : 1), stage});
     }
   for (const auto& cell : grid.cells()) {
     const fs::path directory = grid.store().directory(cell.identity);
-    const bool needed = std::any_of(grid.cells().begin(), grid.cells().end(), [&](const Cell& child) {
-      return child.identity.inputs.init == "run " + cell.identity.hash && child.selected && !grid.store().find(child.identity);
-    });
-    if (cell.stage == 0 && needed && !planned.contains(cell.identity.directory) && !fs::exists(directory / "backbone.safetensors"))
-      fail("{}: is finished, but its weights, which other runs start from, are not there (imported runs have records only): remove the directory to train it again", directory.string());
+    const bool needed =
+        std::any_of(grid.cells().begin(), grid.cells().end(), [&](const Cell& child) {
+          return child.identity.inputs.init == "run " + cell.identity.hash && child.selected &&
+                 !grid.store().find(child.identity);
+        });
+    if (cell.stage == 0 && needed && !planned.contains(cell.identity.directory) &&
+        !fs::exists(directory / "backbone.safetensors"))
+      fail(
+          "{}: is finished, but its weights, which other runs start from, are not there (imported "
+          "runs have records only): remove the directory to train it again",
+          directory.string());
   }
-  say("{} of {} runs are in the store, {} to do{}\n", wanted.size() - planned.size(), wanted.size(), planned.size(),
-             control.max_steps > 0 ? fmt::format(", at most {} steps each", control.max_steps) : "");
+  say("{} of {} runs are in the store, {} to do{}\n", wanted.size() - planned.size(), wanted.size(),
+      planned.size(),
+      control.max_steps > 0 ? fmt::format(", at most {} steps each", control.max_steps) : "");
   return tasks;
 }
 
 void warn_about_queues(const std::vector<Cell>& cells) {
   std::set<std::pair<const Dataset*, std::int64_t>> told;
   for (const auto& cell : cells)
-    if (contrasts(cell.options) && cell.options.queue_size > cell.data->train.count() && told.insert({cell.data, cell.options.queue_size}).second)
-      say("warning: queue-size = {} is larger than the training set of {} images: it holds {:.1f} epochs of keys, the sample's own older ones among the negatives\n",
-                 cell.options.queue_size, cell.data->train.count(), static_cast<double>(cell.options.queue_size) / static_cast<double>(cell.data->train.count()));
+    if (contrasts(cell.options) && cell.options.queue_size > cell.data->train.count() &&
+        told.insert({cell.data, cell.options.queue_size}).second)
+      say("warning: queue-size = {} is larger than the training set of {} images: it holds {:.1f} "
+          "epochs of keys, the sample's own older ones among the negatives\n",
+          cell.options.queue_size, cell.data->train.count(),
+          static_cast<double>(cell.options.queue_size) /
+              static_cast<double>(cell.data->train.count()));
 }
 
 int run(const std::string& program, const std::vector<std::string>& arguments) {
@@ -328,7 +454,9 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   if (options.help) {
     std::vector<std::string> ids;
     for (const auto& experiment : experiments) ids.push_back(experiment.id);
-    fmt::print("{}", help_text(program, experiments.size() == 1 ? experiments.front().title : "all experiments in one (" + join(ids, ", ") + ")"));
+    fmt::print("{}", help_text(program, experiments.size() == 1
+                                            ? experiments.front().title
+                                            : "all experiments in one (" + join(ids, ", ") + ")"));
     return kDone;
   }
   const torch::Device device = resolve_device(options.device);
@@ -337,7 +465,8 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   if (!worker && !options.dry_run) {
     require_writable_directory(options.results);
     require_writable_directory(options.runs);
-    for (const auto& folder : {fs::path(options.results), fs::path(options.results) / "figures"}) remove_stale_temporaries(folder);
+    for (const auto& folder : {fs::path(options.results), fs::path(options.results) / "figures"})
+      remove_stale_temporaries(folder);
   }
   watch_signals();
   if (worker) watch_parent();
@@ -354,14 +483,18 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   }
   const auto tasks = plan(grid, arguments, threads);
   warn_about_queues(grid.cells());
-  if (const int code = run_workers(tasks, static_cast<int>(options.jobs), program, "samples", fs::path(options.results) / "log.txt"); code != kDone) return code;
+  if (const int code = run_workers(tasks, static_cast<int>(options.jobs), program, "samples",
+                                   fs::path(options.results) / "log.txt");
+      code != kDone)
+    return code;
   if (options.max_steps > 0) {
     fmt::print("Stopped after --max-steps {}: nothing is recorded.\n", options.max_steps);
     return kDone;
   }
   for (const auto& experiment : experiments) {
     const fs::path csv = fs::path(options.results) / (experiment.id + ".csv");
-    write_configs(configs_file(options.results, experiment.id), config_texts(experiment, grid.cells()));
+    write_configs(configs_file(options.results, experiment.id),
+                  config_texts(experiment, grid.cells()));
     write_results(csv, make_rows(experiment, grid.cells(), grid.store()));
     copy_panel(experiment, grid.cells(), grid.store(), options.results);
     print_summary(experiment, grid.cells(), grid.store());
@@ -375,7 +508,9 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
 RegisteredExperiment::RegisteredExperiment(Experiment experiment) {
   // In the order of their ids, whatever the linker's.
   auto& all = registry();
-  all.insert(std::upper_bound(all.begin(), all.end(), experiment, [](const Experiment& a, const Experiment& b) { return a.id < b.id; }), std::move(experiment));
+  all.insert(std::upper_bound(all.begin(), all.end(), experiment,
+                              [](const Experiment& a, const Experiment& b) { return a.id < b.id; }),
+             std::move(experiment));
 }
 
 const std::vector<Experiment>& registered_experiments() { return registry(); }

@@ -15,9 +15,10 @@ namespace lcr {
 
 class Grid {
  public:
-  /// Makes the plan, before any data is read, fetched or decoded; then reads the data, checks the runs against them and
-  /// identifies them. Throws UserError.
-  Grid(const std::vector<Experiment>& experiments, const std::vector<std::string>& arguments, int threads);
+  /// Makes the plan, before any data is read, fetched or decoded; then reads the data, checks the
+  /// runs against them and identifies them. Throws UserError.
+  Grid(const std::vector<Experiment>& experiments, const std::vector<std::string>& arguments,
+       int threads);
 
   std::vector<Cell>& cells() { return plan_.cells; }
   /// What is common to all experiments: the control options of the first.

@@ -1,19 +1,20 @@
 #include "lcr/experiment/numeric_libraries.h"
 
-#include <dlfcn.h>
-#include <elf.h>
-#include <fmt/core.h>
-#include <link.h>
-
 #include <array>
 #include <cstring>
 #include <set>
 #include <string_view>
 
+#include <dlfcn.h>
+#include <elf.h>
+#include <fmt/core.h>
+#include <link.h>
+
 namespace lcr {
 namespace {
 
-/// The build id out of the notes of a loaded ELF object, 16 hexadecimal digits of it; empty if it has none.
+/// The build id out of the notes of a loaded ELF object, 16 hexadecimal digits of it; empty if it
+/// has none.
 std::string build_id(const dl_phdr_info& object) {
   for (int i = 0; i < object.dlpi_phnum; ++i) {
     const ElfW(Phdr)& segment = object.dlpi_phdr[i];
@@ -27,9 +28,12 @@ std::string build_id(const dl_phdr_info& object) {
       const char* const name = cursor + sizeof note;
       const char* const content = name + padded(note.n_namesz);
       cursor = content + padded(note.n_descsz);
-      if (cursor > end || note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 || std::memcmp(name, "GNU", 4) != 0) continue;
+      if (cursor > end || note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 ||
+          std::memcmp(name, "GNU", 4) != 0)
+        continue;
       std::string digits;
-      for (std::size_t byte = 0; byte < note.n_descsz && byte < 8; ++byte) digits += fmt::format("{:02x}", static_cast<unsigned char>(content[byte]));
+      for (std::size_t byte = 0; byte < note.n_descsz && byte < 8; ++byte)
+        digits += fmt::format("{:02x}", static_cast<unsigned char>(content[byte]));
       return digits;
     }
   }
@@ -44,13 +48,15 @@ std::size_t loaded_size(const dl_phdr_info& object) {
 }
 
 int collect(dl_phdr_info* object, std::size_t, void* lines) {
-  static constexpr std::array<std::string_view, 6> kNames = {"libtorch_cpu", "libopenblas", "libblas", "libblis", "libmkl_", "libdnnl"};
+  static constexpr std::array<std::string_view, 6> kNames = {
+      "libtorch_cpu", "libopenblas", "libblas", "libblis", "libmkl_", "libdnnl"};
   std::string_view name = object->dlpi_name;
   name.remove_prefix(name.rfind('/') + 1);  // npos + 1 is 0
   for (const auto& wanted : kNames) {
     if (!name.starts_with(wanted)) continue;
     const std::string id = build_id(*object);
-    static_cast<std::set<std::string>*>(lines)->insert(fmt::format("{}={}", name, id.empty() ? fmt::format("{} bytes", loaded_size(*object)) : "build " + id));
+    static_cast<std::set<std::string>*>(lines)->insert(fmt::format(
+        "{}={}", name, id.empty() ? fmt::format("{} bytes", loaded_size(*object)) : "build " + id));
   }
   return 0;
 }
@@ -61,7 +67,8 @@ std::string numeric_libraries() {
   std::set<std::string> lines;
   ::dl_iterate_phdr(collect, &lines);
   using CoreName = char* (*)();
-  if (const auto core = reinterpret_cast<CoreName>(::dlsym(RTLD_DEFAULT, "openblas_get_corename"))) lines.insert(fmt::format("OpenBLAS kernels={}", core()));
+  if (const auto core = reinterpret_cast<CoreName>(::dlsym(RTLD_DEFAULT, "openblas_get_corename")))
+    lines.insert(fmt::format("OpenBLAS kernels={}", core()));
   std::string text;
   for (const auto& line : lines) text += line + "\n";
   return text;

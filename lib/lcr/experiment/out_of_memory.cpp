@@ -1,31 +1,35 @@
 #include "lcr/experiment/out_of_memory.h"
 
-#include <c10/util/Exception.h>
-#include <fmt/core.h>
-
 #include <new>
 #include <string>
+
+#include <c10/util/Exception.h>
+#include <fmt/core.h>
 
 #include "lcr/base/error.h"
 
 namespace lcr {
 namespace {
 
-/// "tried to allocate 2.00 GiB", out of LibTorch's longer message: the phrase, a number and its unit.
+/// "tried to allocate 2.00 GiB", out of LibTorch's longer message: the phrase, a number and its
+/// unit.
 std::string asked(const std::string& what) {
   const std::string phrase = "ried to allocate ";
   const auto at = what.find(phrase);
   if (at == std::string::npos) return "";
   const auto unit = what.find(' ', at + phrase.size());
-  std::string amount = what.substr(at + phrase.size(), what.find_first_of(" .\n", unit + 1) - at - phrase.size());
+  std::string amount =
+      what.substr(at + phrase.size(), what.find_first_of(" .\n", unit + 1) - at - phrase.size());
   return "tried to allocate " + amount;
 }
 
 [[noreturn]] void advise(const Options& o, const std::string& what) {
-  std::string lower = fmt::format("--batch-size (now {}), --image-size (now {})", o.batch_size, o.image_size);
+  std::string lower =
+      fmt::format("--batch-size (now {}), --image-size (now {})", o.batch_size, o.image_size);
   if (contrasts(o)) lower += fmt::format(", --queue-size (now {})", o.queue_size);
   if (uses_network(o) && o.precision == "float32") lower += ", --precision bfloat16";
-  fail("out of memory{}: what lowers it: {}, fewer --jobs", what.empty() ? "" : " (" + what + ")", lower);
+  fail("out of memory{}: what lowers it: {}, fewer --jobs", what.empty() ? "" : " (" + what + ")",
+       lower);
 }
 
 }  // namespace
@@ -35,7 +39,9 @@ void explain_out_of_memory(const Options& options, const std::function<void()>& 
     body();
   } catch (const c10::Error& e) {
     const std::string what = e.what_without_backtrace();
-    if (what.find("out of memory") == std::string::npos && what.find("allocate memory") == std::string::npos) throw;
+    if (what.find("out of memory") == std::string::npos &&
+        what.find("allocate memory") == std::string::npos)
+      throw;
     advise(options, asked(what));
   } catch (const std::bad_alloc&) {
     advise(options, "");

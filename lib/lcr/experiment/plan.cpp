@@ -20,15 +20,21 @@ Options& resolve(Options& options, const torch::Device& device) {
   return options;
 }
 
-void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const CommandLine& command, const std::vector<std::string>& arguments) {
+void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const CommandLine& command,
+              const std::vector<std::string>& arguments) {
   const torch::Device device = resolve_device(command.options.device);
   for (const auto& row : experiment.rows(command.options)) {
     Options options = command.options, host = command.options;
     for (const auto& [name, value] : row.settings) set_option(host, name, value, "row " + row.name);
-    if (bootstraps(host)) options = parse_command_line(arguments, {experiment.id, "byol", "byol-" + host.dataset}, suite_home()).options;
+    if (bootstraps(host))
+      options = parse_command_line(arguments, {experiment.id, "byol", "byol-" + host.dataset},
+                                   suite_home())
+                    .options;
     std::vector<std::string> varied;
     for (const auto& [name, value] : row.settings) {
-      if (command.given.contains(name) && get_option(options, find_option(name, "")) != value) fail("command line: --{} is what the rows of {} vary; it cannot be set", name, experiment.id);
+      if (command.given.contains(name) && get_option(options, find_option(name, "")) != value)
+        fail("command line: --{} is what the rows of {} vary; it cannot be set", name,
+             experiment.id);
       set_option(options, name, value, "row " + row.name);
       varied.push_back(name + "=" + value);
     }
@@ -42,36 +48,60 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
     std::vector<Options> evaluations;
     for (const auto& settings : experiment.evaluations) {
       Options evaluation = options;
-      for (const auto& [name, value] : settings) set_option(evaluation, name, value, "evaluation of " + experiment.id);
+      for (const auto& [name, value] : settings)
+        set_option(evaluation, name, value, "evaluation of " + experiment.id);
       check_evaluation(evaluation);
       evaluations.push_back(std::move(evaluation));
     }
     // Seeds of the command line hold for every row, unless it names others too.
-    const bool own_seeds = !row.headline && !options.other_seeds.empty() && (!command.given.contains("seeds") || command.given.contains("other-seeds"));
+    const bool own_seeds =
+        !row.headline && !options.other_seeds.empty() &&
+        (!command.given.contains("seeds") || command.given.contains("other-seeds"));
     auto seeds = parse_seeds(own_seeds ? options.other_seeds : options.seeds);
     if (options.method == "raw_pixels") seeds = {0};  // nothing random about it
-    for (const auto seed : seeds) cells.push_back({&experiment, row, options, seed, join(varied, ";"), nullptr, {}, evaluations, selected, has_subset(options) ? 2 : 1});
+    for (const auto seed : seeds)
+      cells.push_back({&experiment,
+                       row,
+                       options,
+                       seed,
+                       join(varied, ";"),
+                       nullptr,
+                       {},
+                       evaluations,
+                       selected,
+                       has_subset(options) ? 2 : 1});
   }
 }
 
 void check_rows(const std::vector<Cell>& cells, const std::string& rows) {
-  if (std::any_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.selected; })) return;
+  if (std::any_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.selected; }))
+    return;
   std::vector<std::string> names;
   for (const auto& cell : cells)
-    if (std::find(names.begin(), names.end(), cell.row.name) == names.end()) names.push_back(cell.row.name);
+    if (std::find(names.begin(), names.end(), cell.row.name) == names.end())
+      names.push_back(cell.row.name);
   fail("rows = '{}': there is no such row; there are '{}'", rows, join(names, "', '"));
 }
 
-void check_given_evaluation_options(const CommandLine& command, const std::vector<Experiment>& experiments) {
+void check_given_evaluation_options(const CommandLine& command,
+                                    const std::vector<Experiment>& experiments) {
   for (const auto& name : command.given) {
     if (find_option(name, "").part != OptionPart::kEvaluation) continue;
-    // One that no evaluation leaves open would be ignored in silence. A checkpoint other than the last belongs to no row.
-    const bool used = name != "checkpoint" && std::any_of(experiments.begin(), experiments.end(), [&](const Experiment& experiment) {
-                        return std::any_of(experiment.evaluations.begin(), experiment.evaluations.end(), [&](const Settings& settings) {
-                          return std::none_of(settings.begin(), settings.end(), [&](const auto& setting) { return setting.first == name; });
-                        });
-                      });
-    if (!used) fail("command line: --{} has no part in {}; the program evaluate applies it to a stored run", name, experiments.size() == 1 ? experiments.front().id : "these experiments");
+    // One that no evaluation leaves open would be ignored in silence. A checkpoint other than the
+    // last belongs to no row.
+    const bool used =
+        name != "checkpoint" &&
+        std::any_of(experiments.begin(), experiments.end(), [&](const Experiment& experiment) {
+          return std::any_of(experiment.evaluations.begin(), experiment.evaluations.end(),
+                             [&](const Settings& settings) {
+                               return std::none_of(
+                                   settings.begin(), settings.end(),
+                                   [&](const auto& setting) { return setting.first == name; });
+                             });
+        });
+    if (!used)
+      fail("command line: --{} has no part in {}; the program evaluate applies it to a stored run",
+           name, experiments.size() == 1 ? experiments.front().id : "these experiments");
   }
 }
 
@@ -81,14 +111,17 @@ void add_standins(std::vector<Cell>& cells, const CommandLine& command) {
   for (const auto& cell : cells) {
     if (!starts_from_standin(cell.options)) continue;
     std::vector<std::string> arguments = {"--preset", command.preset_argument};
-    if (!command.options.config.empty()) arguments.insert(arguments.end(), {"--config", command.options.config});
+    if (!command.options.config.empty())
+      arguments.insert(arguments.end(), {"--config", command.options.config});
     Options options = parse_command_line(arguments, {"standin"}, suite_home()).options;
     options.dataset = "synthbirds-standin";
     options.method = "supervised";
     options.pretrain = "none";
     std::string key;
     // The network must be the one that starts from it, and runs where that does.
-    for (const char* name : {"arch", "stem", "width", "stride-in-1x1", "bn-eps", "image-size", "precision", "device", "threads", "runs", "checkpoint-every", "inexact-resume", "deterministic"}) {
+    for (const char* name :
+         {"arch", "stem", "width", "stride-in-1x1", "bn-eps", "image-size", "precision", "device",
+          "threads", "runs", "checkpoint-every", "inexact-resume", "deterministic"}) {
       const std::string value = get_option(cell.options, find_option(name, ""));
       set_option(options, name, value, "stand-in");
       key += value + "\n";
@@ -96,7 +129,16 @@ void add_standins(std::vector<Cell>& cells, const CommandLine& command) {
     const auto [entry, is_new] = known.emplace(key, standins.size());
     if (is_new) {
       resolve(options, resolve_device(options.device));
-      standins.push_back({nullptr, {"Stand-in for ImageNet's weights", {}}, options, 0, "", nullptr, {}, {}, false, 0});
+      standins.push_back({nullptr,
+                          {"Stand-in for ImageNet's weights", {}},
+                          options,
+                          0,
+                          "",
+                          nullptr,
+                          {},
+                          {},
+                          false,
+                          0});
     }
     if (cell.selected) standins[entry->second].selected = true;
   }
@@ -105,20 +147,27 @@ void add_standins(std::vector<Cell>& cells, const CommandLine& command) {
 
 }  // namespace
 
-bool starts_from_standin(const Options& options) { return uses_network(options) && options.pretrain == "synthbirds"; }
+bool starts_from_standin(const Options& options) {
+  return uses_network(options) && options.pretrain == "synthbirds";
+}
 
-Plan make_plan(const std::vector<Experiment>& experiments, const std::vector<std::string>& arguments) {
+Plan make_plan(const std::vector<Experiment>& experiments,
+               const std::vector<std::string>& arguments) {
   Plan plan;
-  for (const auto& experiment : experiments) plan.command_lines.push_back(parse_command_line(arguments, {experiment.id}, suite_home()));
-  for (std::size_t i = 0; i < experiments.size(); ++i) add_rows(plan.cells, experiments[i], plan.command_lines[i], arguments);
+  for (const auto& experiment : experiments)
+    plan.command_lines.push_back(parse_command_line(arguments, {experiment.id}, suite_home()));
+  for (std::size_t i = 0; i < experiments.size(); ++i)
+    add_rows(plan.cells, experiments[i], plan.command_lines[i], arguments);
   const CommandLine& command = plan.command_lines.front();
   check_rows(plan.cells, command.options.rows);
   check_given_evaluation_options(command, experiments);
   const std::string& wanted = command.options.worker_run;
-  if (wanted.empty() || wanted.starts_with("synthbirds-standin-")) add_standins(plan.cells, command);
+  if (wanted.empty() || wanted.starts_with("synthbirds-standin-"))
+    add_standins(plan.cells, command);
   if (!wanted.empty())
     std::erase_if(plan.cells, [&](const Cell& cell) {
-      return !wanted.starts_with(cell.options.dataset + "-" + cell.options.method + "-") || (starts_from_standin(cell.options) && command.options.worker_standin.empty());
+      return !wanted.starts_with(cell.options.dataset + "-" + cell.options.method + "-") ||
+             (starts_from_standin(cell.options) && command.options.worker_standin.empty());
     });
   return plan;
 }

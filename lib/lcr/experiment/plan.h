@@ -18,12 +18,13 @@ struct Cell {
   ExperimentRow row;
   Options options;
   std::uint64_t seed = 0;
-  std::string varied;  ///< "method=lcr"
+  std::string varied;             ///< "method=lcr"
   const Dataset* data = nullptr;  ///< null until Grid reads it, as `identity` is empty
   RunIdentity identity;
   std::vector<Options> evaluations;  ///< the options with those of each evaluation
   bool selected = true;              ///< by --rows
-  int stage = 1;                     ///< runs of a lower stage come first: 0 pre-training, 2 what branches off another run
+  int stage =
+      1;  ///< runs of a lower stage come first: 0 pre-training, 2 what branches off another run
 };
 
 struct Plan {
@@ -31,9 +32,11 @@ struct Plan {
   std::vector<Cell> cells;                 ///< the stand-ins first
 };
 
-/// Resolves and checks all rows and seeds, and adds the stand-ins that they start from. For a worker (--worker-run) only
-/// what its run may be. `experiments` must outlive the plan. Throws UserError.
-Plan make_plan(const std::vector<Experiment>& experiments, const std::vector<std::string>& arguments);
+/// Resolves and checks all rows and seeds, and adds the stand-ins that they start from. For a
+/// worker (--worker-run) only what its run may be. `experiments` must outlive the plan. Throws
+/// UserError.
+Plan make_plan(const std::vector<Experiment>& experiments,
+               const std::vector<std::string>& arguments);
 
 /// Whether the run's initial weights come from a run on the stand-in's data (--pretrain).
 bool starts_from_standin(const Options& options);

@@ -1,11 +1,11 @@
 #include "lcr/experiment/run.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -29,14 +29,20 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
-/// The protocol in words, hashed into every row: two numbers with different evaluation hashes were not measured alike.
+/// The protocol in words, hashed into every row: two numbers with different evaluation hashes were
+/// not measured alike.
 std::string protocol_text(const Options& o) {
-  std::string text = fmt::format("retrieval: leave-one-out on the test split, dot product of unit-length features, ties to the lower index\nimage_size={}\ntest_resize={}\n",
-                                 o.image_size, o.test_resize);
+  std::string text = fmt::format(
+      "retrieval: leave-one-out on the test split, dot product of unit-length features, ties to "
+      "the lower index\nimage_size={}\ntest_resize={}\n",
+      o.image_size, o.test_resize);
   if (uses_gfb(o)) text += "mask_norm=" + o.eval_mask_norm + "\n";
-  if (uses_gfb(o) && o.eval_mask_norm == "batch") text += fmt::format("batch={}\n", kEvaluationBatch);
+  if (uses_gfb(o) && o.eval_mask_norm == "batch")
+    text += fmt::format("batch={}\n", kEvaluationBatch);
   return text;
 }
 
@@ -47,33 +53,45 @@ std::vector<std::string> poolings_of(const Options& options) {
   return poolings;
 }
 
-Evaluation evaluate(const EvaluatedNetwork& network, const Dataset& data, const torch::Tensor& labels) {
+Evaluation evaluate(const EvaluatedNetwork& network, const Dataset& data,
+                    const torch::Tensor& labels) {
   Evaluation scores;
-  for (const auto& [pooling, features] : extract_features(network, data.test, test_views(data.test, network.options), poolings_of(network.options))) scores[pooling] = leave_one_out_retrieval(features, labels);
+  for (const auto& [pooling, features] :
+       extract_features(network, data.test, test_views(data.test, network.options),
+                        poolings_of(network.options)))
+    scores[pooling] = leave_one_out_retrieval(features, labels);
   return scores;
 }
 
-/// A run that switches to a subset of projections is the run without the switch up to that epoch. Where that one (its trunk) has a
-/// checkpoint of the epoch that was made under the same conditions, goes on from there and returns the epoch; otherwise returns 0. The numbers are
-/// the same either way.
-std::int64_t branch_from_trunk(Trainer& trainer, const Options& options, const RunIdentity& identity, const RunStore& store, const std::string& environment) {
+/// A run that switches to a subset of projections is the run without the switch up to that epoch.
+/// Where that one (its trunk) has a checkpoint of the epoch that was made under the same
+/// conditions, goes on from there and returns the epoch; otherwise returns 0. The numbers are the
+/// same either way.
+std::int64_t branch_from_trunk(Trainer& trainer, const Options& options,
+                               const RunIdentity& identity, const RunStore& store,
+                               const std::string& environment) {
   Options trunk_options = options;
   trunk_options.subset = "all";
   const RunIdentity trunk = identify_run(trunk_options, identity.inputs);
-  const auto path = store.directory(trunk) / "checkpoints" / fmt::format("epoch-{}.safetensors", options.subset_epoch);
+  const auto path = store.directory(trunk) / "checkpoints" /
+                    fmt::format("epoch-{}.safetensors", options.subset_epoch);
   if (!std::filesystem::exists(path)) return 0;
   const auto trunk_result = store.find(trunk);
   const auto metadata = read_safetensors(path).metadata;
   const auto made_under = metadata.find("environment");
-  if (made_under == metadata.end() || made_under->second != environment || !trunk_result || trunk_result->provenance.inexact_resume) {
-    say("{}: was not trained under the same conditions (threads, CPU features, libraries); {} starts from the beginning\n", path.string(), identity.directory);
+  if (made_under == metadata.end() || made_under->second != environment || !trunk_result ||
+      trunk_result->provenance.inexact_resume) {
+    say("{}: was not trained under the same conditions (threads, CPU features, libraries); {} "
+        "starts from the beginning\n",
+        path.string(), identity.directory);
     return 0;
   }
   trainer.load(path, trunk.hash);
   return options.subset_epoch;
 }
 
-/// Whether the initial weights, a stand-in's or those of --init, say that their training went on inexactly from a checkpoint.
+/// Whether the initial weights, a stand-in's or those of --init, say that their training went on
+/// inexactly from a checkpoint.
 bool starts_inexactly(const Options& options) {
   if (!uses_network(options) || options.init.empty()) return false;
   const auto metadata = read_weights(options.init).metadata;
@@ -81,21 +99,25 @@ bool starts_inexactly(const Options& options) {
 }
 
 /// The weights that other runs start from, in the form that --init reads.
-void write_backbone(const std::filesystem::path& path, Encoder& encoder, const std::string& identity, bool inexact) {
+void write_backbone(const std::filesystem::path& path, Encoder& encoder,
+                    const std::string& identity, bool inexact) {
   std::map<std::string, std::string> metadata = {{"identity", identity}};
   if (inexact) metadata.insert(kInexactMark);
   write_tensors(path, named_tensors(*encoder->backbone()), metadata);
 }
 
-void write_selection(const std::filesystem::path& path, const torch::Tensor& variance, const std::vector<std::int64_t>& chosen) {
-  const std::vector<double> values(variance.data_ptr<double>(), variance.data_ptr<double>() + variance.numel());
+void write_selection(const std::filesystem::path& path, const torch::Tensor& variance,
+                     const std::vector<std::int64_t>& chosen) {
+  const std::vector<double> values(variance.data_ptr<double>(),
+                                   variance.data_ptr<double>() + variance.numel());
   write_atomic(path, nlohmann::json{{"variance", values}, {"chosen", chosen}}.dump(1) + "\n");
 }
 
 /// A selection of projections that holds as long as the object.
 class SelectionFor {
  public:
-  SelectionFor(Method& method, const std::vector<std::int64_t>* chosen) : method_(method), active_(chosen != nullptr) {
+  SelectionFor(Method& method, const std::vector<std::int64_t>* chosen)
+      : method_(method), active_(chosen != nullptr) {
     if (active_) method_.gfb()->select(*chosen);
   }
   ~SelectionFor() {
@@ -110,15 +132,22 @@ class SelectionFor {
 };
 
 /// Trains as far as --max-steps and says how it went; records nothing.
-void try_training(Trainer& trainer, const Options& options, const std::string& name, const RunObserver& observer) {
+void try_training(Trainer& trainer, const Options& options, const std::string& name,
+                  const RunObserver& observer) {
   std::int64_t done = 0;
   for (std::int64_t epoch = 0; epoch < options.epochs && done < options.max_steps; ++epoch) {
     const EpochLog log = trainer.run_epoch(
-        epoch, [&](std::int64_t steps, double loss) { observer(steps, options.max_steps, fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options.epochs, loss)); }, options.max_steps - done, {},
-        stop_requested);
+        epoch,
+        [&](std::int64_t steps, double loss) {
+          observer(steps, options.max_steps,
+                   fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options.epochs, loss));
+        },
+        options.max_steps - done, {}, stop_requested);
     done += log.steps;
-    say("{}: {} steps in {}: loss {:.4f}, contrastive {:.4f}, KL {:.4f}, {:.2f} samples/s, peak memory {:.0f} MiB\n", name, log.steps, format_duration(log.seconds), log.loss(),
-               log.contrastive(), log.kl(), static_cast<double>(log.steps * options.batch_size) / log.seconds, peak_memory_mib());
+    say("{}: {} steps in {}: loss {:.4f}, contrastive {:.4f}, KL {:.4f}, {:.2f} samples/s, peak "
+        "memory {:.0f} MiB\n",
+        name, log.steps, format_duration(log.seconds), log.loss(), log.contrastive(), log.kl(),
+        static_cast<double>(log.steps * options.batch_size) / log.seconds, peak_memory_mib());
     if (stop_requested()) throw Interrupted("stopped by a signal");
   }
 }
@@ -126,17 +155,33 @@ void try_training(Trainer& trainer, const Options& options, const std::string& n
 /// A training with its records, from wherever its checkpoints leave it to its end.
 class RecordedTraining {
  public:
-  RecordedTraining(Trainer& trainer, const Options& options, const RunIdentity& identity, std::uint64_t seed, const Dataset& data, const torch::Tensor& labels, const EvaluatedNetwork& network,
-                   const RunStore& store, Checkpoints& checkpoints, const RunObserver& observer)
-      : trainer_(trainer), options_(options), identity_(identity), seed_(seed), data_(data), labels_(labels), network_(network), store_(store), directory_(store.directory(identity)),
-        checkpoints_(checkpoints), observer_(observer), poolings_(poolings_of(options)), pinned_(parse_epochs(options.pin_epochs)) {}
+  RecordedTraining(Trainer& trainer, const Options& options, const RunIdentity& identity,
+                   std::uint64_t seed, const Dataset& data, const torch::Tensor& labels,
+                   const EvaluatedNetwork& network, const RunStore& store, Checkpoints& checkpoints,
+                   const RunObserver& observer)
+      : trainer_(trainer),
+        options_(options),
+        identity_(identity),
+        seed_(seed),
+        data_(data),
+        labels_(labels),
+        network_(network),
+        store_(store),
+        directory_(store.directory(identity)),
+        checkpoints_(checkpoints),
+        observer_(observer),
+        poolings_(poolings_of(options)),
+        pinned_(parse_epochs(options.pin_epochs)) {}
 
   /// The finished record; its wall_seconds are those of earlier processes.
   TrainingRecord run() {
     record_.epochs_csv = epochs_header(poolings_);
     checkpoints_.resume(trainer_, record_);
-    if (record_.commits.empty() || record_.commits.back() != kCommit) record_.commits.push_back(kCommit);
-    if (record_.epochs_done == 0 && record_.log.steps == 0 && has_subset(options_)) record_.epochs_done = branch_from_trunk(trainer_, options_, identity_, store_, checkpoints_.environment());
+    if (record_.commits.empty() || record_.commits.back() != kCommit)
+      record_.commits.push_back(kCommit);
+    if (record_.epochs_done == 0 && record_.log.steps == 0 && has_subset(options_))
+      record_.epochs_done =
+          branch_from_trunk(trainer_, options_, identity_, store_, checkpoints_.environment());
     start_ = Clock::now();
     before_ = record_.wall_seconds;
     try {
@@ -145,7 +190,9 @@ class RecordedTraining {
       checkpoints_.keep(trainer_, "last", options_.epochs);
     } catch (const Diverged& e) {
       const std::string last = checkpoints_.newest();
-      fail("{}; {}", e.what(), last.empty() ? "no checkpoint was kept before (--checkpoint-every)" : "the last good checkpoint is " + last);
+      fail("{}; {}", e.what(),
+           last.empty() ? "no checkpoint was kept before (--checkpoint-every)"
+                        : "the last good checkpoint is " + last);
     }
     record_.wall_seconds = before_;
     return record_;
@@ -157,27 +204,39 @@ class RecordedTraining {
       while (record_.epochs_done < options_.epochs) {
         train_epoch();
         finish_epoch();
-        if (record_.epochs_done < options_.epochs && (checkpoints_.due() || checkpoints_.due_after(record_.epochs_done))) write_checkpoint();
+        if (record_.epochs_done < options_.epochs &&
+            (checkpoints_.due() || checkpoints_.due_after(record_.epochs_done)))
+          write_checkpoint();
       }
-    } catch (const Interrupted&) {  // before a step, or while evaluating, which leaves the training's state as it was
+    } catch (const Interrupted&) {  // before a step, or while evaluating, which leaves the
+                                    // training's state as it was
       write_checkpoint();
-      throw Interrupted(fmt::format("stopped by a signal after epoch {}, step {} of the next: kept, and continued when asked for", record_.epochs_done, record_.log.steps));
+      throw Interrupted(
+          fmt::format("stopped by a signal after epoch {}, step {} of the next: kept, and "
+                      "continued when asked for",
+                      record_.epochs_done, record_.log.steps));
     }
   }
 
   void train_epoch() {
-    const std::int64_t epoch = record_.epochs_done, steps = trainer_.steps_per_epoch(), total = options_.epochs * steps;
+    const std::int64_t epoch = record_.epochs_done, steps = trainer_.steps_per_epoch(),
+                       total = options_.epochs * steps;
     if (has_subset(options_) && epoch == options_.subset_epoch && record_.log.steps == 0) choose();
-    const StepObserver observe = [&](std::int64_t done, double loss) { observer_(done, total, fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options_.epochs, loss)); };
+    const StepObserver observe = [&](std::int64_t done, double loss) {
+      observer_(done, total,
+                fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options_.epochs, loss));
+    };
     while (record_.log.steps < steps) {
-      record_.log = trainer_.run_epoch(epoch, observe, steps, record_.log, [&] { return stop_requested() || checkpoints_.due(); });
+      record_.log = trainer_.run_epoch(epoch, observe, steps, record_.log,
+                                       [&] { return stop_requested() || checkpoints_.due(); });
       if (stop_requested()) throw Interrupted("");
       if (checkpoints_.due() && record_.log.steps < steps) write_checkpoint();
     }
   }
 
   void choose() {
-    const torch::Tensor variance = projection_variance(network_, options_.subset_images == "test" ? data_.test : data_.train);
+    const torch::Tensor variance =
+        projection_variance(network_, options_.subset_images == "test" ? data_.test : data_.train);
     record_.chosen = choose_projections(variance, options_, seed_);
     write_selection(directory_ / "selection.json", variance, record_.chosen);
     if (options_.subset_scope == "train_and_test") trainer_.select_projections(record_.chosen);
@@ -190,15 +249,21 @@ class RecordedTraining {
     // The scores of a run that switches begin after the switch: those before belong to the trunk.
     const bool counts = evaluates && (!has_subset(options_) || log.epoch > options_.subset_epoch);
     if (counts) {
-      const SelectionFor selection(trainer_.method(), has_subset(options_) && options_.subset_scope == "test_only" ? &record_.chosen : nullptr);
+      const SelectionFor selection(
+          trainer_.method(),
+          has_subset(options_) && options_.subset_scope == "test_only" ? &record_.chosen : nullptr);
       const Evaluation& scores = record_.history[log.epoch] = evaluate(network_, data_, labels_);
-      if (const double rank1 = scores.at(own_pooling(options_.method)).rank1; rank1 > record_.best_rank1) {
+      if (const double rank1 = scores.at(own_pooling(options_.method)).rank1;
+          rank1 > record_.best_rank1) {
         record_.best_rank1 = rank1;
-        checkpoints_.keep(trainer_, "best_rank1", log.epoch);  // with the selection that it was evaluated with
+        checkpoints_.keep(trainer_, "best_rank1",
+                          log.epoch);  // with the selection that it was evaluated with
       }
     }
-    if (std::find(pinned_.begin(), pinned_.end(), log.epoch) != pinned_.end()) checkpoints_.keep(trainer_, fmt::format("epoch-{}", log.epoch), log.epoch);
-    record_.epochs_csv += epochs_row(log, counts ? &record_.history.at(log.epoch) : nullptr, poolings_, options_.batch_size);
+    if (std::find(pinned_.begin(), pinned_.end(), log.epoch) != pinned_.end())
+      checkpoints_.keep(trainer_, fmt::format("epoch-{}", log.epoch), log.epoch);
+    record_.epochs_csv += epochs_row(log, counts ? &record_.history.at(log.epoch) : nullptr,
+                                     poolings_, options_.batch_size);
     write_atomic(directory_ / "epochs.csv", record_.epochs_csv);
     record_.train_seconds += log.seconds;
     record_.train_steps += log.steps;
@@ -231,7 +296,9 @@ class RecordedTraining {
 
 }  // namespace
 
-std::string data_fingerprint(const std::string& train, const std::string& test) { return sha256_hex(train + "/" + test); }
+std::string data_fingerprint(const std::string& train, const std::string& test) {
+  return sha256_hex(train + "/" + test);
+}
 
 std::int64_t count_steps(const Options& options, const Dataset& data) {
   if (!trains(options)) return 0;
@@ -239,11 +306,15 @@ std::int64_t count_steps(const Options& options, const Dataset& data) {
   return options.max_steps > 0 ? std::min(steps, options.max_steps) : steps;
 }
 
-void execute_run(const Options& options, const RunIdentity& identity, std::uint64_t seed, const Dataset& data, const RunStore& store, int threads,
+void execute_run(const Options& options, const RunIdentity& identity, std::uint64_t seed,
+                 const Dataset& data, const RunStore& store, int threads,
                  const RunObserver& observer) {
   const torch::Device device = resolve_device(options.device);
   configure_libtorch(options, threads);
-  const auto make_trainer = [&] { return Trainer(make_method(options, seed, data.train.class_count), options, data.train, seed, device, threads); };
+  const auto make_trainer = [&] {
+    return Trainer(make_method(options, seed, data.train.class_count), options, data.train, seed,
+                   device, threads);
+  };
   if (options.max_steps > 0) {
     if (!trains(options)) return;
     Trainer trainer = make_trainer();
@@ -254,7 +325,9 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
   const auto directory = store.directory(identity);
   const FileLock lock = store.lock(identity);  // two programs that want the same run train it once
   if (store.find(identity)) return;
-  for (const auto& folder : {directory, directory / "checkpoints"}) remove_stale_temporaries(folder, Temporaries::kAll);  // nobody else writes here while the lock is held
+  for (const auto& folder : {directory, directory / "checkpoints"})
+    remove_stale_temporaries(folder,
+                             Temporaries::kAll);  // nobody else writes here while the lock is held
   store.begin(identity, options);
 
   RunResult result;
@@ -263,28 +336,43 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
   nlohmann::json provenance = result.provenance;
   provenance["preset"] = options.preset;
   write_atomic(directory / "provenance.json", provenance.dump(1) + "\n");
-  const torch::Tensor labels = torch::tensor(std::vector<std::int64_t>(data.test.labels.begin(), data.test.labels.end()), torch::kLong).to(device);
+  const torch::Tensor labels =
+      torch::tensor(std::vector<std::int64_t>(data.test.labels.begin(), data.test.labels.end()),
+                    torch::kLong)
+          .to(device);
   result.provenance.inexact_init = starts_inexactly(options);
-  Checkpoints checkpoints(directory, identity.hash, describe_environment(options, result.provenance, device.is_cuda()), options, result.provenance.inexact_init);
+  Checkpoints checkpoints(directory, identity.hash,
+                          describe_environment(options, result.provenance, device.is_cuda()),
+                          options, result.provenance.inexact_init);
 
   TrainingRecord record;
   if (options.method == "raw_pixels") {
-    record.history[0]["none"] = leave_one_out_retrieval(raw_pixel_features(data.test, options, device, threads), labels);
+    record.history[0]["none"] =
+        leave_one_out_retrieval(raw_pixel_features(data.test, options, device, threads), labels);
   } else if (options.method == "untrained") {
     Encoder encoder = make_encoder(options, seed);
     encoder->to(device);
-    record.history[0] = evaluate({encoder, nullptr, nullptr, options, device, threads}, data, labels);
+    record.history[0] =
+        evaluate({encoder, nullptr, nullptr, options, device, threads}, data, labels);
   } else {
     Trainer trainer = make_trainer();
-    const EvaluatedNetwork network{trainer.method().encoder(), trainer.method().gfb(), nullptr, options, device, threads};
-    record = RecordedTraining(trainer, options, identity, seed, data, labels, network, store, checkpoints, observer).run();
-    if (options.method == "supervised") write_backbone(directory / "backbone.safetensors", trainer.method().encoder(), identity.hash, record.inexact_resume || result.provenance.inexact_init);
+    const EvaluatedNetwork network{
+        trainer.method().encoder(), trainer.method().gfb(), nullptr, options, device, threads};
+    record = RecordedTraining(trainer, options, identity, seed, data, labels, network, store,
+                              checkpoints, observer)
+                 .run();
+    if (options.method == "supervised")
+      write_backbone(directory / "backbone.safetensors", trainer.method().encoder(), identity.hash,
+                     record.inexact_resume || result.provenance.inexact_init);
   }
   result.measurements = select_measurements(record.history, own_pooling(options.method));
   const auto losses = loss_measurements(record.last, options);
   result.measurements.insert(result.measurements.end(), losses.begin(), losses.end());
   result.wall_seconds = seconds_since(start) + record.wall_seconds;
-  result.samples_per_second = record.train_seconds > 0 ? static_cast<double>(record.train_steps * options.batch_size) / record.train_seconds : 0;
+  result.samples_per_second =
+      record.train_seconds > 0
+          ? static_cast<double>(record.train_steps * options.batch_size) / record.train_seconds
+          : 0;
   result.peak_memory_mib = peak_memory_mib();
   result.provenance.resumed = record.resumed;
   result.provenance.inexact_resume = record.inexact_resume;

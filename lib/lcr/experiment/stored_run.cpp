@@ -28,7 +28,8 @@ RunIdentity check_run_identity(const fs::path& run, const Options& options, cons
   const std::string text = read_text(run / "identity.txt");
   RunInputs inputs;
   for (const auto& line : split(text, '\n')) {
-    if (line.starts_with("seed=")) inputs.seed = static_cast<std::uint64_t>(parse_integer(line.substr(5)).value_or(0));
+    if (line.starts_with("seed="))
+      inputs.seed = static_cast<std::uint64_t>(parse_integer(line.substr(5)).value_or(0));
     if (line.starts_with("init=")) inputs.init = line.substr(5);
   }
   inputs.data_fingerprint = data_fingerprint(fingerprint(data.train), fingerprint(data.test));
@@ -37,7 +38,10 @@ RunIdentity check_run_identity(const fs::path& run, const Options& options, cons
   const auto now = split(identity.text, '\n');
   for (const auto& line : split(text, '\n'))
     if (std::find(now.begin(), now.end(), line) == now.end())
-      fail("{}: this run has '{}', which the data or this program no longer give: it cannot be evaluated beside them", run.string(), line);
+      fail(
+          "{}: this run has '{}', which the data or this program no longer give: it cannot be "
+          "evaluated beside them",
+          run.string(), line);
   fail("{}: identity.txt lacks settings that the run has; the record is damaged", run.string());
 }
 

@@ -1,8 +1,8 @@
 #include "lcr/experiment/training_record.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/csv.h"
@@ -11,13 +11,18 @@
 namespace lcr {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RetrievalScores, rank1, rank5, mean_average_precision)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochLog, epoch, steps, lr, loss_sum, contrastive_sum, kl_sum, seconds)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrainingRecord, epochs_done, log, last, history, epochs_csv, best_rank1, chosen, train_steps, train_seconds, wall_seconds, resumed, inexact_resume, commits)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochLog, epoch, steps, lr, loss_sum, contrastive_sum, kl_sum,
+                                   seconds)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrainingRecord, epochs_done, log, last, history, epochs_csv,
+                                   best_rank1, chosen, train_steps, train_seconds, wall_seconds,
+                                   resumed, inexact_resume, commits)
 
 namespace {
 
 constexpr std::pair<const char*, double RetrievalScores::*> kMetrics[] = {
-    {"rank1", &RetrievalScores::rank1}, {"rank5", &RetrievalScores::rank5}, {"mean_average_precision", &RetrievalScores::mean_average_precision}};
+    {"rank1", &RetrievalScores::rank1},
+    {"rank5", &RetrievalScores::rank5},
+    {"mean_average_precision", &RetrievalScores::mean_average_precision}};
 
 }  // namespace
 
@@ -38,15 +43,20 @@ TrainingRecord parse_training_record(const std::string& text, const std::string&
 std::string epochs_header(const std::vector<std::string>& poolings) {
   std::vector<std::string> columns = {"epoch", "steps", "lr", "loss", "contrastive", "kl"};
   for (const auto& pooling : poolings)
-    for (const auto& [metric, member] : kMetrics) columns.push_back(fmt::format("{}_{}", metric, pooling));
+    for (const auto& [metric, member] : kMetrics)
+      columns.push_back(fmt::format("{}_{}", metric, pooling));
   columns.insert(columns.end(), {"seconds", "samples_per_second"});
   return csv_line(columns);
 }
 
-std::string epochs_row(const EpochLog& log, const Evaluation* scores, const std::vector<std::string>& poolings, std::int64_t batch_size) {
-  std::vector<std::string> cells = {std::to_string(log.epoch), std::to_string(log.steps), format_number(log.lr), format_number(log.loss()), format_number(log.contrastive()), format_number(log.kl())};
+std::string epochs_row(const EpochLog& log, const Evaluation* scores,
+                       const std::vector<std::string>& poolings, std::int64_t batch_size) {
+  std::vector<std::string> cells = {
+      std::to_string(log.epoch), std::to_string(log.steps),        format_number(log.lr),
+      format_number(log.loss()), format_number(log.contrastive()), format_number(log.kl())};
   for (const auto& pooling : poolings)
-    for (const auto& [metric, member] : kMetrics) cells.push_back(scores ? format_number(scores->at(pooling).*member) : "");
+    for (const auto& [metric, member] : kMetrics)
+      cells.push_back(scores ? format_number(scores->at(pooling).*member) : "");
   cells.push_back(format_number(log.seconds));
   cells.push_back(format_number(static_cast<double>(log.steps * batch_size) / log.seconds));
   return csv_line(cells);
@@ -54,25 +64,35 @@ std::string epochs_row(const EpochLog& log, const Evaluation* scores, const std:
 
 std::vector<Measurement> loss_measurements(const EpochLog& last, const Options& options) {
   if (last.steps == 0) return {};
-  const char* host = options.method == "supervised" ? "classification_loss" : bootstraps(options) ? "byol_loss" : "contrastive_loss";
+  const char* host = options.method == "supervised" ? "classification_loss"
+                     : bootstraps(options)          ? "byol_loss"
+                                                    : "contrastive_loss";
   std::vector<Measurement> losses = {{"last", "none", host, last.contrastive(), last.epoch}};
   if (uses_gfb(options)) losses.push_back({"last", "none", "kl_loss", last.kl(), last.epoch});
   return losses;
 }
 
-std::vector<Measurement> select_measurements(const std::map<std::int64_t, Evaluation>& history, const std::string& own_pooling) {
+std::vector<Measurement> select_measurements(const std::map<std::int64_t, Evaluation>& history,
+                                             const std::string& own_pooling) {
   std::vector<Measurement> out;
-  const auto add = [&](const char* selection, const std::string& pooling, const char* metric, double value, std::int64_t epoch) {
+  const auto add = [&](const char* selection, const std::string& pooling, const char* metric,
+                       double value, std::int64_t epoch) {
     out.push_back({selection, pooling, metric, value, epoch});
   };
   const auto& [last_epoch, last] = *history.rbegin();
-  const auto best = std::max_element(history.begin(), history.end(), [&](const auto& a, const auto& b) { return a.second.at(own_pooling).rank1 < b.second.at(own_pooling).rank1; });
+  const auto best =
+      std::max_element(history.begin(), history.end(), [&](const auto& a, const auto& b) {
+        return a.second.at(own_pooling).rank1 < b.second.at(own_pooling).rank1;
+      });
   for (const auto& [pooling, scores] : last)
     for (const auto& [metric, member] : kMetrics) {
       add("last", pooling, metric, scores.*member, last_epoch);
       if (history.size() == 1) continue;  // nothing to select from
       add("best_rank1", pooling, metric, best->second.at(pooling).*member, best->first);
-      const auto each = std::max_element(history.begin(), history.end(), [&](const auto& a, const auto& b) { return a.second.at(pooling).*member < b.second.at(pooling).*member; });
+      const auto each =
+          std::max_element(history.begin(), history.end(), [&](const auto& a, const auto& b) {
+            return a.second.at(pooling).*member < b.second.at(pooling).*member;
+          });
       add("best_each", pooling, metric, each->second.at(pooling).*member, each->first);
     }
   return out;

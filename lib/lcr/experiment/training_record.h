@@ -1,4 +1,5 @@
-// What a training has recorded so far: all that its results are made from, and that it must have again when it goes on from a checkpoint.
+// What a training has recorded so far: all that its results are made from, and that it must have
+// again when it goes on from a checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -17,17 +18,17 @@ using Evaluation = std::map<std::string, RetrievalScores>;
 
 struct TrainingRecord {
   std::int64_t epochs_done = 0;
-  EpochLog log;                              ///< of the epoch after those
-  EpochLog last;                             ///< of the last whole epoch
+  EpochLog log;                                ///< of the epoch after those
+  EpochLog last;                               ///< of the last whole epoch
   std::map<std::int64_t, Evaluation> history;  ///< by epoch
   std::string epochs_csv;
   double best_rank1 = -1;
-  std::vector<std::int64_t> chosen;          ///< projections kept after subset_epoch
-  std::int64_t train_steps = 0;              ///< that train_seconds were spent on: a branch's own
+  std::vector<std::int64_t> chosen;  ///< projections kept after subset_epoch
+  std::int64_t train_steps = 0;      ///< that train_seconds were spent on: a branch's own
   double train_seconds = 0, wall_seconds = 0;
   int resumed = 0;
   bool inexact_resume = false;
-  std::vector<std::string> commits;          ///< of the programs that trained it, in their order
+  std::vector<std::string> commits;  ///< of the programs that trained it, in their order
 };
 
 /// As JSON text, with every number exact.
@@ -38,13 +39,16 @@ TrainingRecord parse_training_record(const std::string& text, const std::string&
 /// The header of epochs.csv; `poolings` are those that each epoch is evaluated by.
 std::string epochs_header(const std::vector<std::string>& poolings);
 /// A line of it; `scores`: null where the epoch was not evaluated.
-std::string epochs_row(const EpochLog& log, const Evaluation* scores, const std::vector<std::string>& poolings, std::int64_t batch_size);
+std::string epochs_row(const EpochLog& log, const Evaluation* scores,
+                       const std::vector<std::string>& poolings, std::int64_t batch_size);
 
-/// The losses of the last epoch, means over its steps: "contrastive_loss" ("byol_loss", "classification_loss" on other hosts) and, with a GFB, "kl_loss", before
-/// their weights lambda and nu; pooling "none".
+/// The losses of the last epoch, means over its steps: "contrastive_loss" ("byol_loss",
+/// "classification_loss" on other hosts) and, with a GFB, "kl_loss", before their weights lambda
+/// and nu; pooling "none".
 std::vector<Measurement> loss_measurements(const EpochLog& last, const Options& options);
 
 /// From the evaluations of all epochs to the measurements of the three selections.
-std::vector<Measurement> select_measurements(const std::map<std::int64_t, Evaluation>& history, const std::string& own_pooling);
+std::vector<Measurement> select_measurements(const std::map<std::int64_t, Evaluation>& history,
+                                             const std::string& own_pooling);
 
 }  // namespace lcr

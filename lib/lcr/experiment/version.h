@@ -3,7 +3,8 @@
 
 namespace lcr {
 
-extern const char* const kCommit;    ///< twelve digits, "+dirty" where the tree differs, "unknown" outside a repository
+extern const char* const
+    kCommit;  ///< twelve digits, "+dirty" where the tree differs, "unknown" outside a repository
 extern const char* const kCompiler;
 
 }  // namespace lcr

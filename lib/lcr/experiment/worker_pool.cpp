@@ -1,12 +1,5 @@
 #include "lcr/experiment/worker_pool.h"
 
-#include <fcntl.h>
-#include <fmt/core.h>
-#include <poll.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -16,6 +9,13 @@
 #include <deque>
 #include <fstream>
 #include <list>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/progress.h"
@@ -33,7 +33,8 @@ struct Worker {
   const WorkerTask* task;
   pid_t process;
   int pipe;
-  double killed_at;  ///< the fraction at which the last attempt at this task was killed; -1: none was
+  double
+      killed_at;  ///< the fraction at which the last attempt at this task was killed; -1: none was
   std::string buffer, note;
   double fraction = 0;
   Clock::time_point start = Clock::now();
@@ -47,16 +48,19 @@ struct Waiting {
 
 Worker start(const Waiting& waiting) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
   std::string program = "/proc/self/exe";
   std::vector<char*> arguments = {::program_invocation_name};  // for its messages
-  for (const auto& argument : waiting.task->arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const auto& argument : waiting.task->arguments)
+    arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   pid_t process = 0;
-  const int error = ::posix_spawn(&process, program.c_str(), &actions, nullptr, arguments.data(), environ);
+  const int error =
+      ::posix_spawn(&process, program.c_str(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   ::close(ends[1]);
   if (error != 0) {
@@ -73,11 +77,13 @@ bool read_reports(Worker& worker) {
   if (got < 0) return errno == EINTR || errno == EAGAIN;
   if (got == 0) return false;
   worker.buffer.append(block, static_cast<std::size_t>(got));
-  for (std::size_t end; (end = worker.buffer.find('\n')) != std::string::npos; worker.buffer.erase(0, end + 1)) {
+  for (std::size_t end; (end = worker.buffer.find('\n')) != std::string::npos;
+       worker.buffer.erase(0, end + 1)) {
     const auto parts = split(std::string_view(worker.buffer).substr(0, end), '\t');
     if (parts.size() != 4 || parts[0] != "progress") continue;
     const auto done = parse_integer(parts[1]), total = parse_integer(parts[2]);
-    if (done && total && *total > 0) worker.fraction = static_cast<double>(*done) / static_cast<double>(*total);
+    if (done && total && *total > 0)
+      worker.fraction = static_cast<double>(*done) / static_cast<double>(*total);
     worker.note = parts[3];
   }
   return true;
@@ -94,13 +100,15 @@ Ending wait_for(pid_t process) {
   while (::waitpid(process, &status, 0) < 0)
     if (errno != EINTR) return {};
   if (WIFEXITED(status)) return {WEXITSTATUS(status)};
-  if (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGUSR1) return {kStopped};
+  if (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGUSR1)
+    return {kStopped};
   return {kInternalError, WTERMSIG(status)};
 }
 
 }  // namespace
 
-int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title, const std::string& unit, const std::filesystem::path& log) {
+int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title,
+                const std::string& unit, const std::filesystem::path& log) {
   std::int64_t total = 0, finished_units = 0;
   for (const auto& task : tasks) total += task.units;
   Progress progress(title, total, unit);
@@ -113,7 +121,8 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
     ::gmtime_r(&now, &utc);
     char stamp[32];
     std::strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    record << stamp << " " << title << " " << text << std::endl;  // at once: the log is for when something goes wrong
+    record << stamp << " " << title << " " << text
+           << std::endl;  // at once: the log is for when something goes wrong
   };
   std::list<Worker> workers;
   std::deque<Waiting> waiting;
@@ -121,12 +130,17 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
   std::size_t finished = 0;
   int result = kDone;
   bool told = false;
-  ::setenv("OMP_WAIT_POLICY", "passive", 0);  // for the workers: threads that wait give the core to others
+  ::setenv("OMP_WAIT_POLICY", "passive",
+           0);  // for the workers: threads that wait give the core to others
   while (!waiting.empty() || !workers.empty()) {
     const auto may_start = [&] {
-      return std::all_of(workers.begin(), workers.end(), [&](const Worker& worker) { return worker.task->stage == waiting.front().task->stage; });
+      return std::all_of(workers.begin(), workers.end(), [&](const Worker& worker) {
+        return worker.task->stage == waiting.front().task->stage;
+      });
     };
-    while (result == kDone && !stop_requested() && !waiting.empty() && workers.size() < static_cast<std::size_t>(jobs) && may_start()) try {
+    while (result == kDone && !stop_requested() && !waiting.empty() &&
+           workers.size() < static_cast<std::size_t>(jobs) && may_start())
+      try {
         workers.push_back(start(waiting.front()));
         waiting.pop_front();
       } catch (const std::exception& e) {
@@ -149,9 +163,14 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
       }
       ::close(worker->pipe);
       auto [code, signal] = wait_for(worker->process);
-      if (signal == SIGKILL && worker->fraction > worker->killed_at && result == kDone && !stop_requested()) {
-        jobs = std::max(1, std::min(jobs, static_cast<int>(workers.size())) - 1);  // fewer than there were just now
-        tell(fmt::format("{} was killed (signal 9), perhaps for want of memory: it is started again and goes on from its last checkpoint, if it has one; from now on at most {} side by side", worker->task->label, jobs));
+      if (signal == SIGKILL && worker->fraction > worker->killed_at && result == kDone &&
+          !stop_requested()) {
+        jobs = std::max(1, std::min(jobs, static_cast<int>(workers.size())) -
+                               1);  // fewer than there were just now
+        tell(fmt::format(
+            "{} was killed (signal 9), perhaps for want of memory: it is started again and goes on "
+            "from its last checkpoint, if it has one; from now on at most {} side by side",
+            worker->task->label, jobs));
         waiting.push_front({worker->task, worker->fraction});
         worker = workers.erase(worker);
         continue;
@@ -159,17 +178,24 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
       ++finished;
       finished_units += worker->task->units;
       if (code == kDone) {
-        tell(fmt::format("[{}/{}] {} done in {}{}", finished, tasks.size(), worker->task->label, format_duration(std::chrono::duration<double>(Clock::now() - worker->start).count()),
-                         worker->note.empty() ? "" : "; " + worker->note));
+        tell(fmt::format(
+            "[{}/{}] {} done in {}{}", finished, tasks.size(), worker->task->label,
+            format_duration(std::chrono::duration<double>(Clock::now() - worker->start).count()),
+            worker->note.empty() ? "" : "; " + worker->note));
       } else {
         std::string reason;
         if (signal != 0)
           reason = fmt::format(" (killed by signal {}{})", signal,
-                               signal != SIGKILL                        ? ""
-                               : worker->fraction > worker->killed_at ? ", perhaps for want of memory"
-                                                                        : " again without having got further; if for want of memory, lower batch-size or queue-size, or use a larger machine");
-        if (signal == SIGKILL && stop_requested()) code = kStopped;  // whoever asked for a stop did not wait; it goes on from its last checkpoint like the others
-        tell(fmt::format("[{}/{}] {} {}{}", finished, tasks.size(), worker->task->label, code == kStopped ? "stopped" : "failed", reason));
+                               signal != SIGKILL ? ""
+                               : worker->fraction > worker->killed_at
+                                   ? ", perhaps for want of memory"
+                                   : " again without having got further; if for want of memory, "
+                                     "lower batch-size or queue-size, or use a larger machine");
+        if (signal == SIGKILL && stop_requested())
+          code = kStopped;  // whoever asked for a stop did not wait; it goes on from its last
+                            // checkpoint like the others
+        tell(fmt::format("[{}/{}] {} {}{}", finished, tasks.size(), worker->task->label,
+                         code == kStopped ? "stopped" : "failed", reason));
         if (result == kDone) result = code;
       }
       worker = workers.erase(worker);
@@ -192,7 +218,8 @@ void report_progress(std::int64_t done, std::int64_t total, const std::string& n
   const auto now = Clock::now();
   if (now - shown < std::chrono::milliseconds(250) && done < total) return;
   shown = now;
-  std::fputs(fmt::format("progress\t{}\t{}\t{}\n", done, total, note).c_str(), stdout);  // the parent may be gone: then the worker is stopping
+  std::fputs(fmt::format("progress\t{}\t{}\t{}\n", done, total, note).c_str(),
+             stdout);  // the parent may be gone: then the worker is stopping
   std::fflush(stdout);
 }
 

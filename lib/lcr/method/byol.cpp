@@ -11,7 +11,10 @@ namespace {
 
 /// Of each row with its counterpart, N x 1.
 torch::Tensor cosine(const torch::Tensor& a, const torch::Tensor& b) {
-  const auto normalise = [](const torch::Tensor& x) { return torch::nn::functional::normalize(x, torch::nn::functional::NormalizeFuncOptions().dim(1)); };
+  const auto normalise = [](const torch::Tensor& x) {
+    return torch::nn::functional::normalize(x,
+                                            torch::nn::functional::NormalizeFuncOptions().dim(1));
+  };
   return (normalise(a) * normalise(b)).sum(1, true);
 }
 
@@ -20,8 +23,11 @@ torch::Tensor cosine(const torch::Tensor& a, const torch::Tensor& b) {
 Byol::Byol(const Options& options, std::uint64_t seed)
     : Host(options, seed),
       online_(register_module("online", make_encoder(options, seed))),
-      target_(register_module("target", make_encoder(options, seed))),  // the same seed: it starts as a copy
-      predictor_(register_module("predictor", ProjectionHead(options.embedding_dim, options.head_hidden, options.embedding_dim, /*batch_norm=*/true))) {
+      target_(register_module("target",
+                              make_encoder(options, seed))),  // the same seed: it starts as a copy
+      predictor_(register_module("predictor",
+                                 ProjectionHead(options.embedding_dim, options.head_hidden,
+                                                options.embedding_dim, /*batch_norm=*/true))) {
   initialise(*predictor_, InitScheme::kDefault, seed, "predictor");
   for (auto& parameter : target_->parameters()) parameter.requires_grad_(false);
 }
@@ -32,16 +38,21 @@ std::vector<torch::Tensor> Byol::trained_parameters() {
   return parameters;
 }
 
-StepLoss Byol::step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) {
+StepLoss Byol::step(const torch::Tensor& query_view, const torch::Tensor& key_view,
+                    std::int64_t step) {
   momentum_update(*target_, *online_, options_.key_momentum);
   return complete(predict(query_view, key_view), step, 0);
 }
 
 Objective Byol::predict(const torch::Tensor& query_view, const torch::Tensor& key_view) {
-  const auto project = [](Encoder& encoder, const torch::Tensor& feature_map) { return encoder->head()(encoder->pool(feature_map)); };
-  const torch::Tensor query_map = online_->feature_map(query_view), query_projection = project(online_, query_map);
+  const auto project = [](Encoder& encoder, const torch::Tensor& feature_map) {
+    return encoder->head()(encoder->pool(feature_map));
+  };
+  const torch::Tensor query_map = online_->feature_map(query_view),
+                      query_projection = project(online_, query_map);
   const torch::Tensor key_projection = project(online_, online_->feature_map(key_view));
-  const torch::Tensor query_prediction = predictor_(query_projection), key_prediction = predictor_(key_projection);
+  const torch::Tensor query_prediction = predictor_(query_projection),
+                      key_prediction = predictor_(key_projection);
   torch::Tensor query_target, key_target;
   {
     const torch::NoGradGuard no_grad;
@@ -49,10 +60,14 @@ Objective Byol::predict(const torch::Tensor& query_view, const torch::Tensor& ke
     key_target = project(target_, target_->feature_map(key_view));
   }
   const torch::Tensor positive = cosine(query_prediction, key_target);
-  return {query_map, {}, (positive.mean() + cosine(key_prediction, query_target).mean()) / -2, positive};
+  return {query_map,
+          {},
+          (positive.mean() + cosine(key_prediction, query_target).mean()) / -2,
+          positive};
 }
 
-torch::Tensor Byol::objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view, const std::string& source) {
+torch::Tensor Byol::objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
+                                  const std::string& source) {
   const Objective objective = predict(query_view, key_view);
   return grad_cam(cam_scalar(source, objective), objective.feature_map, /*detach=*/true);
 }

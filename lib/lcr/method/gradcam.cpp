@@ -7,11 +7,14 @@
 namespace lcr {
 
 torch::Tensor grad_cam(const torch::Tensor& scalar, const torch::Tensor& feature_map, bool detach) {
-  const torch::Tensor gradient = torch::autograd::grad({scalar}, {feature_map}, {}, /*retain_graph=*/true, /*create_graph=*/false)[0];
+  const torch::Tensor gradient = torch::autograd::grad(
+      {scalar}, {feature_map}, {}, /*retain_graph=*/true, /*create_graph=*/false)[0];
   return torch::relu(((detach ? feature_map.detach() : feature_map) * gradient).sum(1));
 }
 
-torch::Tensor cam_scalar(const std::string& source, const Objective& objective) { return source == "loss" ? objective.loss : objective.positive.sum(); }
+torch::Tensor cam_scalar(const std::string& source, const Objective& objective) {
+  return source == "loss" ? objective.loss : objective.positive.sum();
+}
 
 torch::Tensor scale_cam(const torch::Tensor& cam, const std::string& scale) {
   if (scale == "none") return cam;

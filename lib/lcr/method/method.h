@@ -1,12 +1,12 @@
 // What the trainer sees of a self-supervised method.
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <torch/nn/module.h>
 
 #include "lcr/method/ranks.h"
 #include "lcr/model/encoder.h"
@@ -21,27 +21,35 @@ struct StepLoss {
   torch::Tensor total;
   torch::Tensor contrastive;  ///< the host's own (L_CL of the paper; BYOL's), detached
   torch::Tensor kl;           ///< L_KL before its weight nu, detached; zero for methods without it
-  torch::Tensor mask;         ///< attention mask of the query views, N x h x w, detached; undefined without a GFB
-  torch::Tensor target;       ///< the map that it fits, detached; undefined without a KL loss
+  torch::Tensor
+      mask;  ///< attention mask of the query views, N x h x w, detached; undefined without a GFB
+  torch::Tensor target;  ///< the map that it fits, detached; undefined without a KL loss
 };
 
-/// A method owns its networks as submodules, so that moving, saving and listing parameters work on it as a whole.
+/// A method owns its networks as submodules, so that moving, saving and listing parameters work on
+/// it as a whole.
 class Method : public torch::nn::Module {
  public:
-  /// The loss of a batch of two views, each N x 3 x H x W, normalised. Moves the key encoder forward: call once a step, then
-  /// back-propagate `total`, update trained_parameters(), and call finish_step(). `step` counts from 0 over the whole training.
-  virtual StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) = 0;
-  /// Enqueues the step's keys, where the method has a queue: after the backward pass, which still needs the queue as it was.
+  /// The loss of a batch of two views, each N x 3 x H x W, normalised. Moves the key encoder
+  /// forward: call once a step, then back-propagate `total`, update trained_parameters(), and call
+  /// finish_step(). `step` counts from 0 over the whole training.
+  virtual StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view,
+                        std::int64_t step) = 0;
+  /// Enqueues the step's keys, where the method has a queue: after the backward pass, which still
+  /// needs the queue as it was.
   virtual void finish_step() = 0;
-  /// Makes this the replica of one rank of a data-parallel group: keys are then shuffled among the ranks and enqueued from all
-  /// of them. `group` must outlive the steps; gradients are the trainer's to average.
+  /// Makes this the replica of one rank of a data-parallel group: keys are then shuffled among the
+  /// ranks and enqueued from all of them. `group` must outlive the steps; gradients are the
+  /// trainer's to average.
   void join(RankGroup& group, int rank) {
     group_ = &group;
     rank_ = rank;
   }
-  /// GradCAM of the objective on the query view's feature map, N x h x w, unscaled: of the "loss" or of the "positive_logit". For
-  /// looking at a trained network: nothing is updated, the modules stay in the mode they are in.
-  virtual torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view, const std::string& source) = 0;
+  /// GradCAM of the objective on the query view's feature map, N x h x w, unscaled: of the "loss"
+  /// or of the "positive_logit". For looking at a trained network: nothing is updated, the modules
+  /// stay in the mode they are in.
+  virtual torch::Tensor objective_cam(const torch::Tensor& query_view,
+                                      const torch::Tensor& key_view, const std::string& source) = 0;
   /// The labels of the next step's batch (int64), for methods that learn from them.
   void provide_labels(const torch::Tensor& labels) { labels_ = labels; }
   /// What the optimiser updates, in a fixed order.
@@ -55,7 +63,9 @@ class Method : public torch::nn::Module {
   int rank_count() const { return group_ ? group_->size() : 1; }
   int rank() const { return rank_; }
   const torch::Tensor& labels() const { return labels_; }
-  torch::Tensor all_gather(const torch::Tensor& tensor) const { return group_ ? group_->all_gather(rank_, tensor) : tensor; }
+  torch::Tensor all_gather(const torch::Tensor& tensor) const {
+    return group_ ? group_->all_gather(rank_, tensor) : tensor;
+  }
 
  private:
   RankGroup* group_ = nullptr;
@@ -63,14 +73,17 @@ class Method : public torch::nn::Module {
   torch::Tensor labels_;
 };
 
-/// Makes the method that the options name, its weights drawn from the seed. classes: of the training set, for supervised training.
-std::shared_ptr<Method> make_method(const Options& options, std::uint64_t seed, std::int64_t classes = 0);
+/// Makes the method that the options name, its weights drawn from the seed. classes: of the
+/// training set, for supervised training.
+std::shared_ptr<Method> make_method(const Options& options, std::uint64_t seed,
+                                    std::int64_t classes = 0);
 
-/// Makes the encoder that the options name, its weights drawn from the seed and, for the backbone, read from --init.
+/// Makes the encoder that the options name, its weights drawn from the seed and, for the backbone,
+/// read from --init.
 Encoder make_encoder(const Options& options, std::uint64_t seed);
 
-/// Reads the file --init into the backbone. What the file lacks keeps its drawn values. Throws UserError if the file is damaged or
-/// belongs to another architecture.
+/// Reads the file --init into the backbone. What the file lacks keeps its drawn values. Throws
+/// UserError if the file is damaged or belongs to another architecture.
 LoadReport load_initial_weights(Encoder& encoder, const Options& options);
 
 }  // namespace lcr

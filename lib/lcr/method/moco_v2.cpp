@@ -8,20 +8,23 @@ namespace lcr {
 MoCoV2::MoCoV2(const Options& options, std::uint64_t seed)
     : Host(options, seed),
       query_(register_module("query", make_encoder(options, seed))),
-      key_(register_module("key", make_encoder(options, seed))),  // the same seed: psi_k starts as a copy of psi_q
+      key_(register_module(
+          "key", make_encoder(options, seed))),  // the same seed: psi_k starts as a copy of psi_q
       queue_(register_module("queue", KeyQueue(options.embedding_dim, options.queue_size, seed))) {
   for (auto& parameter : key_->parameters()) parameter.requires_grad_(false);
   set_batch_norm_groups(*query_, options.key_bn_groups);
   set_batch_norm_groups(*key_, options.key_bn_groups);
 }
 
-StepLoss MoCoV2::step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) {
+StepLoss MoCoV2::step(const torch::Tensor& query_view, const torch::Tensor& key_view,
+                      std::int64_t step) {
   momentum_update(*key_, *query_, options_.key_momentum);
   new_keys_.clear();
   StepLoss loss = complete(contrast(query_view, key_view, step, 0), step, 0);
   if (options_.symmetric) {
     const StepLoss other = complete(contrast(key_view, query_view, step, 1), step, 1);
-    loss = {loss.total + other.total, loss.contrastive + other.contrastive, loss.kl + other.kl, loss.mask, loss.target};
+    loss = {loss.total + other.total, loss.contrastive + other.contrastive, loss.kl + other.kl,
+            loss.mask, loss.target};
   }
   return loss;
 }
@@ -31,7 +34,8 @@ void MoCoV2::finish_step() {
   new_keys_.clear();
 }
 
-torch::Tensor MoCoV2::objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view, const std::string& source) {
+torch::Tensor MoCoV2::objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
+                                    const std::string& source) {
   const auto [feature_map, q] = query_(query_view);
   torch::Tensor k;
   {
@@ -39,26 +43,40 @@ torch::Tensor MoCoV2::objective_cam(const torch::Tensor& query_view, const torch
     k = key_(key_view).embedding;
   }
   const ContrastiveLogits logits = queue_->logits(q, k);
-  return grad_cam(cam_scalar(source, {feature_map, {}, contrastive_loss(logits, options_.temperature), logits.positive}), feature_map, /*detach=*/true);
+  return grad_cam(
+      cam_scalar(
+          source,
+          {feature_map, {}, contrastive_loss(logits, options_.temperature), logits.positive}),
+      feature_map, /*detach=*/true);
 }
 
-Objective MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction) {
+Objective MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor& key_view,
+                           std::int64_t step, int direction) {
   const auto [feature_map, q] = query_(query_view);
   const auto [key_feature_map, k] = encode_keys(key_view, step, direction, wants_key_feature_map());
   const ContrastiveLogits logits = queue_->logits(q, k);
   new_keys_.push_back(k);
-  return {feature_map, key_feature_map, contrastive_loss(logits, options_.temperature), logits.positive};
+  return {feature_map, key_feature_map, contrastive_loss(logits, options_.temperature),
+          logits.positive};
 }
 
-Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction, bool with_feature_map) {
+Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction,
+                            bool with_feature_map) {
   const torch::NoGradGuard no_grad;
   if (options_.key_bn_groups == 1 && rank_count() == 1) return key_(key_view);
   const std::int64_t share = key_view.size(0), first = rank() * share;
-  const auto order = random_permutation(CounterRng(RngKey(seed_, "shuffling BN"), static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(direction)), share * rank_count());
-  const torch::Tensor shuffle = torch::tensor(order, torch::TensorOptions().dtype(torch::kLong).device(key_view.device()));
+  const auto order =
+      random_permutation(CounterRng(RngKey(seed_, "shuffling BN"), static_cast<std::uint32_t>(step),
+                                    static_cast<std::uint32_t>(direction)),
+                         share * rank_count());
+  const torch::Tensor shuffle =
+      torch::tensor(order, torch::TensorOptions().dtype(torch::kLong).device(key_view.device()));
   const torch::Tensor restore = shuffle.argsort().narrow(0, first, share);
-  const Encoded shuffled = key_(all_gather(key_view).index_select(0, shuffle.narrow(0, first, share)));
-  return {with_feature_map ? all_gather(shuffled.feature_map).index_select(0, restore) : torch::Tensor(), all_gather(shuffled.embedding).index_select(0, restore)};
+  const Encoded shuffled =
+      key_(all_gather(key_view).index_select(0, shuffle.narrow(0, first, share)));
+  return {with_feature_map ? all_gather(shuffled.feature_map).index_select(0, restore)
+                           : torch::Tensor(),
+          all_gather(shuffled.embedding).index_select(0, restore)};
 }
 
 }  // namespace lcr

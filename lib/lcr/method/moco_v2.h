@@ -9,21 +9,26 @@ namespace lcr {
 class MoCoV2 : public Host {
  public:
   MoCoV2(const Options& options, std::uint64_t seed);
-  StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) override;
+  StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view,
+                std::int64_t step) override;
   void finish_step() override;
-  torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view, const std::string& source) override;
+  torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
+                              const std::string& source) override;
   std::vector<torch::Tensor> trained_parameters() override { return query_->parameters(); }
   Encoder& encoder() override { return query_; }
   Encoder& key_encoder() { return key_; }
   KeyQueue& queue() { return queue_; }
 
  protected:
-  /// The key view through the key encoder, without gradient. With several ranks, or key_bn_groups > 1, the whole batch is shuffled
-  /// among all ranks and groups first and put back after, so that a key's BN statistics are not those of its query (shuffling BN).
-  /// The feature map comes back only where it is asked for: gathering it from all ranks is dear.
-  Encoded encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction, bool with_feature_map);
+  /// The key view through the key encoder, without gradient. With several ranks, or key_bn_groups >
+  /// 1, the whole batch is shuffled among all ranks and groups first and put back after, so that a
+  /// key's BN statistics are not those of its query (shuffling BN). The feature map comes back only
+  /// where it is asked for: gathering it from all ranks is dear.
+  Encoded encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction,
+                      bool with_feature_map);
   /// InfoNCE of one direction; the keys it used are appended to new_keys_.
-  Objective contrast(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step, int direction);
+  Objective contrast(const torch::Tensor& query_view, const torch::Tensor& key_view,
+                     std::int64_t step, int direction);
 
   Encoder query_, key_;
   KeyQueue queue_;

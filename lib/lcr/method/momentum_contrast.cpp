@@ -9,8 +9,9 @@
 namespace lcr {
 
 KeyQueueImpl::KeyQueueImpl(std::int64_t embedding_dim, std::int64_t size, std::uint64_t seed)
-    : keys(register_buffer("keys", torch::nn::functional::normalize(random_normal({embedding_dim, size}, seed, "queue"),
-                                                                     torch::nn::functional::NormalizeFuncOptions().dim(0)))),
+    : keys(register_buffer("keys", torch::nn::functional::normalize(
+                                       random_normal({embedding_dim, size}, seed, "queue"),
+                                       torch::nn::functional::NormalizeFuncOptions().dim(0)))),
       position(register_buffer("position", torch::zeros({}, torch::kLong))) {}
 
 ContrastiveLogits KeyQueueImpl::logits(const torch::Tensor& q, const torch::Tensor& k) const {
@@ -27,12 +28,15 @@ void KeyQueueImpl::enqueue(const torch::Tensor& new_keys) {
 
 torch::Tensor contrastive_loss(const ContrastiveLogits& logits, double temperature) {
   const torch::Tensor all = torch::cat({logits.positive, logits.negative}, 1) / temperature;
-  return torch::nn::functional::cross_entropy(all, torch::zeros({all.size(0)}, torch::TensorOptions().dtype(torch::kLong).device(all.device())));
+  return torch::nn::functional::cross_entropy(
+      all,
+      torch::zeros({all.size(0)}, torch::TensorOptions().dtype(torch::kLong).device(all.device())));
 }
 
 void momentum_update(torch::nn::Module& key, torch::nn::Module& query, double momentum) {
   const torch::NoGradGuard no_grad;
-  const std::vector<torch::Tensor> key_parameters = key.parameters(), query_parameters = query.parameters();
+  const std::vector<torch::Tensor> key_parameters = key.parameters(),
+                                   query_parameters = query.parameters();
   at::_foreach_mul_(key_parameters, momentum);
   at::_foreach_add_(key_parameters, query_parameters, 1.0 - momentum);
 }

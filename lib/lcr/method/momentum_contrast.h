@@ -1,9 +1,10 @@
-// Momentum contrast (He et al. 2020): the queue of keys, its logits, and the momentum update of the key encoder.
+// Momentum contrast (He et al. 2020): the queue of keys, its logits, and the momentum update of the
+// key encoder.
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include <cstdint>
+
+#include <torch/nn/module.h>
 
 namespace lcr {
 
@@ -13,7 +14,8 @@ struct ContrastiveLogits {
   torch::Tensor negative;  ///< N x Q, q . queue
 };
 
-/// The dictionary: a ring buffer of Q unit-length keys, as a module so that it moves and is saved with the rest.
+/// The dictionary: a ring buffer of Q unit-length keys, as a module so that it moves and is saved
+/// with the rest.
 class KeyQueueImpl : public torch::nn::Module {
  public:
   /// Starts with random unit vectors drawn from the counter RNG.
@@ -31,7 +33,8 @@ TORCH_MODULE(KeyQueue);
 /// InfoNCE: mean cross-entropy of [positive, negative] / t, the positive being class 0.
 torch::Tensor contrastive_loss(const ContrastiveLogits& logits, double temperature);
 
-/// key = m * key + (1 - m) * query for every parameter, in order. Buffers (BN statistics) stay each encoder's own, as in MoCo.
+/// key = m * key + (1 - m) * query for every parameter, in order. Buffers (BN statistics) stay each
+/// encoder's own, as in MoCo.
 void momentum_update(torch::nn::Module& key, torch::nn::Module& query, double momentum);
 
 }  // namespace lcr

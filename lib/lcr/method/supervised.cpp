@@ -8,17 +8,23 @@
 namespace lcr {
 
 Supervised::Supervised(const Options& options, std::uint64_t seed, std::int64_t classes)
-    : encoder_(register_module("query", make_encoder(options, seed))), classifier_(register_module("classifier", torch::nn::Linear(encoder_->backbone()->channels(), classes))) {
+    : encoder_(register_module("query", make_encoder(options, seed))),
+      classifier_(register_module("classifier",
+                                  torch::nn::Linear(encoder_->backbone()->channels(), classes))) {
   initialise(*classifier_, InitScheme::kDefault, seed, "classifier");
 }
 
 StepLoss Supervised::step(const torch::Tensor& query_view, const torch::Tensor&, std::int64_t) {
   check_internal(labels().defined(), "supervised training without labels");
-  const torch::Tensor loss = torch::nn::functional::cross_entropy(logits(query_view), labels().to(query_view.device()));
+  const torch::Tensor loss =
+      torch::nn::functional::cross_entropy(logits(query_view), labels().to(query_view.device()));
   return {loss, loss.detach(), torch::zeros_like(loss.detach()), {}, {}};
 }
 
-torch::Tensor Supervised::objective_cam(const torch::Tensor&, const torch::Tensor&, const std::string&) { throw std::logic_error("supervised training has no contrastive objective"); }
+torch::Tensor Supervised::objective_cam(const torch::Tensor&, const torch::Tensor&,
+                                        const std::string&) {
+  throw std::logic_error("supervised training has no contrastive objective");
+}
 
 std::vector<torch::Tensor> Supervised::trained_parameters() {
   auto parameters = encoder_->backbone()->parameters();

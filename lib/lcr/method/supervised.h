@@ -1,5 +1,5 @@
-// Supervised classification: not a method of the paper, but what its initial weights come from. The suite pre-trains its stand-in
-// for ImageNet's weights this way.
+// Supervised classification: not a method of the paper, but what its initial weights come from. The
+// suite pre-trains its stand-in for ImageNet's weights this way.
 #pragma once
 
 #include <torch/nn/modules/linear.h>
@@ -8,20 +8,24 @@
 
 namespace lcr {
 
-/// Softmax cross-entropy on the average-pooled feature map of the query view. Needs provide_labels() before every step.
+/// Softmax cross-entropy on the average-pooled feature map of the query view. Needs
+/// provide_labels() before every step.
 class Supervised : public Method {
  public:
   Supervised(const Options& options, std::uint64_t seed, std::int64_t classes);
-  StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view, std::int64_t step) override;
+  StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view,
+                std::int64_t step) override;
   void finish_step() override {}
   /// Throws std::logic_error: there is no contrastive objective.
-  torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view, const std::string& source) override;
+  torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
+                              const std::string& source) override;
   /// Backbone and classifier; the projection head has no part in it.
   std::vector<torch::Tensor> trained_parameters() override;
   Encoder& encoder() override { return encoder_; }
   /// x: N x 3 x H x W. Returns N x classes.
-  torch::Tensor logits(const torch::Tensor& x) { return classifier_(encoder_->feature_map(x).mean({2, 3})); }
-
+  torch::Tensor logits(const torch::Tensor& x) {
+    return classifier_(encoder_->feature_map(x).mean({2, 3}));
+  }
 
  private:
   Encoder encoder_;

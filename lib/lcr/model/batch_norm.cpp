@@ -10,15 +10,19 @@ SplitBatchNormImpl::SplitBatchNormImpl(std::int64_t channels, double eps)
       bias_(register_parameter("bias", torch::zeros({channels}))),
       running_mean_(register_buffer("running_mean", torch::zeros({channels}))),
       running_var_(register_buffer("running_var", torch::ones({channels}))),
-      num_batches_tracked_(register_buffer("num_batches_tracked", torch::zeros({}, torch::kLong))) {}
+      num_batches_tracked_(register_buffer("num_batches_tracked", torch::zeros({}, torch::kLong))) {
+}
 
 torch::Tensor SplitBatchNormImpl::forward(const torch::Tensor& x) {
-  const auto normalise = [&](const torch::Tensor& part, const torch::Tensor& mean, const torch::Tensor& var) {
-    return torch::batch_norm(part, weight_, bias_, mean, var, is_training(), momentum, eps_, at::globalContext().userEnabledCuDNN());
+  const auto normalise = [&](const torch::Tensor& part, const torch::Tensor& mean,
+                             const torch::Tensor& var) {
+    return torch::batch_norm(part, weight_, bias_, mean, var, is_training(), momentum, eps_,
+                             at::globalContext().userEnabledCuDNN());
   };
   if (is_training()) num_batches_tracked_.add_(1);
   if (!is_training() || groups == 1) return normalise(x, running_mean_, running_var_);
-  torch::Tensor mean_sum = torch::zeros_like(running_mean_), var_sum = torch::zeros_like(running_var_);
+  torch::Tensor mean_sum = torch::zeros_like(running_mean_),
+                var_sum = torch::zeros_like(running_var_);
   std::vector<torch::Tensor> parts;
   for (const auto& part : x.chunk(groups)) {
     const torch::Tensor mean = running_mean_.clone(), var = running_var_.clone();

@@ -8,11 +8,13 @@
 
 namespace lcr {
 
-/// A head: Linear in-hidden, batch norm or not, ReLU, Linear hidden-D. MoCo v2's projection head has no batch norm and in = hidden = C, its layers named "0" and "2" as in
-/// the official checkpoints; BYOL's projector and predictor have it: "0", "1" and "3".
+/// A head: Linear in-hidden, batch norm or not, ReLU, Linear hidden-D. MoCo v2's projection head
+/// has no batch norm and in = hidden = C, its layers named "0" and "2" as in the official
+/// checkpoints; BYOL's projector and predictor have it: "0", "1" and "3".
 class ProjectionHeadImpl : public torch::nn::Module {
  public:
-  ProjectionHeadImpl(std::int64_t in, std::int64_t hidden, std::int64_t embedding_dim, bool batch_norm = false);
+  ProjectionHeadImpl(std::int64_t in, std::int64_t hidden, std::int64_t embedding_dim,
+                     bool batch_norm = false);
   /// N x in -> N x D.
   torch::Tensor forward(const torch::Tensor& pooled);
 
@@ -28,8 +30,9 @@ struct Encoded {
   torch::Tensor embedding;    ///< N x D, unit length, float32
 };
 
-/// MoCo-Bilinear's pooling, a baseline of the paper known from the authors' compiled code: a 1x1 convolution to `maps` maps, BN,
-/// ReLU; each map weights the average pooling of the feature map; the results are concatenated.
+/// MoCo-Bilinear's pooling, a baseline of the paper known from the authors' compiled code: a 1x1
+/// convolution to `maps` maps, BN, ReLU; each map weights the average pooling of the feature map;
+/// the results are concatenated.
 class BilinearPoolingImpl : public torch::nn::Module {
  public:
   BilinearPoolingImpl(std::int64_t channels, std::int64_t maps);
@@ -45,12 +48,14 @@ TORCH_MODULE(BilinearPooling);
 struct EncoderOptions {
   BackboneOptions backbone;
   std::int64_t embedding_dim = 256;
-  std::int64_t head_hidden = 0;    ///< hidden units of a head with batch norm (BYOL's projector); 0: MoCo v2's head
+  std::int64_t head_hidden =
+      0;  ///< hidden units of a head with batch norm (BYOL's projector); 0: MoCo v2's head
   std::int64_t bilinear_maps = 0;  ///< 0: average pooling
   bool bfloat16 = false;           ///< backbone under autocast
 };
 
-/// psi of Algorithm A1. The backbone runs in bfloat16 where asked; what it returns is float32 (or the weights' own type).
+/// psi of Algorithm A1. The backbone runs in bfloat16 where asked; what it returns is float32 (or
+/// the weights' own type).
 class EncoderImpl : public torch::nn::Module {
  public:
   explicit EncoderImpl(const EncoderOptions& options);

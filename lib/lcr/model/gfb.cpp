@@ -5,11 +5,14 @@
 namespace lcr {
 namespace {
 
-torch::nn::Conv2d projection(std::int64_t in, std::int64_t out) { return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 1).bias(false)); }
+torch::nn::Conv2d projection(std::int64_t in, std::int64_t out) {
+  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 1).bias(false));
+}
 
 }  // namespace
 
-GradCamFittingBranchImpl::GradCamFittingBranchImpl(std::int64_t channels, const GfbOptions& options) : trainable_(options.structure != "random") {
+GradCamFittingBranchImpl::GradCamFittingBranchImpl(std::int64_t channels, const GfbOptions& options)
+    : trainable_(options.structure != "random") {
   const bool mlp = options.structure == "mlp";
   if (mlp) {
     const std::int64_t hidden = std::max<std::int64_t>(1, channels / 4);
@@ -38,7 +41,8 @@ torch::Tensor GradCamFittingBranchImpl::forward(const torch::Tensor& feature_map
 void GradCamFittingBranchImpl::select(const std::vector<std::int64_t>& subset) {
   torch::Tensor chosen = subset.empty() ? torch::ones({count()}) : torch::zeros({count()});
   for (const auto index : subset) {
-    if (index < 0 || index >= count()) fail("projection subset: {} is not in 0..{}", index, count() - 1);
+    if (index < 0 || index >= count())
+      fail("projection subset: {} is not in 0..{}", index, count() - 1);
     if (chosen[index].item<float>() != 0) fail("projection subset: {} is named twice", index);
     chosen[index] = 1;
   }

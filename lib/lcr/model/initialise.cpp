@@ -10,13 +10,15 @@ namespace {
 void fill_uniform(const torch::Tensor& parameter, double bound, CounterRng rng) {
   torch::Tensor values = torch::empty(parameter.sizes(), torch::kFloat32);
   float* data = values.data_ptr<float>();
-  for (std::int64_t i = 0; i < values.numel(); ++i) data[i] = static_cast<float>(rng.uniform(-bound, bound));
+  for (std::int64_t i = 0; i < values.numel(); ++i)
+    data[i] = static_cast<float>(rng.uniform(-bound, bound));
   parameter.copy_(values);
 }
 
 }  // namespace
 
-torch::Tensor random_normal(torch::IntArrayRef shape, std::uint64_t seed, const std::string& purpose) {
+torch::Tensor random_normal(torch::IntArrayRef shape, std::uint64_t seed,
+                            const std::string& purpose) {
   torch::Tensor values = torch::empty(shape, torch::kFloat32);
   float* data = values.data_ptr<float>();
   CounterRng rng(RngKey(seed, purpose));
@@ -24,7 +26,8 @@ torch::Tensor random_normal(torch::IntArrayRef shape, std::uint64_t seed, const 
   return values;
 }
 
-void initialise(torch::nn::Module& module, InitScheme scheme, std::uint64_t seed, const std::string& prefix) {
+void initialise(torch::nn::Module& module, InitScheme scheme, std::uint64_t seed,
+                const std::string& prefix) {
   const torch::NoGradGuard no_grad;
   for (const auto& owner : module.named_modules(prefix)) {
     auto parameters = owner.value()->named_parameters(false);
@@ -37,10 +40,12 @@ void initialise(torch::nn::Module& module, InitScheme scheme, std::uint64_t seed
       if (bias) bias->zero_();
       continue;
     }
-    const double receptive = weight->dim() == 4 ? static_cast<double>(weight->size(2) * weight->size(3)) : 1.0;
+    const double receptive =
+        weight->dim() == 4 ? static_cast<double>(weight->size(2) * weight->size(3)) : 1.0;
     if (scheme == InitScheme::kResNet) {
       const double fan_out = static_cast<double>(weight->size(0)) * receptive;
-      weight->copy_(random_normal(weight->sizes(), seed, purpose + "weight").mul_(std::sqrt(2.0 / fan_out)));
+      weight->copy_(
+          random_normal(weight->sizes(), seed, purpose + "weight").mul_(std::sqrt(2.0 / fan_out)));
     } else {
       const double bound = 1.0 / std::sqrt(static_cast<double>(weight->size(1)) * receptive);
       fill_uniform(*weight, bound, CounterRng(RngKey(seed, purpose + "weight")));

@@ -1,16 +1,18 @@
 // From bytes to the network's input.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 #include <vector>
 
+#include <torch/types.h>
+
 namespace lcr {
 
-/// uint8 images (N x size x size x 3, on the host) as a normalised float tensor N x 3 x size x size in channels_last layout on
-/// the device: (x / 255 - mean) / sd with ImageNet's channel statistics, as torchvision's models expect.
-torch::Tensor to_input(const std::vector<std::uint8_t>& images, std::int64_t count, std::int64_t size, const torch::Device& device);
+/// uint8 images (N x size x size x 3, on the host) as a normalised float tensor N x 3 x size x size
+/// in channels_last layout on the device: (x / 255 - mean) / sd with ImageNet's channel statistics,
+/// as torchvision's models expect.
+torch::Tensor to_input(const std::vector<std::uint8_t>& images, std::int64_t count,
+                       std::int64_t size, const torch::Device& device);
 
 /// The same from bytes that lie on their device already: N x size x size x 3.
 torch::Tensor to_input(const torch::Tensor& bytes);

@@ -27,7 +27,8 @@ std::string resolve_precision(const std::string& precision, const torch::Device&
   return device.is_cuda() || cpu_has_bfloat16() ? "bfloat16" : "float32";
 }
 
-AutocastGuard::AutocastGuard(bool bfloat16, c10::DeviceType device) : active_(bfloat16), device_(device) {
+AutocastGuard::AutocastGuard(bool bfloat16, c10::DeviceType device)
+    : active_(bfloat16), device_(device) {
   if (!active_) return;
   before_ = compat::autocast_enabled(device_);
   compat::set_autocast(device_, true);

@@ -1,8 +1,8 @@
 #include "lcr/model/resnet.h"
 
-#include <torch/nn/functional/pooling.h>
-
 #include <map>
+
+#include <torch/nn/functional/pooling.h>
 
 #include "lcr/base/error.h"
 
@@ -13,7 +13,8 @@ using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;
 using torch::nn::Sequential;
 
-Conv2d convolution(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride = 1) {
+Conv2d convolution(std::int64_t in, std::int64_t out, std::int64_t kernel,
+                   std::int64_t stride = 1) {
   return Conv2d(Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false));
 }
 
@@ -21,8 +22,10 @@ SplitBatchNorm batch_norm(std::int64_t channels, const BackboneOptions& options)
   return SplitBatchNorm(channels, options.bn_eps);
 }
 
-/// A shortcut that changes the number of channels or the resolution; empty where it is the identity.
-Sequential make_shortcut(std::int64_t in, std::int64_t out, std::int64_t stride, const BackboneOptions& options) {
+/// A shortcut that changes the number of channels or the resolution; empty where it is the
+/// identity.
+Sequential make_shortcut(std::int64_t in, std::int64_t out, std::int64_t stride,
+                         const BackboneOptions& options) {
   if (in == out && stride == 1) return nullptr;
   return Sequential(convolution(in, out, 1, stride), batch_norm(out, options));
 }
@@ -30,7 +33,8 @@ Sequential make_shortcut(std::int64_t in, std::int64_t out, std::int64_t stride,
 class BasicBlockImpl : public torch::nn::Module {
  public:
   static constexpr std::int64_t kExpansion = 1;
-  BasicBlockImpl(std::int64_t in, std::int64_t planes, std::int64_t stride, const BackboneOptions& options)
+  BasicBlockImpl(std::int64_t in, std::int64_t planes, std::int64_t stride,
+                 const BackboneOptions& options)
       : conv1_(register_module("conv1", convolution(in, planes, 3, stride))),
         bn1_(register_module("bn1", batch_norm(planes, options))),
         conv2_(register_module("conv2", convolution(planes, planes, 3))),
@@ -56,10 +60,13 @@ TORCH_MODULE(BasicBlock);
 class BottleneckImpl : public torch::nn::Module {
  public:
   static constexpr std::int64_t kExpansion = 4;
-  BottleneckImpl(std::int64_t in, std::int64_t planes, std::int64_t stride, const BackboneOptions& options)
-      : conv1_(register_module("conv1", convolution(in, planes, 1, options.stride_in_1x1 ? stride : 1))),
+  BottleneckImpl(std::int64_t in, std::int64_t planes, std::int64_t stride,
+                 const BackboneOptions& options)
+      : conv1_(register_module("conv1",
+                               convolution(in, planes, 1, options.stride_in_1x1 ? stride : 1))),
         bn1_(register_module("bn1", batch_norm(planes, options))),
-        conv2_(register_module("conv2", convolution(planes, planes, 3, options.stride_in_1x1 ? 1 : stride))),
+        conv2_(register_module("conv2",
+                               convolution(planes, planes, 3, options.stride_in_1x1 ? 1 : stride))),
         bn2_(register_module("bn2", batch_norm(planes, options))),
         conv3_(register_module("conv3", convolution(planes, planes * kExpansion, 1))),
         bn3_(register_module("bn3", batch_norm(planes * kExpansion, options))),
@@ -91,8 +98,9 @@ struct Layout {
 
 const Layout& find_layout(const std::string& arch) {
   static const std::map<std::string, Layout> layouts = {
-      {"narrow", {false, {1, 1, 1, 1}}},     {"resnet18", {false, {2, 2, 2, 2}}},   {"resnet34", {false, {3, 4, 6, 3}}},
-      {"resnet50", {true, {3, 4, 6, 3}}},    {"resnet101", {true, {3, 4, 23, 3}}}, {"resnet50_c4", {true, {3, 4, 6}}},
+      {"narrow", {false, {1, 1, 1, 1}}},    {"resnet18", {false, {2, 2, 2, 2}}},
+      {"resnet34", {false, {3, 4, 6, 3}}},  {"resnet50", {true, {3, 4, 6, 3}}},
+      {"resnet101", {true, {3, 4, 23, 3}}}, {"resnet50_c4", {true, {3, 4, 6}}},
   };
   const auto found = layouts.find(arch);
   if (found == layouts.end()) fail("arch = '{}' is not known", arch);
@@ -106,16 +114,21 @@ ResNetImpl::ResNetImpl(const BackboneOptions& options) {
   const bool narrow = options.arch == "narrow", cifar = options.stem == "cifar";
   const std::int64_t base = narrow ? options.width : 64;
   max_pool_ = !narrow && options.stem == "imagenet";
-  conv1_ = register_module("conv1", narrow ? convolution(3, base, 3, 2) : cifar ? convolution(3, base, 3) : convolution(3, base, 7, 2));
+  conv1_ = register_module("conv1", narrow  ? convolution(3, base, 3, 2)
+                                    : cifar ? convolution(3, base, 3)
+                                            : convolution(3, base, 7, 2));
   bn1_ = register_module("bn1", batch_norm(base, options));
   channels_ = base;
   for (std::size_t i = 0; i < layout.blocks.size(); ++i) {
     const std::int64_t stride = i == 0 || (narrow && i == 3) ? 1 : 2;
-    stages_.push_back(register_module("layer" + std::to_string(i + 1), make_stage(layout.bottleneck, base << i, layout.blocks[i], stride, options)));
+    stages_.push_back(register_module(
+        "layer" + std::to_string(i + 1),
+        make_stage(layout.bottleneck, base << i, layout.blocks[i], stride, options)));
   }
 }
 
-Sequential ResNetImpl::make_stage(bool bottleneck, std::int64_t planes, std::int64_t blocks, std::int64_t stride, const BackboneOptions& options) {
+Sequential ResNetImpl::make_stage(bool bottleneck, std::int64_t planes, std::int64_t blocks,
+                                  std::int64_t stride, const BackboneOptions& options) {
   Sequential stage;
   for (std::int64_t i = 0; i < blocks; ++i) {
     if (bottleneck)

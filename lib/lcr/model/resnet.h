@@ -1,24 +1,26 @@
 // Residual backbones (He et al. 2016) that end in a feature map; parameter names are torchvision's.
 #pragma once
 
+#include <string>
+
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>
-
-#include <string>
 
 #include "lcr/model/batch_norm.h"
 
 namespace lcr {
 
 struct BackboneOptions {
-  /// resnet18, resnet34, resnet50, resnet101; resnet50_c4 (ends after layer3); narrow (one basic block a stage, 3x3 stride-2
-  /// stem, stage strides 1 2 2 1: a 6x6 map at 48 pixels, 4x4 at 28).
+  /// resnet18, resnet34, resnet50, resnet101; resnet50_c4 (ends after layer3); narrow (one basic
+  /// block a stage, 3x3 stride-2 stem, stage strides 1 2 2 1: a 6x6 map at 48 pixels, 4x4 at 28).
   std::string arch = "resnet50";
-  /// imagenet: 7x7 stride-2 convolution, 3x3 stride-2 max-pooling. imagenet_no_pool: without the pooling. cifar: 3x3 stride-1 convolution, no pooling.
+  /// imagenet: 7x7 stride-2 convolution, 3x3 stride-2 max-pooling. imagenet_no_pool: without the
+  /// pooling. cifar: 3x3 stride-1 convolution, no pooling.
   std::string stem = "imagenet";
   std::int64_t width = 32;     ///< channels of the narrow network's first stage
-  bool stride_in_1x1 = false;  ///< bottlenecks: stride on the first 1x1 convolution (the original Caffe models) instead of the 3x3
+  bool stride_in_1x1 = false;  ///< bottlenecks: stride on the first 1x1 convolution (the original
+                               ///< Caffe models) instead of the 3x3
   double bn_eps = 1e-5;
 };
 
@@ -32,7 +34,8 @@ class ResNetImpl : public torch::nn::Module {
   std::int64_t channels() const { return channels_; }
 
  private:
-  torch::nn::Sequential make_stage(bool bottleneck, std::int64_t planes, std::int64_t blocks, std::int64_t stride, const BackboneOptions& options);
+  torch::nn::Sequential make_stage(bool bottleneck, std::int64_t planes, std::int64_t blocks,
+                                   std::int64_t stride, const BackboneOptions& options);
 
   std::int64_t channels_ = 0;
   bool max_pool_ = false;

@@ -7,14 +7,17 @@
 namespace lcr::compat {
 
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
-inline bool autocast_enabled(c10::DeviceType device) { return at::autocast::is_autocast_enabled(device); }
+inline bool autocast_enabled(c10::DeviceType device) {
+  return at::autocast::is_autocast_enabled(device);
+}
 inline void set_autocast(c10::DeviceType device, bool enabled) {
   at::autocast::set_autocast_dtype(device, at::kBFloat16);
   at::autocast::set_autocast_enabled(device, enabled);
 }
 #else
 inline bool autocast_enabled(c10::DeviceType device) {
-  return device == c10::DeviceType::CUDA ? at::autocast::is_enabled() : at::autocast::is_cpu_enabled();
+  return device == c10::DeviceType::CUDA ? at::autocast::is_enabled()
+                                         : at::autocast::is_cpu_enabled();
 }
 inline void set_autocast(c10::DeviceType device, bool enabled) {
   if (device == c10::DeviceType::CUDA) {

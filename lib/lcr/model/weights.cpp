@@ -10,8 +10,11 @@ namespace lcr {
 namespace {
 
 const std::map<std::string, torch::ScalarType>& types() {
-  static const std::map<std::string, torch::ScalarType> map = {{"F64", torch::kDouble}, {"F32", torch::kFloat32}, {"F16", torch::kFloat16}, {"BF16", torch::kBFloat16}, {"I64", torch::kLong},
-                                                               {"I32", torch::kInt32},  {"I16", torch::kInt16},   {"I8", torch::kInt8},     {"U8", torch::kUInt8},     {"BOOL", torch::kBool}};
+  static const std::map<std::string, torch::ScalarType> map = {
+      {"F64", torch::kDouble},    {"F32", torch::kFloat32}, {"F16", torch::kFloat16},
+      {"BF16", torch::kBFloat16}, {"I64", torch::kLong},    {"I32", torch::kInt32},
+      {"I16", torch::kInt16},     {"I8", torch::kInt8},     {"U8", torch::kUInt8},
+      {"BOOL", torch::kBool}};
   return map;
 }
 
@@ -32,7 +35,9 @@ torch::Tensor read_tensor(const WeightFile& file, const std::string& name) {
   return out;
 }
 
-void write_tensors(const std::filesystem::path& path, const std::map<std::string, torch::Tensor>& tensors, const std::map<std::string, std::string>& metadata) {
+void write_tensors(const std::filesystem::path& path,
+                   const std::map<std::string, torch::Tensor>& tensors,
+                   const std::map<std::string, std::string>& metadata) {
   std::map<std::string, torch::Tensor> kept;  // until the bytes are written
   std::map<std::string, TensorToWrite> out;
   for (const auto& [name, tensor] : tensors) {
@@ -52,13 +57,15 @@ std::map<std::string, torch::Tensor> named_tensors(const torch::nn::Module& modu
   return tensors;
 }
 
-std::string find_prefix(const torch::nn::Module& module, const WeightFile& file, const std::string& path) {
+std::string find_prefix(const torch::nn::Module& module, const WeightFile& file,
+                        const std::string& path) {
   const auto own = named_tensors(module);
   std::map<std::string, std::size_t> found;  // prefix -> tensors
   for (const auto& [name, descriptor] : file.tensors)
     for (std::size_t at = 0; at != std::string::npos;) {
       const auto same = own.find(name.substr(at));
-      if (same != own.end() && same->second.sizes().vec() == descriptor.shape) ++found[name.substr(0, at)];
+      if (same != own.end() && same->second.sizes().vec() == descriptor.shape)
+        ++found[name.substr(0, at)];
       const auto dot = name.find('.', at);
       at = dot == std::string::npos ? dot : dot + 1;
     }
@@ -67,15 +74,19 @@ std::string find_prefix(const torch::nn::Module& module, const WeightFile& file,
   std::vector<std::string> best, trained;
   for (const auto& [prefix, count] : found)
     if (count == most) best.push_back(prefix);
-  if (2 * most < own.size()) return best.size() == 1 ? best.front() : "";  // not this network at all
+  if (2 * most < own.size())
+    return best.size() == 1 ? best.front() : "";  // not this network at all
   for (const auto& prefix : best)
     if (!is_moving_copy(prefix)) trained.push_back(prefix);
   if (best.size() > 1 && trained.size() == 1) return trained.front();
-  if (best.size() > 1) fail("{}: holds several networks of this kind; choose one with --init-prefix: {}", path, join(best, ", "));
+  if (best.size() > 1)
+    fail("{}: holds several networks of this kind; choose one with --init-prefix: {}", path,
+         join(best, ", "));
   return best.empty() ? "" : best.front();
 }
 
-LoadReport load_weights(torch::nn::Module& module, const WeightFile& file, const std::string& prefix) {
+LoadReport load_weights(torch::nn::Module& module, const WeightFile& file,
+                        const std::string& prefix) {
   const torch::NoGradGuard no_grad;
   LoadReport report;
   report.prefix = prefix;

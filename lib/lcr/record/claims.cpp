@@ -1,10 +1,10 @@
 #include "lcr/record/claims.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
+
+#include <fmt/core.h>
 
 #include "lcr/base/csv.h"
 #include "lcr/base/statistics.h"
@@ -17,19 +17,30 @@ namespace {
 constexpr double kLevel = 0.05;
 constexpr std::size_t kFewest = 3;
 
-/// One value a seed of one metric on one data set: runs that share a seed (B2's random choices share even their first epochs) are averaged.
-std::vector<double> values_of(const std::vector<ResultRow>& rows, const Claim& claim, const std::string& dataset, const std::string& metric, const std::string& row_name, const std::string& pooling) {
+/// One value a seed of one metric on one data set: runs that share a seed (B2's random choices
+/// share even their first epochs) are averaged.
+std::vector<double> values_of(const std::vector<ResultRow>& rows, const Claim& claim,
+                              const std::string& dataset, const std::string& metric,
+                              const std::string& row_name, const std::string& pooling) {
   std::map<std::string, std::vector<double>> by_seed;
   std::set<std::string> runs;
   for (const auto& row : rows) {
-    const auto cell = [&](const char* column) -> const std::string& { return row[result_column(column)]; };
-    if (cell("dataset") != dataset || cell("row") != row_name || cell("pooling") != pooling || cell("metric") != metric || cell("selection") != claim.selection) continue;
+    const auto cell = [&](const char* column) -> const std::string& {
+      return row[result_column(column)];
+    };
+    if (cell("dataset") != dataset || cell("row") != row_name || cell("pooling") != pooling ||
+        cell("metric") != metric || cell("selection") != claim.selection)
+      continue;
     if (cell("options").find("bn-statistics=") != std::string::npos) continue;
     const auto share = cell("options").find("label-share=");
-    if (share != std::string::npos && cell("options").find("label-share=1;") == std::string::npos) continue;  // probes with all labels
-    if (!runs.insert(cell("run_hash")).second) fail("claim {}: {} of row '{}' was measured with several settings; a claim needs one", claim.id, metric, row_name);
+    if (share != std::string::npos && cell("options").find("label-share=1;") == std::string::npos)
+      continue;  // probes with all labels
+    if (!runs.insert(cell("run_hash")).second)
+      fail("claim {}: {} of row '{}' was measured with several settings; a claim needs one",
+           claim.id, metric, row_name);
     const auto value = parse_number(cell("value"));
-    if (!value) fail("{}: value '{}' of row '{}' is no number", claim.experiment, cell("value"), row_name);
+    if (!value)
+      fail("{}: value '{}' of row '{}' is no number", claim.experiment, cell("value"), row_name);
     by_seed[cell("seed")].push_back(*value);
   }
   std::vector<double> values;
@@ -37,7 +48,8 @@ std::vector<double> values_of(const std::vector<ResultRow>& rows, const Claim& c
   return values;
 }
 
-ClaimVerdict judge_on(const Claim& claim, const std::vector<ResultRow>& rows, const std::string& dataset) {
+ClaimVerdict judge_on(const Claim& claim, const std::vector<ResultRow>& rows,
+                      const std::string& dataset) {
   ClaimVerdict result{claim, "not run", "", dataset};
   std::vector<double> a, b;
   for (const auto& metric : split(claim.metric, '|'))
@@ -46,10 +58,12 @@ ClaimVerdict judge_on(const Claim& claim, const std::vector<ResultRow>& rows, co
       b = values_of(rows, claim, dataset, metric, claim.worse_row, claim.worse_pooling);
     }
   if (a.empty() || b.empty()) {
-    result.reason = fmt::format("no {} of '{}'", claim.metric, a.empty() ? claim.better_row : claim.worse_row);
+    result.reason =
+        fmt::format("no {} of '{}'", claim.metric, a.empty() ? claim.better_row : claim.worse_row);
     return result;
   }
-  result.reason = fmt::format("{:.2f} (n = {}) against {:.2f} (n = {})", mean(a), a.size(), mean(b), b.size());
+  result.reason =
+      fmt::format("{:.2f} (n = {}) against {:.2f} (n = {})", mean(a), a.size(), mean(b), b.size());
   result.verdict = "undecided";
   if (a.size() < kFewest || b.size() < kFewest) {
     result.reason += fmt::format("; needs n = {} on both sides", kFewest);
@@ -60,10 +74,14 @@ ClaimVerdict judge_on(const Claim& claim, const std::vector<ResultRow>& rows, co
     result.reason += fmt::format(", one-sided p = {:.3g}", p);
     result.verdict = p < kLevel ? "holds" : opposite < kLevel ? "fails" : "undecided";
   } else {
-    const double above = welch_p_greater(a, b, -claim.margin), below = welch_p_greater(b, a, -claim.margin);
-    result.reason += fmt::format(", equal within {} with p = {:.3g}", format_number(claim.margin), std::max(above, below));
+    const double above = welch_p_greater(a, b, -claim.margin),
+                 below = welch_p_greater(b, a, -claim.margin);
+    result.reason += fmt::format(", equal within {} with p = {:.3g}", format_number(claim.margin),
+                                 std::max(above, below));
     if (above < kLevel && below < kLevel) result.verdict = "holds";
-    if (welch_p_greater(a, b, claim.margin) < kLevel || welch_p_greater(b, a, claim.margin) < kLevel) result.verdict = "fails";
+    if (welch_p_greater(a, b, claim.margin) < kLevel ||
+        welch_p_greater(b, a, claim.margin) < kLevel)
+      result.verdict = "fails";
   }
   return result;
 }
@@ -72,13 +90,27 @@ ClaimVerdict judge_on(const Claim& claim, const std::vector<ResultRow>& rows, co
 
 std::vector<Claim> read_claims(const std::filesystem::path& path) {
   std::vector<Claim> claims;
-  for (const auto& row : read_csv<12>(path, {"id", "statement", "source", "experiment", "metric", "selection", "better_row", "better_pooling", "worse_row", "worse_pooling", "relation", "margin"})) {
-    Claim claim{.id = row[0], .statement = row[1], .source = row[2], .experiment = row[3], .metric = row[4], .selection = row[5], .better_row = row[6], .better_pooling = row[7],
-                .worse_row = row[8], .worse_pooling = row[9], .relation = row[10]};
-    if (claim.relation != "greater" && claim.relation != "equal") fail("{}: claim {}: relation '{}' is neither greater nor equal", path.string(), claim.id, claim.relation);
+  for (const auto& row : read_csv<12>(
+           path, {"id", "statement", "source", "experiment", "metric", "selection", "better_row",
+                  "better_pooling", "worse_row", "worse_pooling", "relation", "margin"})) {
+    Claim claim{.id = row[0],
+                .statement = row[1],
+                .source = row[2],
+                .experiment = row[3],
+                .metric = row[4],
+                .selection = row[5],
+                .better_row = row[6],
+                .better_pooling = row[7],
+                .worse_row = row[8],
+                .worse_pooling = row[9],
+                .relation = row[10]};
+    if (claim.relation != "greater" && claim.relation != "equal")
+      fail("{}: claim {}: relation '{}' is neither greater nor equal", path.string(), claim.id,
+           claim.relation);
     if (claim.relation == "equal") {
       const auto margin = parse_number(row[11]);
-      if (!margin || *margin <= 0) fail("{}: claim {}: margin '{}' is no number above 0", path.string(), claim.id, row[11]);
+      if (!margin || *margin <= 0)
+        fail("{}: claim {}: margin '{}' is no number above 0", path.string(), claim.id, row[11]);
       claim.margin = *margin;
     }
     claims.push_back(std::move(claim));
@@ -88,11 +120,14 @@ std::vector<Claim> read_claims(const std::filesystem::path& path) {
 
 std::vector<ClaimVerdict> judge(const Claim& claim, const std::filesystem::path& folder) {
   const auto path = folder / (claim.experiment + ".csv");
-  if (!std::filesystem::exists(path)) return {{claim, "not run", path.string() + " is not there", ""}};
+  if (!std::filesystem::exists(path))
+    return {{claim, "not run", path.string() + " is not there", ""}};
   const auto rows = read_results(path);
   std::vector<std::string> datasets;
   for (const auto& row : rows)
-    if (const auto& dataset = row[result_column("dataset")]; std::find(datasets.begin(), datasets.end(), dataset) == datasets.end()) datasets.push_back(dataset);
+    if (const auto& dataset = row[result_column("dataset")];
+        std::find(datasets.begin(), datasets.end(), dataset) == datasets.end())
+      datasets.push_back(dataset);
   std::vector<ClaimVerdict> verdicts;
   for (const auto& dataset : datasets) verdicts.push_back(judge_on(claim, rows, dataset));
   return verdicts;

@@ -1,10 +1,10 @@
 #include "lcr/record/command_line.h"
 
-#include <boost/program_options.hpp>
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <sstream>
+
+#include <boost/program_options.hpp>
+#include <fmt/core.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -15,7 +15,8 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// Sections that a preset may have: the experiments that can be plotted, the rows on BYOL, and the stand-in's pre-training.
+/// Sections that a preset may have: the experiments that can be plotted, the rows on BYOL, and the
+/// stand-in's pre-training.
 std::vector<std::string> known_sections(const std::filesystem::path& home) {
   std::vector<std::string> ids = {"standin", "byol"};
   for (const auto& dataset : find_option("dataset", "").choices) ids.push_back("byol-" + dataset);
@@ -26,7 +27,9 @@ std::vector<std::string> known_sections(const std::filesystem::path& home) {
   return ids;
 }
 
-bool is_flag(const OptionSpec& spec) { return std::holds_alternative<bool Options::*>(spec.member); }
+bool is_flag(const OptionSpec& spec) {
+  return std::holds_alternative<bool Options::*>(spec.member);
+}
 
 po::options_description describe() {
   po::options_description description;
@@ -45,12 +48,14 @@ po::options_description describe() {
   fail("{}: {}; --help lists the options", source, what);
 }
 
-void apply_file(Options& options, const std::filesystem::path& path, const std::vector<std::string>& active, const std::vector<std::string>& known) {
+void apply_file(Options& options, const std::filesystem::path& path,
+                const std::vector<std::string>& active, const std::vector<std::string>& known) {
   const std::string source = path.string();
   std::istringstream text(read_text(path, 1 << 20));
   try {
     const auto parsed = po::parse_config_file(text, describe(), /*allow_unregistered=*/true);
-    std::vector<std::string> passes = {""};  // sections after the common part, whatever their order in the file
+    std::vector<std::string> passes = {
+        ""};  // sections after the common part, whatever their order in the file
     passes.insert(passes.end(), active.begin(), active.end());
     for (const auto& pass : passes)
       for (const auto& entry : parsed.options) {
@@ -58,11 +63,15 @@ void apply_file(Options& options, const std::filesystem::path& path, const std::
         const bool in_section = dot != std::string::npos;
         const std::string section = in_section ? entry.string_key.substr(0, dot) : "";
         const std::string name = in_section ? entry.string_key.substr(dot + 1) : entry.string_key;
-        if (in_section && std::find(active.begin(), active.end(), section) == active.end() && std::find(known.begin(), known.end(), section) == known.end())
-          fail("{}: section [{}] is no experiment; there are {}", source, section, join(known, ", "));
-        if (name == "preset" || name == "config" || name.starts_with("worker-") || name == "help") fail("{}: '{}' belongs on the command line, not in a file", source, name);
+        if (in_section && std::find(active.begin(), active.end(), section) == active.end() &&
+            std::find(known.begin(), known.end(), section) == known.end())
+          fail("{}: section [{}] is no experiment; there are {}", source, section,
+               join(known, ", "));
+        if (name == "preset" || name == "config" || name.starts_with("worker-") || name == "help")
+          fail("{}: '{}' belongs on the command line, not in a file", source, name);
         Options scratch;  // settings of other sections are checked too
-        set_option(section == pass ? options : scratch, name, entry.value.empty() ? "" : entry.value.front(), source);
+        set_option(section == pass ? options : scratch, name,
+                   entry.value.empty() ? "" : entry.value.front(), source);
       }
   } catch (const po::error& e) {
     fail_parsing(source, e);
@@ -71,17 +80,24 @@ void apply_file(Options& options, const std::filesystem::path& path, const std::
 
 }  // namespace
 
-CommandLine parse_command_line(const std::vector<std::string>& arguments, const std::vector<std::string>& sections, const std::filesystem::path& home) {
+CommandLine parse_command_line(const std::vector<std::string>& arguments,
+                               const std::vector<std::string>& sections,
+                               const std::filesystem::path& home) {
   CommandLine result;
   std::vector<std::pair<std::string, std::string>> settings;
   const std::string source = "command line";
   try {
     const auto description = describe();
     namespace style = po::command_line_style;
-    const auto parsed = po::command_line_parser(arguments).options(description).style(style::default_style & ~style::allow_guessing).run();
+    const auto parsed = po::command_line_parser(arguments)
+                            .options(description)
+                            .style(style::default_style & ~style::allow_guessing)
+                            .run();
     for (const auto& entry : parsed.options) {
-      if (entry.position_key >= 0) fail("{}: '{}' is no option; --help lists the options", source, entry.value.front());
-      if (!result.given.insert(entry.string_key).second) fail("{}: --{} is given twice", source, entry.string_key);
+      if (entry.position_key >= 0)
+        fail("{}: '{}' is no option; --help lists the options", source, entry.value.front());
+      if (!result.given.insert(entry.string_key).second)
+        fail("{}: --{} is given twice", source, entry.string_key);
       settings.emplace_back(entry.string_key, entry.value.empty() ? "yes" : entry.value.front());
     }
   } catch (const po::error& e) {
@@ -90,15 +106,18 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, const 
   Options command;  // for the two options that say which files come first
   for (const auto& [name, value] : settings) set_option(command, name, value, source);
 
-  const bool is_path = command.preset.find('/') != std::string::npos || command.preset.ends_with(".ini");
-  const auto preset_path = is_path ? std::filesystem::path(command.preset) : home / "presets" / (command.preset + ".ini");
+  const bool is_path =
+      command.preset.find('/') != std::string::npos || command.preset.ends_with(".ini");
+  const auto preset_path = is_path ? std::filesystem::path(command.preset)
+                                   : home / "presets" / (command.preset + ".ini");
   std::error_code error;
   if (!std::filesystem::exists(preset_path, error)) {
     std::vector<std::string> known;
     for (const auto& entry : std::filesystem::directory_iterator(home / "presets", error))
       if (entry.path().extension() == ".ini") known.push_back(entry.path().stem().string());
     std::sort(known.begin(), known.end());
-    fail("preset '{}': no file {}; there are {}", command.preset, preset_path.string(), join(known, ", "));
+    fail("preset '{}': no file {}; there are {}", command.preset, preset_path.string(),
+         join(known, ", "));
   }
   const auto known = known_sections(home);
   apply_file(result.options, preset_path, sections, known);
@@ -113,24 +132,29 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, const 
 std::string help_text(const std::string& program, const std::string& title) {
   std::string text = fmt::format(
       "{}: {}\n\nUsage: {} [--option value]...\n\n"
-      "Options come from, each over the one before: the defaults below, presets/<preset>.ini, --config FILE, the command line.\n"
+      "Options come from, each over the one before: the defaults below, presets/<preset>.ini, "
+      "--config FILE, the command line.\n"
       "Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped by a signal.\n",
       program, title, program);
   const Options defaults;
   std::string group;
   for (const auto& spec : option_table()) {
-    if (std::string_view(spec.name) .starts_with("worker-")) continue;  // internal
+    if (std::string_view(spec.name).starts_with("worker-")) continue;  // internal
     if (group != spec.group) {
       group = spec.group;
       text += "\n" + group + ":\n";
     }
     std::string value = get_option(defaults, spec);
-    if (value.empty() || (std::string_view(spec.name) == "tau" && value == "0")) value = spec.choices.empty() && std::string_view(spec.name) != "tau" ? (spec.part == OptionPart::kEvaluation ? "all" : "none") : "from variant";
+    if (value.empty() || (std::string_view(spec.name) == "tau" && value == "0"))
+      value = spec.choices.empty() && std::string_view(spec.name) != "tau"
+                  ? (spec.part == OptionPart::kEvaluation ? "all" : "none")
+                  : "from variant";
     std::string details = fmt::format("default {}", value);
     if (*spec.unit && value != "none") details += fmt::format(" {}", spec.unit);
     if (!spec.active_when.empty()) details += fmt::format("; when {}", spec.active_when);
     text += fmt::format("  --{:<20} {} [{}]\n", spec.name, spec.meaning, details);
-    if (!spec.choices.empty()) text += fmt::format("    {:<20} one of: {}\n", "", join(spec.choices, ", "));
+    if (!spec.choices.empty())
+      text += fmt::format("    {:<20} one of: {}\n", "", join(spec.choices, ", "));
   }
   return text;
 }

@@ -1,5 +1,5 @@
-// Every option of the suite, declared once. From the table here come the command line, the INI presets, --help, the canonical
-// text of a run and its hash.
+// Every option of the suite, declared once. From the table here come the command line, the INI
+// presets, --help, the canonical text of a run and its hash.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,9 @@
 
 namespace lcr {
 
-/// The resolved settings of one run. Member initialisers are the defaults; the meaning, unit and range of each stands in
-/// option_table(). Enumerations are strings out of the choices listed there.
+/// The resolved settings of one run. Member initialisers are the defaults; the meaning, unit and
+/// range of each stands in option_table(). Enumerations are strings out of the choices listed
+/// there.
 struct Options {
   // Data.
   std::string dataset = "fashion-mnist";
@@ -23,8 +24,10 @@ struct Options {
   std::int64_t store_side = 0;
   std::string augmentation = "moco_v2";
   double crop_area_min = 0.2;
-  double jitter_probability = 0.8, jitter_brightness = 0.4, jitter_contrast = 0.4, jitter_saturation = 0.4, jitter_hue = 0.1;
-  double gray_probability = 0.2, blur_probability = 0.5, blur_sigma_min = 0.1, blur_sigma_max = 2.0, flip_probability = 0.5;
+  double jitter_probability = 0.8, jitter_brightness = 0.4, jitter_contrast = 0.4,
+         jitter_saturation = 0.4, jitter_hue = 0.1;
+  double gray_probability = 0.2, blur_probability = 0.5, blur_sigma_min = 0.1, blur_sigma_max = 2.0,
+         flip_probability = 0.5;
 
   // Model.
   std::string arch = "narrow", stem = "imagenet";
@@ -97,13 +100,14 @@ enum class OptionPart {
 
 /// One row of the option table.
 struct OptionSpec {
-  using Member = std::variant<std::int64_t Options::*, double Options::*, bool Options::*, std::string Options::*>;
-  const char* group;      ///< heading in --help
-  const char* name;       ///< on the command line (--name) and in INI files (name = value)
+  using Member = std::variant<std::int64_t Options::*, double Options::*, bool Options::*,
+                              std::string Options::*>;
+  const char* group;  ///< heading in --help
+  const char* name;   ///< on the command line (--name) and in INI files (name = value)
   Member member;
-  const char* unit;       ///< "" where it has none
+  const char* unit;  ///< "" where it has none
   const char* meaning;
-  double low, high;       ///< inclusive range of a number
+  double low, high;                  ///< inclusive range of a number
   std::vector<std::string> choices;  ///< of a string; empty: any text
   OptionPart part;
   std::function<bool(const Options&)> active;  ///< whether it has any effect under these settings
@@ -115,18 +119,21 @@ const std::vector<OptionSpec>& option_table();
 /// The table's row of that name. Throws UserError naming `source` if there is none.
 const OptionSpec& find_option(std::string_view name, std::string_view source);
 
-/// Parses `text` into the option. Throws UserError naming the option and `source` (a file, "command line") if the text is no
-/// value of the option's type or range.
-void set_option(Options& options, std::string_view name, std::string_view text, std::string_view source);
+/// Parses `text` into the option. Throws UserError naming the option and `source` (a file, "command
+/// line") if the text is no value of the option's type or range.
+void set_option(Options& options, std::string_view name, std::string_view text,
+                std::string_view source);
 
 /// The option's value in canonical form: numbers shortest, booleans "yes" or "no".
 std::string get_option(const Options& options, const OptionSpec& spec);
 
-/// Fills the method switches that were not set from `variant`: `authors_code`, `algorithm_a1` or `algorithm_a1_rescaled`
-/// (README lists them side by side; the text of Algorithm A1 leaves some open).
+/// Fills the method switches that were not set from `variant`: `authors_code`, `algorithm_a1` or
+/// `algorithm_a1_rescaled` (README lists them side by side; the text of Algorithm A1 leaves some
+/// open).
 void resolve_variant(Options& options);
 
-/// Checks what concerns several options together (the queue is a multiple of the batch, ...). Throws UserError.
+/// Checks what concerns several options together (the queue is a multiple of the batch, ...).
+/// Throws UserError.
 void check_consistency(const Options& options);
 
 /// "0,1,2" as numbers; each seed is >= 0 and named once. Throws UserError.
@@ -135,7 +142,8 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text);
 /// "30,60" as numbers, each at least 1; empty: none. Throws UserError.
 std::vector<std::int64_t> parse_epochs(const std::string& text);
 
-/// When a checkpoint is due: after so many minutes, or after so many epochs; 0: not for that reason.
+/// When a checkpoint is due: after so many minutes, or after so many epochs; 0: not for that
+/// reason.
 struct CheckpointInterval {
   double minutes = 0;
   std::int64_t epochs = 0;
@@ -144,29 +152,34 @@ struct CheckpointInterval {
 /// "10min" or "0.5min", "1epoch" or "5epochs", or "never". Throws UserError.
 CheckpointInterval parse_checkpoint_interval(const std::string& text);
 
-/// "2,8,32" as texts, each to be the value of the option `name` and checked as such; an empty text means `fallback`. Throws UserError.
-std::vector<std::string> parse_values(const std::string& name, const std::string& text, const std::string& fallback);
+/// "2,8,32" as texts, each to be the value of the option `name` and checked as such; an empty text
+/// means `fallback`. Throws UserError.
+std::vector<std::string> parse_values(const std::string& name, const std::string& text,
+                                      const std::string& fallback);
 
 /// "1,0.5" as numbers within [low, high], none twice. Throws UserError naming the option.
-std::vector<double> parse_numbers(const std::string& name, const std::string& text, double low, double high);
+std::vector<double> parse_numbers(const std::string& name, const std::string& text, double low,
+                                  double high);
 
 /// "retrieval,knn" as names out of `choices`, none twice. Throws UserError naming the option.
-std::vector<std::string> parse_names(const std::string& name, const std::string& text, const std::vector<std::string>& choices);
+std::vector<std::string> parse_names(const std::string& name, const std::string& text,
+                                     const std::vector<std::string>& choices);
 
 /// Choices of --protocols and --poolings.
 const std::vector<std::string>& protocol_names();
 const std::vector<std::string>& pooling_names();
 
-/// The pooling that a method is judged by: "attention" for LCR on either host (Weight Average Pooling), "bilinear" for MoCo-Bilinear, "average" for
-/// other networks, "none" for raw pixels.
+/// The pooling that a method is judged by: "attention" for LCR on either host (Weight Average
+/// Pooling), "bilinear" for MoCo-Bilinear, "average" for other networks, "none" for raw pixels.
 std::string own_pooling(const std::string& method);
 
-bool trains(const Options& options);     ///< the method updates weights
-bool contrasts(const Options& options);  ///< the method learns by momentum contrast
+bool trains(const Options& options);      ///< the method updates weights
+bool contrasts(const Options& options);   ///< the method learns by momentum contrast
 bool bootstraps(const Options& options);  ///< the method is BYOL, or LCR on it
-bool uses_gfb(const Options& options);  ///< the method has a GradCAM Fitting Branch
+bool uses_gfb(const Options& options);    ///< the method has a GradCAM Fitting Branch
 bool uses_network(const Options& options);
-bool has_image_files(const Options& options);  ///< the data set is many image files, which go through the pixel store
+bool has_image_files(const Options& options);  ///< the data set is many image files, which go
+                                               ///< through the pixel store
 bool has_subset(const Options& options);  ///< it changes to a subset of its projections at an epoch
 
 }  // namespace lcr

@@ -1,6 +1,7 @@
 #include "lcr/record/results_csv.h"
 
 #include <cstring>
+
 #include <nlohmann/json.hpp>
 
 #include "lcr/base/csv.h"
@@ -26,14 +27,20 @@ std::vector<ResultRow> read_results(const std::filesystem::path& path) {
   for (const auto& row : rows) {
     const auto schema = parse_integer(row[result_column("schema")]);
     if (!schema || *schema < 1 || *schema > kResultsSchema)
-      fail("{}: a row has schema '{}'; this program reads up to {}", path.string(), row[result_column("schema")], kResultsSchema);
+      fail("{}: a row has schema '{}'; this program reads up to {}", path.string(),
+           row[result_column("schema")], kResultsSchema);
   }
   return rows;
 }
 
-std::filesystem::path configs_file(const std::filesystem::path& results, const std::string& experiment) { return results / (experiment + ".configs.json"); }
+std::filesystem::path configs_file(const std::filesystem::path& results,
+                                   const std::string& experiment) {
+  return results / (experiment + ".configs.json");
+}
 
-void write_configs(const std::filesystem::path& path, const ConfigTexts& configs) { write_atomic(path, nlohmann::json(configs).dump(1) + "\n"); }
+void write_configs(const std::filesystem::path& path, const ConfigTexts& configs) {
+  write_atomic(path, nlohmann::json(configs).dump(1) + "\n");
+}
 
 ConfigTexts read_configs(const std::filesystem::path& path) {
   ConfigTexts configs;
@@ -43,7 +50,9 @@ ConfigTexts read_configs(const std::filesystem::path& path) {
     fail("{}: damaged ({}); the experiment's program writes it anew", path.string(), e.what());
   }
   for (const auto& [hash, text] : configs)
-    if (sha256_hex(text) != hash) fail("{}: the text under {} is not that configuration's", path.string(), printable(hash).substr(0, 12));
+    if (sha256_hex(text) != hash)
+      fail("{}: the text under {} is not that configuration's", path.string(),
+           printable(hash).substr(0, 12));
   return configs;
 }
 

@@ -13,13 +13,34 @@ namespace lcr {
 /// Version of the schema below, in each row.
 inline constexpr int kResultsSchema = 3;
 
-/// The columns, in file order. `row` is the row of the paper's table; `config_hash` is the run's identity without its seed;
-/// `init` says what the weights were before training; `resume` is "inexact" where the training, or that of its initial weights, went on from a
-/// checkpoint of other threads, CPU features, libraries or device.
-inline constexpr std::array<const char*, 24> kResultColumns = {
-    "schema",    "experiment", "row",        "dataset",         "method",       "options",         "seed",         "selection",
-    "pooling",   "metric",     "value",      "epoch",           "run_hash",     "config_hash",     "evaluation_hash", "wall_seconds",
-    "samples_per_second", "peak_memory_mib", "commit", "device", "precision", "libtorch", "init", "resume"};
+/// The columns, in file order. `row` is the row of the paper's table; `config_hash` is the run's
+/// identity without its seed; `init` says what the weights were before training; `resume` is
+/// "inexact" where the training, or that of its initial weights, went on from a checkpoint of other
+/// threads, CPU features, libraries or device.
+inline constexpr std::array<const char*, 24> kResultColumns = {"schema",
+                                                               "experiment",
+                                                               "row",
+                                                               "dataset",
+                                                               "method",
+                                                               "options",
+                                                               "seed",
+                                                               "selection",
+                                                               "pooling",
+                                                               "metric",
+                                                               "value",
+                                                               "epoch",
+                                                               "run_hash",
+                                                               "config_hash",
+                                                               "evaluation_hash",
+                                                               "wall_seconds",
+                                                               "samples_per_second",
+                                                               "peak_memory_mib",
+                                                               "commit",
+                                                               "device",
+                                                               "precision",
+                                                               "libtorch",
+                                                               "init",
+                                                               "resume"};
 
 using ResultRow = std::array<std::string, kResultColumns.size()>;
 
@@ -35,12 +56,15 @@ std::vector<ResultRow> read_results(const std::filesystem::path& path);
 /// Configurations by their hash (the column config_hash): the canonical texts without seed.
 using ConfigTexts = std::map<std::string, std::string>;
 
-/// Where the configurations of an experiment's results stand: beside <experiment>.csv, so that results can be compared without the run store.
-std::filesystem::path configs_file(const std::filesystem::path& results, const std::string& experiment);
+/// Where the configurations of an experiment's results stand: beside <experiment>.csv, so that
+/// results can be compared without the run store.
+std::filesystem::path configs_file(const std::filesystem::path& results,
+                                   const std::string& experiment);
 
 void write_configs(const std::filesystem::path& path, const ConfigTexts& configs);
 
-/// Throws UserError if the file is missing or malformed, or a text has not the hash that it stands under.
+/// Throws UserError if the file is missing or malformed, or a text has not the hash that it stands
+/// under.
 ConfigTexts read_configs(const std::filesystem::path& path);
 
 }  // namespace lcr

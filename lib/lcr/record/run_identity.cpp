@@ -1,16 +1,16 @@
 #include "lcr/record/run_identity.h"
 
-#include <fmt/core.h>
-
 #include <set>
+
+#include <fmt/core.h>
 
 #include "lcr/base/hashing.h"
 
 namespace lcr {
 
 std::string canonical_text(const Options& options, const RunInputs& inputs, bool with_seed) {
-  // An option at its default is left out, so that adding an option changes no hash. Whoever changes a default must keep the
-  // old one here.
+  // An option at its default is left out, so that adding an option changes no hash. Whoever changes
+  // a default must keep the old one here.
   Options defaults;
   std::set<std::string> lines;
   for (const auto& spec : option_table()) {
@@ -33,7 +33,8 @@ RunIdentity identify_run(const Options& options, const RunInputs& inputs) {
   identity.text = canonical_text(options, inputs);
   identity.hash = sha256_hex(identity.text);
   identity.config_hash = sha256_hex(canonical_text(options, inputs, false));
-  identity.directory = fmt::format("{}-{}-{}-s{}", options.dataset, options.method, identity.hash.substr(0, 12), inputs.seed);
+  identity.directory = fmt::format("{}-{}-{}-s{}", options.dataset, options.method,
+                                   identity.hash.substr(0, 12), inputs.seed);
   return identity;
 }
 

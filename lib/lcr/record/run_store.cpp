@@ -1,12 +1,12 @@
 #include "lcr/record/run_store.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
-#include "lcr/base/error.h"
 #include "lcr/base/csv.h"
+#include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
@@ -14,14 +14,18 @@
 namespace lcr {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Measurement, selection, pooling, metric, value, epoch)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Provenance, commit, device, libtorch, libraries, isa, compiler, precision, threads, resumed, inexact_resume, inexact_init)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunResult, measurements, evaluation_hash, wall_seconds, samples_per_second, peak_memory_mib, provenance)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Provenance, commit, device, libtorch, libraries,
+                                                isa, compiler, precision, threads, resumed,
+                                                inexact_resume, inexact_init)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunResult, measurements, evaluation_hash, wall_seconds,
+                                   samples_per_second, peak_memory_mib, provenance)
 
 namespace {
 
 constexpr const char* kAnew = "remove the directory to train it again";
 
-/// What `read` makes of a JSON file. Throws UserError naming the file where it is not what it should be.
+/// What `read` makes of a JSON file. Throws UserError naming the file where it is not what it
+/// should be.
 template <typename Read>
 auto from_json_file(const std::filesystem::path& path, Read&& read) {
   try {
@@ -39,34 +43,47 @@ class ForeignRecord : public UserError {
 
 /// The options in config.ini's form.
 std::string config_text(const Options& options) {
-  std::string ini = "# The options that make this run, resolved (initial weights and data apart: see identity.txt).\n";
+  std::string ini =
+      "# The options that make this run, resolved (initial weights and data apart: see "
+      "identity.txt).\n";
   for (const auto& spec : option_table())
-    if (spec.part == OptionPart::kRun && spec.active(options)) ini += fmt::format("{} = {}\n", spec.name, get_option(options, spec));
+    if (spec.part == OptionPart::kRun && spec.active(options))
+      ini += fmt::format("{} = {}\n", spec.name, get_option(options, spec));
   return ini;
 }
 
-/// The identity's text that the options in a config.ini make, with the seed, data, initial weights and revision of `identity_text`. Options that did not exist
-/// when it was written have their defaults.
-std::string identity_of_config(const std::filesystem::path& path, const std::string& identity_text) {
+/// The identity's text that the options in a config.ini make, with the seed, data, initial weights
+/// and revision of `identity_text`. Options that did not exist when it was written have their
+/// defaults.
+std::string identity_of_config(const std::filesystem::path& path,
+                               const std::string& identity_text) {
   Options options;
   for (const auto& line : read_lines(path)) {
     if (line.empty() || line.front() == '#') continue;
     const auto equals = line.find(" = ");
-    if (equals == std::string::npos) fail("{}: '{}' is no 'name = value'", path.string(), printable(line));
+    if (equals == std::string::npos)
+      fail("{}: '{}' is no 'name = value'", path.string(), printable(line));
     const std::string name = line.substr(0, equals), value = line.substr(equals + 3);
-    if (std::none_of(option_table().begin(), option_table().end(), [&](const OptionSpec& spec) { return name == spec.name; }))
-      throw ForeignRecord(fmt::format("{}: has the option '{}', which this version of the suite does not know", path.string(), printable(name)));
+    if (std::none_of(option_table().begin(), option_table().end(),
+                     [&](const OptionSpec& spec) { return name == spec.name; }))
+      throw ForeignRecord(
+          fmt::format("{}: has the option '{}', which this version of the suite does not know",
+                      path.string(), printable(name)));
     try {
       set_option(options, name, value, path.string());
     } catch (const UserError& e) {
       if (("\n" + identity_text).find("\n" + name + "=" + value + "\n") == std::string::npos) throw;
-      throw ForeignRecord(std::string(e.what()) + ": another version of the suite knows this value");  // the identity, whose hash is right, says the same
+      throw ForeignRecord(
+          std::string(e.what()) +
+          ": another version of the suite knows this value");  // the identity, whose hash is right,
+                                                               // says the same
     }
   }
   RunInputs inputs;
   std::string revision;
   for (const auto& line : split(identity_text, '\n')) {
-    if (line.starts_with("seed=")) inputs.seed = static_cast<std::uint64_t>(parse_integer(line.substr(5)).value_or(0));
+    if (line.starts_with("seed="))
+      inputs.seed = static_cast<std::uint64_t>(parse_integer(line.substr(5)).value_or(0));
     if (line.starts_with("init=")) inputs.init = line.substr(5);
     if (line.starts_with("data=")) inputs.data_fingerprint = line.substr(5);
     if (line.starts_with("numerics_revision=")) revision = line;
@@ -74,14 +91,17 @@ std::string identity_of_config(const std::filesystem::path& path, const std::str
   std::string text = canonical_text(options, inputs);
   // Runs of an older revision stay readable.
   const std::string current = fmt::format("numerics_revision={}", kNumericsRevision);
-  if (!revision.empty() && revision != current) text.replace(text.find(current), current.size(), revision);
+  if (!revision.empty() && revision != current)
+    text.replace(text.find(current), current.size(), revision);
   return text;
 }
 
 /// What evaluate_run() writes: of the run `identity`, named after its protocol, with named numbers.
-void check_evaluation_record(const nlohmann::json& json, const std::filesystem::path& path, const std::string& identity) {
+void check_evaluation_record(const nlohmann::json& json, const std::filesystem::path& path,
+                             const std::string& identity) {
   if (json.at("identity") != identity) fail("{}: belongs to another run", path.string());
-  if (json.at("evaluation").get<std::string>().substr(0, 12) != path.stem()) fail("{}: belongs to another protocol", path.string());
+  if (json.at("evaluation").get<std::string>().substr(0, 12) != path.stem())
+    fail("{}: belongs to another protocol", path.string());
   for (const auto& entry : json.at("entries")) {
     for (const char* name : {"pooling", "metric", "detail"}) entry.at(name).get<std::string>();
     entry.at("value").get<double>();
@@ -102,13 +122,21 @@ StoredRun inspect_run(const std::filesystem::path& directory) {
       return run;  // killed before it wrote anything
     }
     const std::string identity = read_text(identity_file, 1 << 20), hash = sha256_hex(identity);
-    if (run.name.find(hash.substr(0, 12)) == std::string::npos) fail("{}: is the identity {}, not that of the directory's name", identity_file.string(), hash.substr(0, 12));
-    const auto differences = describe_differences(identity_of_config(directory / "config.ini", identity), identity);
-    if (!differences.empty()) fail("{}: contradicts identity.txt ({})", (directory / "config.ini").string(), differences);
-    if (const auto epochs = directory / "epochs.csv"; std::filesystem::exists(epochs)) read_csv<2>(epochs, {"epoch", "loss"});
+    if (run.name.find(hash.substr(0, 12)) == std::string::npos)
+      fail("{}: is the identity {}, not that of the directory's name", identity_file.string(),
+           hash.substr(0, 12));
+    const auto differences =
+        describe_differences(identity_of_config(directory / "config.ini", identity), identity);
+    if (!differences.empty())
+      fail("{}: contradicts identity.txt ({})", (directory / "config.ini").string(), differences);
+    if (const auto epochs = directory / "epochs.csv"; std::filesystem::exists(epochs))
+      read_csv<2>(epochs, {"epoch", "loss"});
     if (const auto evaluations = directory / "evaluations"; std::filesystem::exists(evaluations))
       for (const auto& entry : std::filesystem::directory_iterator(evaluations))
-        if (entry.path().extension() == ".json") from_json_file(entry.path(), [&](const auto& json) { check_evaluation_record(json, entry.path(), hash); });
+        if (entry.path().extension() == ".json")
+          from_json_file(entry.path(), [&](const auto& json) {
+            check_evaluation_record(json, entry.path(), hash);
+          });
     if (!finished) return run;
     run.result = from_json_file(result_file, [&](const auto& json) {
       if (json.at("identity") != hash) fail("{}: belongs to another run", result_file.string());
@@ -129,18 +157,25 @@ std::optional<RunResult> RunStore::find(const RunIdentity& run) const {
   return from_json_file(path, [&](const auto& json) {
     if (json.at("identity") != run.hash) {
       const auto text = directory(run) / "identity.txt";
-      fail("{}: belongs to another run{}; {}", path.string(), std::filesystem::exists(text) ? " (" + describe_differences(read_text(text, 1 << 20), run.text) + ")" : "", kAnew);
+      fail("{}: belongs to another run{}; {}", path.string(),
+           std::filesystem::exists(text)
+               ? " (" + describe_differences(read_text(text, 1 << 20), run.text) + ")"
+               : "",
+           kAnew);
     }
     return json.template get<RunResult>();
   });
 }
 
-FileLock RunStore::lock(const RunIdentity& run) const { return FileLock(directory(run) / "lock", FileLock::MissingFolder::kMake); }
+FileLock RunStore::lock(const RunIdentity& run) const {
+  return FileLock(directory(run) / "lock", FileLock::MissingFolder::kMake);
+}
 
 void RunStore::begin(const RunIdentity& run, const Options& options) const {
   const auto path = directory(run);
   const auto refuse = [&](const std::filesystem::path& file, const std::string& differences) {
-    if (!differences.empty()) fail("{}: this run was begun with other options ({}); {}", file.string(), differences, kAnew);
+    if (!differences.empty())
+      fail("{}: this run was begun with other options ({}); {}", file.string(), differences, kAnew);
   };
   const auto identity = path / "identity.txt", config = path / "config.ini";
   if (std::filesystem::exists(identity)) {

@@ -1,13 +1,13 @@
 #ifdef LCR_WITH_CUDA_KERNELS
 #include "lcr/train/device_views.h"
 
-#include <ATen/cuda/CUDAContext.h>
-#include <c10/core/DeviceGuard.h>
-#include <cuda_runtime_api.h>
-
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+
+#include <ATen/cuda/CUDAContext.h>
+#include <c10/core/DeviceGuard.h>
+#include <cuda_runtime_api.h>
 
 #include "lcr/data/view_task.h"
 #include "lcr/train/view_kernels.h"
@@ -20,14 +20,18 @@ void check(const char* error, const char* what) {
   if (error) throw std::runtime_error(std::string("CUDA: ") + what + ": " + error);
 }
 
-torch::Tensor pinned_bytes(std::int64_t count) { return torch::empty({count}, torch::TensorOptions().dtype(torch::kUInt8).pinned_memory(true)); }
+torch::Tensor pinned_bytes(std::int64_t count) {
+  return torch::empty({count}, torch::TensorOptions().dtype(torch::kUInt8).pinned_memory(true));
+}
 
 }  // namespace
 
-DeviceViews::DeviceViews(const ImageSet& set, const torch::Device& device, double resident_share) : set_(set), device_(device) {
+DeviceViews::DeviceViews(const ImageSet& set, const torch::Device& device, double resident_share)
+    : set_(set), device_(device) {
   const c10::DeviceGuard guard(device);
   std::size_t free_bytes = 0, total_bytes = 0;
-  if (const auto code = cudaMemGetInfo(&free_bytes, &total_bytes); code != cudaSuccess) check(cudaGetErrorString(code), "the device does not answer");
+  if (const auto code = cudaMemGetInfo(&free_bytes, &total_bytes); code != cudaSuccess)
+    check(cudaGetErrorString(code), "the device does not answer");
   std::int64_t bytes = 0;
   for (std::int64_t i = 0; i < set.count(); ++i) {
     offset_.push_back(bytes);
@@ -38,18 +42,21 @@ DeviceViews::DeviceViews(const ImageSet& set, const torch::Device& device, doubl
   for (std::int64_t i = 0; i < set.count(); ++i) {
     const auto image = set.image(i).pixels;
     const auto size = static_cast<std::int64_t>(image.size());
-    pixels_.narrow(0, offset_[static_cast<std::size_t>(i)], size).copy_(torch::from_blob(const_cast<std::uint8_t*>(image.data()), {size}, torch::kUInt8));
+    pixels_.narrow(0, offset_[static_cast<std::size_t>(i)], size)
+        .copy_(torch::from_blob(const_cast<std::uint8_t*>(image.data()), {size}, torch::kUInt8));
   }
 }
 
-std::pair<torch::Tensor, torch::Tensor> DeviceViews::render(const BatchPlan& plan, std::int64_t size) const {
+std::pair<torch::Tensor, torch::Tensor> DeviceViews::render(const BatchPlan& plan,
+                                                            std::int64_t size) const {
   const c10::DeviceGuard guard(device_);
   const auto n = static_cast<std::int64_t>(plan.samples.size()), views = 2 * n;
   // Pinned memory of LibTorch is not handed out again before the copies from it are done.
   torch::Tensor pixels = pixels_;
   std::vector<std::int64_t> place(plan.samples.size());  // of each image among the pixels
   if (resident()) {
-    for (std::size_t i = 0; i < place.size(); ++i) place[i] = offset_[static_cast<std::size_t>(plan.samples[i])];
+    for (std::size_t i = 0; i < place.size(); ++i)
+      place[i] = offset_[static_cast<std::size_t>(plan.samples[i])];
   } else {
     std::int64_t bytes = 0;
     for (std::size_t i = 0; i < place.size(); ++i) {
@@ -64,36 +71,49 @@ std::pair<torch::Tensor, torch::Tensor> DeviceViews::render(const BatchPlan& pla
     pixels = staging.to(device_, /*non_blocking=*/true);
   }
 
-  const torch::Tensor task_bytes = pinned_bytes(views * static_cast<std::int64_t>(sizeof(ViewTask)));
+  const torch::Tensor task_bytes =
+      pinned_bytes(views * static_cast<std::int64_t>(sizeof(ViewTask)));
   auto* tasks = reinterpret_cast<ViewTask*>(task_bytes.data_ptr<std::uint8_t>());
   std::int64_t rows = 1, room = 1;
   bool any_blur = false, any_solarise = false;
   for (std::int64_t v = 0; v < views; ++v) {
     const auto i = static_cast<std::size_t>(v % n);
-    tasks[v] = make_view_task(v < n ? plan.query[i] : plan.key[i], place[i], set_.image(plan.samples[i]).width);
+    tasks[v] = make_view_task(v < n ? plan.query[i] : plan.key[i], place[i],
+                              set_.image(plan.samples[i]).width);
     rows = std::max<std::int64_t>(rows, tasks[v].crop_height);
-    for (const auto side : {tasks[v].crop_width, tasks[v].crop_height}) room = std::max(room, resize_taps(resize_axis(side, size, tasks[v].bicubic != 0)));
+    for (const auto side : {tasks[v].crop_width, tasks[v].crop_height})
+      room = std::max(room, resize_taps(resize_axis(side, size, tasks[v].bicubic != 0)));
     any_blur = any_blur || tasks[v].blurs;
     any_solarise = any_solarise || tasks[v].solarise;
   }
   const torch::Tensor device_tasks = task_bytes.to(device_, /*non_blocking=*/true);
-  const auto make = [&](torch::ScalarType type, std::int64_t count) { return torch::empty({count}, torch::TensorOptions().dtype(type).device(device_)); };
-  const torch::Tensor first = make(torch::kLong, views * 2 * size), count = make(torch::kInt, views * 2 * size), weights = make(torch::kInt, views * 2 * size * room),
-                      middle = make(torch::kUInt8, views * rows * size * 3), out = make(torch::kUInt8, views * size * size * 3), scratch = torch::empty_like(out);
-  const ViewBuffers buffers{.views = views,
-                            .size = size,
-                            .rows = rows,
-                            .room = room,
-                            .pixels = pixels.data_ptr<std::uint8_t>(),
-                            .tasks = reinterpret_cast<const ViewTask*>(device_tasks.data_ptr<std::uint8_t>()),
-                            .first = first.data_ptr<std::int64_t>(),
-                            .count = count.data_ptr<std::int32_t>(),
-                            .weights = weights.data_ptr<std::int32_t>(),
-                            .middle = middle.data_ptr<std::uint8_t>(),
-                            .out = out.data_ptr<std::uint8_t>(),
-                            .scratch = scratch.data_ptr<std::uint8_t>()};
-  // Tensors that end here are reused by later work on the same stream only, which comes after the kernels.
-  check(cuda::render(buffers, any_blur, any_solarise, at::cuda::getCurrentCUDAStream(device_.index()).stream()), "views cannot be rendered");
+  const auto make = [&](torch::ScalarType type, std::int64_t count) {
+    return torch::empty({count}, torch::TensorOptions().dtype(type).device(device_));
+  };
+  const torch::Tensor first = make(torch::kLong, views * 2 * size),
+                      count = make(torch::kInt, views * 2 * size),
+                      weights = make(torch::kInt, views * 2 * size * room),
+                      middle = make(torch::kUInt8, views * rows * size * 3),
+                      out = make(torch::kUInt8, views * size * size * 3),
+                      scratch = torch::empty_like(out);
+  const ViewBuffers buffers{
+      .views = views,
+      .size = size,
+      .rows = rows,
+      .room = room,
+      .pixels = pixels.data_ptr<std::uint8_t>(),
+      .tasks = reinterpret_cast<const ViewTask*>(device_tasks.data_ptr<std::uint8_t>()),
+      .first = first.data_ptr<std::int64_t>(),
+      .count = count.data_ptr<std::int32_t>(),
+      .weights = weights.data_ptr<std::int32_t>(),
+      .middle = middle.data_ptr<std::uint8_t>(),
+      .out = out.data_ptr<std::uint8_t>(),
+      .scratch = scratch.data_ptr<std::uint8_t>()};
+  // Tensors that end here are reused by later work on the same stream only, which comes after the
+  // kernels.
+  check(cuda::render(buffers, any_blur, any_solarise,
+                     at::cuda::getCurrentCUDAStream(device_.index()).stream()),
+        "views cannot be rendered");
   const torch::Tensor images = out.view({views, size, size, 3});
   return {images.narrow(0, 0, n), images.narrow(0, n, n)};
 }

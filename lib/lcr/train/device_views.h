@@ -1,18 +1,19 @@
-// Views rendered on a CUDA device from images that lie there: the device's form of render_view(), byte for byte the same. Only in
-// builds with CUDA kernels (LCR_WITH_CUDA_KERNELS).
+// Views rendered on a CUDA device from images that lie there: the device's form of render_view(),
+// byte for byte the same. Only in builds with CUDA kernels (LCR_WITH_CUDA_KERNELS).
 #pragma once
-
-#include <torch/types.h>
 
 #include <utility>
 #include <vector>
+
+#include <torch/types.h>
 
 #include "lcr/data/loader.h"
 
 namespace lcr {
 
-/// A set's images for one CUDA device: all of them in its memory where they fit into a share of what is free, else copied batch by
-/// batch through pinned memory. All memory is LibTorch's; work goes to the device's current stream.
+/// A set's images for one CUDA device: all of them in its memory where they fit into a share of
+/// what is free, else copied batch by batch through pinned memory. All memory is LibTorch's; work
+/// goes to the device's current stream.
 class DeviceViews {
  public:
   /// `set` must outlive the object.
@@ -26,8 +27,8 @@ class DeviceViews {
  private:
   const ImageSet& set_;
   torch::Device device_;
-  torch::Tensor pixels_;                ///< of all images, where they lie on the device
-  std::vector<std::int64_t> offset_;    ///< of each image in pixels_
+  torch::Tensor pixels_;              ///< of all images, where they lie on the device
+  std::vector<std::int64_t> offset_;  ///< of each image in pixels_
 };
 
 }  // namespace lcr

@@ -15,7 +15,8 @@ void Lars::step(double lr) {
       direction = direction.add(parameter, weight_decay_);
       // On the device throughout: reading the norms would wait for it.
       const torch::Tensor weight_norm = parameter.norm(), norm = direction.norm();
-      direction.mul_(torch::where((weight_norm > 0).logical_and(norm > 0), trust_ * weight_norm / norm, torch::ones_like(norm)));
+      direction.mul_(torch::where((weight_norm > 0).logical_and(norm > 0),
+                                  trust_ * weight_norm / norm, torch::ones_like(norm)));
     }
     velocities_[i].add_(direction, lr);
     parameter.sub_(velocities_[i]);

@@ -7,10 +7,15 @@ namespace lcr {
 
 double learning_rate(const Options& options, std::int64_t step, std::int64_t steps_per_epoch) {
   const std::int64_t warmup = options.warmup_epochs * steps_per_epoch;
-  if (step < warmup) return options.lr * static_cast<double>(step + 1) / static_cast<double>(warmup);
+  if (step < warmup)
+    return options.lr * static_cast<double>(step + 1) / static_cast<double>(warmup);
   // Counted in epochs or in steps, as the schedule says.
   const std::int64_t unit = options.schedule == "epoch" ? steps_per_epoch : 1;
-  const auto done = static_cast<double>(step / unit - warmup / unit), all = static_cast<double>((options.schedule_epochs > 0 ? options.schedule_epochs : options.epochs) * steps_per_epoch / unit - warmup / unit);
+  const auto done = static_cast<double>(step / unit - warmup / unit),
+             all = static_cast<double>(
+                 (options.schedule_epochs > 0 ? options.schedule_epochs : options.epochs) *
+                     steps_per_epoch / unit -
+                 warmup / unit);
   return options.lr / 2 * (1 + std::cos(std::numbers::pi * done / all));
 }
 

@@ -38,7 +38,9 @@ void Sgd::step(double lr) {
 }
 
 std::unique_ptr<Sgd> make_optimizer(std::vector<torch::Tensor> parameters, const Options& options) {
-  if (options.optimizer == "lars") return std::make_unique<Lars>(std::move(parameters), options.sgd_momentum, options.weight_decay, options.lars_trust);
+  if (options.optimizer == "lars")
+    return std::make_unique<Lars>(std::move(parameters), options.sgd_momentum, options.weight_decay,
+                                  options.lars_trust);
   return std::make_unique<Sgd>(std::move(parameters), options.sgd_momentum, options.weight_decay);
 }
 

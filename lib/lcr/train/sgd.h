@@ -1,16 +1,18 @@
-// Stochastic gradient descent with momentum, all parameters in a few fused calls, its state open to checkpoints.
+// Stochastic gradient descent with momentum, all parameters in a few fused calls, its state open to
+// checkpoints.
 #pragma once
-
-#include <torch/types.h>
 
 #include <memory>
 #include <vector>
+
+#include <torch/types.h>
 
 #include "lcr/record/options.h"
 
 namespace lcr {
 
-/// PyTorch's SGD: d = gradient + weight_decay * p; v = momentum * v + d (v = d at first); p -= lr * v.
+/// PyTorch's SGD: d = gradient + weight_decay * p; v = momentum * v + d (v = d at first); p -= lr *
+/// v.
 class Sgd {
  public:
   Sgd(std::vector<torch::Tensor> parameters, double momentum, double weight_decay);
@@ -20,7 +22,8 @@ class Sgd {
   std::vector<torch::Tensor> gradients() const;
   /// Parameters without a gradient are left alone, their velocity too.
   virtual void step(double lr);
-  /// One velocity a parameter, in the parameters' order; zero before the first step (which gives the same as v = d).
+  /// One velocity a parameter, in the parameters' order; zero before the first step (which gives
+  /// the same as v = d).
   std::vector<torch::Tensor>& velocities() { return velocities_; }
 
  protected:

@@ -1,13 +1,13 @@
 #include "lcr/train/trainer.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
 #include <ATen/Parallel.h>
 #include <c10/core/DeviceGuard.h>
 #include <fmt/core.h>
 #include <torch/cuda.h>
-
-#include <algorithm>
-#include <chrono>
-#include <cmath>
 
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
@@ -25,7 +25,8 @@ constexpr const char* kCheckpointFormat = "lcr-checkpoint 2";
 void use_channels_last(torch::nn::Module& module) {
   const torch::NoGradGuard no_grad;
   for (auto& parameter : module.parameters())
-    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(torch::MemoryFormat::ChannelsLast));
+    if (parameter.dim() == 4)
+      parameter.set_data(parameter.contiguous(torch::MemoryFormat::ChannelsLast));
 }
 
 std::shared_ptr<Method> prepare(std::shared_ptr<Method> method, const torch::Device& device) {
@@ -38,24 +39,30 @@ std::shared_ptr<Method> prepare(std::shared_ptr<Method> method, const torch::Dev
 /// CUDA devices from `first` on, in turn.
 torch::Device rank_device(const torch::Device& first, int rank) {
   if (!first.is_cuda()) return first;
-  return {torch::kCUDA, static_cast<c10::DeviceIndex>((first.index() + rank) % static_cast<int>(torch::cuda::device_count()))};
+  return {torch::kCUDA,
+          static_cast<c10::DeviceIndex>((first.index() + rank) %
+                                        static_cast<int>(torch::cuda::device_count()))};
 }
 
 }  // namespace
 
-Trainer::Trainer(std::shared_ptr<Method> method, const Options& options, const ImageSet& train_set, std::uint64_t seed, const torch::Device& device, int threads)
+Trainer::Trainer(std::shared_ptr<Method> method, const Options& options, const ImageSet& train_set,
+                 std::uint64_t seed, const torch::Device& device, int threads)
     : options_(options),
       train_set_(train_set),
       seed_(seed),
       threads_(std::max(1, threads / static_cast<int>(options.ranks))),
       ranks_(static_cast<int>(options.ranks)) {
   if (steps_per_epoch() < 1)
-    fail("the training set has {} images, fewer than one batch of batch-size = {}", train_set.count(), options.batch_size);
+    fail("the training set has {} images, fewer than one batch of batch-size = {}",
+         train_set.count(), options.batch_size);
   for (int rank = 0; rank < ranks_.size(); ++rank) {
     const torch::Device own = rank_device(device, rank);
-    const auto replica = prepare(rank == 0 ? method : make_method(options, seed, train_set.class_count), own);
+    const auto replica =
+        prepare(rank == 0 ? method : make_method(options, seed, train_set.class_count), own);
     replica->join(ranks_, rank);
-    replicas_.push_back({replica, own, make_optimizer(replica->trained_parameters(), options), make_device_views(train_set, own)});
+    replicas_.push_back({replica, own, make_optimizer(replica->trained_parameters(), options),
+                         make_device_views(train_set, own)});
   }
   broadcast();
 }
@@ -64,7 +71,9 @@ void Trainer::select_projections(const std::vector<std::int64_t>& chosen) {
   for (auto& replica : replicas_) replica.method->gfb()->select(chosen);
 }
 
-EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps, const EpochLog& from, const std::function<bool()>& pause) {
+EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer,
+                            std::int64_t max_steps, const EpochLog& from,
+                            const std::function<bool()>& pause) {
   const auto start = std::chrono::steady_clock::now();
   EpochLog log;
   ranks_.run([&](int rank) {
@@ -73,7 +82,8 @@ EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer, st
     const EpochLog own = train_rank(rank, epoch, observer, max_steps, from, pause);
     if (rank == 0) log = own;
   });
-  log.seconds = from.seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  log.seconds = from.seconds +
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return log;
 }
 
@@ -88,12 +98,19 @@ bool Trainer::agree_to_pause(int rank, const std::function<bool()>& pause) {
   return wanted;
 }
 
-EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps, EpochLog log, const std::function<bool()>& pause) {
+EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& observer,
+                             std::int64_t max_steps, EpochLog log,
+                             const std::function<bool()>& pause) {
   auto& [method, device, optimizer, views] = replicas_[static_cast<std::size_t>(rank)];
-  const int workers = device.is_cuda() ? threads_ : std::max(1, threads_ / 2);  // on the CPU the loader shares the cores with the network
-  TwoViewInput input(train_set_, options_, seed_, epoch, workers, rank, ranks_.size(), device, views, log.steps);
+  const int workers =
+      device.is_cuda()
+          ? threads_
+          : std::max(1, threads_ / 2);  // on the CPU the loader shares the cores with the network
+  TwoViewInput input(train_set_, options_, seed_, epoch, workers, rank, ranks_.size(), device,
+                     views, log.steps);
   log.epoch = epoch + 1;
-  const std::int64_t first = epoch * input.batch_count(), steps = std::min(input.batch_count(), max_steps);
+  const std::int64_t first = epoch * input.batch_count(),
+                     steps = std::min(input.batch_count(), max_steps);
   for (std::int64_t i = log.steps; i < steps; ++i) {
     const auto [query, key] = input.next();
     if (options_.method == "supervised") method->provide_labels(input.labels());
@@ -107,11 +124,21 @@ EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& o
     const torch::Tensor losses = torch::stack({loss.total.detach(), loss.contrastive, loss.kl});
     ranks_.average(rank, {losses});
     const auto values = losses.to(torch::kCPU, torch::kDouble);
-    const double total = values[0].item<double>(), contrastive = values[1].item<double>(), kl = values[2].item<double>();
+    const double total = values[0].item<double>(), contrastive = values[1].item<double>(),
+                 kl = values[2].item<double>();
     if (!std::isfinite(total)) {
-      const char* host = options_.method == "supervised" ? "the classification loss" : bootstraps(options_) ? "BYOL's loss" : "the contrastive loss";
-      const auto [term, value] = !std::isfinite(contrastive) ? std::pair(host, contrastive) : !std::isfinite(kl) ? std::pair("the KL loss", kl) : std::pair("the sum of the losses", total);
-      throw Diverged(fmt::format("{} became {} at step {}, in epoch {}: lower lr = {} or nu = {}", term, std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf", first + i + 1, epoch + 1, options_.lr, options_.nu));
+      const char* host = options_.method == "supervised" ? "the classification loss"
+                         : bootstraps(options_)          ? "BYOL's loss"
+                                                         : "the contrastive loss";
+      const auto [term, value] = !std::isfinite(contrastive) ? std::pair(host, contrastive)
+                                 : !std::isfinite(kl)        ? std::pair("the KL loss", kl)
+                                                      : std::pair("the sum of the losses", total);
+      throw Diverged(fmt::format("{} became {} at step {}, in epoch {}: lower lr = {} or nu = {}",
+                                 term,
+                                 std::isnan(value) ? "nan"
+                                 : value > 0       ? "inf"
+                                                   : "-inf",
+                                 first + i + 1, epoch + 1, options_.lr, options_.nu));
     }
     log.loss_sum += total;
     log.contrastive_sum += contrastive;
@@ -125,8 +152,10 @@ EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& o
 
 std::map<std::string, torch::Tensor> Trainer::state(Replica& replica) {
   std::map<std::string, torch::Tensor> tensors;
-  for (const auto& [name, tensor] : named_tensors(*replica.method)) tensors["method." + name] = tensor;
-  for (std::size_t i = 0; i < replica.optimizer->velocities().size(); ++i) tensors[fmt::format("velocity.{:04}", i)] = replica.optimizer->velocities()[i];
+  for (const auto& [name, tensor] : named_tensors(*replica.method))
+    tensors["method." + name] = tensor;
+  for (std::size_t i = 0; i < replica.optimizer->velocities().size(); ++i)
+    tensors[fmt::format("velocity.{:04}", i)] = replica.optimizer->velocities()[i];
   return tensors;
 }
 
@@ -139,10 +168,14 @@ void Trainer::broadcast() {
 
 void Trainer::save(const std::filesystem::path& path, const CheckpointInfo& info) {
   const auto tensors = state(replicas_.front());
-  // The weights can leave the finite numbers in the step before the loss shows it: such a state is nothing to go on from.
+  // The weights can leave the finite numbers in the step before the loss shows it: such a state is
+  // nothing to go on from.
   for (const auto& [name, tensor] : tensors)
     if (tensor.is_floating_point() && !torch::isfinite(tensor).all().item<bool>())
-      throw Diverged(fmt::format("{} in the training's state is no longer finite after epoch {}, step {} of the next: lower lr = {} or nu = {}", name, info.epochs_done, info.steps_done, options_.lr, options_.nu));
+      throw Diverged(
+          fmt::format("{} in the training's state is no longer finite after epoch {}, step {} of "
+                      "the next: lower lr = {} or nu = {}",
+                      name, info.epochs_done, info.steps_done, options_.lr, options_.nu));
   std::map<std::string, std::string> metadata = {{"format", kCheckpointFormat},
                                                  {"identity", info.identity},
                                                  {"epochs_done", std::to_string(info.epochs_done)},
@@ -157,26 +190,36 @@ CheckpointInfo Trainer::load(const std::filesystem::path& path, const std::strin
   const WeightFile file = read_safetensors(path);
   const auto entry = [&](const char* name) {
     const auto found = file.metadata.find(name);
-    if (found == file.metadata.end()) fail("{}: is no checkpoint: its header has no '{}'", path.string(), name);
+    if (found == file.metadata.end())
+      fail("{}: is no checkpoint: its header has no '{}'", path.string(), name);
     return found->second;
   };
   if (entry("format") != kCheckpointFormat)
-    throw ForeignCheckpoint(fmt::format("{}: has checkpoint format '{}'; this program reads '{}': use the program that wrote it, or remove it", path.string(), printable(entry("format")), kCheckpointFormat));
+    throw ForeignCheckpoint(
+        fmt::format("{}: has checkpoint format '{}'; this program reads '{}': use the program that "
+                    "wrote it, or remove it",
+                    path.string(), printable(entry("format")), kCheckpointFormat));
   if (!file.checksummed) fail("{}: damaged: it carries no checksum", path.string());
   if (entry("identity") != identity)
-    throw ForeignCheckpoint(fmt::format("{}: belongs to run {}, not to {}: remove it", path.string(), printable(entry("identity").substr(0, 12)), identity.substr(0, 12)));
+    throw ForeignCheckpoint(fmt::format("{}: belongs to run {}, not to {}: remove it",
+                                        path.string(), printable(entry("identity").substr(0, 12)),
+                                        identity.substr(0, 12)));
   const auto count = [&](const char* name) {
     const auto value = parse_integer(entry(name));
     if (!value || *value < 0) fail("{}: bad {} '{}'", path.string(), name, entry(name));
     return *value;
   };
-  const CheckpointInfo info{identity, count("epochs_done"), count("steps_done"), entry("environment"), entry("progress")};
+  const CheckpointInfo info{identity, count("epochs_done"), count("steps_done"),
+                            entry("environment"), entry("progress")};
   auto own = state(replicas_.front());
   for (const auto& [name, tensor] : own) {
     const auto found = file.tensors.find(name);
-    if (found == file.tensors.end() || found->second.shape != tensor.sizes().vec()) fail("{}: tensor {} is missing or has another shape", path.string(), name);
+    if (found == file.tensors.end() || found->second.shape != tensor.sizes().vec())
+      fail("{}: tensor {} is missing or has another shape", path.string(), name);
   }
-  if (own.size() != file.tensors.size()) fail("{}: holds {} tensors where the run has {}", path.string(), file.tensors.size(), own.size());
+  if (own.size() != file.tensors.size())
+    fail("{}: holds {} tensors where the run has {}", path.string(), file.tensors.size(),
+         own.size());
   const torch::NoGradGuard no_grad;
   for (auto& [name, tensor] : own) tensor.copy_(read_tensor(file, name));
   broadcast();

@@ -8,15 +8,18 @@
 
 namespace lcr {
 
-std::shared_ptr<DeviceViews> make_device_views([[maybe_unused]] const ImageSet& set, [[maybe_unused]] const torch::Device& device) {
+std::shared_ptr<DeviceViews> make_device_views([[maybe_unused]] const ImageSet& set,
+                                               [[maybe_unused]] const torch::Device& device) {
 #ifdef LCR_WITH_CUDA_KERNELS
   if (device.is_cuda()) return std::make_shared<DeviceViews>(set, device);
 #endif
   return nullptr;
 }
 
-TwoViewInput::TwoViewInput(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch, int workers, int rank, int ranks, const torch::Device& device,
-                           std::shared_ptr<DeviceViews> views, std::int64_t first)
+TwoViewInput::TwoViewInput(const ImageSet& set, const Options& options, std::uint64_t seed,
+                           std::int64_t epoch, int workers, int rank, int ranks,
+                           const torch::Device& device, std::shared_ptr<DeviceViews> views,
+                           std::int64_t first)
     : set_(set), options_(options), device_(device), views_(std::move(views)), next_(first) {
   if (views_)
     plan_.emplace(set, options, seed, epoch, rank, ranks);
@@ -42,7 +45,8 @@ std::pair<torch::Tensor, torch::Tensor> TwoViewInput::next() {
 
 torch::Tensor TwoViewInput::labels() const {
   std::vector<std::int64_t> labels;
-  for (const auto sample : samples_) labels.push_back(set_.labels[static_cast<std::size_t>(sample)]);
+  for (const auto sample : samples_)
+    labels.push_back(set_.labels[static_cast<std::size_t>(sample)]);
   return torch::tensor(labels, torch::kLong);
 }
 

@@ -1,4 +1,5 @@
-// CUDA kernels over the stages of view_stages.h. Compiled without fused multiply-add, so that they give the CPU's bytes.
+// CUDA kernels over the stages of view_stages.h. Compiled without fused multiply-add, so that they
+// give the CPU's bytes.
 #include <cuda_runtime.h>
 
 #include "lcr/train/view_kernels.h"
@@ -10,7 +11,9 @@ constexpr int kThreads = 256, kColourThreads = 512;
 
 template <typename Stage>
 __global__ void each(ViewBuffers buffers, std::int64_t elements, Stage stage) {
-  for (std::int64_t i = blockIdx.x * static_cast<std::int64_t>(blockDim.x) + threadIdx.x; i < elements; i += static_cast<std::int64_t>(gridDim.x) * blockDim.x) stage(buffers, i);
+  for (std::int64_t i = blockIdx.x * static_cast<std::int64_t>(blockDim.x) + threadIdx.x;
+       i < elements; i += static_cast<std::int64_t>(gridDim.x) * blockDim.x)
+    stage(buffers, i);
 }
 
 struct Weights {
@@ -45,13 +48,15 @@ struct BlockSum {
 
 __global__ void colour(ViewBuffers buffers) {
   __shared__ unsigned long long total;
-  colour_view(buffers, blockIdx.x, static_cast<int>(threadIdx.x), static_cast<int>(blockDim.x), BlockSum{&total});
+  colour_view(buffers, blockIdx.x, static_cast<int>(threadIdx.x), static_cast<int>(blockDim.x),
+              BlockSum{&total});
 }
 
 template <typename Stage>
 void launch(const ViewBuffers& buffers, std::int64_t elements, Stage stage, cudaStream_t stream) {
   const std::int64_t blocks = (elements + kThreads - 1) / kThreads;
-  each<<<static_cast<unsigned>(blocks < 1 << 20 ? blocks : 1 << 20), kThreads, 0, stream>>>(buffers, elements, stage);
+  each<<<static_cast<unsigned>(blocks < 1 << 20 ? blocks : 1 << 20), kThreads, 0, stream>>>(
+      buffers, elements, stage);
 }
 
 }  // namespace
