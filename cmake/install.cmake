@@ -1,0 +1,27 @@
+# `cmake --install`: programs, data files, headers, and the package for find_package(lcr).
+include(CMakePackageConfigHelpers)
+set(LCR_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/lcr)
+set(LCR_SHARE_DIR ${CMAKE_INSTALL_DATADIR}/lcr)  # lib/lcr/base/suite_home.h looks for share/lcr
+
+install(TARGETS ${LCR_PROGRAMS} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY presets datasets DESTINATION ${LCR_SHARE_DIR}
+  FILES_MATCHING PATTERN "*.ini" PATTERN "*.json")
+install(DIRECTORY plots/specs DESTINATION ${LCR_SHARE_DIR}/plots)
+install(DIRECTORY results/paper DESTINATION ${LCR_SHARE_DIR}/results)
+install(FILES README.md LICENSE CHANGELOG.md CITATION.cff DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
+
+foreach(library ${LCR_LIBRARIES})
+  string(REGEX REPLACE "^lcr_(base|experiment_main|kernels)$" "\\1" exported ${library})
+  set_target_properties(${library} PROPERTIES EXPORT_NAME ${exported})
+endforeach()
+install(TARGETS ${LCR_LIBRARIES} EXPORT lcr ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY lib/lcr DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(EXPORT lcr NAMESPACE lcr:: FILE lcr-targets.cmake DESTINATION ${LCR_PACKAGE_DIR})
+configure_package_config_file(cmake/lcr-config.cmake.in ${CMAKE_BINARY_DIR}/generated/lcr-config.cmake
+  INSTALL_DESTINATION ${LCR_PACKAGE_DIR} PATH_VARS LCR_SHARE_DIR)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/generated/lcr-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/generated/lcr-config.cmake
+              ${CMAKE_BINARY_DIR}/generated/lcr-config-version.cmake cmake/dependencies.cmake
+  DESTINATION ${LCR_PACKAGE_DIR})
