@@ -1,4 +1,4 @@
-// The host augmentation, one thread: views a second, whole and by stage.
+// The host augmentation on one thread: views per second, in total and by stage.
 #include <benchmark/benchmark.h>
 
 #include "lcr/data/augment.h"

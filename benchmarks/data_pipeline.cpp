@@ -1,6 +1,6 @@
-// From image files and from the pixel store to two normalised views a sample, on one thread: the
-// peer is peers/two_views.py. Reads real CUB-200-2011 from LCR_DATA (LCR_BENCHMARK_IMAGES names
-// another image folder with train/ and test/).
+// From image files and from the pixel store to two normalised views per sample, on one thread; the
+// peer is peers/two_views.py. Reads CUB-200-2011 from LCR_DATA, or another image folder with train/
+// and test/ from LCR_BENCHMARK_IMAGES.
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -21,14 +21,15 @@ constexpr std::int64_t kImages = 512, kSize = 224, kBytes = kSize * kSize * 3;
 
 struct Source {
   std::vector<std::vector<std::uint8_t>> files;  ///< JPEG bytes, so that no disk is timed
-  ImageSet decoded;                              ///< the same images out of the pixel store
+  ImageSet decoded;                              ///< the same images from the pixel store
 };
 
-/// The first 512 training images, balanced over classes; null where there are none.
+/// The first 512 training images, balanced over classes; null without a data set.
 const Source* source() {
   static const auto loaded = []() -> std::unique_ptr<Source> {
     keep_freed_memory();  // as the experiments do
-    const char *data = std::getenv("LCR_DATA"), *folder = std::getenv("LCR_BENCHMARK_IMAGES");
+    const char* data = std::getenv("LCR_DATA");
+    const char* folder = std::getenv("LCR_BENCHMARK_IMAGES");
     if (!data && !folder) return nullptr;
     Options options;
     options.dataset = folder ? "image-folder" : "cub200";
@@ -51,12 +52,13 @@ const Source* source() {
 void two_views(const ImageView& image, std::uint32_t sample, std::vector<std::uint8_t>& views) {
   static const RngKey key(0, "augmentation");
   static const ViewRecipe recipe = training_recipe(Options(), 0);
-  for (std::uint32_t view = 0; view < 2; ++view)
-    render_view(image.pixels, image.height, image.width,
-                draw_view(CounterRng(key, 0, sample, view), image.height, image.width, recipe),
-                kSize,
-                std::span(views).subspan(view * static_cast<std::size_t>(kBytes),
-                                         static_cast<std::size_t>(kBytes)));
+  constexpr auto kViewBytes = static_cast<std::size_t>(kBytes);
+  for (std::uint32_t view = 0; view < 2; ++view) {
+    const auto parameters =
+        draw_view(CounterRng(key, 0, sample, view), image.height, image.width, recipe);
+    const auto out = std::span(views).subspan(view * kViewBytes, kViewBytes);
+    render_view(image.pixels, image.height, image.width, parameters, kSize, out);
+  }
 }
 
 enum class Part { kDecode, kStore, kFile, kCopy };
@@ -64,7 +66,8 @@ enum class Part { kDecode, kStore, kFile, kCopy };
 void pipeline(benchmark::State& state, Part part) {
   const Source* images = source();
   if (!images)
-    return state.SkipWithError("needs LCR_DATA with CUB_200_2011, or LCR_BENCHMARK_IMAGES");
+    return state.SkipWithError(
+        "set LCR_DATA to a folder with CUB_200_2011, or LCR_BENCHMARK_IMAGES");
   std::vector<std::uint8_t> views(2 * kBytes);
   std::uint32_t i = 0;
   const auto count = static_cast<std::uint32_t>(images->files.size());
@@ -78,7 +81,7 @@ void pipeline(benchmark::State& state, Part part) {
         two_views({image.pixels, image.height, image.width}, i, views);
         break;
       }
-      case Part::kCopy: {  // what must move at least: the image in, both views out
+      case Part::kCopy: {  // the minimum to move: the image in, both views out
         const ImageView image = images->decoded.image(sample);
         std::memcpy(views.data(), image.pixels.data(), std::min(views.size(), image.pixels.size()));
         std::memset(views.data(), static_cast<int>(sample), views.size());

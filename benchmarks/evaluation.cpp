@@ -36,31 +36,32 @@ torch::Tensor features(std::int64_t count) {
 
 void retrieval(benchmark::State& state) {
   use_threads();
-  const torch::Tensor x = features(kImages), labels = torch::arange(kImages) % kClasses;
+  const torch::Tensor x = features(kImages);
+  const torch::Tensor labels = torch::arange(kImages) % kClasses;
   for ([[maybe_unused]] auto iteration : state)
     benchmark::DoNotOptimize(leave_one_out_retrieval(x, labels));
   state.SetItemsProcessed(state.iterations() * kImages);
 }
 BENCHMARK(retrieval)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-/// The same features as benchmarks/peers/retrieval.py, whose folder LCR_PEER_RETRIEVAL names; the
-/// scores must be the peer's.
+/// Retrieval on the features of benchmarks/peers/retrieval.py, from the folder LCR_PEER_RETRIEVAL.
+/// The scores must equal the peer's.
 void retrieval_peer(benchmark::State& state) {
   use_threads();
   const char* folder = std::getenv("LCR_PEER_RETRIEVAL");
   if (!folder)
     return state.SkipWithError(
-        "LCR_PEER_RETRIEVAL names no folder of benchmarks/peers/retrieval.py");
+        "set LCR_PEER_RETRIEVAL to a folder made by benchmarks/peers/retrieval.py");
   constexpr std::uint64_t kLimit = 1 << 30;
-  const auto bytes = read_file(std::filesystem::path(folder) / "features.bin", kLimit),
-             label_bytes = read_file(std::filesystem::path(folder) / "labels.bin", kLimit);
+  const auto bytes = read_file(std::filesystem::path(folder) / "features.bin", kLimit);
+  const auto label_bytes = read_file(std::filesystem::path(folder) / "labels.bin", kLimit);
   const auto peer = split(read_text(std::filesystem::path(folder) / "scores.txt"), '\n');
   const auto from = [](const std::vector<std::uint8_t>& raw, torch::IntArrayRef shape,
                        torch::ScalarType type) {
     return torch::from_blob(const_cast<std::uint8_t*>(raw.data()), shape, type).clone();
   };
-  const torch::Tensor x = from(bytes, {kImages, kFeatures}, torch::kFloat32),
-                      labels = from(label_bytes, {kImages}, torch::kInt64);
+  const torch::Tensor x = from(bytes, {kImages, kFeatures}, torch::kFloat32);
+  const torch::Tensor labels = from(label_bytes, {kImages}, torch::kInt64);
   RetrievalScores scores;
   for ([[maybe_unused]] auto iteration : state) scores = leave_one_out_retrieval(x, labels);
   const double difference =
@@ -68,19 +69,19 @@ void retrieval_peer(benchmark::State& state) {
                 std::abs(scores.rank5 - parse_number(peer.at(1)).value()),
                 std::abs(scores.mean_average_precision - parse_number(peer.at(2)).value())});
   state.counters["difference"] = difference;
-  if (difference > 1e-6) state.SkipWithError("the scores are not the peer's");
+  if (difference > 1e-6) state.SkipWithError("the scores differ from the peer's");
 }
 BENCHMARK(retrieval_peer)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-/// M images of 512 features, in chunks of bounded memory: the time grows as M^2. The counter is the
-/// process's peak.
+/// M images with 512 features each, in chunks of bounded memory: the time grows as M^2. The counter
+/// is the process's peak memory.
 void retrieval_large(benchmark::State& state) {
   use_threads();
   const std::int64_t count = state.range(0);
-  const torch::Tensor x = torch::nn::functional::normalize(
-                          random_normal({count, 512}, 0, "benchmark"),
-                          torch::nn::functional::NormalizeFuncOptions().dim(1)),
-                      labels = torch::arange(count) % kClasses;
+  const torch::Tensor x =
+      torch::nn::functional::normalize(random_normal({count, 512}, 0, "benchmark"),
+                                       torch::nn::functional::NormalizeFuncOptions().dim(1));
+  const torch::Tensor labels = torch::arange(count) % kClasses;
   for ([[maybe_unused]] auto iteration : state)
     benchmark::DoNotOptimize(leave_one_out_retrieval(x, labels));
   state.counters["peak_MiB"] = peak_memory_mib();
@@ -93,22 +94,23 @@ BENCHMARK(retrieval_large)
     ->UseRealTime()
     ->Iterations(1);
 
-/// The machine's best matrix product, to compare retrieval_product with: square, in cache-friendly
-/// size.
+/// The machine's best matrix product (square, of a cache-friendly size), as a reference for
+/// retrieval_product.
 void gemm_peak(benchmark::State& state) {
   use_threads();
-  const torch::Tensor a = random_normal({4096, 4096}, 0, "a"),
-                      b = random_normal({4096, 4096}, 0, "b");
+  const torch::Tensor a = random_normal({4096, 4096}, 0, "a");
+  const torch::Tensor b = random_normal({4096, 4096}, 0, "b");
   for ([[maybe_unused]] auto iteration : state) benchmark::DoNotOptimize(a.mm(b));
   state.counters["GFLOP/s"] = benchmark::Counter(2.0 * 4096 * 4096 * 4096 * 1e-9,
                                                  benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(gemm_peak)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-/// The matrix product that retrieval cannot do without.
+/// The matrix product that retrieval needs at least.
 void retrieval_product(benchmark::State& state) {
   use_threads();
-  const torch::Tensor x = features(kImages), transposed = x.t();
+  const torch::Tensor x = features(kImages);
+  const torch::Tensor transposed = x.t();
   for ([[maybe_unused]] auto iteration : state)
     for (std::int64_t start = 0; start < kImages; start += 256)
       benchmark::DoNotOptimize(
@@ -120,7 +122,8 @@ BENCHMARK(retrieval_product)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void knn(benchmark::State& state) {
   use_threads();
-  const torch::Tensor x = features(kImages), labels = torch::arange(kImages) % kClasses;
+  const torch::Tensor x = features(kImages);
+  const torch::Tensor labels = torch::arange(kImages) % kClasses;
   for ([[maybe_unused]] auto iteration : state)
     benchmark::DoNotOptimize(knn_classify(x, labels, x, labels, kClasses, 200, 0.1));
   state.SetItemsProcessed(state.iterations() * kImages);
@@ -129,11 +132,12 @@ BENCHMARK(knn)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void cached_probe(benchmark::State& state) {
   use_threads();
-  const torch::Tensor train = features(6000), test = features(kImages),
-                      labels = torch::arange(6000) % kClasses;
+  const torch::Tensor train = features(6000);
+  const torch::Tensor train_labels = torch::arange(6000) % kClasses;
+  const torch::Tensor test = features(kImages);
+  const torch::Tensor test_labels = torch::arange(kImages) % kClasses;
   for ([[maybe_unused]] auto iteration : state)
-    benchmark::DoNotOptimize(
-        linear_probe(train, labels, test, torch::arange(kImages) % kClasses, kClasses, {}, 0));
+    benchmark::DoNotOptimize(linear_probe(train, train_labels, test, test_labels, kClasses, {}, 0));
 }
 BENCHMARK(cached_probe)->Unit(benchmark::kSecond)->UseRealTime()->Iterations(1);
 

@@ -1,5 +1,5 @@
-// Google Benchmark with the device's name in the context of its results: lcr-check throughput
-// compares per device.
+// Google Benchmark with the device's name in the context of its results, because lcr-check
+// throughput compares per device.
 #include <benchmark/benchmark.h>
 
 #include "lcr/experiment/device.h"

@@ -1,5 +1,5 @@
-// One optimisation step of each method: key and query forward, GradCAM, backward, SGD, enqueue.
-// Counts samples a second.
+// One optimisation step of each method, in samples per second: key and query forward, GradCAM,
+// backward, SGD, enqueue.
 #include <cstdlib>
 
 #include <ATen/Parallel.h>
@@ -26,9 +26,9 @@ void training_step(benchmark::State& state, const char* method, const char* arch
   const auto model = make_method(options, 0);
   model->train();
   Sgd sgd(model->trained_parameters(), 0.9, 1e-4);
-  const torch::Tensor q = torch::randn({batch, 3, size, size})
-                              .contiguous(torch::MemoryFormat::ChannelsLast),
-                      k = torch::randn_like(q);
+  const torch::Tensor q =
+      torch::randn({batch, 3, size, size}).contiguous(torch::MemoryFormat::ChannelsLast);
+  const torch::Tensor k = torch::randn_like(q);
   std::int64_t step = 0;
   double loss_value = 0;
   for ([[maybe_unused]] auto iteration : state) {
@@ -48,22 +48,22 @@ struct Setting {
   std::int64_t size, batch;
 };
 
+void register_step(const Setting& s, const char* method, const char* precision) {
+  const std::string name = std::string("step/") + method + "/" + s.arch + "/" + s.stem + "/" +
+                           std::to_string(s.size) + "px/" + precision;
+  const auto body = [=](benchmark::State& state) {
+    training_step(state, method, s.arch, s.stem, s.size, s.batch, precision);
+  };
+  benchmark::RegisterBenchmark(name.c_str(), body)->Unit(benchmark::kMillisecond)->UseRealTime();
+}
+
 const int registered = [] {
   for (const Setting& s :
        {Setting{"narrow", "imagenet", 28, 32}, Setting{"narrow", "imagenet", 48, 32},
         Setting{"resnet18", "cifar", 32, 64}, Setting{"resnet50", "imagenet", 112, 16},
         Setting{"resnet18", "imagenet", 224, 16}})
     for (const char* method : {"moco_v2", "lcr"})
-      for (const char* precision : {"float32", "bfloat16"})
-        benchmark::RegisterBenchmark((std::string("step/") + method + "/" + s.arch + "/" + s.stem +
-                                      "/" + std::to_string(s.size) + "px/" + precision)
-                                         .c_str(),
-                                     [=](benchmark::State& state) {
-                                       training_step(state, method, s.arch, s.stem, s.size, s.batch,
-                                                     precision);
-                                     })
-            ->Unit(benchmark::kMillisecond)
-            ->UseRealTime();
+      for (const char* precision : {"float32", "bfloat16"}) register_step(s, method, precision);
   return 0;
 }();
 

@@ -29,7 +29,7 @@ std::string counts(const CheckReport& report) {
   return parts.empty() ? "nothing to compare" : join(parts, ", ");
 }
 
-/// Columns of the table: verdict, group, name, then the report's own.
+/// The table with its headings: verdict, group, name, then the report's own columns.
 std::vector<std::vector<std::string>> table_of(const CheckReport& report) {
   std::vector<std::vector<std::string>> table = {{"verdict", "what", ""}};
   table.front().insert(table.front().end(), report.columns.begin(), report.columns.end());
@@ -40,13 +40,14 @@ std::vector<std::vector<std::string>> table_of(const CheckReport& report) {
   return table;
 }
 
-/// Characters, not bytes.
+/// The width in characters, not bytes.
 std::size_t width_of(const std::string& text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
   }));
 }
 
+/// Text for a cell of a Markdown table.
 std::string escaped(std::string text) {
   for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2)
     text.replace(at, 1, "\\|");

@@ -1,19 +1,25 @@
 #!/usr/bin/env bash
-# Spends a machine with a GPU and no network: builds or takes binaries, runs the tests with CUDA, then experiments; everything
-# worth keeping ends in one folder. Resumable: a finished part is not repeated, so it can be called several times.
+# Uses a machine with a GPU and no network: builds the programs or takes built ones, runs the tests
+# with CUDA, then experiments. All results end in one folder. Can be called several times: skips the
+# parts that have finished.
 #
-#   ci/gpu_session.sh [--out DIR] [--work DIR] [--debs DIR] [--binaries DIR] [--torch PREFIX] [--jobs N] [--device NAME]
-#                     [--list FILE] [--deadline SECONDS] [--check]
+#   ci/gpu_session.sh [--out DIR] [--work DIR] [--debs DIR] [--binaries DIR] [--torch PREFIX]
+#                     [--jobs N] [--device NAME] [--list FILE] [--deadline SECONDS] [--check]
 #
 #   --out DIR        CSVs and logs (default: gpu-out)
 #   --work DIR       build and run store, kept between calls (default: gpu-work)
-#   --debs DIR       unpacked Debian packages (a tree with usr/): libraries that the machine lacks. Made by: dpkg -x NAME.deb DIR
-#   --binaries DIR   take built programs from DIR (base_tests, lcr_tests, cifar100_baseline, ...) and build nothing
-#   --torch PREFIX   CMake prefix of a LibTorch with CUDA (default: that of the pip torch of python3)
+#   --debs DIR       unpacked Debian packages (a tree with usr/): libraries that the machine lacks.
+#                    To unpack one: dpkg -x NAME.deb DIR
+#   --binaries DIR   take built programs from DIR (base_tests, lcr_tests, cifar100_baseline, ...)
+#                    instead of building
+#   --torch PREFIX   CMake prefix of a LibTorch with CUDA (default: the pip torch of python3)
+#   --jobs N         build jobs (default: one per processor)
 #   --device NAME    device of tests and experiments (default: cuda; cpu to try the script)
-#   --list FILE      experiment command lines, one a line ("cifar100_baseline --preset cifar100 --seeds 0"); blank and # lines skipped
+#   --list FILE      command lines of experiments, one per line, for example
+#                    "cifar100_baseline --preset cifar100 --seeds 0"; skips blank lines and # lines
 #   --deadline S     start no further part after S seconds (default: 540)
-#   --check          do everything but the GPU's part: arguments, tools, build or binaries, that each command line parses
+#   --check          do all but the GPU part: check the arguments and tools, build or take binaries,
+#                    parse each command line
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
 out=gpu-out work=gpu-work debs= binaries= torch= device=cuda list= deadline=540 check=no
@@ -22,20 +28,29 @@ die() { echo "gpu_session: error: $*" >&2; exit 2; }
 while [ $# -gt 0 ]; do
   case $1 in
     --check) check=yes; shift; continue ;;
-    --out|--work|--debs|--binaries|--torch|--jobs|--device|--list|--deadline) [ $# -ge 2 ] || die "$1 needs a value" ;;
+    --out|--work|--debs|--binaries|--torch|--jobs|--device|--list|--deadline)
+      [ $# -ge 2 ] || die "$1 needs a value" ;;
     *) die "unknown argument '$1'; the head of $0 lists them" ;;
   esac
   case $1 in
-    --out) out=$2 ;; --work) work=$2 ;; --debs) debs=$2 ;; --binaries) binaries=$2 ;; --torch) torch=$2 ;;
-    --jobs) jobs=$2 ;; --device) device=$2 ;; --list) list=$2 ;; --deadline) deadline=$2 ;;
+    --out) out=$2 ;;
+    --work) work=$2 ;;
+    --debs) debs=$2 ;;
+    --binaries) binaries=$2 ;;
+    --torch) torch=$2 ;;
+    --jobs) jobs=$2 ;;
+    --device) device=$2 ;;
+    --list) list=$2 ;;
+    --deadline) deadline=$2 ;;
   esac
   shift 2
 done
-case $deadline$jobs in *[!0-9]*) die "--deadline and --jobs are whole numbers" ;; esac
+case $deadline$jobs in *[!0-9]*) die "--deadline and --jobs must be whole numbers" ;; esac
 [ -z "$list" ] || [ -r "$list" ] || die "$list: no such file"
 [ -z "$list" ] || list=$(realpath "$list")
 [ -z "$torch" ] || torch=$(realpath "$torch") || die "--torch: no such folder"
-[ -z "$debs" ] || [ -d "$debs/usr" ] || die "$debs: holds no usr/ (unpack with dpkg -x NAME.deb $debs)"
+[ -z "$debs" ] || [ -d "$debs/usr" ] ||
+  die "$debs: holds no usr/ (unpack with dpkg -x NAME.deb $debs)"
 [ -z "$binaries" ] || [ -x "$binaries/lcr_tests" ] || die "$binaries: holds no lcr_tests"
 mkdir -p "$out" "$work" || die "cannot write $out or $work"
 out=$(cd "$out" && pwd) work=$(cd "$work" && pwd)
@@ -46,37 +61,47 @@ say() { echo "gpu_session: $*" | tee -a "$out/session.log"; }
 
 if [ -n "$debs" ]; then
   debs=$(cd "$debs" && pwd)
-  export CMAKE_PREFIX_PATH=$debs/usr LD_LIBRARY_PATH=$debs/usr/lib/x86_64-linux-gnu:$debs/lib/x86_64-linux-gnu:${LD_LIBRARY_PATH:-}
-  export CPATH=$debs/usr/include LIBRARY_PATH=$debs/usr/lib/x86_64-linux-gnu PKG_CONFIG_PATH=$debs/usr/lib/x86_64-linux-gnu/pkgconfig:$debs/usr/share/pkgconfig
+  libraries=$debs/usr/lib/x86_64-linux-gnu
+  export CMAKE_PREFIX_PATH=$debs/usr CPATH=$debs/usr/include LIBRARY_PATH=$libraries
+  export LD_LIBRARY_PATH=$libraries:$debs/lib/x86_64-linux-gnu:${LD_LIBRARY_PATH:-}
+  export PKG_CONFIG_PATH=$libraries/pkgconfig:$debs/usr/share/pkgconfig
   export PATH=$debs/usr/bin:$PATH
 fi
 if [ -z "$torch" ]; then
   torch=$(python3 -c 'import torch; print(torch.utils.cmake_prefix_path)' 2>/dev/null) || torch=
 fi
-# A LibTorch that is a Python package keeps its libraries (and those of CUDA) beside the prefix.
+# The Python package of LibTorch keeps its libraries, and those of CUDA, outside the CMake prefix.
 for folder in "$torch/../../lib" "$torch/../../../nvidia"/*/lib; do
   [ -d "$folder" ] && LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}:$(cd "$folder" && pwd)
 done
 export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}
 
-{ date; uname -a; nvidia-smi 2>/dev/null || echo "no nvidia-smi"; echo "torch prefix: ${torch:-none}"; } > "$out/machine.txt" 2>&1
+{
+  date
+  uname -a
+  nvidia-smi 2>/dev/null || echo "no nvidia-smi"
+  echo "torch prefix: ${torch:-none}"
+} > "$out/machine.txt" 2>&1
 
 if [ -n "$binaries" ]; then
   bin=$(cd "$binaries" && pwd)
   say "binaries: $bin"
 else
   bin=$work/build/bin
-  [ -n "$torch" ] || die "no LibTorch: name its CMake prefix with --torch"
+  [ -n "$torch" ] || die "no LibTorch: give its CMake prefix with --torch"
   if [ ! -e "$work/build.done" ]; then
     say "building with $jobs jobs"
-    cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$torch;${debs:+$debs/usr}" > "$out/configure.log" 2>&1 || { tail -n 20 "$out/configure.log"; die "configure failed, see $out/configure.log"; }
-    cmake --build "$work/build" -j "$jobs" > "$out/build.log" 2>&1 || { tail -n 20 "$out/build.log"; die "build failed, see $out/build.log"; }
+    prefix="$torch;${debs:+$debs/usr}"
+    cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" > "$out/configure.log" 2>&1 ||
+      { tail -n 20 "$out/configure.log"; die "configure failed, see $out/configure.log"; }
+    cmake --build "$work/build" -j "$jobs" > "$out/build.log" 2>&1 ||
+      { tail -n 20 "$out/build.log"; die "build failed, see $out/build.log"; }
     touch "$work/build.done"
   fi
   say "build: done after $((SECONDS - started)) s"
 fi
 
-# A part: name, command. Runs once to success; its output goes to NAME.log.
+# part NAME COMMAND...: runs the command unless it succeeded before; its output goes to NAME.log.
 failures=0
 part() {
   local name=$1; shift
@@ -108,13 +133,16 @@ if [ -n "$list" ]; then
     [ "$program" = "$line" ] || arguments=${line#* }
     if [ "$check" = yes ]; then
       # shellcheck disable=SC2086  # the words of the line are its arguments
-      "$bin/$program" $arguments --device cpu --dry-run > "$out/check-$number.log" 2>&1 || { tail -n 2 "$out/check-$number.log"; die "line $number of $list: '$line'"; }
+      "$bin/$program" $arguments --device cpu --dry-run > "$out/check-$number.log" 2>&1 ||
+        { tail -n 2 "$out/check-$number.log"; die "line $number of $list: '$line'"; }
       say "line $number: parses"
     else
+      digest=$(printf %s "$line" | sha256sum | cut -c1-8)
       # shellcheck disable=SC2086
-      part "experiment-$number-$(printf %s "$line" | sha256sum | cut -c1-8)" "$bin/$program" $arguments --device "$device" --runs "$work/runs" --results "$out/results-$number"
+      part "experiment-$number-$digest" "$bin/$program" $arguments --device "$device" \
+        --runs "$work/runs" --results "$out/results-$number"
     fi
   done < "$list"
 fi
-say "session ends after $((SECONDS - started)) s, $failures parts open or failed"
+say "session ends after $((SECONDS - started)) s, $failures parts not run or failed"
 [ "$failures" -eq 0 ]

@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Checks that include arrows only point down (docs/architecture.md): ci/layers.sh [--graph] [ROOT]
-#   --graph  prints "FROM TO COUNT" for each pair of rooms instead
-# Reads the sources alone. Exits with 1 and one line per wrong include.
+#   --graph  prints "FROM TO COUNT" for each pair of layers instead
+# Needs only the sources. Exits with 1 and one line per wrong include.
 set -eu
 graph=no
 [ "${1:-}" != --graph ] || { graph=yes; shift; }
 cd "${1:-$(dirname "$0")/..}"
-find lib/lcr plots ci experiments tools datasets benchmarks tests -name '*.cpp' -o -name '*.h' -o -name '*.cu' | sort | xargs awk -v graph="$graph" '
+find lib/lcr plots ci experiments tools datasets benchmarks tests \
+  -name '*.cpp' -o -name '*.h' -o -name '*.cu' | sort | xargs awk -v graph="$graph" '
   BEGIN {
-    # Rooms of the library by height; those of one height do not include each other. Up to `data` there is no LibTorch.
+    # Layers of the library by height; layers of one height do not include each other. Up to `data`
+    # there is no LibTorch.
     split("base 0 record 1 data 2 model 3 method 4 train 5 evaluate 5 experiment 6", words)
     for (i = 1; i in words; i += 2) height[words[i]] = words[i + 1]
-    # Folders beside the library, with the highest room that they may include. They do not include each other, but for tests.
+    # Folders outside the library, with the highest layer that they may include. Only tests may
+    # include the other folders.
     split("plots 2 ci 2 datasets 2 experiments 6 tools 6 benchmarks 6 tests 6", words)
     for (i = 1; i in words; i += 2) reach[words[i]] = words[i + 1]
   }
@@ -20,22 +23,25 @@ find lib/lcr plots ci experiments tools datasets benchmarks tests -name '*.cpp' 
     files++
     split(FILENAME, path, "/")
     inside = path[1] == "lib"
-    room = inside ? path[3] : path[1]
-    if (inside && !(room in height)) wrong("no such room")
-    top = inside ? height[room] : reach[room]
+    layer = inside ? path[3] : path[1]
+    if (inside && !(layer in height)) wrong("no such layer")
+    top = inside ? height[layer] : reach[layer]
   }
   /^#include [<"](torch|ATen|c10)\// && inside && top <= 2 { wrong("LibTorch in lcr_base") }
   /^#include "/ {
     split($2, path, /["\/]/)
     target = path[2] == "lcr" ? path[3] : path[2]
     if (path[2] == "lcr") {
-      if (!(target in height)) wrong("no such room")
-      else if (target != room && (inside ? height[target] >= top : height[target] > top)) wrong("an arrow that points up")
-    } else if (inside || (target != room && room != "tests")) wrong("an include that is not of the library")
-    if (target != room) edges[room " " target]++
+      if (!(target in height)) wrong("no such layer")
+      else if (target != layer && (inside ? height[target] >= top : height[target] > top))
+        wrong("include points up")
+    } else if (inside || (target != layer && layer != "tests")) {
+      wrong("include from outside the library")
+    }
+    if (target != layer) edges[layer " " target]++
   }
   END {
-    if (files < 30) { print "layers.sh: only " files " files were found"; bad = 1 }
+    if (files < 30) { print "layers.sh: found only " files " files"; bad = 1 }
     if (graph == "yes") for (edge in edges) print edge, edges[edge] | "sort"
     exit bad
   }'

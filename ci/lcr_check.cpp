@@ -1,5 +1,5 @@
-// lcr-check: whether metrics, claims and speed still are what they were. CSV in, exit code and
-// report out.
+// lcr-check: checks whether metrics, claims and speed are still what they were. CSV in, exit code
+// and report out.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -27,31 +27,42 @@ namespace fs = std::filesystem;
 constexpr int kRegression = 1;
 
 struct Arguments {
-  std::string command, reference, candidate, results, benchmarks, pool,
-      metrics = kDefaultMetrics, candidate_seeds = "3,5", markdown, junit, json;
+  std::string command, reference, candidate, results, benchmarks, pool;
+  std::string markdown, junit, json;
+  std::string metrics = kDefaultMetrics;
+  std::string candidate_seeds = "3,5";
   std::vector<std::string> defects;
-  double alpha = GateOptions().alpha, power = GateOptions().power,
-         tolerance = SpeedGateOptions().tolerance;
-  std::int64_t fewest = 5, reference_seeds = 20, resamples = 500;
+  double alpha = GateOptions().alpha;
+  double power = GateOptions().power;
+  double tolerance = SpeedGateOptions().tolerance;
+  std::int64_t fewest = 5;
+  std::int64_t reference_seeds = 20;
+  std::int64_t resamples = 500;
   bool speed = false, strict = false;
 };
 
 Status status_of(Verdict verdict) {
-  return verdict == Verdict::kRegressed   ? Status::kBad
-         : verdict == Verdict::kUndecided ? Status::kOpen
-                                          : Status::kGood;
+  if (verdict == Verdict::kRegressed) return Status::kBad;
+  if (verdict == Verdict::kUndecided) return Status::kOpen;
+  return Status::kGood;
 }
 
-/// Prints the report and writes the files that were asked for. The exit code: 1 on a regression,
-/// and with --strict also on what is undecided.
+Status status_of_claim(const std::string& verdict) {
+  if (verdict == "holds") return Status::kGood;
+  if (verdict == "fails") return Status::kBad;
+  return Status::kOpen;
+}
+
+/// Prints the report and writes the requested files. Returns the exit code: 1 on a regression, with
+/// --strict also on an undecided row.
 int publish(const CheckReport& report, const Arguments& arguments) {
   fmt::print("{}", terminal_table(report));
   if (!arguments.markdown.empty()) write_atomic(arguments.markdown, markdown(report));
   if (!arguments.junit.empty()) write_atomic(arguments.junit, junit_xml(report));
   if (!arguments.json.empty()) write_atomic(arguments.json, json(report));
-  return report.count(Status::kBad) > 0 || (arguments.strict && report.count(Status::kOpen) > 0)
-             ? kRegression
-             : kDone;
+  const bool bad =
+      report.count(Status::kBad) > 0 || (arguments.strict && report.count(Status::kOpen) > 0);
+  return bad ? kRegression : kDone;
 }
 
 std::string mean_and_sd(double mean, double sd, std::size_t n) {
@@ -72,15 +83,14 @@ int check_metrics(const Arguments& arguments) {
       fmt::format("Metrics of {} against the reference {}", arguments.candidate, reference.name);
   report.columns = {"reference", "candidate", "change", "p", "detects"};
   std::size_t shared = 0;
-  for (const auto& v :
-       gate_metrics(reference, candidate, {arguments.alpha, arguments.power, true})) {
-    ReportLine line{status_of(v.verdict),
-                    verdict_name(v.verdict),
-                    v.key.experiment,
-                    v.key.text().substr(v.key.experiment.size() + 2),
-                    {},
-                    {},
-                    v.reason};
+  const GateOptions options{.alpha = arguments.alpha, .power = arguments.power, .explain = true};
+  for (const auto& v : gate_metrics(reference, candidate, options)) {
+    ReportLine line;
+    line.status = status_of(v.verdict);
+    line.verdict = verdict_name(v.verdict);
+    line.group = v.key.experiment;
+    line.name = v.key.text().substr(v.key.experiment.size() + 2);
+    line.reason = v.reason;
     line.cells = {mean_and_sd(v.reference_mean, v.reference_sd, v.reference_n),
                   mean_and_sd(v.mean, v.sd, v.n), fmt::format("{:+.3g}", v.mean - v.reference_mean),
                   std::isnan(v.p) ? "-" : fmt::format("{:.3g}", v.p),
@@ -100,22 +110,21 @@ int check_metrics(const Arguments& arguments) {
   report.notes = {
       fmt::format("Mean +- standard deviation (seeds). p: of a change for the worse by Welch's "
                   "statistic (of any change for training losses), Holm-adjusted over the rows with "
-                  "at least two seeds, level {}; beside it a mean of at "
-                  "least {} seeds beyond a floor fails. detects: the smallest change that these "
-                  "seeds show with power {}.",
+                  "at least two seeds, level {}; in addition, a mean of at least {} seeds beyond a "
+                  "floor fails. detects: the smallest change that these seeds show with power {}.",
                   format_number(arguments.alpha), reference.floor_seeds,
                   format_number(arguments.power)),
       fmt::format("Reference of {}: {}. Candidate: {}.", reference.recorded,
                   describe(reference.origin), describe(candidate.origin))};
   if (shared > 0)
     report.notes.push_back(
-        fmt::format("{} seeds of the candidate are the reference's own: where nothing changed they "
+        fmt::format("{} seeds of the candidate are in the reference too: if nothing changed they "
                     "give the same numbers, so they show little.",
                     shared));
-  if (const std::size_t more = candidate.rows.size() - reference.rows.size();
-      candidate.rows.size() > reference.rows.size())
+  if (candidate.rows.size() > reference.rows.size())
     report.notes.push_back(
-        fmt::format("{} further measurements of the candidate are not in the reference.", more));
+        fmt::format("{} further measurements of the candidate are not in the reference.",
+                    candidate.rows.size() - reference.rows.size()));
   return publish(report, arguments);
 }
 
@@ -126,17 +135,15 @@ int check_claims(const Arguments& arguments) {
   results_files(arguments.results);  // refuses a folder without results
   for (const auto& claim : read_claims(suite_home() / "results/paper/claims.csv"))
     for (const auto& v : judge(claim, arguments.results))
-      report.lines.push_back({v.verdict == "holds"   ? Status::kGood
-                              : v.verdict == "fails" ? Status::kBad
-                                                     : Status::kOpen,
-                              v.verdict,
-                              claim.experiment,
-                              claim.statement,
-                              {v.dataset},
-                              {},
-                              v.reason});
+      report.lines.push_back({.status = status_of_claim(v.verdict),
+                              .verdict = v.verdict,
+                              .group = claim.experiment,
+                              .name = claim.statement,
+                              .cells = {v.dataset},
+                              .numbers = {},
+                              .reason = v.reason});
   report.notes = {
-      "A claim that fails here is a finding, not a fault: the exit code is 0. Holds or fails: "
+      "A claim that fails here is a finding, not an error: the exit code is 0. Holds or fails: "
       "one-sided Welch test, p < 0.05, at least three seeds on both sides."};
   publish(report, arguments);
   return kDone;
@@ -151,7 +158,7 @@ int check_throughput(const Arguments& arguments) {
       candidate.push_back(std::move(speed));
   if (candidate.empty())
     fail(
-        "command line: throughput compares --candidate RESULTS (runs), --benchmarks FILE.json, or "
+        "command line: throughput needs --candidate RESULTS (runs), --benchmarks FILE.json, or "
         "both");
   CheckReport report;
   report.title = "Throughput against " + arguments.reference;
@@ -159,13 +166,12 @@ int check_throughput(const Arguments& arguments) {
   for (const auto& v : gate_speeds(read_speeds(arguments.reference), candidate,
                                    {.tolerance = arguments.tolerance})) {
     const bool known = v.reference_n > 0;
-    ReportLine line{status_of(v.verdict),
-                    verdict_name(v.verdict),
-                    "throughput",
-                    v.candidate.name,
-                    {},
-                    {},
-                    v.reason};
+    ReportLine line;
+    line.status = status_of(v.verdict);
+    line.verdict = verdict_name(v.verdict);
+    line.group = "throughput";
+    line.name = v.candidate.name;
+    line.reason = v.reason;
     line.cells = {v.candidate.device,
                   v.candidate.unit,
                   known ? fmt::format("{:.4g} ({})", v.reference_median, v.reference_n) : "-",
@@ -186,21 +192,22 @@ int check_throughput(const Arguments& arguments) {
   return publish(report, arguments);
 }
 
-int record(const Arguments& arguments) {
-  const Measured measured = arguments.speed ? Measured() : read_measured(arguments.results);
-  if (arguments.speed) {
-    auto speeds =
-        arguments.results.empty() ? std::vector<Speed>() : read_training_speeds(arguments.results);
-    if (!arguments.benchmarks.empty())
-      for (auto& speed : read_benchmark_speeds(arguments.benchmarks))
-        speeds.push_back(std::move(speed));
-    record_speeds(arguments.reference, speeds);
-    fmt::print("recorded: {} speeds in {}\n", speeds.size(),
-               (fs::path(arguments.reference) / "throughput.json").string());
-    return kDone;
-  }
-  Reference reference =
-      make_reference(measured, arguments.metrics, static_cast<std::size_t>(arguments.fewest));
+int record_throughput(const Arguments& arguments) {
+  std::vector<Speed> speeds;
+  if (!arguments.results.empty()) speeds = read_training_speeds(arguments.results);
+  if (!arguments.benchmarks.empty())
+    for (auto& speed : read_benchmark_speeds(arguments.benchmarks))
+      speeds.push_back(std::move(speed));
+  record_speeds(arguments.reference, speeds);
+  fmt::print("recorded: {} speeds in {}\n", speeds.size(),
+             (fs::path(arguments.reference) / "throughput.json").string());
+  return kDone;
+}
+
+int record_metrics(const Arguments& arguments) {
+  const Measured measured = read_measured(arguments.results);
+  const auto fewest = static_cast<std::size_t>(arguments.fewest);
+  Reference reference = make_reference(measured, arguments.metrics, fewest);
   if (reference.rows.empty())
     fail("{}: no row of the metrics {} has {} seeds with different values", arguments.results,
          arguments.metrics, arguments.fewest);
@@ -209,21 +216,26 @@ int record(const Arguments& arguments) {
   write_reference(arguments.reference, reference);
   fmt::print("recorded: {} rows in {}\n", reference.rows.size(),
              (fs::path(arguments.reference) / "metrics.json").string());
-  for (const auto& row : reference.rows)
+  for (const auto& row : reference.rows) {
+    const auto& values = row.measured.values;
+    const std::string floor_text = row.floor ? fmt::format("floor {:.4g} ", *row.floor) : "";
+    const std::string ceiling_text = row.ceiling ? fmt::format("ceiling {:.4g}", *row.ceiling) : "";
     fmt::print("  {:<90} {:<6} {:>10.4g} +- {:<8.2g} n = {:<3} {}{}\n", row.measured.key.text(),
-               direction_name(row.direction), mean(row.measured.values),
-               standard_deviation(row.measured.values), row.measured.values.size(),
-               row.floor ? fmt::format("floor {:.4g} ", *row.floor) : "",
-               row.ceiling ? fmt::format("ceiling {:.4g}", *row.ceiling) : "");
+               direction_name(row.direction), mean(values), standard_deviation(values),
+               values.size(), floor_text, ceiling_text);
+  }
   const auto wanted = split(arguments.metrics, ',');
-  for (const auto& row : measured.rows)
-    if (std::find(wanted.begin(), wanted.end(), row.key.metric) != wanted.end() &&
-        std::none_of(reference.rows.begin(), reference.rows.end(),
-                     [&](const ReferenceRow& own) { return own.measured.key == row.key; }))
-      fmt::print("  left out: {}: {}\n", row.key.text(),
-                 row.values.size() < static_cast<std::size_t>(arguments.fewest)
-                     ? fmt::format("{} seeds, --fewest {}", row.values.size(), arguments.fewest)
-                     : "no seed changes it");
+  for (const auto& row : measured.rows) {
+    const auto is_row = [&](const ReferenceRow& own) { return own.measured.key == row.key; };
+    if (std::find(wanted.begin(), wanted.end(), row.key.metric) == wanted.end() ||
+        std::any_of(reference.rows.begin(), reference.rows.end(), is_row))
+      continue;
+    const std::string reason =
+        row.values.size() < fewest
+            ? fmt::format("{} seeds, --fewest {}", row.values.size(), arguments.fewest)
+            : "all seeds give the same number";
+    fmt::print("  left out: {}: {}\n", row.key.text(), reason);
+  }
   return kDone;
 }
 
@@ -232,16 +244,17 @@ int study(const Arguments& arguments) {
   options.metrics = arguments.metrics;
   options.reference_seeds = static_cast<std::size_t>(arguments.reference_seeds);
   options.resamples = static_cast<std::size_t>(arguments.resamples);
-  options.gate = {arguments.alpha, arguments.power, false};
+  options.gate = {.alpha = arguments.alpha, .power = arguments.power, .explain = false};
   options.candidate_seeds.clear();
   for (const auto& text : split(arguments.candidate_seeds, ',')) {
     const auto n = parse_integer(text);
     if (!n || *n < 2 || *n > 1000)
-      fail("candidate-seeds = '{}': '{}' is no number from 2 to 1000", arguments.candidate_seeds,
+      fail("candidate-seeds = '{}': '{}' is not a number from 2 to 1000", arguments.candidate_seeds,
            text);
     options.candidate_seeds.push_back(static_cast<std::size_t>(*n));
   }
-  if (options.candidate_seeds.empty()) fail("candidate-seeds: names no number of seeds");
+  if (options.candidate_seeds.empty())
+    fail("candidate-seeds: is empty; give numbers of seeds, as in 3,5");
   std::vector<std::pair<std::string, Measured>> defects;
   for (const auto& folder : arguments.defects) {
     const fs::path path =
@@ -260,7 +273,7 @@ bool given(const po::variables_map& values, const std::string& option) {
   return found != values.end() && !found->second.defaulted();
 }
 
-/// An option that the command has no use for would be ignored in silence.
+/// Refuses options that the command does not use: they would be silently ignored.
 void refuse_foreign_options(const std::string& command, const po::variables_map& values) {
   static const std::map<std::string, std::string> uses = {
       {"reference", "metrics throughput record"},
@@ -286,77 +299,23 @@ void refuse_foreign_options(const std::string& command, const po::variables_map&
     if (!given(values, option)) continue;
     const auto known = split(commands, ' ');
     if (std::find(known.begin(), known.end(), command) == known.end())
-      fail("command line: --{} has no part in '{}', only in {}", option, command,
+      fail("command line: --{} does not apply to '{}', only to {}", option, command,
            join(known, ", "));
   }
 }
 
-int run(int argc, char** argv) {
-  Arguments a;
-  po::options_description visible("Options");
-  visible.add_options()("reference", po::value(&a.reference),
-                        "folder of reference values: results/reference/<preset>")(
-      "candidate", po::value(&a.candidate), "metrics, throughput: folder of the results to judge")(
-      "results", po::value(&a.results), "claims, record: folder of results")(
-      "benchmarks", po::value(&a.benchmarks),
-      "throughput, record --speed: output of lcr-benchmark --benchmark_format=json, with "
-      "--benchmark_repetitions")("alpha", po::value(&a.alpha),
-                                 "metrics, study: chance of a false alarm by the tests, all rows "
-                                 "together [0.04]; floors add the reference's floor_level (0.01)")(
-      "power", po::value(&a.power),
-      "metrics, study: power of the changes that are called detectable, and of the seeds that are "
-      "called enough [0.8]")("tolerance", po::value(&a.tolerance),
-                             "throughput: share by which a median may be slower [0.07]")(
-      "metrics", po::value(&a.metrics),
-      (std::string("record, study: names of the metrics that are compared [") + kDefaultMetrics +
-       "]")
-          .c_str())("fewest", po::value(&a.fewest),
-                    "record: rows with fewer seeds are left out [5]")(
-      "speed", po::bool_switch(&a.speed), "record: speeds (throughput.json) instead of metrics")(
-      "strict", po::bool_switch(&a.strict),
-      "metrics, throughput: exit code 1 also on what is undecided")(
-      "pool", po::value(&a.pool), "study: results of many clean seeds")(
-      "defects", po::value(&a.defects)->multitoken(),
-      "study: folders of results of broken builds, named after their defects")(
-      "reference-seeds", po::value(&a.reference_seeds), "study: seeds of each reference [20]")(
-      "candidate-seeds", po::value(&a.candidate_seeds), "study: seeds of candidates [3,5]")(
-      "resamples", po::value(&a.resamples), "study: random splits of the pools [500]")(
-      "markdown", po::value(&a.markdown),
-      "also write the report as Markdown, for a comment on a pull request")(
-      "junit", po::value(&a.junit), "also write it as JUnit XML")(
-      "json", po::value(&a.json), "also write it as JSON")("help", "print this help");
-  const auto values = parse_arguments(argc, argv, visible, {{"command", po::value(&a.command)}});
-  if (values.contains("help")) {
-    fmt::print(
-        "lcr-check: whether results still are what they were\n\nUsage:\n"
-        "  lcr-check metrics --reference DIR --candidate RESULTS    the metrics of newly trained "
-        "runs against recorded ones\n"
-        "  lcr-check claims --results RESULTS                       what results say to the "
-        "paper's claims\n"
-        "  lcr-check throughput --reference DIR --candidate RESULTS speeds of trainings and "
-        "benchmarks, per device\n"
-        "  lcr-check record --results RESULTS --reference DIR       makes or refreshes a "
-        "reference; the old one is kept in DIR/archive\n"
-        "  lcr-check study --pool RESULTS --defects RESULTS...      false alarms and power of the "
-        "gate, from pools of runs\n"
-        "Exit codes: 0 no regression, 1 a regression, 2 bad input.\n\n{}",
-        list_options(visible));
-    return kDone;
-  }
-  refuse_foreign_options(a.command, values);
-  const auto need = [&](const std::string& value, const char* name) {
-    if (value.empty()) fail("command line: {} needs --{}; --help explains", a.command, name);
-  };
+/// Refuses numbers out of range and combinations of options that make no sense.
+void check_arguments(const Arguments& a, const po::variables_map& values) {
   if (!(a.alpha > 0 && a.alpha < 0.5))
-    fail("alpha = {}: is no number above 0 and below 0.5", format_number(a.alpha));
+    fail("alpha = {}: is not a number above 0 and below 0.5", format_number(a.alpha));
   if (!(a.power > 0 && a.power < 1))
-    fail("power = {}: is no number between 0 and 1", format_number(a.power));
+    fail("power = {}: is not a number above 0 and below 1", format_number(a.power));
   if (!(a.tolerance >= 0 && a.tolerance < 1))
-    fail("tolerance = {}: is no number from 0 and below 1", format_number(a.tolerance));
+    fail("tolerance = {}: is not a number from 0 to below 1", format_number(a.tolerance));
   const auto in_range = [](const char* name, std::int64_t value, std::int64_t low,
                            std::int64_t high) {
     if (value < low || value > high)
-      fail("{} = {}: is no number from {} to {}", name, value, low, high);
+      fail("{} = {}: is not a number from {} to {}", name, value, low, high);
   };
   in_range("fewest", a.fewest, 2, 100'000);
   in_range("reference-seeds", a.reference_seeds, 2, 100'000);
@@ -364,16 +323,100 @@ int run(int argc, char** argv) {
   if (a.command == "record") {
     if (!a.speed && !a.benchmarks.empty()) fail("command line: --benchmarks goes with --speed");
     if (a.speed && (given(values, "metrics") || given(values, "fewest")))
-      fail("command line: --metrics and --fewest have no part in record --speed");
+      fail("command line: --metrics and --fewest do not apply to record --speed");
   }
-  if (given(values, "metrics") && split(a.metrics, ',').empty()) fail("metrics: names none");
-  if (a.command == "metrics")
-    return need(a.reference, "reference"), need(a.candidate, "candidate"), check_metrics(a);
-  if (a.command == "claims") return need(a.results, "results"), check_claims(a);
-  if (a.command == "throughput") return need(a.reference, "reference"), check_throughput(a);
-  if (a.command == "record")
-    return need(a.reference, "reference"), a.speed ? void() : need(a.results, "results"), record(a);
-  if (a.command == "study") return need(a.pool, "pool"), study(a);
+  if (given(values, "metrics") && split(a.metrics, ',').empty())
+    fail("metrics: is empty; give names of metrics");
+}
+
+void add_options(po::options_description& visible, Arguments& a) {
+  const std::string metrics_help =
+      std::string("record, study: names of the metrics to compare [") + kDefaultMetrics + "]";
+  auto add = visible.add_options();
+  add("reference", po::value(&a.reference),
+      "folder of reference values: results/reference/<preset>");
+  add("candidate", po::value(&a.candidate), "metrics, throughput: folder of the results to judge");
+  add("results", po::value(&a.results), "claims, record: folder of results");
+  add("benchmarks", po::value(&a.benchmarks),
+      "throughput, record --speed: output of lcr-benchmark --benchmark_format=json, with "
+      "--benchmark_repetitions");
+  add("alpha", po::value(&a.alpha),
+      "metrics, study: probability of a false alarm by the tests, all rows together [0.04]; floors "
+      "add the reference's floor_level (0.01)");
+  add("power", po::value(&a.power),
+      "metrics, study: power at which a change counts as detectable and a number of seeds as "
+      "enough [0.8]");
+  add("tolerance", po::value(&a.tolerance),
+      "throughput: share by which a median may be slower [0.07]");
+  add("metrics", po::value(&a.metrics), metrics_help.c_str());
+  add("fewest", po::value(&a.fewest), "record: leave out rows with fewer seeds [5]");
+  add("speed", po::bool_switch(&a.speed), "record: speeds (throughput.json) instead of metrics");
+  add("strict", po::bool_switch(&a.strict),
+      "metrics, throughput: exit code 1 also if a row is undecided");
+  add("pool", po::value(&a.pool), "study: results of many clean seeds");
+  add("defects", po::value(&a.defects)->multitoken(),
+      "study: folders of results of broken builds, named after their defects");
+  add("reference-seeds", po::value(&a.reference_seeds), "study: seeds of each reference [20]");
+  add("candidate-seeds", po::value(&a.candidate_seeds), "study: seeds of candidates [3,5]");
+  add("resamples", po::value(&a.resamples), "study: random splits of the pools [500]");
+  add("markdown", po::value(&a.markdown),
+      "also write the report as Markdown, for a comment on a pull request");
+  add("junit", po::value(&a.junit), "also write it as JUnit XML");
+  add("json", po::value(&a.json), "also write it as JSON");
+  add("help", "print this help");
+}
+
+void print_help(const po::options_description& visible) {
+  fmt::print(
+      "lcr-check: checks whether results are still what they were\n\nUsage:\n"
+      "  lcr-check metrics --reference DIR --candidate RESULTS    compares the metrics of newly "
+      "trained runs with recorded ones\n"
+      "  lcr-check claims --results RESULTS                       what results say about the "
+      "paper's claims\n"
+      "  lcr-check throughput --reference DIR --candidate RESULTS compares speeds of training and "
+      "benchmarks, per device\n"
+      "  lcr-check record --results RESULTS --reference DIR       makes or replaces a reference; "
+      "keeps the old one in DIR/archive\n"
+      "  lcr-check study --pool RESULTS --defects RESULTS...      false alarms and power of the "
+      "gate, from pools of runs\n"
+      "Exit codes: 0 no regression, 1 a regression, 2 bad input.\n\n{}",
+      list_options(visible));
+}
+
+int run(int argc, char** argv) {
+  Arguments a;
+  po::options_description visible("Options");
+  add_options(visible, a);
+  const auto values = parse_arguments(argc, argv, visible, {{"command", po::value(&a.command)}});
+  if (values.contains("help")) {
+    print_help(visible);
+    return kDone;
+  }
+  refuse_foreign_options(a.command, values);
+  check_arguments(a, values);
+  const auto need = [&](const std::string& value, const char* name) {
+    if (value.empty()) fail("command line: {} needs --{}; --help explains", a.command, name);
+  };
+  if (a.command == "metrics" || a.command == "throughput" || a.command == "record")
+    need(a.reference, "reference");
+  if (a.command == "metrics") {
+    need(a.candidate, "candidate");
+    return check_metrics(a);
+  }
+  if (a.command == "claims") {
+    need(a.results, "results");
+    return check_claims(a);
+  }
+  if (a.command == "throughput") return check_throughput(a);
+  if (a.command == "record") {
+    if (a.speed) return record_throughput(a);
+    need(a.results, "results");
+    return record_metrics(a);
+  }
+  if (a.command == "study") {
+    need(a.pool, "pool");
+    return study(a);
+  }
   fail("command line: say metrics, claims, throughput, record or study; --help explains");
 }
 

@@ -21,7 +21,7 @@ void merge(std::string& known, const std::string& value) {
 }  // namespace
 
 std::string MetricKey::text() const {
-  // What the row's name and the data set say already.
+  // The row's name and the data set say these already.
   auto parts = split(options, ';');
   std::erase_if(parts, [](const std::string& part) {
     return part.starts_with("dataset=") || part.starts_with("method=");
@@ -34,7 +34,7 @@ std::string MetricKey::text() const {
 std::vector<fs::path> results_files(const fs::path& folder) {
   if (!fs::is_directory(folder))
     fail(
-        "{}: no such folder of results; train them first (make reproduce PRESET=..., make "
+        "{}: no such results folder; train the runs first (make reproduce PRESET=..., make "
         "check-metrics)",
         folder.string());
   std::vector<fs::path> files;
@@ -55,22 +55,28 @@ Measured read_measured(const fs::path& folder) {
         return line[result_column(column)];
       };
       if (cell("selection") != "last") continue;
-      const MetricKey key{cell("experiment"), cell("row"),       cell("dataset"), cell("method"),
-                          cell("options"),    cell("selection"), cell("pooling"), cell("metric")};
+      const MetricKey key{.experiment = cell("experiment"),
+                          .row = cell("row"),
+                          .dataset = cell("dataset"),
+                          .method = cell("method"),
+                          .options = cell("options"),
+                          .selection = cell("selection"),
+                          .pooling = cell("pooling"),
+                          .metric = cell("metric")};
       const auto value = parse_number(cell("value"));
       if (!value || !std::isfinite(*value))
-        fail("{}: {}: seed {}: value '{}' is no finite number", file.string(), key.text(),
+        fail("{}: {}: seed {}: value '{}' is not a finite number", file.string(), key.text(),
              printable(cell("seed")), printable(cell("value")));
       const auto seed = parse_integer(cell("seed"));
       if (!seed || *seed < 0)
-        fail("{}: {}: seed '{}' is no number from 0", file.string(), key.text(),
+        fail("{}: {}: seed '{}' is not a whole number from 0", file.string(), key.text(),
              printable(cell("seed")));
       if (!values[key].emplace(static_cast<std::uint64_t>(*seed), *value).second)
         fail("{}: {}: seed {} occurs twice", file.string(), key.text(), *seed);
-      const auto [entry, is_new] =
-          hashes.emplace(key, std::pair(cell("config_hash"), cell("evaluation_hash")));
-      if (entry->second != std::pair(cell("config_hash"), cell("evaluation_hash")))
-        fail("{}: {}: its seeds have several configurations", file.string(), key.text());
+      const auto own = std::pair(cell("config_hash"), cell("evaluation_hash"));
+      const auto [entry, is_new] = hashes.emplace(key, own);
+      if (entry->second != own)
+        fail("{}: {}: its seeds have different configurations", file.string(), key.text());
       merge(measured.origin.commit, cell("commit"));
       merge(measured.origin.device, cell("device"));
       merge(measured.origin.precision, cell("precision"));

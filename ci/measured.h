@@ -1,4 +1,4 @@
-// Results read for comparison: one row a metric, with the values of its seeds.
+// Results read for comparison: one row per metric, with the values of its seeds.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace lcr::check {
 
-/// What must be equal for two numbers to be the same measurement. `options` are the varied ones of
-/// the row and the details of the protocol.
+/// What must be equal for two numbers to be the same measurement. `options` holds the options that
+/// the row varies and the details of the protocol.
 struct MetricKey {
   std::string experiment, row, dataset, method, options, selection, pooling, metric;
   auto operator<=>(const MetricKey&) const = default;
@@ -19,7 +19,7 @@ struct MetricKey {
   std::string text() const;
 };
 
-/// What ran where; a value that differs between runs reads "several".
+/// What ran where; "several" if runs differ.
 struct Origin {
   std::string commit, device, precision, libtorch;
 };
@@ -27,27 +27,27 @@ struct Origin {
 struct MeasuredRow {
   MetricKey key;
   std::string config_hash, evaluation_hash;
-  std::vector<std::uint64_t> seeds;  ///< rising
-  std::vector<double> values;        ///< of those seeds
+  std::vector<std::uint64_t> seeds;  ///< ascending
+  std::vector<double> values;        ///< one per seed
 };
 
 struct Measured {
   std::vector<MeasuredRow> rows;
-  ConfigTexts configs;  ///< of their config_hash, where the folder has them
+  ConfigTexts configs;  ///< by config_hash, as far as the folder has them
   Origin origin;
 };
 
-/// The <experiment>.csv of a results folder, by name. Throws UserError if there is no such folder,
-/// or none in it.
+/// The <experiment>.csv files of a results folder, sorted by name. Throws UserError if there is no
+/// such folder or it holds none.
 std::vector<std::filesystem::path> results_files(const std::filesystem::path& folder);
 
-/// Reads all <experiment>.csv of a results folder: the measurements after the last epoch (what was
-/// selected on the test split is no fair comparison). Throws UserError naming file and row on a
-/// value that is no finite number, a seed that occurs twice in a row, or a row with several
+/// Reads the measurements after the last epoch from all <experiment>.csv of a results folder
+/// (epochs selected on the test split do not compare fairly). Throws UserError with file and row on
+/// a value that is not finite, a seed that occurs twice within a row, or a row with several
 /// configurations.
 Measured read_measured(const std::filesystem::path& folder);
 
-/// The values of some seeds only; rows that lack one of them are left out.
+/// The rows with the values of `seeds` only; leaves out rows that lack one of them.
 std::vector<MeasuredRow> with_seeds(const std::vector<MeasuredRow>& rows,
                                     const std::vector<std::uint64_t>& seeds);
 

@@ -15,8 +15,8 @@
 namespace lcr::check {
 namespace {
 
-/// A configuration's text with the defaults of the options that only the other one names: an option
-/// at its default is left out of them.
+/// A configuration's text, completed with the defaults of the options that only the other one
+/// names: configurations leave out options at their defaults.
 std::string with_defaults(std::string text, const std::string& other) {
   const auto names = [](const std::string& lines, const std::string& name) {
     return ("\n" + lines).find("\n" + name + "=") != std::string::npos;
@@ -28,35 +28,38 @@ std::string with_defaults(std::string text, const std::string& other) {
   return text;
 }
 
+/// Which options differ between the configurations of a row's reference and candidate.
+std::string configuration_differences(const Reference& reference, const Measured& candidate,
+                                      const ReferenceRow& row, const MeasuredRow& other) {
+  const auto there = reference.configs.find(row.measured.config_hash);
+  const auto here = candidate.configs.find(other.config_hash);
+  if (there == reference.configs.end() || here == candidate.configs.end())
+    return "which options differ is unknown: <experiment>.configs.json is missing from the results";
+  const std::string differences = describe_differences(with_defaults(there->second, here->second),
+                                                       with_defaults(here->second, there->second));
+  return differences + ", where 'there' is the reference";
+}
+
 void refuse_other_configuration(const Reference& reference, const Measured& candidate,
                                 const ReferenceRow& row, const MeasuredRow& other) {
   const std::string what = row.measured.key.text();
-  if (row.measured.config_hash != other.config_hash) {
-    const auto there = reference.configs.find(row.measured.config_hash),
-               here = candidate.configs.find(other.config_hash);
+  if (row.measured.config_hash != other.config_hash)
     fail(
         "{}: the candidate was trained under another configuration than the reference ({}): train "
         "it as the reference was, or record a new reference",
-        what,
-        there != reference.configs.end() && here != candidate.configs.end()
-            ? describe_differences(with_defaults(there->second, here->second),
-                                   with_defaults(here->second, there->second)) +
-                  ", where 'there' is the reference"
-            : "which options differ is not known: <experiment>.configs.json is not beside the "
-              "results");
-  }
+        what, configuration_differences(reference, candidate, row, other));
   if (row.measured.evaluation_hash != other.evaluation_hash)
     fail(
-        "{}: the candidate was evaluated by another protocol than the reference (options of the "
-        "evaluation): evaluate it alike, or record a new reference",
+        "{}: the candidate was evaluated by another protocol than the reference (evaluation "
+        "options): evaluate it as the reference was, or record a new reference",
         what);
 }
 
 /// p-value of a change for the worse.
 double regression_p(Direction direction, const std::vector<double>& values,
                     const std::vector<double>& reference) {
-  const double below = unchanged_p_greater(reference, values),
-               above = unchanged_p_greater(values, reference);
+  const double below = unchanged_p_greater(reference, values);
+  const double above = unchanged_p_greater(values, reference);
   switch (direction) {
     case Direction::kHigher: return below;
     case Direction::kLower: return above;
@@ -65,16 +68,16 @@ double regression_p(Direction direction, const std::vector<double>& values,
   return 1;
 }
 
+/// p-value of a change for the better; 1 for a steady metric.
 double improvement_p(Direction direction, const std::vector<double>& values,
                      const std::vector<double>& reference) {
-  return direction == Direction::kSteady
-             ? 1
-             : regression_p(
-                   direction == Direction::kHigher ? Direction::kLower : Direction::kHigher, values,
-                   reference);
+  if (direction == Direction::kSteady) return 1;
+  const Direction opposite =
+      direction == Direction::kHigher ? Direction::kLower : Direction::kHigher;
+  return regression_p(opposite, values, reference);
 }
 
-/// The smallest change, in standard deviations, that `n` seeds show by the test with the asked
+/// The smallest change, in standard deviations, that `n` seeds show by the test with the given
 /// power.
 double change_shown_by_test(std::size_t n, std::size_t n_reference, double level, double power) {
   if (n < 2) return std::numeric_limits<double>::infinity();
@@ -87,15 +90,19 @@ double change_shown_by_test(std::size_t n, std::size_t n_reference, double level
   return high;
 }
 
-/// The same by floor or ceiling.
+/// The same, shown by floor or ceiling.
 double change_shown_by_floor(const ReferenceRow& row, std::size_t n, double power) {
-  const double centre = mean(row.measured.values), sd = standard_deviation(row.measured.values);
-  const double margin = row.floor     ? centre - *row.floor
-                        : row.ceiling ? *row.ceiling - centre
-                                      : std::numeric_limits<double>::infinity();
+  const double centre = mean(row.measured.values);
+  const double sd = standard_deviation(row.measured.values);
+  double margin = std::numeric_limits<double>::infinity();
+  if (row.floor)
+    margin = centre - *row.floor;
+  else if (row.ceiling)
+    margin = *row.ceiling - centre;
   return margin / sd + normal_quantile(power) / std::sqrt(static_cast<double>(n));
 }
 
+/// A verdict with the numbers of both sides, not decided yet.
 RowVerdict compare(const ReferenceRow& row, const MeasuredRow& other) {
   RowVerdict verdict;
   verdict.key = row.measured.key;
@@ -131,8 +138,8 @@ std::vector<RowVerdict> gate_metrics(const Reference& reference, const Measured&
   std::vector<RowVerdict> verdicts;
   std::vector<double> worse, better;
   std::vector<bool> testable;
-  std::map<std::tuple<std::size_t, std::size_t, double>, double>
-      shown_by_test;  // by seeds, the reference's, and level: the same for most rows
+  // By seeds, the reference's seeds and level: the same for most rows.
+  std::map<std::tuple<std::size_t, std::size_t, double>, double> shown_by_test;
   for (const auto& row : reference.rows) {
     const auto found = measured.find(row.measured.key);
     if (found == measured.end())
@@ -148,7 +155,8 @@ std::vector<RowVerdict> gate_metrics(const Reference& reference, const Measured&
     better.push_back(
         options.explain ? improvement_p(row.direction, other.values, row.measured.values) : 1);
   }
-  const auto worse_adjusted = holm(worse), better_adjusted = holm(better);
+  const auto worse_adjusted = holm(worse);
+  const auto better_adjusted = holm(better);
   const double level = options.alpha / static_cast<double>(std::max<std::size_t>(1, worse.size()));
   for (std::size_t i = 0, tested = 0; i < verdicts.size(); ++i) {
     RowVerdict& v = verdicts[i];
@@ -160,10 +168,10 @@ std::vector<RowVerdict> gate_metrics(const Reference& reference, const Measured&
           shown_by_test.emplace(std::tuple(v.n, v.reference_n, row_level), 0);
       if (is_new)
         shown->second = change_shown_by_test(v.n, v.reference_n, row_level, options.power);
-      v.detectable = v.reference_sd *
-                     (v.n >= reference.floor_seeds
-                          ? std::min(shown->second, change_shown_by_floor(row, v.n, options.power))
-                          : shown->second);
+      double smallest = shown->second;
+      if (v.n >= reference.floor_seeds)
+        smallest = std::min(smallest, change_shown_by_floor(row, v.n, options.power));
+      v.detectable = v.reference_sd * smallest;
     }
     v.by_test = testable[i] && v.p < options.alpha;
     v.by_floor = v.n >= reference.floor_seeds &&
@@ -178,24 +186,25 @@ std::vector<RowVerdict> gate_metrics(const Reference& reference, const Measured&
       if (testable[i])
         v.reason += fmt::format(", p = {:.3g}{}", v.p,
                                 v.by_test ? " < " + format_number(options.alpha) : "");
-      if (v.by_floor)
-        v.reason += row.floor && v.mean < *row.floor
-                        ? fmt::format(", below the floor {:.4g}", *row.floor)
-                        : fmt::format(", above the ceiling {:.4g}", *row.ceiling);
+      if (v.by_floor && row.floor && v.mean < *row.floor)
+        v.reason += fmt::format(", below the floor {:.4g}", *row.floor);
+      else if (v.by_floor)
+        v.reason += fmt::format(", above the ceiling {:.4g}", *row.ceiling);
     } else if (!testable[i]) {
       v.verdict = Verdict::kUndecided;
-      v.reason = "one seed: a test needs two, the floor " + std::to_string(reference.floor_seeds);
+      v.reason = fmt::format("one seed: the test needs two, the floor {}", reference.floor_seeds);
       v.seeds_needed = std::max<std::size_t>(2, reference.floor_seeds);
     } else if (worse[tested] < options.alpha) {
       v.verdict = Verdict::kUndecided;
       if (options.explain)
         v.seeds_needed = values_needed(std::abs(change) / v.reference_sd, v.reference_n, row_level,
                                        options.power);
-      v.reason =
-          fmt::format("{}: p = {:.3g} alone, {:.3g} among all rows; {}", size, worse[tested], v.p,
-                      v.seeds_needed > 0 ? fmt::format("{} seeds would decide it with power {}",
-                                                       v.seeds_needed, format_number(options.power))
-                                         : "no number of seeds decides it beside this reference");
+      const std::string advice = v.seeds_needed > 0
+                                     ? fmt::format("{} seeds would decide it with power {}",
+                                                   v.seeds_needed, format_number(options.power))
+                                     : "no number of seeds decides it against this reference";
+      v.reason = fmt::format("{}: p = {:.3g} alone, {:.3g} among all rows; {}", size, worse[tested],
+                             v.p, advice);
     } else if (better_adjusted[tested] < options.alpha) {
       v.verdict = Verdict::kImproved;
       v.reason =

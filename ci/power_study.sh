@@ -1,22 +1,29 @@
 #!/usr/bin/env bash
-# How good the metric gate is: trains a pool of clean smoke runs and one for each planted defect (ci/defects/*.patch, each applied to a copy of the sources and built), then
-# lets lcr-check study count false alarms and caught defects. The tables of ci/README.md are its output. About an hour on two cores; it goes on where it was stopped.
+# Measures how good the metric gate is: trains a pool of clean smoke runs and one pool per planted
+# defect (ci/defects/*.patch, each applied to a copy of the sources and built), then counts false
+# alarms and caught defects with lcr-check study, whose tables are in ci/README.md. Takes about an
+# hour on two cores; resumes where it was stopped.
 #
 # Usage: ci/power_study.sh OUT [CLEAN_SEEDS] [DEFECT_SEEDS]     (60 and 15)
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-[ $# -ge 1 ] || { sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 2; }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 clean_seeds=${2:-60}
 defect_seeds=${3:-15}
 export OMP_WAIT_POLICY=passive LCR_HOME="$out/source"
 
-# A copy of what is committed, built once; for each defect one or two units again.
+# A copy of the committed sources, built once; each defect recompiles one or two units.
 [ -d "$out/source" ] || git clone -q "$root" "$out/source"
 mkdir -p "$out/bin"
-build() { cmake --build "$out/build" -j "$(nproc)" --target main_results lcr-check >"$out/build.log" 2>&1 || { tail -n 30 "$out/build.log"; exit 1; }; }
-keep() { cp "$out/build/bin/main_results" "$out/bin/$1.part" && mv "$out/bin/$1.part" "$out/bin/$1"; }
+build() {
+  cmake --build "$out/build" -j "$(nproc)" --target main_results lcr-check >"$out/build.log" 2>&1 ||
+    { tail -n 30 "$out/build.log"; exit 1; }
+}
+keep() {
+  cp "$out/build/bin/main_results" "$out/bin/$1.part" && mv "$out/bin/$1.part" "$out/bin/$1"
+}
 if [ ! -x "$out/bin/clean" ]; then
   cmake -S "$out/source" -B "$out/build" -DLCR_TESTS=OFF -DLCR_BENCHMARKS=OFF >"$out/build.log"
   build
@@ -27,7 +34,7 @@ for patch in "$root"/ci/defects/*.patch; do
   name=$(basename "$patch" .patch)
   [ ! -x "$out/bin/$name" ] || continue
   echo "building $name"
-  git -C "$out/source" checkout -q .  # of a study that was stopped here
+  git -C "$out/source" checkout -q .  # a study that was stopped here left its patch
   git -C "$out/source" apply "$patch"
   build
   keep "$name"
@@ -35,10 +42,12 @@ done
 
 git -C "$out/source" checkout -q .
 
-# Seeds of the pools: none that CI trains (0, 1, 2), none that two pools share.
-train() { # name, first seed, count
+# Seeds of the pools: not those that CI trains (0, 1, 2), and no two pools share one.
+train() { # NAME FIRST_SEED COUNT
   echo "training $1: $3 seeds"
-  "$out/bin/$1" --preset smoke --seeds "$(seq -s, "$2" $(($2 + $3 - 1)))" --other-seeds "$(seq -s, "$2" $(($2 + $3 - 1)))" --runs "$out/runs/$1" --results "$out/results/$1" >"$out/$1.log" 2>&1 ||
+  seeds=$(seq -s, "$2" $(($2 + $3 - 1)))
+  "$out/bin/$1" --preset smoke --seeds "$seeds" --other-seeds "$seeds" \
+    --runs "$out/runs/$1" --results "$out/results/$1" >"$out/$1.log" 2>&1 ||
     { tail -n 5 "$out/$1.log"; exit 1; }
 }
 train clean 1000 "$clean_seeds"
@@ -50,4 +59,5 @@ for patch in "$root"/ci/defects/*.patch; do
   first=$((first + 100))
   defects+=("$out/results/$name")
 done
-"$out/bin/lcr-check" study --pool "$out/results/clean" --defects "${defects[@]}" --markdown "$out/study.md"
+"$out/bin/lcr-check" study --pool "$out/results/clean" --defects "${defects[@]}" \
+  --markdown "$out/study.md"

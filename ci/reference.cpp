@@ -51,7 +51,7 @@ ReferenceRow read_row(const nlohmann::json& json) {
                                        [&](const auto& known) { return name == known.second; });
   const std::string what = printable(row.measured.key.text());
   if (direction == std::end(kDirections))
-    fail("{}: direction '{}' is none of higher, lower, steady", what, printable(name));
+    fail("{}: direction '{}' is not higher, lower or steady", what, printable(name));
   row.direction = direction->first;
   row.floor = optional_number(json.at("floor"));
   row.ceiling = optional_number(json.at("ceiling"));
@@ -59,8 +59,7 @@ ReferenceRow read_row(const nlohmann::json& json) {
     fail("{}: {} seeds, but {} values", what, row.measured.seeds.size(),
          row.measured.values.size());
   if (row.measured.values.size() < 2) fail("{}: a reference needs at least two seeds", what);
-  if (all_equal(row.measured.values))
-    fail("{}: all its values are equal: no test can say anything of it", what);
+  if (all_equal(row.measured.values)) fail("{}: all its values are equal: no test applies", what);
   if (std::set(row.measured.seeds.begin(), row.measured.seeds.end()).size() !=
       row.measured.seeds.size())
     fail("{}: a seed occurs twice", what);
@@ -70,9 +69,9 @@ ReferenceRow read_row(const nlohmann::json& json) {
 }  // namespace
 
 Direction direction_of(const std::string& metric) {
-  return metric.ends_with("_loss")    ? Direction::kSteady
-         : metric.ends_with("_error") ? Direction::kLower
-                                      : Direction::kHigher;
+  if (metric.ends_with("_loss")) return Direction::kSteady;
+  if (metric.ends_with("_error")) return Direction::kLower;
+  return Direction::kHigher;
 }
 
 const char* direction_name(Direction direction) {
@@ -93,7 +92,7 @@ Reference make_reference(const Measured& measured, const std::string& metrics, s
     if (std::find(wanted.begin(), wanted.end(), row.key.metric) == wanted.end() ||
         row.values.size() < std::max<std::size_t>(2, fewest))
       continue;
-    if (all_equal(row.values)) continue;  // what no seed changes cannot be tested by statistics
+    if (all_equal(row.values)) continue;  // without a spread over seeds there is no test
     reference.rows.push_back({row, direction_of(row.key.metric), {}, {}});
     if (const auto config = measured.configs.find(row.config_hash);
         config != measured.configs.end())
@@ -106,9 +105,8 @@ Reference make_reference(const Measured& measured, const std::string& metrics, s
       fail("metrics = '{}': no row has the metric '{}'", metrics, name);
   for (auto& row : reference.rows) {
     const bool both = row.direction == Direction::kSteady;
-    const double margin = prediction_margin(
-        row.measured.values, floor_seeds,
-        floor_level / static_cast<double>(reference.rows.size()) / (both ? 2 : 1));
+    const double level = floor_level / static_cast<double>(reference.rows.size()) / (both ? 2 : 1);
+    const double margin = prediction_margin(row.measured.values, floor_seeds, level);
     if (row.direction != Direction::kLower) row.floor = mean(row.measured.values) - margin;
     if (row.direction != Direction::kHigher) row.ceiling = mean(row.measured.values) + margin;
   }
@@ -116,8 +114,8 @@ Reference make_reference(const Measured& measured, const std::string& metrics, s
 }
 
 void write_reference(const fs::path& folder, const Reference& reference) {
-  constexpr auto kReplace =
-      nlohmann::json::error_handler_t::replace;  // bytes of foreign CSVs that are no UTF-8
+  // CSVs made elsewhere may hold bytes that are not UTF-8.
+  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
   nlohmann::ordered_json json;
   json["format"] = kFormat;
   json["name"] = reference.name;
@@ -144,7 +142,7 @@ void write_reference(const fs::path& folder, const Reference& reference) {
   require_writable_directory(folder);
   const fs::path file = folder / "metrics.json";
   if (fs::exists(file)) archive(file);
-  // A line an entry, so that changes of a reference can be read.
+  // One entry per line, so that a diff shows what changed.
   std::string text;
   for (const auto& [name, value] : json.items()) {
     text += fmt::format("{} \"{}\": ", text.empty() ? "{\n" : ",\n", name);
@@ -166,28 +164,30 @@ Reference read_reference(const fs::path& folder) {
   try {
     const auto json = nlohmann::json::parse(read_text(file));
     if (const int format = json.at("format").get<int>(); format != kFormat)
-      fail("{}: has format {}; this program reads format {}: record it anew", file.string(), format,
-           kFormat);
+      fail("{}: has format {}; this program reads format {}: record it again", file.string(),
+           format, kFormat);
     json.at("name").get_to(reference.name);
     json.at("recorded").get_to(reference.recorded);
     reference.origin = json.get<Origin>();
     json.at("floor_level").get_to(reference.floor_level);
     json.at("floor_seeds").get_to(reference.floor_seeds);
     json.at("configs").get_to(reference.configs);
-    for (const auto& row : json.at("rows")) try {
+    for (const auto& row : json.at("rows")) {
+      try {
         reference.rows.push_back(read_row(row));
       } catch (const UserError& e) {
         fail("{}: {}", file.string(), e.what());
       }
+    }
   } catch (const nlohmann::json::exception& e) {
-    fail("{}: damaged ({}); record it anew", file.string(), e.what());
+    fail("{}: damaged ({}); record it again", file.string(), e.what());
   }
   if (reference.rows.empty()) fail("{}: holds no rows", file.string());
   return reference;
 }
 
 void archive(const fs::path& file) {
-  // Whatever is in it: even what this program cannot read is kept.
+  // Even a file that this program cannot read is kept.
   std::string day = "undated";
   const auto json = nlohmann::json::parse(read_text(file), nullptr, /*allow_exceptions=*/false);
   if (json.is_object() && json.contains("recorded") && json["recorded"].is_string())

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Installs the Debian packages of packages-debian.txt that are missing. Does nothing where all are there.
+# Installs the Debian packages of packages-debian.txt that are missing.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 packages=$(sed 's/#.*//' "$here/packages-debian.txt")
 
 if ! command -v apt-get >/dev/null 2>&1; then
-  echo "setup: this is no Debian system. Install these by your own means (Debian's names); CMake will say what it misses:"
+  echo "setup: not a Debian system. Install these packages (Debian's names) yourself;" \
+    "CMake reports what is missing:"
   sed 's/^/  /' "$here/packages-debian.txt"
   exit 0
 fi
 
 missing=
 for package in $packages; do
-  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
+    missing="$missing $package"
 done
 if [ -z "$missing" ]; then
   echo "setup: all packages are installed"
@@ -22,8 +24,8 @@ fi
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
   if ! command -v sudo >/dev/null 2>&1; then
-    echo "setup: not root and no sudo, so not installed:$missing"
-    echo "setup: going on; CMake will say what it misses"
+    echo "setup: not root, and there is no sudo; not installed:$missing"
+    echo "setup: continuing; CMake reports what is missing"
     exit 0
   fi
   as_root=sudo
@@ -32,10 +34,11 @@ echo "setup: installing$missing"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get"
-if ! { $apt update && $apt install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null; then
+if ! { $apt update && $apt install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null
+then
   tail -n 20 "$log" >&2
-  # On another Debian or Ubuntu some names differ: what is there may do.
-  echo "setup: apt-get failed, its last words stand above; going on, CMake will say what it misses" >&2
+  # Other releases of Debian and Ubuntu use some other names; what is installed may suffice.
+  echo "setup: apt-get failed (see above); continuing, CMake reports what is missing" >&2
   exit 0
 fi
 echo "setup: done"

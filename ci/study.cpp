@@ -12,7 +12,7 @@
 namespace lcr::check {
 namespace {
 
-/// Seeds that every compared row has.
+/// The seeds that every compared row has.
 std::vector<std::uint64_t> common_seeds(const Measured& pool, const std::string& metrics) {
   const auto wanted = split(metrics, ',');
   std::map<std::uint64_t, std::size_t> rows_of;
@@ -43,7 +43,7 @@ Measured part_of(const Measured& pool, std::vector<std::uint64_t> seeds) {
   return {with_seeds(pool.rows, seeds), pool.configs, pool.origin};
 }
 
-/// Gates the disjoint candidates of n seeds that a pool gives, one after the other.
+/// Gates the disjoint candidates of n seeds that a pool yields, and counts the failures.
 class Tally {
  public:
   Tally(std::string pool, std::size_t n, const GateOptions& options) : options_(options) {
@@ -56,9 +56,8 @@ class Tally {
     for (std::size_t at = 0; at + row_.n <= seeds.size(); at += row_.n) {
       const auto begin = seeds.begin() + static_cast<std::ptrdiff_t>(at);
       bool failed = false, by_test = false, by_floor = false;
-      for (const auto& verdict : gate_metrics(
-               reference, part_of(pool, {begin, begin + static_cast<std::ptrdiff_t>(row_.n)}),
-               options_)) {
+      const auto end = begin + static_cast<std::ptrdiff_t>(row_.n);
+      for (const auto& verdict : gate_metrics(reference, part_of(pool, {begin, end}), options_)) {
         by_test = by_test || verdict.by_test;
         by_floor = by_floor || verdict.by_floor;
         if (verdict.verdict == Verdict::kRegressed) ++failures_[verdict.key.text()];
@@ -105,19 +104,20 @@ std::vector<StudyRow> study_gate(const Measured& clean,
                                  const std::vector<std::pair<std::string, Measured>>& defects,
                                  const StudyOptions& options) {
   const auto seeds = common_seeds(clean, options.metrics);
-  const GateOptions quiet{options.gate.alpha, options.gate.power, /*explain=*/false};
+  const GateOptions quiet{
+      .alpha = options.gate.alpha, .power = options.gate.power, .explain = false};
   const std::size_t most =
       *std::max_element(options.candidate_seeds.begin(), options.candidate_seeds.end());
   if (seeds.size() < options.reference_seeds + most)
     fail(
-        "the clean pool has {} seeds that every row has; a reference of {} and a candidate of {} "
+        "the clean pool has {} seeds common to all rows; a reference of {} and a candidate of {} "
         "need {}",
         seeds.size(), options.reference_seeds, most, options.reference_seeds + most);
   std::vector<std::pair<std::string, std::vector<std::uint64_t>>> defect_seeds;
   for (const auto& [name, pool] : defects) {
     defect_seeds.emplace_back(name, common_seeds(pool, options.metrics));
     if (defect_seeds.back().second.size() < most)
-      fail("the pool of {} has {} seeds that every row has; a candidate needs {}", name,
+      fail("the pool of {} has {} seeds common to all rows; a candidate needs {}", name,
            defect_seeds.back().second.size(), most);
   }
   std::vector<Tally> tallies;
@@ -143,19 +143,23 @@ std::vector<StudyRow> study_gate(const Measured& clean,
 }
 
 std::string study_markdown(const std::vector<StudyRow>& rows, const StudyOptions& options) {
+  const double alpha = options.gate.alpha;
+  const double floor_level = Reference().floor_level;
   std::string text = fmt::format(
       "References of {} seeds, {} random splits; promised: at most {:.1f} % false alarms ({:.1f} % "
       "by tests, {:.1f} % by floors).\n",
-      options.reference_seeds, options.resamples,
-      100 * (options.gate.alpha + Reference().floor_level), 100 * options.gate.alpha,
-      100 * Reference().floor_level);
+      options.reference_seeds, options.resamples, 100 * (alpha + floor_level), 100 * alpha,
+      100 * floor_level);
+  constexpr const char* kFalseAlarms =
+      "\n| false alarms | n | of all candidates | by test | by floor "
+      "| of disjoint candidates of one reference | exact 95 % interval given it |\n"
+      "|---|--:|--:|--:|--:|--:|--:|\n";
+  constexpr const char* kPower =
+      "\n| defect | n | caught | by test | by floor "
+      "| of disjoint candidates of one reference | exact 95 % interval given it | most telling |\n"
+      "|---|--:|--:|--:|--:|--:|--:|---|\n";
   for (const bool clean : {true, false}) {
-    text += clean ? "\n| false alarms | n | of all candidates | by test | by floor | of disjoint "
-                    "candidates of one reference | exact 95 % interval given it "
-                    "|\n|---|--:|--:|--:|--:|--:|--:|\n"
-                  : "\n| defect | n | caught | by test | by floor | of disjoint candidates of one "
-                    "reference | exact 95 % interval given it | most telling "
-                    "|\n|---|--:|--:|--:|--:|--:|--:|---|\n";
+    text += clean ? kFalseAlarms : kPower;
     for (const auto& row : rows) {
       if ((row.pool == "clean") != clean) continue;
       text += fmt::format(

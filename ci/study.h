@@ -1,5 +1,5 @@
-// What the gate is worth: how often it raises a false alarm, and how often it catches a defect,
-// measured on pools of trained runs.
+// How good the gate is: its rates of false alarms and of caught defects, measured on pools of
+// trained runs.
 #pragma once
 
 #include <cstdint>
@@ -23,23 +23,24 @@ struct StudyOptions {
 struct StudyRow {
   std::string pool;  ///< "clean", or a defect's
   std::size_t n = 0;
-  double share = 0;                              ///< failed, over all splits
-  double share_by_test = 0, share_by_floor = 0;  ///< of them by the tests, by floors
-  std::size_t failed = 0, trials = 0;  ///< of the candidates of the first split, which share no
-                                       ///< seed with each other or the reference
+  double share = 0;  ///< failed share of all candidates of all splits
+  /// Shares of all candidates that failed by the tests and by the floors.
+  double share_by_test = 0, share_by_floor = 0;
+  /// Candidates of the first split, which share no seed with each other or with the reference.
+  std::size_t failed = 0, trials = 0;
   Proportion interval;  ///< exact 95 % interval of failed / trials, given that split's reference
-  std::string telling;  ///< the measurements that failed most often, with the share of candidates
-                        ///< in which each did
+  /// The measurements that failed most often, each with its share of candidates.
+  std::string telling;
 };
 
-/// Splits the clean pool's seeds at random into a reference and disjoint candidates and gates each
-/// candidate; then the candidates of each defect's pool against references from the clean one.
-/// Throws UserError where a pool has too few seeds.
+/// Splits the clean pool's seeds at random into a reference and disjoint candidates, and gates each
+/// candidate; gates the candidates from each defect's pool against the same references. Throws
+/// UserError if a pool has too few seeds.
 std::vector<StudyRow> study_gate(const Measured& clean,
                                  const std::vector<std::pair<std::string, Measured>>& defects,
                                  const StudyOptions& options);
 
-/// The two tables, of false alarms and of power, in Markdown.
+/// Two tables in Markdown: false alarms and power.
 std::string study_markdown(const std::vector<StudyRow>& rows, const StudyOptions& options);
 
 }  // namespace lcr::check

@@ -25,7 +25,8 @@ constexpr int kFormat = 1;
 void check_values(const Speed& speed, const std::string& source) {
   for (const double value : speed.values)
     if (!std::isfinite(value) || value <= 0)
-      fail("{}: {}: {} is no speed", source, printable(speed.name), format_number(value));
+      fail("{}: {}: {} is not a speed: it must be finite and above 0", source,
+           printable(speed.name), format_number(value));
   if (speed.values.empty()) fail("{}: {}: has no values", source, printable(speed.name));
 }
 
@@ -35,17 +36,17 @@ std::vector<Speed> read_speed_file(const fs::path& file) {
   try {
     const auto json = nlohmann::json::parse(read_text(file));
     if (const int format = json.at("format").get<int>(); format != kFormat)
-      fail("{}: has format {}; this program reads format {}: remove it and record it anew",
+      fail("{}: has format {}; this program reads format {}: remove it and record it again",
            file.string(), format, kFormat);
     const auto speeds = json.at("speeds").get<std::vector<Speed>>();
     for (const auto& speed : speeds) check_values(speed, file.string());
     return speeds;
   } catch (const nlohmann::json::exception& e) {
-    fail("{}: damaged ({}); remove it and record it anew", file.string(), e.what());
+    fail("{}: damaged ({}); remove it and record it again", file.string(), e.what());
   }
 }
 
-/// The smallest p that so many values can give: below it no slowdown can be shown.
+/// The smallest p-value that so many measurements can give.
 double smallest_p(std::size_t n_a, std::size_t n_b) {
   double arrangements = 1;
   for (std::size_t i = 1; i <= n_a; ++i)
@@ -65,11 +66,12 @@ SpeedVerdict judge(const Speed& speed, const std::vector<Speed>& reference,
     const bool known = std::any_of(reference.begin(), reference.end(), [&](const Speed& other) {
       return other.device == speed.device;
     });
-    verdict.reason = known ? "the reference does not have it on this device"
-                           : fmt::format(
-                                 "the reference has nothing of the device '{}', and other devices "
-                                 "are not compared",
-                                 speed.device);
+    if (known)
+      verdict.reason = "the reference lacks it on this device";
+    else
+      verdict.reason = fmt::format(
+          "the reference has nothing for the device '{}', and other devices are not compared",
+          speed.device);
     return verdict;
   }
   verdict.reference_median = median(same->values);
@@ -85,14 +87,15 @@ SpeedVerdict judge(const Speed& speed, const std::vector<Speed>& reference,
                                        verdict.change < 0 ? "slower" : "faster");
   verdict.verdict = Verdict::kPass;
   if (verdict.change < -options.tolerance) {
-    const bool shown = verdict.p < options.alpha,
-               showable = smallest_p(speed.values.size(), verdict.reference_n) < options.alpha;
-    verdict.verdict = shown ? Verdict::kRegressed : showable ? Verdict::kPass : Verdict::kUndecided;
-    verdict.reason =
-        fmt::format("{}, p = {:.3g}{}", size, verdict.p,
-                    showable ? ""
-                             : fmt::format(": so few measurements ({} and {}) cannot show it",
-                                           speed.values.size(), verdict.reference_n));
+    const bool showable = smallest_p(speed.values.size(), verdict.reference_n) < options.alpha;
+    verdict.reason = fmt::format("{}, p = {:.3g}", size, verdict.p);
+    if (!showable)
+      verdict.reason += fmt::format(": so few measurements ({} and {}) cannot show it",
+                                    speed.values.size(), verdict.reference_n);
+    if (verdict.p < options.alpha)
+      verdict.verdict = Verdict::kRegressed;
+    else if (!showable)
+      verdict.verdict = Verdict::kUndecided;
   } else if (verdict.change > options.tolerance && faster_p < options.alpha) {
     verdict.verdict = Verdict::kImproved;
     verdict.reason = fmt::format("{}, p = {:.3g}: record a new reference", size, faster_p);
@@ -112,10 +115,10 @@ std::vector<Speed> read_training_speeds(const fs::path& results) {
       };
       const auto speed = parse_number(cell("samples_per_second"));
       if (!speed)
-        fail("{}: samples_per_second '{}' is no number", file.string(),
+        fail("{}: samples_per_second '{}' is not a number", file.string(),
              printable(cell("samples_per_second")));
-      if (*speed <= 0 || !counted.insert(cell("run_hash")).second)
-        continue;  // controls are not trained
+      // Controls are not trained: their speed is 0.
+      if (*speed <= 0 || !counted.insert(cell("run_hash")).second) continue;
       const std::string name = fmt::format("training: {} ({}, {})", cell("row"), cell("dataset"),
                                            cell("config_hash").substr(0, 12));
       values[{cell("device"), name}].push_back(*speed);
@@ -133,21 +136,25 @@ std::vector<Speed> read_benchmark_speeds(const fs::path& file) {
     const auto& context = json.at("context");
     if (!context.contains("device"))
       fail(
-          "{}: its context does not name the device; lcr-benchmark's does, for others give "
+          "{}: its context does not name the device; lcr-benchmark's does, with other programs "
+          "give "
           "--benchmark_context=device=NAME",
           file.string());
     const auto device = context.at("device").get<std::string>();
     for (const auto& entry : json.at("benchmarks")) {
-      if (entry.value("run_type", "iteration") != "iteration") continue;  // means and the like
+      if (entry.value("run_type", "iteration") != "iteration") continue;  // a mean, median, ...
       if (entry.value("error_occurred", false))
         fail("{}: {} failed: {}", file.string(), printable(entry.at("name").get<std::string>()),
              printable(entry.value("error_message", "")));
       const bool items = entry.contains("items_per_second");
       static const std::map<std::string, double> kNanoseconds = {
           {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
-      const double value = items ? entry.at("items_per_second").get<double>()
-                                 : entry.at("real_time").get<double>() *
-                                       kNanoseconds.at(entry.value("time_unit", "ns"));
+      double value = 0;
+      if (items)
+        value = entry.at("items_per_second").get<double>();
+      else
+        value =
+            entry.at("real_time").get<double>() * kNanoseconds.at(entry.value("time_unit", "ns"));
       const auto name = entry.at("name").get<std::string>();
       const auto known = std::find_if(speeds.begin(), speeds.end(),
                                       [&](const Speed& speed) { return speed.name == name; });
@@ -157,9 +164,9 @@ std::vector<Speed> read_benchmark_speeds(const fs::path& file) {
         known->values.push_back(value);
     }
   } catch (const nlohmann::json::exception& e) {
-    fail("{}: is no output of Google Benchmark in JSON ({})", file.string(), e.what());
+    fail("{}: is not JSON output of Google Benchmark ({})", file.string(), e.what());
   } catch (const std::out_of_range&) {
-    fail("{}: has a time_unit that is none of ns, us, ms, s", file.string());
+    fail("{}: has a time_unit other than ns, us, ms or s", file.string());
   }
   for (const auto& speed : speeds) check_values(speed, file.string());
   return speeds;
@@ -173,7 +180,7 @@ void record_speeds(const fs::path& folder, const std::vector<Speed>& speeds) {
   if (fs::exists(file)) {
     const auto old = read_speed_file(file);
     archive(file);
-    // A device is recorded as a whole.
+    // The measured devices are replaced as a whole.
     std::copy_if(old.begin(), old.end(), std::back_inserter(all), [&](const Speed& known) {
       return std::none_of(speeds.begin(), speeds.end(),
                           [&](const Speed& now) { return now.device == known.device; });
@@ -199,7 +206,7 @@ std::vector<SpeedVerdict> gate_speeds(const std::vector<Speed>& reference,
                                       const SpeedGateOptions& options) {
   std::vector<SpeedVerdict> verdicts;
   for (const auto& speed : candidate) verdicts.push_back(judge(speed, reference, options));
-  // What is no longer measured cannot be called as fast as before.
+  // A name that is no longer measured must not pass as equally fast.
   for (const auto& known : reference) {
     const auto measured = [&](const Speed& speed) {
       return speed.device == known.device && speed.name == known.name && speed.unit == known.unit;

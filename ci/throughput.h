@@ -1,4 +1,4 @@
-// Speed against a reference: medians of repeated measurements, per device, never across devices.
+// Speed against a reference: medians of repeated measurements, compared per device only.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,7 @@ namespace lcr::check {
 struct Speed {
   std::string device;  ///< name of the CPU or GPU
   std::string name;    ///< "training: LCR (synthbirds, 0123456789ab)" or a benchmark's
-  std::string unit;    ///< "samples/s", "items/s", or "ns" of a benchmark without items
+  std::string unit;    ///< "samples/s", "items/s", or "ns" for a benchmark without items
   std::vector<double> values;
   bool higher_is_better() const { return unit != "ns"; }
 };
@@ -22,36 +22,37 @@ struct Speed {
 /// several rows share counts once.
 std::vector<Speed> read_training_speeds(const std::filesystem::path& results);
 
-/// The repetitions of a Google Benchmark JSON file (--benchmark_format=json). Its context must name
-/// the device, as lcr-benchmark's does ("device"). Throws UserError.
+/// The repetitions in a Google Benchmark JSON file (--benchmark_format=json). Throws UserError if
+/// it is malformed or its context does not name the device, as lcr-benchmark's does ("device").
 std::vector<Speed> read_benchmark_speeds(const std::filesystem::path& json);
 
-/// <folder>/throughput.json: all entries of the devices measured are replaced, other devices' stay.
-/// The old file is archived by its day.
+/// Writes <folder>/throughput.json: replaces all entries of the measured devices, keeps those of
+/// other devices. Archives the old file under its day.
 void record_speeds(const std::filesystem::path& folder, const std::vector<Speed>& speeds);
 
-/// Throws UserError if the file is missing, damaged, or of another format version.
+/// Reads <folder>/throughput.json. Throws UserError if it is missing, damaged, or of another format
+/// version.
 std::vector<Speed> read_speeds(const std::filesystem::path& folder);
 
 struct SpeedVerdict {
   Speed candidate;
   Verdict verdict = Verdict::kUndecided;
   std::string reason;
-  double reference_median = 0, median = 0,
-         change = 0;  ///< change: share of the reference's, above 0 if faster
+  double reference_median = 0, median = 0;
+  double change = 0;  ///< relative to the reference's speed; above 0: faster
   std::size_t reference_n = 0;
-  double p = 1;  ///< of a slowdown, one-sided Mann-Whitney
+  double p = 1;  ///< p-value of a slowdown, one-sided Mann-Whitney
 };
 
 struct SpeedGateOptions {
-  double tolerance =
-      0.07;  ///< a median slower by no more than this share passes, whatever a test says
+  /// A median slower by at most this share passes, whatever a test says.
+  double tolerance = 0.07;
   double alpha = 0.05;
 };
 
-/// Slower by more than the tolerance and p < alpha: regressed. Slower by more than it, but with too
-/// few measurements for such a p: undecided. A device or name that the reference lacks, and a name
-/// that the candidate lacks on a device of its own: undecided.
+/// Regressed: slower by more than the tolerance and p < alpha. Undecided: slower by more than the
+/// tolerance with too few measurements for such a p; a device or name that the reference lacks; a
+/// name that the candidate lacks on one of its devices.
 std::vector<SpeedVerdict> gate_speeds(const std::vector<Speed>& reference,
                                       const std::vector<Speed>& candidate,
                                       const SpeedGateOptions& options);

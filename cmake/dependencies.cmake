@@ -1,4 +1,5 @@
-# What the library needs: read by this build, and by the installed package (lcr-config.cmake) for builds against it.
+# What the library needs. Read by this build, and by the installed package (lcr-config.cmake) for
+# builds against it.
 find_package(Torch REQUIRED)
 find_package(Boost 1.71 REQUIRED COMPONENTS program_options)
 find_package(OpenSSL REQUIRED)

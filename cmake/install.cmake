@@ -1,4 +1,4 @@
-# `cmake --install`: programs, data files, headers, and the package for find_package(lcr).
+# `cmake --install`: programs, data files, headers, docs and the package for find_package(lcr).
 include(CMakePackageConfigHelpers)
 set(LCR_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/lcr)
 set(LCR_SHARE_DIR ${CMAKE_INSTALL_DATADIR}/lcr)  # lib/lcr/base/suite_home.h looks for share/lcr
@@ -18,7 +18,8 @@ endforeach()
 install(TARGETS ${LCR_LIBRARIES} EXPORT lcr ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY lib/lcr DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(EXPORT lcr NAMESPACE lcr:: FILE lcr-targets.cmake DESTINATION ${LCR_PACKAGE_DIR})
-configure_package_config_file(cmake/lcr-config.cmake.in ${CMAKE_BINARY_DIR}/generated/lcr-config.cmake
+configure_package_config_file(
+  cmake/lcr-config.cmake.in ${CMAKE_BINARY_DIR}/generated/lcr-config.cmake
   INSTALL_DESTINATION ${LCR_PACKAGE_DIR} PATH_VARS LCR_SHARE_DIR)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/generated/lcr-config-version.cmake
   COMPATIBILITY SameMinorVersion)

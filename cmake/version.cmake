@@ -1,9 +1,12 @@
-# Writes the commit (and whether the tree differs from it) and the compiler into OUTPUT, if they changed.
-execute_process(COMMAND git -C ${SOURCE_DIR} rev-parse --short=12 HEAD OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE code)
+# Writes the commit (and whether the tree differs from it) and the compiler to OUTPUT, if changed.
+execute_process(COMMAND git -C ${SOURCE_DIR} rev-parse --short=12 HEAD
+                OUTPUT_VARIABLE commit RESULT_VARIABLE code
+                OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 if(code)
   set(commit "unknown")
 else()
-  execute_process(COMMAND git -C ${SOURCE_DIR} status --porcelain --untracked-files=no OUTPUT_VARIABLE changes ERROR_QUIET)
+  execute_process(COMMAND git -C ${SOURCE_DIR} status --porcelain --untracked-files=no
+                  OUTPUT_VARIABLE changes ERROR_QUIET)
   if(changes)
     string(APPEND commit "+dirty")
   endif()

@@ -1,5 +1,4 @@
-// lcr-data: the data sets of datasets/: what they are, where they come from, whether they are
-// whole, how they look.
+// lcr-data: lists, downloads, verifies, packs and shows the data sets of datasets/.
 #include <algorithm>
 #include <mutex>
 #include <thread>
@@ -35,7 +34,7 @@ struct Command {
   bool keep_archives = false;
 };
 
-/// The experiments' options that matter here too; their meaning stands in option_table().
+/// The experiments' options that also apply here; option_table() has their meanings.
 constexpr const char* kShared[] = {"data-dir",      "pixel-store",        "folder",
                                    "store-side",    "skip-bad",           "threads",
                                    "image-size",    "test-resize",        "augmentation",
@@ -47,7 +46,7 @@ fs::path descriptors() { return suite_home() / "datasets"; }
 DatasetDescriptor find_descriptor(const std::string& name) {
   const auto names = descriptor_names(descriptors());
   if (std::find(names.begin(), names.end(), name) == names.end())
-    fail("no data set '{}' in {}; there are {}", name, descriptors().string(), join(names, ", "));
+    fail("no data set '{}' in {}; it has {}", name, descriptors().string(), join(names, ", "));
   return read_descriptor(descriptors() / (name + ".json"));
 }
 
@@ -55,7 +54,7 @@ fs::path directory_of(const DatasetDescriptor& d, const Options& options) {
   return data_directory(options) / d.directory;
 }
 
-/// Where a file of the descriptor is downloaded to.
+/// The path to which a file of the descriptor is downloaded.
 fs::path target_of(const DatasetDescriptor& d, const RemoteFile& file, const Options& options) {
   return file.unpack ? data_directory(options) / "downloads" / file.name
                      : directory_of(d, options) / file.name;
@@ -78,10 +77,10 @@ int list(const Command& command) {
   for (const auto& name : descriptor_names(descriptors())) {
     const auto d = read_descriptor(descriptors() / (name + ".json"));
     fmt::print("{:<18} {:<62} {:<52} {}\n", d.name, d.title, counts_text(d),
-               is_there(d, command.options) ? "there" : "-");
+               is_there(d, command.options) ? "present" : "-");
   }
   fmt::print("{:<18} {:<62} {:<52} {}\n", "synthbirds", "SynthBirds (drawn by this program)",
-             "as many classes and images as asked for", "-");
+             "as many classes and images as requested", "-");
   fmt::print("{:<18} {:<62} {:<52} {}\n", "image-folder",
              "any folder of train/CLASS/*.jpg and test/CLASS/*.jpg", "--folder DIR", "-");
   return kDone;
@@ -97,7 +96,7 @@ int info(const DatasetDescriptor& d, const Command& command) {
   print_terms(d);
   fmt::print("  holds    {}\n  place    {} ({})\n", counts_text(d),
              directory_of(d, command.options).string(),
-             is_there(d, command.options) ? "there" : "not there");
+             is_there(d, command.options) ? "present" : "not present");
   for (const auto& file : d.files) {
     fmt::print("  file     {}\n           {}\n", file.name, file.url);
     if (file.bytes > 0) fmt::print("           {} bytes\n", file.bytes);
@@ -109,7 +108,8 @@ int info(const DatasetDescriptor& d, const Command& command) {
   return kDone;
 }
 
-/// Reads lists or records and compares them with the descriptor; returns what was found in words.
+/// Reads the lists or records and compares them with the descriptor. Returns a description of what
+/// was found. Throws UserError if they differ.
 std::string check_content(const DatasetDescriptor& d, const Command& command) {
   Options options = command.options;
   options.dataset = d.name;
@@ -127,18 +127,19 @@ std::string check_content(const DatasetDescriptor& d, const Command& command) {
 int fetch(const DatasetDescriptor& d, const Command& command) {
   print_terms(d);
   std::fflush(stdout);
-  const fs::path data = data_directory(command.options),
-                 directory = directory_of(d, command.options);
+  const fs::path data = data_directory(command.options);
+  const fs::path directory = directory_of(d, command.options);
   require_writable_directory(data);
   const FileLock lock(data / ("." + d.name + ".lock"));
   const auto unpacks = [](const RemoteFile& file) { return file.unpack; };
   const bool archives = std::any_of(d.files.begin(), d.files.end(), unpacks);
-  // While this stands, what is in the directory is that of a call that stopped; an archive that it
-  // has unpacked is not unpacked again.
+  // While this file exists, the directory is the incomplete result of a call that stopped. The
+  // marker of an archive says that it is already unpacked.
   const fs::path unfinished = data / "downloads" / (d.name + ".unfinished");
   const auto marker = [&](const RemoteFile& file) {
     return data / "downloads" / (file.name + ".unpacked");
   };
+  // Removes the markers and, unless they are to be kept, their archives.
   const auto clear = [&] {
     for (const auto& file : d.files) {
       if (!fs::exists(marker(file))) continue;
@@ -148,7 +149,7 @@ int fetch(const DatasetDescriptor& d, const Command& command) {
   };
   if (archives && fs::exists(directory) && !fs::exists(unfinished)) {
     fmt::print("{}: there already: {}\n", directory.string(), check_content(d, command));
-    clear();  // the last of a call that was killed when it was done
+    clear();  // left over if an earlier call was killed just before it ended
     return kDone;
   }
   for (const auto& file : d.files)
@@ -170,7 +171,7 @@ int fetch(const DatasetDescriptor& d, const Command& command) {
   return kDone;
 }
 
-/// Decodes every image file; the reasons of those that cannot be.
+/// Decodes every image file. Returns the error messages of those that cannot be decoded.
 std::vector<std::string> undecodable(const Listing& listing, int threads) {
   std::vector<const ListedImage*> images;
   for (const auto* split : {&listing.train, &listing.test})
@@ -201,13 +202,12 @@ int verify(const std::string& name, const Command& command) {
     for (const auto& file : d.files) {
       const fs::path path = target_of(d, file, options);
       std::string reason;
-      if (d.kind == "images" && !fs::exists(path))
-        continue;  // an archive that was unpacked and removed, or another layout: the content is
-                   // read below
+      // An archive that was unpacked and removed, or another layout: the content is checked below.
+      if (d.kind == "images" && !fs::exists(path)) continue;
       if (!matches(file, path, reason)) fail("{}: {}", path.string(), reason);
-      fmt::print("{}: checksums are right\n", path.string());
+      fmt::print("{}: checksums match\n", path.string());
     }
-    fmt::print("{}: {}: as datasets/{}.json says\n", d.title, check_content(d, command), name);
+    fmt::print("{}: {}: matches datasets/{}.json\n", d.title, check_content(d, command), name);
     if (!has_image_files(options)) return kDone;
   }
   const Listing listing = list_dataset(options);
@@ -216,7 +216,7 @@ int verify(const std::string& name, const Command& command) {
   if (const auto file = pixel_store_file(listing, options); fs::exists(file)) {
     const std::string reason = check_pixel_store(file, command.threads);
     fmt::print("{}: {}\n", file.string(),
-               reason.empty() ? "whole" : reason + "; it will be built anew when it is next used");
+               reason.empty() ? "whole" : reason + "; it will be rebuilt at its next use");
   }
   if (!bad.empty())
     fail("{}: {} of {} image files cannot be decoded (listed above)", listing.root.string(),
@@ -229,7 +229,8 @@ int verify(const std::string& name, const Command& command) {
 int pack(const std::string& name, const Command& command) {
   Options options = command.options;
   options.dataset = name;
-  if (!has_image_files(options)) fail("{} has no image files to pack; it is read as it is", name);
+  if (!has_image_files(options))
+    fail("{} has no image files to pack; it needs no pixel store", name);
   const Dataset data = load_dataset(options, command.threads);
   const auto file = pixel_store_file(list_dataset(options), options);
   fmt::print("{}: {} training and {} test images, {:.1f} MiB\n", file.string(), data.train.count(),
@@ -252,16 +253,16 @@ int show(const std::string& name, const Command& command) {
 }
 
 std::string help(const po::options_description& description) {
-  return "lcr-data: the data sets of the suite\n\n"
-         "Usage: lcr-data list\n"
-         "       lcr-data info NAME      origin, licence, citation, checksums\n"
-         "       lcr-data fetch NAME     download, verify, unpack\n"
-         "       lcr-data verify NAME    checksums, lists, every image, the pixel store\n"
-         "       lcr-data pack NAME      build the pixel store (experiments do so themselves when "
+  return "lcr-data: manages the data sets of the suite\n\n"
+         "Usage: lcr-data list           lists the data sets\n"
+         "       lcr-data info NAME      prints origin, licence, citation, checksums\n"
+         "       lcr-data fetch NAME     downloads, verifies and unpacks\n"
+         "       lcr-data verify NAME    checks checksums, lists, every image, the pixel store\n"
+         "       lcr-data pack NAME      builds the pixel store (experiments do so themselves if "
          "it is missing)\n"
-         "       lcr-data show NAME      a picture of samples and their random views\n\n"
-         "NAME is of 'lcr-data list'. Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped "
-         "by a signal.\n\n" +
+         "       lcr-data show NAME      draws samples and their random views\n\n"
+         "NAME is a name from 'lcr-data list'. Exit codes: 0 done, 1 internal error, 2 bad input, "
+         "3 stopped by a signal.\n\n" +
          list_options(description);
 }
 
@@ -270,16 +271,17 @@ int run(int argc, char** argv) {
   command.options.image_size = 128;
   std::string verb, name;
   po::options_description description("Options");
+  auto add_option = description.add_options();
   for (const char* shared : kShared)
-    description.add_options()(shared, po::value<std::string>(), find_option(shared, "").meaning);
-  description.add_options()("out", po::value(&command.out),
-                            "show: the PNG file (default: NAME.png)")(
-      "images", po::value(&command.sheet.images), "show: how many samples")(
-      "views", po::value(&command.sheet.views), "show: random views of each")(
-      "seed", po::value(&command.sheet.seed), "show: of samples and views")(
-      "split", po::value(&command.split), "show: train or test")(
-      "keep-archives", po::bool_switch(&command.keep_archives),
-      "fetch: keep what was unpacked in DATA/downloads")("help", "print this help");
+    add_option(shared, po::value<std::string>(), find_option(shared, "").meaning);
+  add_option("out", po::value(&command.out), "show: the PNG file (default: NAME.png)");
+  add_option("images", po::value(&command.sheet.images), "show: number of samples");
+  add_option("views", po::value(&command.sheet.views), "show: random views per sample");
+  add_option("seed", po::value(&command.sheet.seed), "show: seed of the samples and views");
+  add_option("split", po::value(&command.split), "show: train or test");
+  add_option("keep-archives", po::bool_switch(&command.keep_archives),
+             "fetch: keep the unpacked archives in DATA/downloads");
+  add_option("help", "print this help");
   const auto values = parse_arguments(argc, argv, description,
                                       {{"verb", po::value(&verb)}, {"name", po::value(&name)}});
   if (values.contains("help")) {
@@ -294,7 +296,7 @@ int run(int argc, char** argv) {
     fail("command line: split = '{}' is not one of train, test", command.split);
   if (command.sheet.images < 1 || command.sheet.images > 1000 || command.sheet.views < 0 ||
       command.sheet.views > 100)
-    fail("command line: images is 1 to 1000, views 0 to 100");
+    fail("command line: images must be 1 to 1000, views 0 to 100");
   command.threads = static_cast<int>(command.options.threads > 0
                                          ? command.options.threads
                                          : std::max(1u, std::thread::hardware_concurrency()));
@@ -303,9 +305,10 @@ int run(int argc, char** argv) {
   const bool known =
       verb == "info" || verb == "fetch" || verb == "verify" || verb == "pack" || verb == "show";
   if (!known)
-    fail("command line: '{}' is no verb; there are list, info, fetch, verify, pack, show", verb);
+    fail("command line: unknown command '{}'; use list, info, fetch, verify, pack or show", verb);
   if (name.empty())
-    fail("command line: say which data set: lcr-data {} NAME; 'lcr-data list' lists them", verb);
+    fail("command line: {} needs a data set: lcr-data {} NAME; 'lcr-data list' shows the names",
+         verb, verb);
   if (verb == "info") return info(find_descriptor(name), command);
   if (verb == "fetch") return fetch(find_descriptor(name), command);
   if (verb == "verify") return verify(name, command);

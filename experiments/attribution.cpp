@@ -1,13 +1,12 @@
-// Table X1, beyond the paper: where does the gain come from? Every method by every pooling, with
-// controls for the target of the fit, for optimisation as such (learning rate 0) and for batch
-// norm's statistics.
+// Table X1, beyond the paper: where does the gain come from? Evaluates every method with every
+// pooling, with controls for the target of the fit, for the optimisation (learning rate 0) and for
+// batch norm's statistics.
 #include "lcr/experiment/experiment.h"
 
 namespace {
 
 std::vector<lcr::ExperimentRow> rows(const lcr::Options&) {
-  // The two literal readings with the weight and temperature that they come with; the rescaled one
-  // with the preset's.
+  // The two literal readings have their own weight and temperature, the rescaled one the preset's.
   const lcr::Settings a1 = {{"method", "lcr"},
                             {"variant", "algorithm_a1"},
                             {"tau", "0.4"},

@@ -1,6 +1,5 @@
 // Table C1: MoCo v2 against LCR on CIFAR-100, with two controls that the paper does not have. On
-// easy data raw pixels and an untrained network retrieve well, so a number without them beside it
-// would mislead.
+// easy data, raw pixels and an untrained network retrieve well, so numbers without them mislead.
 #include "lcr/experiment/experiment.h"
 
 namespace {

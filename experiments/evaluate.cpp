@@ -1,4 +1,4 @@
-// Evaluates a run of the store by further protocols.
+// Evaluates a stored run with further protocols.
 #include <fmt/core.h>
 
 #include "lcr/base/arguments.h"
@@ -17,41 +17,44 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// What matters here besides the options of the protocols; eval-mask-norm is the run's own unless
-/// given.
+/// Options in addition to those of the protocols. eval-mask-norm defaults to the run's own.
 constexpr const char* kShared[] = {"eval-mask-norm", "init",     "data-dir", "pixel-store",
                                    "folder",         "skip-bad", "device",   "threads"};
+
+/// Help text of an option: its meaning, its default and when it applies.
+std::string help_on(const std::string& name) {
+  const OptionSpec& spec = find_option(name, "");
+  std::string text = spec.meaning;
+  const std::string value = name == "eval-mask-norm" ? "the run's" : get_option(Options(), spec);
+  if (!value.empty()) text += " [" + value + "]";
+  if (spec.part == OptionPart::kEvaluation && !spec.active_when.empty())
+    text += "; when " + spec.active_when;
+  return text;
+}
 
 int run(int argc, char** argv) {
   std::string run_directory;
   po::options_description description("Options");
-  description.add_options()("run", po::value(&run_directory),
-                            "directory of the run, for example runs/cub200-lcr-0123456789ab-s0")(
-      "help", "print this help");
-  const Options defaults;
-  std::vector<std::string> names(std::begin(kShared), std::end(kShared)), meanings;
+  auto add_option = description.add_options();
+  add_option("run", po::value(&run_directory),
+             "directory of the run, for example runs/cub200-lcr-0123456789ab-s0");
+  add_option("help", "print this help");
+  std::vector<std::string> names(std::begin(kShared), std::end(kShared));
   for (const auto& spec : option_table())
     if (spec.part == OptionPart::kEvaluation) names.emplace_back(spec.name);
-  for (const auto& name : names) {
-    const OptionSpec& spec = find_option(name, "");
-    const std::string value = name == "eval-mask-norm" ? "the run's" : get_option(defaults, spec);
-    meanings.push_back(spec.meaning + (value.empty() ? "" : " [" + value + "]") +
-                       (spec.active_when.empty() || spec.part != OptionPart::kEvaluation
-                            ? ""
-                            : "; when " + spec.active_when));
-  }
-  for (std::size_t i = 0; i < names.size(); ++i)
-    description.add_options()(names[i].c_str(), po::value<std::string>(), meanings[i].c_str());
+  for (const auto& name : names)
+    add_option(name.c_str(), po::value<std::string>(), help_on(name).c_str());
   const auto values = parse_arguments(argc, argv, description);
   if (values.contains("help")) {
     fmt::print(
-        "evaluate: a stored run by further protocols\n\nUsage: evaluate --run DIR [--option "
-        "value]...\n\nPrints the numbers and writes DIR/evaluations/<hash>.json; an evaluation "
-        "that is there already is not repeated.\n\n{}",
+        "evaluate: evaluates a stored run with further protocols\n\n"
+        "Usage: evaluate --run DIR [--option value]...\n\n"
+        "Prints the numbers and writes DIR/evaluations/<hash>.json. Does not repeat an evaluation "
+        "that already exists.\n\n{}",
         list_options(description));
     return kDone;
   }
-  if (run_directory.empty()) fail("command line: --run names the directory of a run");
+  if (run_directory.empty()) fail("command line: --run is missing; give the directory of a run");
   Options control;
   for (const auto& name : names)
     if (values.contains(name))
@@ -68,13 +71,13 @@ int run(int argc, char** argv) {
   bool made = false;
   {
     Progress progress("evaluate", 0, "steps");
+    const auto report = [&](std::int64_t done, std::int64_t total, const std::string& note) {
+      made = true;
+      progress.update(done, total);
+      progress.update(done, note);
+    };
     explain_out_of_memory(options, [&] {
-      record = evaluate_run(run_directory, identity, options, data, threads,
-                            [&](std::int64_t done, std::int64_t total, const std::string& note) {
-                              made = true;
-                              progress.update(done, total);
-                              progress.update(done, note);
-                            });
+      record = evaluate_run(run_directory, identity, options, data, threads, report);
     });
   }
   fmt::print("{:<22} {:<24} {:<32} {:>9}\n", "pooling or map", "metric", "", "value");

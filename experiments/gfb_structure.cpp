@@ -1,5 +1,5 @@
-// Table E1: the structure of the GFB. The paper does not give its MLP's layers: ours stand in
-// lib/model/gfb.h.
+// Table E1: the structure of the GFB. The paper does not give its MLP's layers; ours are in
+// lib/lcr/model/gfb.h.
 #include "lcr/experiment/experiment.h"
 
 namespace {

@@ -1,4 +1,4 @@
-// Figure D1: rank-1 over K, the number of projections, with MoCo v2's line.
+// Figure D1: rank-1 against K, the number of projections, with MoCo v2 as a reference line.
 #include "lcr/experiment/experiment.h"
 
 namespace {

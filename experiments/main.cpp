@@ -1,4 +1,4 @@
-// The main function of every experiment, and of `reproduce`, which is all of them in one.
+// The main function of every experiment and of `reproduce`, which runs all of them.
 #include "lcr/experiment/experiment.h"
 
 int main(int argc, char** argv) { return lcr::run_registered_experiments(argc, argv); }

@@ -1,18 +1,20 @@
-// The main table: retrieval, and linear probing with all, half and a fifth of the labels.
+// The main table: retrieval, and linear probing with 100%, 50% and 20% of the labels.
 #include "lcr/base/text.h"
 #include "lcr/experiment/experiment.h"
 
 namespace {
 
+/// Row name of the network before self-supervision. Only weights from a file can be the paper's.
+const char* initial_row(const lcr::Options& options) {
+  if (!options.init.empty()) return "ImageNet init";
+  return options.pretrain != "none" ? "Stand-in init" : "Random init";
+}
+
 std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
   std::vector<lcr::ExperimentRow> rows;
-  // What the network is before self-supervision; only weights from a file can be the paper's.
-  const char* before = !options.init.empty()        ? "ImageNet init"
-                       : options.pretrain != "none" ? "Stand-in init"
-                                                    : "Random init";
   for (const auto& dataset :
        lcr::split(options.datasets.empty() ? options.dataset : options.datasets, ',')) {
-    rows.push_back({before, {{"dataset", dataset}, {"method", "untrained"}}, false});
+    rows.push_back({initial_row(options), {{"dataset", dataset}, {"method", "untrained"}}, false});
     rows.push_back({"MoCo v2", {{"dataset", dataset}, {"method", "moco_v2"}}});
     rows.push_back({"MoCo-Bilinear", {{"dataset", dataset}, {"method", "moco_bilinear"}}, false});
     rows.push_back({"LCR", {{"dataset", dataset}, {"method", "lcr"}}});

@@ -1,4 +1,4 @@
-// Figure B1: heat maps of the projections of highest and lowest variance, and how alike they are to
+// Figure B1: heat maps of the projections of highest and lowest variance, and their similarity to
 // principal components.
 #include "lcr/experiment/experiment.h"
 

@@ -1,5 +1,5 @@
-// Figure B2: from subset-epoch on with all projections, those of highest variance, or others chosen
-// at random (three times). All rows share the training before.
+// Figure B2: trains from subset-epoch on with all projections, with those of highest variance, or
+// with others chosen at random (three times). All rows share the training before subset-epoch.
 #include "lcr/experiment/experiment.h"
 
 namespace {

@@ -6,7 +6,7 @@
 
 #include <fmt/core.h>
 
-// Its own code is not clean under our warnings.
+// Its code raises our warnings.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wall"
 #pragma GCC diagnostic ignored "-Wextra"
@@ -26,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Okabe and Ito's colours, told apart with any colour vision; the line types differ too.
+/// Okabe and Ito's colours, distinguishable with any colour vision; the line types differ too.
 constexpr const char* kColours[] = {"#D55E00", "#0072B2", "#009E73",
                                     "#CC79A7", "#E69F00", "#56B4E9"};
 
@@ -36,8 +36,8 @@ using Point = std::tuple<double, double, double>;
 struct Line {
   std::string title;
   std::vector<Point> points;
-  bool level = false;      ///< one value, drawn across the figure
-  bool published = false;  ///< the paper's: open markers without a line
+  bool level = false;      ///< one value, drawn as a horizontal line
+  bool published = false;  ///< the paper's values: open markers without a line
 };
 
 Point make_point(double x, const std::vector<double>& values) {
@@ -55,6 +55,30 @@ std::string escape(const std::string& text) {
 
 std::string quote(const std::string& text) { return "\"" + escape(text) + "\""; }
 
+/// gnuplot's style of a line; `style` counts our lines.
+std::string style_of(const Line& line, std::size_t style) {
+  if (line.published)
+    return fmt::format("with points pt 6 ps 1.4 lw 1.5 lc rgb '{}'",
+                       line.level ? "#555555" : "#000000");
+  const char* colour = kColours[style % std::size(kColours)];
+  if (line.level) return fmt::format("with lines dt 2 lw 2 lc rgb '{}'", colour);
+  return fmt::format("with yerrorlines pt {} ps 0.9 lw 2 dt {} lc rgb '{}'", 5 + 2 * style,
+                     style + 1, colour);
+}
+
+/// Tics at the measured x, each once.
+std::string x_tics(const std::vector<Line>& lines) {
+  std::string tics;
+  for (const auto& line : lines) {
+    if (line.level) continue;
+    for (const auto& [x, y, sd] : line.points) {
+      const std::string tic = fmt::format("\"{0}\" {0}", x);
+      if (tics.find(tic) == std::string::npos) tics += (tics.empty() ? "" : ", ") + tic;
+    }
+  }
+  return tics;
+}
+
 void run_gnuplot(const PlotSpec& spec, const std::vector<Line>& lines, const std::string& subtitle,
                  bool published_apart, const std::string& terminal, const fs::path& file) {
   const FigureSpec& figure = spec.figure;
@@ -70,12 +94,7 @@ void run_gnuplot(const PlotSpec& spec, const std::vector<Line>& lines, const std
              "0.03, graph 0.08, graph 0.08\n";
   if (figure.log2) {
     gnuplot << "set logscale x 2\n";
-    std::string tics;
-    for (const auto& line : lines)
-      for (const auto& [x, y, sd] : line.points)
-        if (!line.level && tics.find(fmt::format("\"{0}\" {0}", x)) == std::string::npos)
-          tics += fmt::format("{}\"{}\" {}", tics.empty() ? "" : ", ", x, x);
-    gnuplot << "set xtics (" << tics << ")\n";
+    gnuplot << "set xtics (" << x_tics(lines) << ")\n";
   }
   if (published_apart)
     gnuplot << "set y2tics nomirror out\nset y2label \"rank-1 (%), paper (other data)\"\n";
@@ -83,16 +102,9 @@ void run_gnuplot(const PlotSpec& spec, const std::vector<Line>& lines, const std
   std::size_t style = 0;
   for (const auto& line : lines) {
     const std::string axes = line.published && published_apart ? " axes x1y2" : "";
-    const char* colour = kColours[style % std::size(kColours)];
-    const std::string with =
-        line.published ? fmt::format("with points pt 6 ps 1.4 lw 1.5 lc rgb '{}'",
-                                     line.level ? "#555555" : "#000000")
-        : line.level   ? fmt::format("with lines dt 2 lw 2 lc rgb '{}'", colour)
-                       : fmt::format("with yerrorlines pt {} ps 0.9 lw 2 dt {} lc rgb '{}'",
-                                     5 + 2 * style, style + 1, colour);
-    command +=
-        fmt::format("{}'-' using {}{} {} title {}", command.empty() ? "plot " : ", ",
-                    line.published || line.level ? "1:2" : "1:2:3", axes, with, quote(line.title));
+    const char* columns = line.published || line.level ? "1:2" : "1:2:3";
+    command += fmt::format("{}'-' using {}{} {} title {}", command.empty() ? "plot " : ", ",
+                           columns, axes, style_of(line, style), quote(line.title));
     if (!line.published) ++style;
   }
   gnuplot << command << "\n";
@@ -101,7 +113,7 @@ void run_gnuplot(const PlotSpec& spec, const std::vector<Line>& lines, const std
   gnuplot.flush();
 }
 
-/// Ours and the paper's lines of a sweep.
+/// The lines of a sweep, ours and the paper's.
 std::vector<Line> sweep(const PlotSpec& spec, const Results& results,
                         const std::vector<PublishedValue>& published) {
   const FigureSpec& figure = spec.figure;
@@ -115,9 +127,10 @@ std::vector<Line> sweep(const PlotSpec& spec, const Results& results,
           return parse_number(*value);
     return std::nullopt;
   };
-  Line ours{.title = "LCR"}, theirs{.title = "LCR, paper", .published = true},
-      baseline{.title = figure.baseline, .level = true},
-      their_baseline{.title = figure.baseline + ", paper", .level = true, .published = true};
+  Line ours{.title = "LCR"};
+  Line theirs{.title = "LCR, paper", .published = true};
+  Line baseline{.title = figure.baseline, .level = true};
+  Line their_baseline{.title = figure.baseline + ", paper", .level = true, .published = true};
   std::vector<double> xs;
   for (const auto& name : results.distinct("row")) {
     const auto values = results.values(name, dataset, last, column);
@@ -148,7 +161,7 @@ std::vector<Line> sweep(const PlotSpec& spec, const Results& results,
   return lines;
 }
 
-/// One line a row of the table, over epochs.
+/// Curves over epochs, one line per row of the table.
 std::vector<Line> curves(const PlotSpec& spec, const Results& results) {
   std::vector<Line> lines;
   for (const auto& name : results.distinct("row")) {
@@ -157,9 +170,9 @@ std::vector<Line> curves(const PlotSpec& spec, const Results& results) {
       if (row[result_column("row")] != name || row[result_column("selection")] != "each_epoch" ||
           row[result_column("metric")] != spec.figure.metric)
         continue;
-      const auto epoch = parse_number(row[result_column("epoch")]),
-                 value = parse_number(row[result_column("value")]);
-      if (!epoch || !value) fail("figure {}: a curve's epoch or value is no number", spec.id);
+      const auto epoch = parse_number(row[result_column("epoch")]);
+      const auto value = parse_number(row[result_column("value")]);
+      if (!epoch || !value) fail("figure {}: a curve's epoch or value is not a number", spec.id);
       by_epoch[*epoch].push_back(*value);
     }
     Line line{.title = name};
@@ -172,7 +185,24 @@ std::vector<Line> curves(const PlotSpec& spec, const Results& results) {
 
 void check_written(const fs::path& file) {
   if (!fs::exists(file) || fs::file_size(file) == 0)
-    fail("{}: gnuplot did not write it", file.string());
+    fail("{}: gnuplot did not write this file", file.string());
+}
+
+/// Writes an SVG that holds the picture.
+void embed_panel(const fs::path& png, const fs::path& svg) {
+  if (!fs::exists(png))
+    fail("{}: no such picture; run the experiment again, it writes this file", png.string());
+  const auto bytes = read_file(png, 256 << 20);
+  // A PNG's header has width and height from byte 16 on, big-endian.
+  const auto number = [&](std::size_t at) {
+    if (bytes.size() < 24) return 0;
+    return bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
+  };
+  const std::string picture = to_base64({bytes.begin(), bytes.end()});
+  write_atomic(svg, fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" "
+                                "height=\"{1}\" viewBox=\"0 0 {0} {1}\"><image width=\"{0}\" "
+                                "height=\"{1}\" href=\"data:image/png;base64,{2}\"/></svg>\n",
+                                number(16), number(20), picture));
 }
 
 }  // namespace
@@ -187,9 +217,8 @@ std::string to_base64(const std::string& bytes) {
     };
     const unsigned group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
     for (int shift = 18; shift >= 0; shift -= 6) out += kLetters[group >> shift & 63];
-    for (std::size_t missing = i + 3 > bytes.size() ? i + 3 - bytes.size() : 0, k = 0; k < missing;
-         ++k)
-      out[out.size() - 1 - k] = '=';
+    const std::size_t missing = i + 3 > bytes.size() ? i + 3 - bytes.size() : 0;
+    for (std::size_t k = 0; k < missing; ++k) out[out.size() - 1 - k] = '=';
   }
   return out;
 }
@@ -197,46 +226,30 @@ std::string to_base64(const std::string& bytes) {
 void draw_figure(const PlotSpec& spec, const Results& results,
                  const std::vector<PublishedValue>& published, const fs::path& folder) {
   require_writable_directory(folder);
-  const fs::path png = folder / (spec.id + ".png"), svg = folder / (spec.id + ".svg");
-  if (spec.figure.kind == "panel") {
-    if (!fs::exists(png))
-      fail("{}: the experiment has left no picture; run it again", png.string());
-    const auto bytes = read_file(png, 256 << 20);
-    // Width and height stand in a PNG's header, big-endian, from byte 16 on.
-    const auto number = [&](std::size_t at) {
-      return bytes.size() < 24
-                 ? 0
-                 : bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
-    };
-    write_atomic(svg, fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" "
-                                  "height=\"{1}\" viewBox=\"0 0 {0} {1}\"><image width=\"{0}\" "
-                                  "height=\"{1}\" href=\"data:image/png;base64,{2}\"/></svg>\n",
-                                  number(16), number(20), to_base64({bytes.begin(), bytes.end()})));
-    return;
-  }
+  const fs::path png = folder / (spec.id + ".png");
+  const fs::path svg = folder / (spec.id + ".svg");
+  if (spec.figure.kind == "panel") return embed_panel(png, svg);
   if (std::system("gnuplot --version >/dev/null 2>&1") != 0)
     fail(
-        "figures need gnuplot, which is not there: install it (Debian: gnuplot-nox); tables do not "
-        "need it");
+        "figures need gnuplot, which is not installed (Debian: gnuplot-nox); tables do not need "
+        "it");
   const auto datasets = results.distinct("dataset");
   const bool same = std::find(spec.paper_datasets.begin(), spec.paper_datasets.end(),
                               datasets.front()) != spec.paper_datasets.end();
   const auto lines =
       spec.figure.kind == "sweep" ? sweep(spec, results, published) : curves(spec, results);
   std::size_t runs = 0;
-  const auto names = results.distinct("row");
-  for (const auto& name : names)
-    runs = std::max(runs, results
-                              .values(name, datasets.front(), {"", "last", {}, {}},
-                                      {"", {spec.figure.metric}, "own", {}, ""})
-                              .size());
-  const std::string subtitle =
-      fmt::format("{}{}; {}", join(datasets, ", "),
-                  same ? "" : " standing in for " + spec.paper_datasets.front(),
-                  runs > 1 ? fmt::format("bars: sd over up to {} runs", runs) : "one run each");
+  const BlockSpec last{"", "last", {}, {}};
+  const ColumnSpec column{"", {spec.figure.metric}, "own", {}, ""};
+  for (const auto& name : results.distinct("row"))
+    runs = std::max(runs, results.values(name, datasets.front(), last, column).size());
+  const std::string stand_in = same ? "" : " standing in for " + spec.paper_datasets.front();
+  const std::string bars =
+      runs > 1 ? fmt::format("bars: sd over up to {} runs", runs) : "one run each";
+  const std::string subtitle = fmt::format("{}{}; {}", join(datasets, ", "), stand_in, bars);
   const bool apart = !same && std::any_of(lines.begin(), lines.end(),
                                           [](const Line& line) { return line.published; });
-  // Drawn beside and then moved: a picture is never half-written.
+  // Drawn to a temporary file, then renamed: a picture is never half-written.
   const auto draw = [&](const std::string& terminal, const fs::path& file) {
     const fs::path partial = file.string() + ".partial";
     fs::remove(partial);

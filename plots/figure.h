@@ -11,9 +11,9 @@
 namespace lcr {
 
 /// Draws the experiment's figure as <folder>/<id>.svg and .png, under its title and a line that
-/// says which data and how many runs. A "panel" is there as PNG already, left by the experiment;
-/// its SVG holds the same picture. Throws UserError where gnuplot is missing (saying what to
-/// install) or fails, or where the results lack what the figure shows.
+/// names the data and the number of runs. For a "panel" the experiment has written the PNG already;
+/// the SVG embeds it. Throws UserError if gnuplot is missing (with what to install) or fails, or if
+/// the results lack what the figure shows.
 void draw_figure(const PlotSpec& spec, const Results& results,
                  const std::vector<PublishedValue>& published, const std::filesystem::path& folder);
 

@@ -1,11 +1,12 @@
-// lcr-plot: from results CSVs to the paper's tables and figures, ours beside the published values,
-// and the report.
+// lcr-plot: turns results CSVs into the paper's tables and figures, ours next to the published
+// values, and into the report.
 #include <algorithm>
 
 #include <fmt/core.h>
 
 #include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
+#include "lcr/base/files.h"
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
 #include "plots/figure.h"
@@ -42,7 +43,7 @@ void write_figure(const PlotSpec& spec, const Folders& folders) {
   fmt::print("written: {}/{}.svg, .png\n", folder.string(), spec.id);
 }
 
-/// Tables and figures of whatever results there are, then the report.
+/// Writes the tables and figures of all results present, then the report.
 void write_report(const std::vector<PlotSpec>& specs, const Folders& folders) {
   std::string no_figures;
   for (const auto& spec : specs) {
@@ -52,13 +53,12 @@ void write_report(const std::vector<PlotSpec>& specs, const Folders& folders) {
     try {
       write_figure(spec, folders);
     } catch (const UserError& e) {
-      no_figures = e.what();  // the tables still come
+      no_figures = e.what();  // tables and report are written all the same
     }
   }
   const fs::path report = folders.results / "report.html";
-  write_atomic(report, make_report(specs, folders.results, folders.paper,
-                                   suite_home() / "presets" /
-                                       (folders.results.filename().string() + ".ini")));
+  const fs::path preset = suite_home() / "presets" / (folders.results.filename().string() + ".ini");
+  write_atomic(report, make_report(specs, folders.results, folders.paper, preset));
   fmt::print("written: {}\n", report.string());
   if (!no_figures.empty()) fail("{}", no_figures);
 }
@@ -67,12 +67,14 @@ int run(int argc, char** argv) {
   namespace po = boost::program_options;
   std::string what, id, results, paper, specs;
   po::options_description description("Options");
-  description.add_options()("help", "print this help")(
-      "results", po::value(&results)->default_value("results/quick"),
-      "folder with the experiments' CSVs")(
-      "paper", po::value(&paper)->default_value((suite_home() / "results" / "paper").string()),
-      "folder with the published values")(
-      "specs", po::value(&specs)->default_value((suite_home() / "plots" / "specs").string()),
+  const auto default_paper = (suite_home() / "results" / "paper").string();
+  const auto default_specs = (suite_home() / "plots" / "specs").string();
+  auto add = description.add_options();
+  add("help", "print this help");
+  add("results", po::value(&results)->default_value("results/quick"),
+      "folder with the experiments' CSVs");
+  add("paper", po::value(&paper)->default_value(default_paper), "folder with the published values");
+  add("specs", po::value(&specs)->default_value(default_specs),
       "folder with the plot specifications");
   const auto values = parse_arguments(argc, argv, description,
                                       {{"what", po::value(&what)}, {"id", po::value(&id)}});
@@ -82,15 +84,15 @@ int run(int argc, char** argv) {
   for (const auto& spec : known) ids.push_back(spec.id);
   if (values.contains("help")) {
     fmt::print(
-        "lcr-plot: measured values beside the paper's\n\nUsage: lcr-plot table ID | figure ID | "
+        "lcr-plot: measured values next to the paper's\n\nUsage: lcr-plot table ID | figure ID | "
         "report  [--results DIR] [--paper DIR] [--specs DIR]\n\nID: {}\n"
         "table prints the table and writes DIR/tables/ID.md, .tex and .csv; figure writes "
-        "DIR/figures/ID.svg and .png; report makes all of them and DIR/report.html.\n",
+        "DIR/figures/ID.svg and .png; report writes all of them and DIR/report.html.\n",
         join(ids, ", "));
     return kDone;
   }
   if (what == "report") {
-    if (!id.empty()) fail("command line: report covers all experiments; '{}' is too much", id);
+    if (!id.empty()) fail("command line: report covers all experiments: leave out '{}'", id);
     write_report(known, folders);
     return kDone;
   }
@@ -98,15 +100,15 @@ int run(int argc, char** argv) {
     fail("command line: say what to make: lcr-plot table ID, figure ID or report");
   for (const auto& spec : known) {
     if (id != spec.id) continue;
-    if (what == "table" ? spec.blocks.empty() : spec.figure.kind.empty())
-      fail("command line: {} has no {}", id, what);
+    const bool absent = what == "table" ? spec.blocks.empty() : spec.figure.kind.empty();
+    if (absent) fail("command line: {} has no {}", id, what);
     if (what == "table")
       write_table(spec, folders, true);
     else
       write_figure(spec, folders);
     return kDone;
   }
-  fail("command line: no {} '{}'; there are: {}", what, id, join(ids, ", "));
+  fail("command line: no {} '{}'; choose one of: {}", what, id, join(ids, ", "));
 }
 
 }  // namespace

@@ -17,14 +17,27 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kStyle = R"(
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1080px; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.6em; } h2 { font-size: 1.2em; margin-top: 2.2em; border-bottom: 1px solid #ddd; }
-table { border-collapse: collapse; margin: .3em 0 1em; } .scroll { overflow-x: auto; }
-th, td { padding: .2em .7em; text-align: right; white-space: nowrap; } th { border-top: 2px solid #222; border-bottom: 1px solid #222; }
-tr:last-child td { border-bottom: 2px solid #222; } .text { text-align: left; } .block { margin: 1em 0 .2em; font-style: italic; }
-ul { color: #555; font-size: .9em; } .warning { background: #fff4d6; border-left: 4px solid #e69f00; padding: .6em 1em; }
-td.wrap { white-space: normal; text-align: left; min-width: 16em; } pre { background: #f6f6f6; padding: 1em; overflow-x: auto; font-size: .85em; }
-.holds { color: #00734f; font-weight: bold; } .fails { color: #b34700; font-weight: bold; } .figure { margin: 1em 0; } .figure img { max-width: 100%; height: auto; }
+body {
+  font: 15px/1.5 system-ui, sans-serif; color: #222;
+  max-width: 1080px; margin: 2em auto; padding: 0 1em;
+}
+h1 { font-size: 1.6em; }
+h2 { font-size: 1.2em; margin-top: 2.2em; border-bottom: 1px solid #ddd; }
+table { border-collapse: collapse; margin: .3em 0 1em; }
+.scroll { overflow-x: auto; }
+th, td { padding: .2em .7em; text-align: right; white-space: nowrap; }
+th { border-top: 2px solid #222; border-bottom: 1px solid #222; }
+tr:last-child td { border-bottom: 2px solid #222; }
+.text { text-align: left; }
+.block { margin: 1em 0 .2em; font-style: italic; }
+ul { color: #555; font-size: .9em; }
+.warning { background: #fff4d6; border-left: 4px solid #e69f00; padding: .6em 1em; }
+td.wrap { white-space: normal; text-align: left; min-width: 16em; }
+pre { background: #f6f6f6; padding: 1em; overflow-x: auto; font-size: .85em; }
+.holds { color: #00734f; font-weight: bold; }
+.fails { color: #b34700; font-weight: bold; }
+.figure { margin: 1em 0; }
+.figure img { max-width: 100%; height: auto; }
 )";
 
 std::string figure_html(const PlotSpec& spec, const fs::path& results) {
@@ -40,8 +53,8 @@ std::string figure_html(const PlotSpec& spec, const fs::path& results) {
 
 std::string claims_html(const fs::path& results, const fs::path& paper) {
   std::string html =
-      "<h2>Claims</h2>\n<p>What the measurements of this folder say. A claim is undecided below "
-      "three runs on each side, whatever the numbers.</p>\n"
+      "<h2>Claims</h2>\n<p>What the measurements in this folder say about the paper's claims. With "
+      "fewer than three runs on either side a claim is undecided, whatever the numbers.</p>\n"
       "<div class=\"scroll\"><table><tr><th class=\"text\">claim</th><th "
       "class=\"text\">source</th><th class=\"text\">data</th><th class=\"text\">verdict</th><th "
       "class=\"text\">numbers</th></tr>\n";
@@ -83,7 +96,7 @@ std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& resu
       stands_in = stands_in || std::find(spec.paper_datasets.begin(), spec.paper_datasets.end(),
                                          dataset) == spec.paper_datasets.end();
   }
-  if (body.empty()) fail("{}: no results of any experiment there", results.string());
+  if (body.empty()) fail("{}: holds no results of any experiment", results.string());
   double total = 0;
   for (const auto& [run, wall] : seconds) total += wall;
   std::string html =
@@ -94,8 +107,9 @@ std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& resu
       "”</h1>\n";
   if (stands_in)
     html +=
-        "<p class=\"warning\">Small stand-ins for the paper's data, few seeds: these numbers show "
-        "that the chain works and which way things point. They are not the paper's numbers.</p>\n";
+        "<p class=\"warning\">Small stand-ins for the paper's data and few seeds: these numbers "
+        "show that the pipeline works and in which direction effects point. They are not the "
+        "paper's numbers.</p>\n";
   if (!missing.empty()) html += "<p>Not run: " + escape_html(missing) + ".</p>\n";
   html += body + claims_html(results, paper) +
           "<h2>Provenance</h2>\n<div class=\"scroll\"><table><tr><th class=\"text\">what</th><th "
@@ -105,12 +119,12 @@ std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& resu
             escape_html(join({values.begin(), values.end()}, ", ")) + "</td></tr>\n";
   html += fmt::format(
       "<tr><td class=\"text\">training and retrieval</td><td class=\"wrap\">{} runs, {} of "
-      "computing, each run on its own</td></tr></table></div>\n",
+      "computing, summed over the runs</td></tr></table></div>\n",
       seconds.size(), format_duration(total));
   if (fs::exists(preset_file))
     html +=
-        "<h2>Configuration</h2>\n<p>The preset as it is now; options of a command line come on "
-        "top.</p>\n<pre>" +
+        "<h2>Configuration</h2>\n<p>The preset as it is now; command-line options override "
+        "it.</p>\n<pre>" +
         escape_html(read_text(preset_file, 1 << 20)) + "</pre>\n";
   return html + "</body></html>\n";
 }

@@ -1,4 +1,4 @@
-// report.html: everything of one results folder on one page that opens offline.
+// report.html: all of one results folder on one page that opens offline.
 #pragma once
 
 #include <filesystem>
@@ -9,9 +9,9 @@
 
 namespace lcr {
 
-/// Tables, figures (those drawn already), claims with their verdicts, configuration, provenance and
-/// run times. Experiments that were not run are named. preset_file: shown as the configuration if
-/// it exists. Returns the HTML.
+/// Returns the HTML: tables, figures (those already drawn), claims with their verdicts,
+/// configuration, provenance and run times. Names the experiments that were not run. preset_file:
+/// shown as the configuration if it exists. Throws UserError if the folder has no results.
 std::string make_report(const std::vector<PlotSpec>& specs, const std::filesystem::path& results,
                         const std::filesystem::path& paper,
                         const std::filesystem::path& preset_file);

@@ -18,8 +18,8 @@ const std::string& cell(const ResultRow& row, const char* column) {
   return row[result_column(column)];
 }
 
-/// All that is asked for stands in the options; batch norm's statistics must be the asked ones too,
-/// for they make numbers of another kind.
+/// Whether the options have all that is wanted. Batch norm's statistics must be wanted explicitly:
+/// they make numbers of another kind.
 bool options_match(const std::string& options, const std::vector<std::string>& wanted) {
   const auto have = split(options, ';');
   const auto has = [](const std::vector<std::string>& list, const std::string& text) {
@@ -32,7 +32,7 @@ bool options_match(const std::string& options, const std::vector<std::string>& w
   return true;
 }
 
-/// What the paper has for a cell; its source is added.
+/// The paper's value for a cell; adds its source to `sources`.
 std::optional<double> published_value(const std::vector<PublishedValue>& published,
                                       const std::string& row, const std::string& dataset,
                                       const ColumnSpec& column, std::set<std::string>& sources) {
@@ -41,11 +41,58 @@ std::optional<double> published_value(const std::vector<PublishedValue>& publish
         value.value.empty())
       continue;
     const auto number = parse_number(value.value);
-    if (!number) fail("published values: '{}' of '{}' is no number", value.value, row);
+    if (!number) fail("published values: '{}' of '{}' is not a number", value.value, row);
     sources.insert(value.source);
     return number;
   }
   return std::nullopt;
+}
+
+/// The paper's data sets, each with ours: the same one if it was run, else a stand-in as long as
+/// there are any, else "".
+std::vector<std::pair<std::string, std::string>> pair_datasets(
+    const std::vector<std::string>& papers, std::vector<std::string> ours) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const auto& paper : papers) {
+    const auto own = std::find(ours.begin(), ours.end(), paper);
+    pairs.emplace_back(paper, own == ours.end() ? "" : paper);
+    if (own != ours.end()) ours.erase(own);
+  }
+  for (auto& [paper, dataset] : pairs)
+    if (dataset.empty() && !ours.empty()) {
+      dataset = ours.front();
+      ours.erase(ours.begin());
+    }
+  return pairs;
+}
+
+/// The data set in a block's title.
+std::string dataset_note(const std::string& paper, const std::string& dataset) {
+  if (dataset.empty()) return fmt::format("; {} (not run)", paper);
+  if (dataset == paper) return "; " + paper;
+  return fmt::format("; {} standing in for {}", dataset, paper);
+}
+
+/// Whether a cell shows its column's second choice of metric, a probe on cached features.
+bool shows_cached_probe(const Results& results, const std::string& row, const std::string& dataset,
+                        const BlockSpec& block, const ColumnSpec& column, const TableCell& cell) {
+  if (cell.ours.empty() || column.metrics.size() < 2 || !column.metrics[1].starts_with("cached"))
+    return false;
+  ColumnSpec first_choice = column;
+  first_choice.metrics.resize(1);
+  return results.values(row, dataset, block, first_choice).empty();
+}
+
+/// Published rows that were not run here: other values of a sweep, attempts of the paper's readers.
+std::vector<std::string> published_only(const std::vector<PublishedValue>& published,
+                                        const std::string& dataset,
+                                        const std::vector<std::string>& run) {
+  std::vector<std::string> names;
+  for (const auto& value : published)
+    if (value.dataset == dataset && std::find(run.begin(), run.end(), value.row) == run.end() &&
+        std::find(names.begin(), names.end(), value.row) == names.end())
+      names.push_back(value.row);
+  return names;
 }
 
 }  // namespace
@@ -70,16 +117,15 @@ Results::Results(const std::filesystem::path& folder, const std::string& id)
       key += cell(row, column) + "\n";
     const bool curve = cell(row, "selection") == "each_epoch";
     if (!seen.insert(key + (curve ? cell(row, "epoch") : "")).second)
-      fail("{}: {} of row '{}', seed {}, {} stands there twice", path_.string(),
-           cell(row, "metric"), cell(row, "row"), cell(row, "seed"), cell(row, "selection"));
-    // Rows are told apart by what they vary; within one, all seeds must have been trained alike.
-    const auto [entry, is_new] =
-        configuration.emplace(cell(row, "row") + "\n" + cell(row, "dataset") + "\n" +
-                                  option_in(cell(row, "options"), "subset-seed").value_or(""),
-                              cell(row, "config_hash"));
+      fail("{}: {} of row '{}', seed {}, {} occurs twice", path_.string(), cell(row, "metric"),
+           cell(row, "row"), cell(row, "seed"), cell(row, "selection"));
+    // Rows differ by the options they vary; within a row all seeds need one configuration.
+    const std::string trained = cell(row, "row") + "\n" + cell(row, "dataset") + "\n" +
+                                option_in(cell(row, "options"), "subset-seed").value_or("");
+    const auto [entry, is_new] = configuration.emplace(trained, cell(row, "config_hash"));
     if (!is_new && entry->second != cell(row, "config_hash"))
       fail(
-          "{}: row '{}' mixes two configurations ({} and {}); make the file anew with the "
+          "{}: row '{}' mixes two configurations ({} and {}); regenerate the file with the "
           "experiment's program",
           path_.string(), cell(row, "row"), entry->second.substr(0, 12),
           cell(row, "config_hash").substr(0, 12));
@@ -117,11 +163,12 @@ std::vector<double> Results::values(const std::string& name, const std::string& 
       if (!options_match(cell(row, "options"), wanted)) continue;
       const auto value = parse_number(cell(row, "value"));
       if (!value)
-        fail("{}: value '{}' of row '{}' is no number", path_.string(), cell(row, "value"), name);
+        fail("{}: value '{}' of row '{}' is not a number", path_.string(), cell(row, "value"),
+             name);
       if (!measured.emplace(cell(row, "run_hash"), cell(row, "options")).second)
         fail(
-            "{}: {} of row '{}' was measured with several settings ('{}', '{}'): say in the plot "
-            "specification which to show",
+            "{}: {} of row '{}' was measured with several settings ('{}', '{}'): select one in the "
+            "plot specification",
             path_.string(), metric, name, measured.at(cell(row, "run_hash")), cell(row, "options"));
       values.push_back(*value);
     }
@@ -149,18 +196,18 @@ std::vector<std::string> provenance_notes(const PlotSpec& spec, const Results& r
   });
   notes.push_back(same ? fmt::format("Data: {}.", join(ours, ", "))
                        : fmt::format("Data: {}, a small STAND-IN for the paper's {}; the paper's "
-                                     "values are of other data and shown for orientation only.",
+                                     "values are from other data and shown for orientation only.",
                                      join(ours, ", "), spec.paper_datasets.front()));
   notes.emplace_back("n: runs (seeds); ± is the standard deviation over them.");
   notes.insert(notes.end(), spec.notes.begin(), spec.notes.end());
   const auto init = results.distinct("init");
-  notes.push_back(
-      fmt::format("Initial weights: {}.{}", join(init, ", "),
-                  std::any_of(init.begin(), init.end(),
-                              [](const std::string& text) { return text.starts_with("stand-in"); })
-                      ? " The stand-in for ImageNet's weights is a supervised run on disjoint "
-                        "SynthBirds classes."
-                      : ""));
+  const bool stand_in = std::any_of(init.begin(), init.end(), [](const std::string& text) {
+    return text.starts_with("stand-in");
+  });
+  const char* explanation = stand_in ? " The stand-in for ImageNet's weights is a supervised run "
+                                       "on disjoint SynthBirds classes."
+                                     : "";
+  notes.push_back(fmt::format("Initial weights: {}.{}", join(init, ", "), explanation));
   notes.push_back(fmt::format(
       "Measured on {}, LibTorch {}, {}, commit {}.", join(results.distinct("device"), ", "),
       join(results.distinct("libtorch"), ", "), join(results.distinct("precision"), ", "),
@@ -168,9 +215,9 @@ std::vector<std::string> provenance_notes(const PlotSpec& spec, const Results& r
   const auto resumed = results.distinct("resume");
   if (std::find(resumed.begin(), resumed.end(), "inexact") != resumed.end())
     notes.push_back(
-        "Some runs, or those that made their initial weights, went on from a checkpoint under "
-        "other conditions (threads, CPU features, libraries or device) than they began with: the "
-        "column 'resume' of the results says which.");
+        "Some runs, or the runs that trained their initial weights, resumed from a checkpoint "
+        "under conditions (threads, CPU features, libraries or device) other than those they "
+        "started with: the column 'resume' of the results marks them.");
   return notes;
 }
 
@@ -178,29 +225,13 @@ Table make_table(const PlotSpec& spec, const Results& results,
                  const std::vector<PublishedValue>& published) {
   Table table{.title = spec.title, .notes = provenance_notes(spec, results)};
   const auto names = results.distinct("row");
-  auto ours = results.distinct("dataset");
-  // Every data set of the paper gets its block. What stands in does so for the first that is not
-  // there itself.
-  std::vector<std::pair<std::string, std::string>> pairs;  // the paper's, ours
-  for (const auto& paper : spec.paper_datasets) {
-    const auto own = std::find(ours.begin(), ours.end(), paper);
-    pairs.emplace_back(paper, own == ours.end() ? "" : paper);
-    if (own != ours.end()) ours.erase(own);
-  }
-  for (auto& [paper, dataset] : pairs)
-    if (dataset.empty() && !ours.empty()) {
-      dataset = ours.front();
-      ours.erase(ours.begin());
-    }
+  const auto pairs = pair_datasets(spec.paper_datasets, results.distinct("dataset"));
   std::set<std::string> sources;
   bool cached = false;
   for (const auto& block : spec.blocks)
     for (const auto& [paper, dataset] : pairs) {
       TableBlock out{.title = block.title, .dataset = dataset, .paper_dataset = paper};
-      if (spec.paper_datasets.size() > 1)
-        out.title += dataset.empty()    ? fmt::format("; {} (not run)", paper)
-                     : dataset == paper ? "; " + paper
-                                        : fmt::format("; {} standing in for {}", dataset, paper);
+      if (spec.paper_datasets.size() > 1) out.title += dataset_note(paper, dataset);
       const bool names_pooling =
           std::any_of(block.columns.begin(), block.columns.end(),
                       [](const ColumnSpec& column) { return column.pooling == "own"; });
@@ -211,30 +242,15 @@ Table make_table(const PlotSpec& spec, const Results& results,
         for (const auto& column : block.columns) {
           TableCell cell{results.values(name, dataset, block, column),
                          published_value(published, name, paper, column, sources)};
-          cached =
-              cached ||
-              (!cell.ours.empty() && column.metrics.size() > 1 &&
-               column.metrics[1].starts_with("cached") &&
-               results
-                   .values(name, dataset, block,
-                           ColumnSpec{"", {column.metrics[0]}, column.pooling, column.options, ""})
-                   .empty());
+          cached = cached || shows_cached_probe(results, name, dataset, block, column, cell);
           any = any || !cell.ours.empty() || cell.paper;
           line.cells.push_back(std::move(cell));
         }
-        // Controls have no best epoch, and not every row has every map: such rows are left out of
-        // that block.
+        // A block leaves out rows without any value: controls have no best epoch, and not every row
+        // has every map.
         if (any || dataset.empty()) out.rows.push_back(std::move(line));
       }
-      // Published rows that were not run here: other values of a sweep, attempts of the paper's
-      // readers.
-      std::vector<std::string> absent;
-      for (const auto& value : published)
-        if (value.dataset == paper &&
-            std::find(names.begin(), names.end(), value.row) == names.end() &&
-            std::find(absent.begin(), absent.end(), value.row) == absent.end())
-          absent.push_back(value.row);
-      for (const auto& name : absent) {
+      for (const auto& name : published_only(published, paper, names)) {
         TableRow line{name, "", {}};
         bool any = false;
         for (const auto& column : block.columns) {
@@ -248,7 +264,7 @@ Table make_table(const PlotSpec& spec, const Results& results,
   if (cached)
     table.notes.emplace_back(
         "Linear probe on features extracted once, without augmentation (probe = cached): not the "
-        "authors' protocol, which draws crops and flips anew in every epoch.");
+        "authors' protocol, which draws new crops and flips in every epoch.");
   if (!sources.empty())
     table.notes.push_back(fmt::format("Paper: {}.", join({sources.begin(), sources.end()}, "; ")));
   return table;

@@ -1,4 +1,4 @@
-// An experiment's results as tables and figures ask for them.
+// An experiment's results, as tables and figures query them.
 #pragma once
 
 #include <filesystem>
@@ -20,17 +20,18 @@ struct PublishedValue {
 /// results/<tag>/<id>.csv, checked.
 class Results {
  public:
-  /// Throws UserError on rows of another experiment, the same number twice, or one row of the table
-  /// made by more than one configuration.
+  /// Throws UserError on rows of another experiment, on a measurement that occurs twice, or if a
+  /// row of the table mixes several configurations.
   Results(const std::filesystem::path& folder, const std::string& id);
 
   const std::vector<ResultRow>& rows() const { return rows_; }
   /// Distinct values of a column, in the file's order.
   std::vector<std::string> distinct(const char* column) const;
-  /// The values, one a seed, of a row of the table on a data set.
+  /// The values of a row of the table on a data set, one per seed; empty if it was not run. Throws
+  /// UserError if the specification leaves open which of several settings to show.
   std::vector<double> values(const std::string& row, const std::string& dataset,
                              const BlockSpec& block, const ColumnSpec& column) const;
-  /// The pooling a row is judged by on a data set; empty if the row is not there.
+  /// The pooling by which a row is judged on a data set; empty if there is no such row.
   std::string pooling_of(const std::string& row, const std::string& dataset) const;
 
  private:
@@ -38,19 +39,18 @@ class Results {
   std::vector<ResultRow> rows_;
 };
 
-/// The value of "name=value" in a results row's options column, if it is there.
+/// The value of "name=value" in a results row's options column, if present.
 std::optional<std::string> option_in(const std::string& options, const std::string& name);
 
-/// results/paper/<id>.csv; nothing where there is no such file. Throws UserError if it is
-/// malformed.
+/// results/paper/<id>.csv; empty if there is no such file. Throws UserError if it is malformed.
 std::vector<PublishedValue> read_published(const std::filesystem::path& folder,
                                            const std::string& id);
 
-/// The experiment's table. Throws UserError where the results do not fit the specification.
+/// The experiment's table. Throws UserError if the results do not fit the specification.
 Table make_table(const PlotSpec& spec, const Results& results,
                  const std::vector<PublishedValue>& published);
 
-/// "Measured on ..., LibTorch ..., commit ...", and for stand-ins what stands in for what.
+/// "Measured on ..., LibTorch ..., commit ...", and which data set stands in for which.
 std::vector<std::string> provenance_notes(const PlotSpec& spec, const Results& results);
 
 }  // namespace lcr

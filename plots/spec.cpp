@@ -21,11 +21,11 @@ std::string default_heading(const std::string& metric) {
   return metric;
 }
 
-/// Refuses keys that nobody reads: a misspelt one would be ignored in silence.
+/// Refuses unknown keys: a misspelt one would be silently ignored.
 void check_keys(const Json& json, const std::set<std::string>& known, const std::string& where) {
   for (const auto& [key, value] : json.items())
     if (!known.contains(key))
-      fail("{}: unknown key '{}'; there are {}", where, key,
+      fail("{}: unknown key '{}'; known keys: {}", where, key,
            join({known.begin(), known.end()}, ", "));
 }
 
@@ -60,7 +60,7 @@ PlotSpec read_plot_spec(const std::filesystem::path& path) {
                   .title = json.at("title"),
                   .paper_datasets = json.at("paper_datasets"),
                   .notes = json.value("notes", std::vector<std::string>{})};
-    if (spec.paper_datasets.empty()) fail("{}: paper_datasets names none", where);
+    if (spec.paper_datasets.empty()) fail("{}: paper_datasets is empty", where);
     for (const auto& block : json.value("blocks", Json::array())) {
       check_keys(block, {"title", "selection", "options", "columns"}, where);
       BlockSpec read{.title = block.at("title"),
@@ -75,22 +75,22 @@ PlotSpec read_plot_spec(const std::filesystem::path& path) {
       check_keys(figure,
                  {"kind", "x", "x_label", "log2", "metric", "y_label", "baseline", "caption"},
                  where);
-      spec.figure = {figure.at("kind"),
-                     figure.value("x", ""),
-                     figure.value("x_label", ""),
-                     figure.value("log2", false),
-                     figure.value("metric", "rank1"),
-                     figure.value("y_label", "rank-1 (%)"),
-                     figure.value("baseline", ""),
-                     figure.value("caption", "")};
+      spec.figure = {.kind = figure.at("kind"),
+                     .x = figure.value("x", ""),
+                     .x_label = figure.value("x_label", ""),
+                     .log2 = figure.value("log2", false),
+                     .metric = figure.value("metric", "rank1"),
+                     .y_label = figure.value("y_label", "rank-1 (%)"),
+                     .baseline = figure.value("baseline", ""),
+                     .caption = figure.value("caption", "")};
       if (spec.figure.kind != "sweep" && spec.figure.kind != "curves" &&
           spec.figure.kind != "panel")
         fail("{}: figure kind '{}' is not sweep, curves or panel", where, spec.figure.kind);
       if (spec.figure.kind == "sweep" && spec.figure.x.empty())
-        fail("{}: a sweep needs x, the option it goes through", where);
+        fail("{}: a sweep needs x, the option that it varies", where);
     }
     if (spec.blocks.empty() && spec.figure.kind.empty())
-      fail("{}: neither blocks of a table nor a figure", where);
+      fail("{}: has neither table blocks nor a figure", where);
     return spec;
   } catch (const Json::exception& e) {
     fail("{}: {}", where, e.what());
@@ -102,7 +102,7 @@ std::vector<PlotSpec> read_plot_specs(const std::filesystem::path& folder) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error))
     if (entry.path().extension() == ".json") paths.push_back(entry.path());
-  if (paths.empty()) fail("{}: no plot specifications there", folder.string());
+  if (paths.empty()) fail("{}: holds no plot specifications (*.json)", folder.string());
   std::sort(paths.begin(), paths.end());
   std::vector<PlotSpec> specs;
   for (const auto& path : paths) specs.push_back(read_plot_spec(path));

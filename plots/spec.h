@@ -1,4 +1,4 @@
-// What an experiment's table and figure show: plots/specs/<id>.json, which a person can read.
+// What an experiment's table and figure show: plots/specs/<id>.json, written by hand.
 #pragma once
 
 #include <filesystem>
@@ -10,44 +10,48 @@ namespace lcr {
 /// A column of a table: one metric.
 struct ColumnSpec {
   std::string heading;
-  std::vector<std::string> metrics;  ///< the first of these that the results have
-  std::string
-      pooling;  ///< "own": each method's; or a pooling, or (of localisation) a source of maps
-  std::vector<std::string>
-      options;            ///< "label-share=0.5": must stand in the results' options column
+  /// Alternatives: the first of these that the results have is shown.
+  std::vector<std::string> metrics;
+  /// "own" (each method's own), a pooling, or for localisation a source of maps.
+  std::string pooling;
+  /// "label-share=0.5": must occur in the results' options column.
+  std::vector<std::string> options;
   std::string published;  ///< metric in results/paper
 };
 
+/// A block of a table: one selection of epochs.
 struct BlockSpec {
   std::string title;
   std::string selection;             ///< "last", "best_each", ...
-  std::vector<std::string> options;  ///< as those of a column
+  std::vector<std::string> options;  ///< as in ColumnSpec, for all columns
   std::vector<ColumnSpec> columns;
 };
 
 struct FigureSpec {
-  std::string kind;  ///< "sweep": a metric over an option; "curves": over epochs, one line a row;
-                     ///< "panel": a picture that the experiment leaves; "": none
-  std::string x, x_label;  ///< of a sweep: the option
-  bool log2 = false;       ///< its axis
+  /// "sweep": a metric over an option; "curves": a metric over epochs, one line per row; "panel": a
+  /// picture that the experiment writes; "": no figure.
+  std::string kind;
+  std::string x;        ///< sweep: the option on the x axis
+  std::string x_label;  ///< sweep: label of the x axis
+  bool log2 = false;    ///< sweep: logarithmic x axis
   std::string metric, y_label;
-  std::string baseline;  ///< row drawn as a level line
+  std::string baseline;  ///< row drawn as a horizontal line
   std::string caption;
 };
 
 struct PlotSpec {
   std::string id, title;
-  std::vector<std::string> paper_datasets;  ///< what the paper used; of several, the first is the
-                                            ///< one a stand-in stands in for
-  std::vector<BlockSpec> blocks;            ///< empty: no table
+  /// The data sets of the paper. A stand-in replaces the first that was not run.
+  std::vector<std::string> paper_datasets;
+  std::vector<BlockSpec> blocks;  ///< empty: no table
   FigureSpec figure;
   std::vector<std::string> notes;
 };
 
-/// Reads a specification. Throws UserError naming the file and what is wrong in it.
+/// Reads a specification. Throws UserError with the file and what is wrong in it.
 PlotSpec read_plot_spec(const std::filesystem::path& path);
 
-/// All specifications in a folder, by id.
+/// All specifications in a folder, sorted by id. Throws UserError if there is none.
 std::vector<PlotSpec> read_plot_specs(const std::filesystem::path& folder);
 
 }  // namespace lcr

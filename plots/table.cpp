@@ -23,9 +23,8 @@ std::string paper_text(const TableCell& cell) {
 }
 
 std::string difference_text(const TableBlock& block, const TableCell& cell) {
-  return block.comparable() && cell.paper && !cell.ours.empty()
-             ? fmt::format("{:+.2f}", mean(cell.ours) - *cell.paper)
-             : "";
+  if (!block.comparable() || !cell.paper || cell.ours.empty()) return "";
+  return fmt::format("{:+.2f}", mean(cell.ours) - *cell.paper);
 }
 
 std::size_t seeds(const TableRow& row) {
@@ -48,7 +47,7 @@ std::string escape_latex(const std::string& text) {
   return out;
 }
 
-/// The block as lines of cells, its heading first; whether a column holds text.
+/// The block as lines of cells, its headings first.
 std::vector<std::vector<std::string>> lines_of(const TableBlock& block, const char* plus_minus) {
   std::vector<std::vector<std::string>> lines = {{"", "n"}};
   if (names_pooling(block)) lines[0].emplace_back("pooling");
@@ -70,6 +69,7 @@ std::vector<std::vector<std::string>> lines_of(const TableBlock& block, const ch
   return lines;
 }
 
+/// Whether a column holds text, not numbers.
 bool is_text(const TableBlock& block, std::size_t column) {
   return column == 0 || (column == 2 && names_pooling(block));
 }
@@ -86,14 +86,13 @@ bool TableBlock::published() const {
 std::string to_markdown(const Table& table) {
   const auto width = [](const std::string& text) {
     std::size_t count = 0;
-    for (const char c : text)
-      count +=
-          (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // UTF-8 continuation bytes take no room
+    // UTF-8 continuation bytes take no room.
+    for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
     return count;
   };
   std::string out = "## " + table.title + "\n";
   for (const auto& block : table.blocks) {
-    // Columns are padded, so that the same text reads well on a terminal.
+    // Padded columns, so that the same text reads well on a terminal.
     const auto lines = lines_of(block, "±");
     std::vector<std::size_t> widths(lines[0].size(), 3);
     for (const auto& line : lines)
@@ -153,25 +152,30 @@ std::string to_csv(const Table& table) {
     for (const auto& row : block.rows)
       for (std::size_t i = 0; i < row.cells.size(); ++i) {
         const auto& cell = row.cells[i];
+        const std::string count = std::to_string(cell.ours.size());
+        const std::string ours_mean = number(mean(cell.ours));
+        const std::string ours_sd = number(standard_deviation(cell.ours));
+        const std::string paper = cell.paper ? format_number(*cell.paper) : "";
+        std::string difference;
+        if (block.comparable() && cell.paper && !cell.ours.empty())
+          difference = number(mean(cell.ours) - *cell.paper);
         out += csv_line({block.dataset, block.paper_dataset, block.title, row.name, row.pooling,
-                         block.headings[i], std::to_string(cell.ours.size()),
-                         number(mean(cell.ours)), number(standard_deviation(cell.ours)),
-                         cell.paper ? format_number(*cell.paper) : "",
-                         block.comparable() && cell.paper && !cell.ours.empty()
-                             ? number(mean(cell.ours) - *cell.paper)
-                             : ""});
+                         block.headings[i], count, ours_mean, ours_sd, paper, difference});
       }
   return out;
 }
 
 std::string escape_html(const std::string& text) {
   std::string out;
-  for (const char c : text)
-    out += c == '&'   ? "&amp;"
-           : c == '<' ? "&lt;"
-           : c == '>' ? "&gt;"
-           : c == '"' ? "&quot;"
-                      : std::string(1, c);
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      default: out += c;
+    }
+  }
   return out;
 }
 

@@ -1,4 +1,4 @@
-// A table of measured values beside the paper's, and its forms.
+// A table of measured values next to the paper's, and its output formats.
 #pragma once
 
 #include <optional>
@@ -7,15 +7,16 @@
 
 namespace lcr {
 
-/// One measured cell and what the paper prints in its place.
+/// One measured cell and the value that the paper prints for it.
 struct TableCell {
-  std::vector<double> ours;     ///< one value a seed; empty: not run
-  std::optional<double> paper;  ///< empty where the paper has none
+  std::vector<double> ours;     ///< one value per seed; empty: not run
+  std::optional<double> paper;  ///< empty if the paper has none
 };
 
 struct TableRow {
-  std::string name, pooling;     ///< pooling: empty where the columns name theirs
-  std::vector<TableCell> cells;  ///< one a heading
+  std::string name;
+  std::string pooling;           ///< empty if the columns name theirs
+  std::vector<TableCell> cells;  ///< one per heading
 };
 
 /// Rows with the same columns: one selection of epochs on one data set.
@@ -25,7 +26,8 @@ struct TableBlock {
   std::string paper_dataset;
   std::vector<std::string> headings;
   std::vector<TableRow> rows;
-  /// Ours and the paper's were measured on the same data set: differences make sense.
+  /// Whether ours and the paper's were measured on the same data set, so that differences make
+  /// sense.
   bool comparable() const { return dataset == paper_dataset; }
   /// Whether the paper has any value here.
   bool published() const;
@@ -33,7 +35,8 @@ struct TableBlock {
 
 struct Table {
   std::string title;
-  std::vector<std::string> notes;  ///< below the table: data set, device, what stands in for what
+  /// Below the table: data set, device, which data set stands in for which.
+  std::vector<std::string> notes;
   std::vector<TableBlock> blocks;
 };
 

@@ -1,4 +1,4 @@
-// lcr-runs: what is in the run store, whether it is sound, and its way from one machine to another.
+// lcr-runs: lists, verifies and prunes the run store, and moves runs between machines.
 #include <algorithm>
 #include <set>
 
@@ -29,8 +29,8 @@ const char* state_name(RunState state) {
   return "";
 }
 
-/// Whether a directory's name is that of a run: it ends in -<12 hexadecimal digits>-s<seed>.
-/// Nothing else is ever looked at, let alone removed.
+/// Whether a directory's name is a run's: it ends in -<12 hexadecimal digits>-s<seed>. No other
+/// directory is ever read or removed.
 bool is_run_name(const std::string& name) {
   const auto seed = name.rfind("-s");
   if (seed == std::string::npos || seed < 13 || name[seed - 13] != '-' ||
@@ -39,9 +39,10 @@ bool is_run_name(const std::string& name) {
   return name.substr(seed - 12, 12).find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-/// The directories of the store that are named, or all of them, by name.
+/// The named directories of the store in the given order, or all of them by name. Throws UserError
+/// if one is missing or not a run's.
 std::vector<fs::path> chosen_runs(const fs::path& store, const std::vector<std::string>& names) {
-  if (!fs::is_directory(store)) fail("{}: no such run store; --runs names another", store.string());
+  if (!fs::is_directory(store)) fail("{}: no such run store; set it with --runs", store.string());
   std::vector<fs::path> runs;
   if (names.empty()) {
     for (const auto& entry : fs::directory_iterator(store))
@@ -55,14 +56,14 @@ std::vector<fs::path> chosen_runs(const fs::path& store, const std::vector<std::
     if (!fs::is_directory(path)) fail("{}: no such run", path.string());
     runs.push_back(path.has_filename() ? path : path.parent_path());
     if (!is_run_name(runs.back().filename().string()))
-      fail("{}: is no run's directory; RUN is a name out of 'lcr-runs list'", path.string());
+      fail("{}: not a run directory; RUN is a name from 'lcr-runs list'", path.string());
   }
   return runs;
 }
 
+/// All regular files below a folder, sorted.
 std::vector<fs::path> files_below(const fs::path& folder) {
-  // A training may rename and remove files meanwhile: what is gone is passed over, and nothing
-  // else.
+  // A training process may rename and remove files in the meantime: only missing files are skipped.
   std::vector<fs::path> files;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
@@ -81,35 +82,36 @@ std::vector<fs::path> files_below(const fs::path& folder) {
   return files;
 }
 
-/// 0 for a file that is gone.
+/// Size in bytes; 0 for a file that no longer exists.
 double size_of(const fs::path& file) {
   std::error_code gone;
   const auto bytes = fs::file_size(file, gone);
   return gone ? 0 : static_cast<double>(bytes);
 }
 
+/// Size of all files below a folder, in MiB.
 double mebibytes(const fs::path& folder) {
   double bytes = 0;
   for (const auto& file : files_below(folder)) bytes += size_of(file);
   return bytes / (1 << 20);
 }
 
-/// What is worth saying of a run in a line, besides its state.
+/// One-line remarks on a run for its line in the list, in addition to its state.
 std::string note_on(const StoredRun& run, const fs::path& directory) {
   std::vector<std::string> notes;
   if (!run.problem.empty()) notes.push_back(run.problem);
   if (run.holder) notes.push_back("held by " + *run.holder);
-  const auto epochs = directory / "epochs.csv";
-  if (run.state == RunState::kPartial)
-    notes.push_back(fmt::format("{} epochs done",
-                                fs::exists(epochs) ? read_csv<1>(epochs, {"epoch"}).size() : 0));
+  if (run.state == RunState::kPartial) {
+    const auto epochs = directory / "epochs.csv";
+    const std::size_t done = fs::exists(epochs) ? read_csv<1>(epochs, {"epoch"}).size() : 0;
+    notes.push_back(fmt::format("{} epochs done", done));
+  }
   if (run.result) {
     for (const auto& m : run.result->measurements)
       if (m.selection == "last" && m.metric == "rank1")
         notes.push_back(fmt::format("rank-1 {:.2f} ({})", m.value, m.pooling));
     if (run.result->provenance.inexact_resume) notes.push_back("resumed inexactly");
-    if (run.result->provenance.inexact_init)
-      notes.push_back("from weights that were resumed inexactly");
+    if (run.result->provenance.inexact_init) notes.push_back("initial weights resumed inexactly");
   }
   return join(notes, ", ");
 }
@@ -126,6 +128,19 @@ int list(const std::vector<fs::path>& runs) {
   return kDone;
 }
 
+void print_result(const RunResult& result) {
+  const auto& provenance = result.provenance;
+  fmt::print("\nresult ({} of training and evaluation, {:.1f} samples/s, {:.0f} MiB; ",
+             format_duration(result.wall_seconds), result.samples_per_second,
+             result.peak_memory_mib);
+  fmt::print("resumed {} times{}{}):\n", provenance.resumed,
+             provenance.inexact_resume ? ", not bit-exactly" : "",
+             provenance.inexact_init ? "; initial weights resumed, not bit-exactly" : "");
+  for (const auto& m : result.measurements)
+    fmt::print("  {:<11} {:<10} {:<24} {:>8.3f}  epoch {}\n", m.selection, m.pooling, m.metric,
+               m.value, m.epoch);
+}
+
 int show(const std::vector<fs::path>& runs) {
   for (const auto& path : runs) {
     const StoredRun run = inspect_run(path);
@@ -138,19 +153,7 @@ int show(const std::vector<fs::path>& runs) {
       for (const auto& line : read_lines(path / name))
         if (!line.empty() && line.front() != '#') fmt::print("  {}\n", line);
     }
-    if (run.result) {
-      fmt::print(
-          "\nresult ({} of training and evaluation, {:.1f} samples/s, {:.0f} MiB; went on from a "
-          "checkpoint {} times{}{}):\n",
-          format_duration(run.result->wall_seconds), run.result->samples_per_second,
-          run.result->peak_memory_mib, run.result->provenance.resumed,
-          run.result->provenance.inexact_resume ? ", not bit-exactly" : "",
-          run.result->provenance.inexact_init ? "; its initial weights did so not bit-exactly"
-                                              : "");
-      for (const auto& m : run.result->measurements)
-        fmt::print("  {:<11} {:<10} {:<24} {:>8.3f}  epoch {}\n", m.selection, m.pooling, m.metric,
-                   m.value, m.epoch);
-    }
+    if (run.result) print_result(*run.result);
     fmt::print("\nfiles:\n");
     for (const auto& file : files_below(path))
       fmt::print("  {:<48} {:>12} bytes\n", fs::relative(file, path).string(),
@@ -158,6 +161,27 @@ int show(const std::vector<fs::path>& runs) {
     fmt::print("\n");
   }
   return kDone;
+}
+
+/// Checks a weight file against its checksum and prints what is wrong. Returns whether it is sound.
+bool verify_weights(const fs::path& file) {
+  try {
+    const WeightFile content = read_safetensors(file);
+    const auto format = content.metadata.find("format");
+    const bool old_checkpoint =
+        format != content.metadata.end() && format->second == "lcr-checkpoint 1";
+    const bool old_backbone = !content.checksummed && file.filename() == "backbone.safetensors";
+    if (old_checkpoint || old_backbone)
+      fmt::print("not checked: {}: written by an older version, without checksums\n",
+                 file.string());
+    else if (!content.checksummed)
+      fail("{}: has no checksum", file.string());
+  } catch (const UserError& e) {
+    if (!fs::exists(file)) return true;  // removed by a training process in the meantime
+    fmt::print("damaged: {}\n", e.what());
+    return false;
+  }
+  return true;
 }
 
 int verify(const std::vector<fs::path>& runs) {
@@ -169,33 +193,20 @@ int verify(const std::vector<fs::path>& runs) {
     foreign += run.state == RunState::kForeign;
     for (const auto& file : files_below(path)) {
       if (file.extension() != ".safetensors") continue;
-      try {
-        ++weights;
-        const WeightFile content = read_safetensors(file);
-        const auto format = content.metadata.find("format");
-        if ((format != content.metadata.end() && format->second == "lcr-checkpoint 1") ||
-            (!content.checksummed && file.filename() == "backbone.safetensors"))
-          fmt::print("not checked: {}: is of an older version, which wrote no checksums\n",
-                     file.string());
-        else if (!content.checksummed)
-          fail("{}: carries no checksum", file.string());
-      } catch (const UserError& e) {
-        if (!fs::exists(file)) continue;  // removed by a training meanwhile
-        fmt::print("damaged: {}\n", e.what());
-        sound = false;
-      }
+      ++weights;
+      if (!verify_weights(file)) sound = false;
     }
     damaged += !sound;
     for (const auto& folder : {path, path / "checkpoints", path / "evaluations"})
       left_over += stale_temporaries(folder).size();
   }
-  fmt::print(
-      "{} runs, {} files of weights: {} runs damaged{}{}\n", runs.size(), weights, damaged,
-      foreign > 0 ? fmt::format(", {} of another version, whose records were not checked", foreign)
-                  : "",
-      left_over > 0
-          ? fmt::format("; {} temporary files of killed processes (lcr-runs prune)", left_over)
-          : "");
+  std::string remarks;
+  if (foreign > 0) remarks += fmt::format(", {} of another version (records not checked)", foreign);
+  if (left_over > 0)
+    remarks += fmt::format("; {} temporary files of killed processes (remove with lcr-runs prune)",
+                           left_over);
+  fmt::print("{} runs, {} weight files: {} runs damaged{}\n", runs.size(), weights, damaged,
+             remarks);
   return damaged > 0 ? kBadInput : kDone;
 }
 
@@ -203,16 +214,26 @@ struct PruneOptions {
   bool partial = false, damaged = false, weights = false, dry_run = false;
 };
 
-/// Where prune moves a run before it removes it: whoever wants the run meanwhile begins it anew and
-/// loses nothing.
+/// prune renames a run's directory with this prefix before removing it, so that a process that
+/// needs the run in the meantime starts it again from scratch and loses nothing.
 constexpr const char* kAside = ".pruned-";
-/// Where import unpacks, holding kImportLock.
+/// import unpacks here while it holds kImportLock.
 constexpr const char* kImport = ".import";
 constexpr const char* kImportLock = ".import.lock";
 
+/// Removes a run's directory. Returns the MiB freed.
+double remove_run(const fs::path& path) {
+  const fs::path aside = path.parent_path() / (kAside + path.filename().string());
+  fs::remove_all(aside);  // left over from a killed prune
+  fs::rename(path, aside);
+  const double freed = mebibytes(aside);
+  fs::remove_all(aside);
+  fmt::print("removed {}\n", path.string());
+  return freed;
+}
+
 int prune(const fs::path& store, const std::vector<fs::path>& runs, const PruneOptions& options) {
   double freed = 0;
-  std::vector<fs::path> left;
   const auto remove = [&](const fs::path& path) {
     if (!fs::exists(path)) return;
     freed += fs::is_directory(path) ? mebibytes(path)
@@ -229,21 +250,15 @@ int prune(const fs::path& store, const std::vector<fs::path>& runs, const PruneO
     if (!options.dry_run) lock.emplace(path / "lock");
     const StoredRun run = inspect_run(path);
     const auto files = files_below(path);
-    const bool empty = std::all_of(files.begin(), files.end(), [](const fs::path& file) {
-      return file.filename() == "lock";
-    });  // killed before it wrote anything
+    // A process that was killed before it wrote anything leaves only the lock.
+    const bool empty = std::all_of(files.begin(), files.end(),
+                                   [](const fs::path& file) { return file.filename() == "lock"; });
     if (empty || (run.state == RunState::kPartial && options.partial) ||
         (run.state == RunState::kDamaged && options.damaged)) {
-      if (!options.dry_run && fs::exists(path)) {
-        const fs::path aside = path.parent_path() / (kAside + run.name);
-        fs::remove_all(aside);  // of a prune that was killed
-        fs::rename(path, aside);
-        freed += mebibytes(aside);
-        fs::remove_all(aside);
-        fmt::print("removed {}\n", path.string());
-      } else {
+      if (!options.dry_run && fs::exists(path))
+        freed += remove_run(path);
+      else
         remove(path);
-      }
       continue;
     }
     for (const auto& folder : {path, path / "checkpoints", path / "evaluations"})
@@ -253,7 +268,8 @@ int prune(const fs::path& store, const std::vector<fs::path>& runs, const PruneO
     for (const auto& file : files_below(path / "checkpoints"))
       if (file.filename().string().starts_with("resume-")) remove(file);
   }
-  // Of calls of this program that were killed.
+  // Left over from killed calls of this program.
+  std::vector<fs::path> left;
   for (const auto& entry : fs::directory_iterator(store)) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with(kAside) || (name == kImport && !lock_holder(store / kImportLock)))
@@ -264,8 +280,7 @@ int prune(const fs::path& store, const std::vector<fs::path>& runs, const PruneO
   return kDone;
 }
 
-/// Whether a file of a run, by its path within it, is a record: all but weights, locks and
-/// temporary files.
+/// Whether a file, by its path within a run, is a record (not a weight, lock or temporary file).
 bool is_record(const fs::path& file) {
   static const std::set<std::string> names = {"identity.txt", "config.ini",  "provenance.json",
                                               "epochs.csv",   "result.json", "selection.json"};
@@ -277,7 +292,7 @@ bool is_record(const fs::path& file) {
 
 int export_runs(const fs::path& archive, const std::vector<fs::path>& runs) {
   if (!archive.string().ends_with(".tar.gz"))
-    fail("{}: the archive must be named .tar.gz", archive.string());
+    fail("{}: the archive's name must end in .tar.gz", archive.string());
   std::vector<std::pair<std::string, fs::path>> files;
   std::size_t packed = 0;
   for (const auto& path : runs) {
@@ -292,13 +307,13 @@ int export_runs(const fs::path& archive, const std::vector<fs::path>& runs) {
       if (const fs::path name = fs::relative(file, path); is_record(name))
         files.emplace_back(run.name + "/" + name.string(), file);
   }
-  if (packed == 0) fail("{}: there is no finished run to export", archive.string());
+  if (packed == 0) fail("{}: no finished run to export", archive.string());
   pack_archive(archive, files);
   fmt::print("written: {} ({} runs, {} files)\n", archive.string(), packed, files.size());
   return kDone;
 }
 
-/// A folder that goes away with what is left in it, at the beginning and at the end.
+/// A folder that starts empty and is removed with its content at the end of the scope.
 struct ScratchFolder {
   explicit ScratchFolder(const fs::path& folder) : path(folder) {
     fs::remove_all(path);
@@ -321,14 +336,14 @@ int import_runs(const fs::path& archive, const fs::path& store) {
   std::vector<fs::path> runs;
   for (const auto& entry : fs::directory_iterator(scratch.path)) runs.push_back(entry.path());
   std::sort(runs.begin(), runs.end());
-  // All of it is checked before any of it comes into the store.
+  // The whole archive is checked before any run enters the store.
   for (const auto& path : runs) {
     if (!fs::is_directory(path))
-      fail("{}: holds '{}', which is no run", archive.string(),
+      fail("{}: holds '{}', which is not a run", archive.string(),
            printable(path.filename().string()));
     for (const auto& file : files_below(path))
       if (const fs::path name = fs::relative(file, path); !is_record(name))
-        fail("{}: {} holds '{}', which is no record of a run", archive.string(),
+        fail("{}: {} holds '{}', which is not a record of a run", archive.string(),
              path.filename().string(), printable(name.string()));
     const StoredRun run = inspect_run(path);
     if (!run.problem.empty()) fail("{}: {}", archive.string(), run.problem);
@@ -343,7 +358,7 @@ int import_runs(const fs::path& archive, const fs::path& store) {
     } else if (inspect_run(target).state == RunState::kDone) {
       ++known;
     } else {
-      say("left out: {} is {} here; remove the directory first\n", target.string(),
+      say("left out: {} is {} in this store; remove the directory first\n", target.string(),
           state_name(inspect_run(target).state));
       ++refused;
     }
@@ -357,28 +372,30 @@ int run(int argc, char** argv) {
   std::vector<std::string> names;
   PruneOptions pruning;
   po::options_description visible("Options");
-  visible.add_options()("runs", po::value(&store), "the run store [runs]")(
-      "partial", po::bool_switch(&pruning.partial),
-      "prune: also runs that were begun and not finished")(
-      "damaged", po::bool_switch(&pruning.damaged), "prune: also damaged runs")(
-      "weights", po::bool_switch(&pruning.weights),
-      "prune: also the weights of finished runs; their records stay")(
-      "dry-run", po::bool_switch(&pruning.dry_run),
-      "prune: say what would be removed, remove nothing")("help", "print this help");
+  auto add_option = visible.add_options();
+  add_option("runs", po::value(&store), "the run store [runs]");
+  add_option("partial", po::bool_switch(&pruning.partial), "prune: also remove unfinished runs");
+  add_option("damaged", po::bool_switch(&pruning.damaged), "prune: also remove damaged runs");
+  add_option("weights", po::bool_switch(&pruning.weights),
+             "prune: also remove the weights of finished runs, but keep their records");
+  add_option("dry-run", po::bool_switch(&pruning.dry_run),
+             "prune: print what would be removed, remove nothing");
+  add_option("help", "print this help");
   const auto values = parse_arguments(
       argc, argv, visible, {{"command", po::value(&command)}, {"name", po::value(&names), -1}});
   if (values.contains("help")) {
     fmt::print(
-        "lcr-runs: the store of runs\n\nUsage:\n"
-        "  lcr-runs list [RUN...]             state, size and score of each\n"
-        "  lcr-runs show RUN...               all that is recorded of a run\n"
-        "  lcr-runs verify [RUN...]           checks records against each other and weights "
+        "lcr-runs: manages the run store\n\n"
+        "Usage:\n"
+        "  lcr-runs list [RUN...]               state, size and score of each run\n"
+        "  lcr-runs show RUN...                 everything recorded about a run\n"
+        "  lcr-runs verify [RUN...]             checks records against each other and weights "
         "against their checksums; exit code 2 on damage\n"
-        "  lcr-runs prune [RUN...]            removes what nobody needs: temporary files of killed "
-        "processes, checkpoints only for going on of finished runs\n"
-        "  lcr-runs export OUT.tar.gz [RUN...] packs finished runs without their weights: enough "
+        "  lcr-runs prune [RUN...]              removes what is no longer needed: temporary files "
+        "of killed processes and resume checkpoints of finished runs\n"
+        "  lcr-runs export OUT.tar.gz [RUN...]  packs finished runs without their weights: enough "
         "to make every table and figure elsewhere\n"
-        "  lcr-runs import FILE.tar.gz        checks such an archive and takes its runs into the "
+        "  lcr-runs import FILE.tar.gz          checks such an archive and adds its runs to the "
         "store\n"
         "RUN is the name of a directory in the store.\n\n{}",
         list_options(visible));
@@ -395,8 +412,8 @@ int run(int argc, char** argv) {
     return export_runs(names.front(), chosen_runs(store, {names.begin() + 1, names.end()}));
   if (command == "import" && names.size() == 1) return import_runs(names.front(), store);
   fail(
-      "command line: say list, show RUN, verify, prune, export FILE or import FILE; --help "
-      "explains");
+      "command line: expected list, show RUN, verify, prune, export FILE or import FILE; see "
+      "--help");
 }
 
 }  // namespace

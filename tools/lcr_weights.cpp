@@ -1,5 +1,5 @@
-// lcr-weights: what is in a file of weights, and its conversion to safetensors. Nothing in the file
-// is ever run.
+// lcr-weights: lists the content of a weight file and converts it to safetensors. No code in the
+// file is ever run.
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -20,7 +20,7 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return sizes.empty() ? "scalar" : join(sizes, " x ");
 }
 
-/// The tensors below a prefix by what follows it. Throws UserError if there are none.
+/// The tensors under a prefix, by the rest of their names. Throws UserError if there are none.
 std::map<std::string, TensorDescriptor> below(const WeightFile& file, const std::string& prefix,
                                               const std::string& path) {
   std::map<std::string, TensorDescriptor> chosen;
@@ -28,7 +28,7 @@ std::map<std::string, TensorDescriptor> below(const WeightFile& file, const std:
     if (name.starts_with(prefix) && name.size() > prefix.size())
       chosen[name.substr(prefix.size())] = tensor;
   if (chosen.empty())
-    fail("{}: no tensor's name begins with '{}'; the first is {}", path, prefix,
+    fail("{}: no tensor's name begins with '{}'; the first name is {}", path, prefix,
          file.tensors.empty() ? "none" : file.tensors.begin()->first);
   return chosen;
 }
@@ -53,7 +53,7 @@ int inspect(const std::string& path, const std::string& prefix) {
 
 int convert(const std::string& path, const std::string& out, const std::string& prefix) {
   if (!out.ends_with(".safetensors"))
-    fail("{}: the result is a safetensors file and must be named so", out);
+    fail("{}: the output is a safetensors file; its name must end in .safetensors", out);
   const WeightFile file = read_weights(path);
   const auto chosen = below(file, prefix, path);
   std::map<std::string, std::vector<std::uint8_t>> content;
@@ -75,25 +75,28 @@ int run(int argc, char** argv) {
   std::string command, prefix;
   std::vector<std::string> files;
   po::options_description visible("Options");
-  visible.add_options()("prefix", po::value(&prefix),
-                        "only tensors whose names begin with this, and without it")(
-      "help", "print this help");
+  auto add_option = visible.add_options();
+  add_option("prefix", po::value(&prefix),
+             "only tensors whose names begin with this; removes it from the names");
+  add_option("help", "print this help");
   const auto values = parse_arguments(
       argc, argv, visible, {{"command", po::value(&command)}, {"file", po::value(&files), -1}});
   if (values.contains("help")) {
     fmt::print(
-        "lcr-weights: what is in a file of weights\n\nUsage:\n  lcr-weights inspect FILE [--prefix "
-        "P]\n  lcr-weights convert FILE OUT.safetensors [--prefix P]\n\n"
-        "FILE is .safetensors, or what torch.save wrote (.pth, .pt, .pth.tar, .bin, .ckpt; zip or "
-        "legacy form). No code in it is run.\n"
-        "Names of nested dicts are joined by dots: lcr-weights convert moco.pth.tar "
+        "lcr-weights: lists and converts weight files\n\n"
+        "Usage:\n"
+        "  lcr-weights inspect FILE [--prefix P]\n"
+        "  lcr-weights convert FILE OUT.safetensors [--prefix P]\n\n"
+        "FILE is a .safetensors file or an output of torch.save (.pth, .pt, .pth.tar, .bin, .ckpt; "
+        "zip or legacy form). No code in it is run.\n"
+        "Names of nested dicts are joined with dots: lcr-weights convert moco.pth.tar "
         "backbone.safetensors --prefix state_dict.module.encoder_q.\n\n{}",
         list_options(visible));
     return kDone;
   }
   if (command == "inspect" && files.size() == 1) return inspect(files[0], prefix);
   if (command == "convert" && files.size() == 2) return convert(files[0], files[1], prefix);
-  fail("command line: say inspect FILE or convert FILE OUT.safetensors; --help explains");
+  fail("command line: expected inspect FILE or convert FILE OUT.safetensors; see --help");
 }
 
 }  // namespace

@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
-"""The peer of evaluation.cpp's retrieval: leave-one-out, one query at a time, as the authors' validation does it: drop the query
-from the list, one matrix-vector product, one NumPy sort, the average precision summed hit by hit in Python.
+"""The peer of evaluation.cpp's retrieval: leave-one-out, one query at a time, like the authors'
+validation: drop the query from the list, one matrix-vector product, one NumPy sort, and the average
+precision summed hit by hit in Python.
 
-Usage: retrieval.py FOLDER [THREADS]   makes FOLDER/features.bin (float32, 5,794 x 2,048, unit length, 200 classes of unequal difficulty)
-and FOLDER/labels.bin (int64) if they are absent, times the loop over all queries and writes FOLDER/scores.txt: rank-1, rank-5, mAP in percent.
-`LCR_PEER_RETRIEVAL=FOLDER lcr-benchmark --benchmark_filter=retrieval_peer` then times ours on the same features and compares the scores.
+Usage: retrieval.py FOLDER [THREADS]
+
+Makes FOLDER/features.bin (float32, 5,794 x 2,048, unit length, 200 classes of unequal difficulty)
+and FOLDER/labels.bin (int64) if they are absent, times the loop over all queries and writes
+FOLDER/scores.txt: rank-1, rank-5 and mAP in percent. Then
+`LCR_PEER_RETRIEVAL=FOLDER lcr-benchmark --benchmark_filter=retrieval_peer` times our implementation
+on the same features and compares the scores.
 """
 import pathlib
 import sys
@@ -15,7 +20,7 @@ import torch
 
 
 def make_features(images, dimension, classes, seed=0):
-    """Unit-length features around class centres, each class with its own spread."""
+    """Unit-length features around class centres; each class has its own spread."""
     rng = np.random.default_rng(seed)
     labels = np.arange(images) % classes
     centres = rng.standard_normal((classes, dimension))
@@ -55,5 +60,7 @@ if __name__ == "__main__":
     labels = torch.from_numpy(np.fromfile(folder / "labels.bin", np.int64))
     start = time.time()
     scores = per_query(features, labels)
-    print("%d queries in %.1f s (%d threads): rank-1 %.3f, rank-5 %.3f, mAP %.6f" % (len(labels), time.time() - start, torch.get_num_threads(), *scores))
+    seconds = time.time() - start
+    print(f"{len(labels)} queries in {seconds:.1f} s ({torch.get_num_threads()} threads):",
+          "rank-1 %.3f, rank-5 %.3f, mAP %.6f" % tuple(scores))
     (folder / "scores.txt").write_text("\n".join(repr(score) for score in scores) + "\n")

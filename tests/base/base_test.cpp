@@ -79,7 +79,7 @@ TEST(Rng, IsPhiloxWithKnownAnswer) {
 }
 
 TEST(Rng, StreamsAreFixedByTheirCoordinates) {
-  // Frozen: a change here changes every run's numbers and needs a new numerics_revision.
+  // Frozen: a change here changes the numbers of every run and needs a new numerics_revision.
   CounterRng rng(RngKey(0, "test"), 1, 2, 3);
   const std::array<std::uint32_t, 3> first = {rng.next(), rng.next(), rng.next()};
   CounterRng again(RngKey(0, "test"), 1, 2, 3);
@@ -100,7 +100,8 @@ TEST(Rng, MomentsAndBounds) {
   double sum = 0, squares = 0, uniform_sum = 0;
   std::array<int, 7> counts{};
   for (int i = 0; i < kCount; ++i) {
-    const double normal = rng.normal(), uniform = rng.uniform();
+    const double normal = rng.normal();
+    const double uniform = rng.uniform();
     sum += normal;
     squares += normal * normal;
     uniform_sum += uniform;
@@ -179,7 +180,8 @@ TEST(Parallel, VisitsEachOnceAndRethrows) {
 
 TEST(Statistics, WelchAgreesWithScipy) {
   // scipy.stats.ttest_ind(a, b, equal_var=False, alternative='greater').pvalue, SciPy 1.10.1.
-  const std::vector<double> a = {71.2, 73.9, 70.4, 72.8}, b = {69.1, 70.2, 68.4};
+  const std::vector<double> a = {71.2, 73.9, 70.4, 72.8};
+  const std::vector<double> b = {69.1, 70.2, 68.4};
   EXPECT_NEAR(welch_p_greater(a, b), 0.015619360887335884, 1e-9);
   EXPECT_NEAR(welch_p_greater(b, a), 1 - 0.015619360887335884, 1e-9);
   EXPECT_NEAR(welch_p_greater(a, b, 2), 0.20769537610352604, 1e-9);
@@ -224,11 +226,12 @@ TEST(Files, OnlyTemporariesOfDeadProcessesAreStale) {
                           std::filesystem::directory_iterator()),
             4);
   EXPECT_TRUE(stale_temporaries(folder / "absent").empty());
-  // Where nobody else can be writing, those of other machines and of living processes too.
+  // If no other process can be writing, temporaries of other machines and of living processes go
+  // too.
   remove_stale_temporaries(folder.path(), Temporaries::kAll);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()),
                           std::filesystem::directory_iterator()),
-            2);  // a.csv, and the name that is none
+            2);  // a.csv, and the name without a process number
 }
 
 TEST(Files, AWaitedForLockIsThatOfTheFileThatStandsThere) {
@@ -245,13 +248,13 @@ TEST(Files, AWaitedForLockIsThatOfTheFileThatStandsThere) {
   });
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   EXPECT_FALSE(has_it);
-  // Pruned by its holder and begun anew by a third.
+  // Pruned by its holder and begun again by a third process.
   std::filesystem::remove_all(run);
   std::filesystem::create_directories(run);
   held.reset();
   waiting.join();
-  EXPECT_TRUE(holder) << "the lock was that of the removed file";
-  // Pruned and not begun anew.
+  EXPECT_TRUE(holder) << "the lock is on the removed file";
+  // Pruned and not begun again.
   std::filesystem::remove_all(run);
   expect_user_error([&] { FileLock{run / "lock"}; }, "cannot be opened for locking");
   const FileLock made(run / "lock", FileLock::MissingFolder::kMake);

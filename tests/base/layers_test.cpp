@@ -1,5 +1,5 @@
-// Include arrows only point down (the order of DESIGN: experiment -> {evaluate, train} -> method ->
-// model -> data -> record -> base).
+// Include arrows only point down (docs/architecture.md): experiment -> {evaluate, train} -> method
+// -> model -> data -> record -> base.
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -15,7 +15,8 @@ TEST(Layers, IncludesPointDown) {
                                              {"model", 3},    {"method", 4},    {"train", 5},
                                              {"evaluate", 5}, {"experiment", 6}};
   const std::filesystem::path lib = std::filesystem::path(LCR_SOURCE_DIR) / "lib/lcr";
-  const std::regex own("#include \"lcr/([a-z]+)/"), torch("#include <(torch|ATen|c10)/");
+  const std::regex own("#include \"lcr/([a-z]+)/");
+  const std::regex torch("#include <(torch|ATen|c10)/");
   int files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(lib)) {
     if (!entry.is_regular_file()) continue;

@@ -1,4 +1,4 @@
-// Statistics against SciPy's (golden/statistics.json) and against their definitions.
+// Statistics against SciPy (tests/golden/statistics.json) and against their definitions.
 #include "lcr/base/statistics.h"
 
 #include <algorithm>
@@ -21,8 +21,8 @@ TEST(Statistics, AgreeWithSciPy) {
   const auto all = goldens();
   int exact = 0;
   for (const auto& test : all.at("tests")) {
-    const auto a = test.at("a").get<std::vector<double>>(),
-               b = test.at("b").get<std::vector<double>>();
+    const auto a = test.at("a").get<std::vector<double>>();
+    const auto b = test.at("b").get<std::vector<double>>();
     EXPECT_NEAR(welch_p_greater(a, b), test.at("welch_greater").get<double>(), 1e-10);
     if (test.contains("unchanged_greater")) {
       EXPECT_NEAR(unchanged_p_greater(a, b), test.at("unchanged_greater").get<double>(), 1e-6)
@@ -45,7 +45,7 @@ TEST(Statistics, AgreeWithSciPy) {
 }
 
 TEST(Statistics, HolmStepsDown) {
-  // By hand: 0.01 x 4, 0.02 x 3, then never below what came before.
+  // By hand: 0.01 x 4, 0.02 x 3, then never below the one before.
   const std::vector<double> p = {0.02, 0.5, 0.01, 0.03};
   const auto adjusted = holm(p);
   EXPECT_DOUBLE_EQ(adjusted[2], 0.04);
@@ -60,14 +60,14 @@ TEST(Statistics, ValuesNeededReachThePower) {
   ASSERT_GT(n, 2U);
   EXPECT_GE(unchanged_power(1.5, n, 20, 0.01), 0.8);
   EXPECT_LT(unchanged_power(1.5, n - 1, 20, 0.01), 0.8);
-  EXPECT_NEAR(unchanged_power(0, 3, 20, 0.01), 0.01,
-              1e-4);  // without an effect the power is the level
+  // Without an effect the power is the level.
+  EXPECT_NEAR(unchanged_power(0, 3, 20, 0.01), 0.01, 1e-4);
   EXPECT_EQ(values_needed(0, 20, 0.01, 0.8), 0U);
-  EXPECT_EQ(values_needed(0.01, 2, 0.01, 0.8), 0U);  // a reference of two seeds never will
+  EXPECT_EQ(values_needed(0.01, 2, 0.01, 0.8), 0U);  // no number suffices against two seeds
 }
 
 TEST(Statistics, TheGatesTestKeepsItsLevelWithThreeAgainstTwenty) {
-  // Where Welch's own approximation does not.
+  // Welch's own approximation does not.
   std::mt19937 random(3);
   std::normal_distribution<> normal;
   int exact = 0, approximate = 0;
@@ -77,8 +77,8 @@ TEST(Statistics, TheGatesTestKeepsItsLevelWithThreeAgainstTwenty) {
     for (auto& x : a) x = normal(random);
     for (auto& x : b) x = normal(random);
     approximate += welch_p_greater(a, b) < 0.005;
-    // The exact p is the larger one in this tail: where even the approximate one is large it need
-    // not be computed.
+    // In this tail the exact p exceeds the approximate one, so it is computed only if that is
+    // small.
     if (welch_p_greater(a, b) < 0.02) exact += unchanged_p_greater(a, b) < 0.005;
   }
   EXPECT_NEAR(exact, kTrials * 0.005, 35);  // 3.5 standard deviations

@@ -26,7 +26,8 @@ using lcr::testing::write_bytes;
 
 const std::string kConfig = "data=d\nepochs=3\nlr=0.1\n";
 
-/// Results of two rows with three metrics each over seeds from..to - 1; `change` bends a value.
+/// Writes results of two rows with three metrics each, over seeds from..to - 1; `change` alters a
+/// value.
 void write_pool(const std::filesystem::path& folder, std::uint64_t from, std::uint64_t to,
                 const std::function<double(const std::string& metric, const std::string& row,
                                            double value)>& change = {},
@@ -88,9 +89,8 @@ class Gate : public ::testing::Test {
 TEST_F(Gate, PassesWhatDidNotChange) {
   write_pool(folder / "same", 0, 3);
   const auto verdicts = gate("same");
-  EXPECT_EQ(counts(verdicts),
-            (std::map<Verdict, int>{
-                {Verdict::kPass, 4}}));  // rank-1 is not compared unless it is asked for
+  // rank-1 is not among the default metrics.
+  EXPECT_EQ(counts(verdicts), (std::map<Verdict, int>{{Verdict::kPass, 4}}));
   for (const auto& v : verdicts) {
     EXPECT_EQ(v.n, 3U);
     EXPECT_EQ(v.reference_n, 20U);
@@ -136,22 +136,22 @@ TEST_F(Gate, ABetterScoreIsAReasonToRefreshTheReference) {
 }
 
 TEST_F(Gate, SaysHowManySeedsWouldDecide) {
-  // One seed: nothing can be said.
+  // One seed decides nothing.
   write_pool(folder / "one", 0, 1,
              [](const std::string&, const std::string&, double value) { return value / 2; });
   for (const auto& v : gate("one")) {
     EXPECT_EQ(v.verdict, Verdict::kUndecided);
     EXPECT_EQ(v.seeds_needed, 3U);
   }
-  // A fall that shows alone but not among four rows; the floors, which would see it, are taken
-  // away.
+  // A drop that is significant alone but not among four rows, without the floors that would show
+  // it.
   Reference without = reference();
   for (auto& row : without.rows) row.floor = row.ceiling = {};
   int undecided = 0;
-  for (double fall = 0.2; fall < 3 && undecided == 0; fall += 0.1) {
+  for (double drop = 0.2; drop < 3 && undecided == 0; drop += 0.1) {
     write_pool(folder / "some", 0, 6,
                [&](const std::string& metric, const std::string& row, double value) {
-                 return metric == "mean_average_precision" && row == "LCR" ? value - fall : value;
+                 return metric == "mean_average_precision" && row == "LCR" ? value - drop : value;
                });
     for (const auto& v : gate_metrics(without, read_measured(folder / "some"), {})) {
       if (v.verdict != Verdict::kUndecided || v.key.row != "LCR" ||
@@ -184,7 +184,8 @@ TEST_F(Gate, RefusesBadInput) {
     return [=](std::string text) { return text.replace(text.find(from), from.size(), to); };
   };
   const auto row_of = [](const std::string& text, const std::string& part) {
-    const auto at = text.find(part), begin = text.rfind('\n', at) + 1;
+    const auto at = text.find(part);
+    const auto begin = text.rfind('\n', at) + 1;
     return text.substr(begin, text.find('\n', at) + 1 - begin);
   };
   broken([&](std::string text) { return text + row_of(text, "mean_average_precision"); },
@@ -196,7 +197,7 @@ TEST_F(Gate, RefusesBadInput) {
         cells[result_column("value")] = "nan";
         return text.replace(text.find(row), row.size(), join(cells, ","));
       },
-      "'nan' is no finite number");
+      "'nan' is not a finite number");
   broken(replaced(",metric,", ",metrik,"), "metric");
   broken(
       [&](std::string text) {  // a row cut short
@@ -205,7 +206,7 @@ TEST_F(Gate, RefusesBadInput) {
       },
       "main.csv");
   broken([](std::string text) { return text.substr(0, text.find('\n') + 1); }, "was not measured");
-  expect_user_error([&] { gate("absent"); }, "no such folder of results");
+  expect_user_error([&] { gate("absent"); }, "no such results folder");
   std::filesystem::create_directories(folder / "empty");
   expect_user_error([&] { gate("empty"); }, "holds no results");
 }
@@ -222,7 +223,8 @@ TEST_F(Gate, ReferencesAreKeptByDateAndReadStrictly) {
   write_reference(place, first);
   write_reference(place, reference());
   EXPECT_TRUE(std::filesystem::exists(place / "archive/metrics-2020-01-02-2.json"));
-  const Reference read = read_reference(place), wanted = reference();
+  const Reference read = read_reference(place);
+  const Reference wanted = reference();
   ASSERT_EQ(read.rows.size(), wanted.rows.size());
   for (std::size_t i = 0; i < read.rows.size(); ++i) {
     EXPECT_EQ(read.rows[i].measured.key, wanted.rows[i].measured.key);
@@ -259,7 +261,7 @@ TEST_F(Gate, ReferencesAreKeptByDateAndReadStrictly) {
   expect_refused([](auto& json) { json["rows"] = nlohmann::json::array(); }, "holds no rows");
   write_bytes(place / "metrics.json", good.substr(0, good.size() / 2));
   expect_user_error([&] { read_reference(place); }, "damaged");
-  // Recording anew is the way out, and even that is kept.
+  // Recording again repairs it, and keeps even the damaged file.
   write_reference(place, reference());
   EXPECT_NO_THROW(read_reference(place));
   EXPECT_TRUE(std::filesystem::exists(place / "archive/metrics-undated.json"));
@@ -308,34 +310,34 @@ TEST_F(Gate, SpeedsAreComparedPerDevice) {
   const auto judge = [&](const Speed& speed) {
     return gate_speeds({reference}, {speed}, {}).front();
   };
-  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {98, 99, 97, 96, 98}}).verdict,
-            Verdict::kPass);  // within the tolerance
+  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {98, 99, 97, 96, 98}}).verdict, Verdict::kPass)
+      << "within the tolerance";
   EXPECT_EQ(judge({"cpu a", "step", "samples/s", {80, 81, 82, 79, 80}}).verdict,
             Verdict::kRegressed);
-  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {80, 160, 85, 150, 90}}).verdict,
-            Verdict::kPass);  // slower by the median, but not shown
+  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {80, 160, 85, 150, 90}}).verdict, Verdict::kPass)
+      << "slower by the median, but not significantly";
   EXPECT_EQ(judge({"cpu a", "step", "samples/s", {120, 121, 122, 125, 123}}).verdict,
             Verdict::kImproved);
   EXPECT_EQ(judge({"cpu b", "step", "samples/s", {10, 10, 10, 10, 11}}).verdict,
-            Verdict::kUndecided);  // another device
+            Verdict::kUndecided)
+      << "another device";
   EXPECT_EQ(judge({"cpu a", "other", "samples/s", {10}}).verdict, Verdict::kUndecided);
   const auto renamed = gate_speeds({reference}, {{"cpu a", "other", "samples/s", {10}}}, {});
-  ASSERT_EQ(renamed.size(), 2U);  // and the reference's, which is no longer measured
+  ASSERT_EQ(renamed.size(), 2U);  // the second is the reference's, which is no longer measured
   EXPECT_EQ(renamed[1].candidate.name, "step");
   EXPECT_EQ(renamed[1].verdict, Verdict::kUndecided);
-  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {80}}).verdict,
-            Verdict::kUndecided);  // one measurement shows nothing at this level: 1/6
+  EXPECT_EQ(judge({"cpu a", "step", "samples/s", {80}}).verdict, Verdict::kUndecided)
+      << "one measurement shows nothing at this level: p is at least 1/6";
   const Speed time{"cpu a", "step", "ns", {100, 101, 99, 100, 102}};
-  EXPECT_EQ(
-      gate_speeds({time}, {{"cpu a", "step", "ns", {130, 131, 129, 128, 135}}}, {}).front().verdict,
-      Verdict::kRegressed);
-  EXPECT_EQ(
-      gate_speeds({time}, {{"cpu a", "step", "ns", {70, 71, 72, 73, 74}}}, {}).front().verdict,
-      Verdict::kImproved);
+  const auto judge_time = [&](const std::vector<double>& values) {
+    return gate_speeds({time}, {{"cpu a", "step", "ns", values}}, {}).front().verdict;
+  };
+  EXPECT_EQ(judge_time({130, 131, 129, 128, 135}), Verdict::kRegressed);
+  EXPECT_EQ(judge_time({70, 71, 72, 73, 74}), Verdict::kImproved);
 
   const auto speeds = read_training_speeds(folder / "pool");
   ASSERT_EQ(speeds.size(), 2U);
-  EXPECT_EQ(speeds[0].values.size(), 20U);  // a run once, not once a metric
+  EXPECT_EQ(speeds[0].values.size(), 20U);  // each run once, not once per metric
   EXPECT_EQ(speeds[0].device, "some CPU");
   record_speeds(folder / "reference", speeds);
   record_speeds(folder / "reference", {{"cpu b", "step", "ns", {1, 2}}});
@@ -343,8 +345,11 @@ TEST_F(Gate, SpeedsAreComparedPerDevice) {
   EXPECT_FALSE(std::filesystem::is_empty(folder / "reference/archive"));
 
   const std::string benchmark = R"({"context": {"device": "cpu a"}, "benchmarks": [
-    {"name": "step", "run_type": "iteration", "real_time": 2.0, "time_unit": "ms"}, {"name": "step", "run_type": "iteration", "real_time": 3.0, "time_unit": "ms"},
-    {"name": "step_mean", "run_type": "aggregate", "real_time": 2.5, "time_unit": "ms"}, {"name": "load", "run_type": "iteration", "real_time": 1.0, "time_unit": "ns", "items_per_second": 50.0}]})";
+    {"name": "step", "run_type": "iteration", "real_time": 2.0, "time_unit": "ms"},
+    {"name": "step", "run_type": "iteration", "real_time": 3.0, "time_unit": "ms"},
+    {"name": "step_mean", "run_type": "aggregate", "real_time": 2.5, "time_unit": "ms"},
+    {"name": "load", "run_type": "iteration", "real_time": 1.0, "time_unit": "ns",
+     "items_per_second": 50.0}]})";
   write_bytes(folder / "b.json", benchmark);
   const auto read = read_benchmark_speeds(folder / "b.json");
   ASSERT_EQ(read.size(), 2U);
@@ -355,22 +360,20 @@ TEST_F(Gate, SpeedsAreComparedPerDevice) {
   expect_user_error([&] { read_benchmark_speeds(folder / "b.json"); }, "does not name the device");
   write_bytes(folder / "b.json", std::string("{"));
   expect_user_error([&] { read_benchmark_speeds(folder / "b.json"); },
-                    "no output of Google Benchmark");
+                    "not JSON output of Google Benchmark");
 }
 
 TEST(CheckReport, IsWellFormedInEveryForm) {
-  const CheckReport report{"A <title> & more",
-                           {"p"},
-                           {{Status::kBad,
-                             "regressed",
-                             "main",
-                             "LCR | \"x\" <y>",
-                             {"0.01"},
-                             {{"p", 0.01}},
-                             "fell & broke"},
-                            {Status::kOpen, "undecided", "main", "b", {"-"}, {}, "few"},
-                            {Status::kGood, "pass", "main", "c", {"1"}, {}, ""}},
-                           {"note"}};
+  const ReportLine failed{.status = Status::kBad,
+                          .verdict = "regressed",
+                          .group = "main",
+                          .name = "LCR | \"x\" <y>",
+                          .cells = {"0.01"},
+                          .numbers = {{"p", 0.01}},
+                          .reason = "fell & broke"};
+  const ReportLine skipped{Status::kOpen, "undecided", "main", "b", {"-"}, {}, "few"};
+  const ReportLine passed{Status::kGood, "pass", "main", "c", {"1"}, {}, ""};
+  const CheckReport report{"A <title> & more", {"p"}, {failed, skipped, passed}, {"note"}};
   const std::string xml = junit_xml(report);
   EXPECT_NE(xml.find("failures=\"1\""), std::string::npos) << xml;
   EXPECT_NE(xml.find("skipped=\"1\""), std::string::npos) << xml;

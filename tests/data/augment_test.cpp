@@ -74,8 +74,10 @@ TEST(PixelOps, AgreeWithPillowOnEveryColour) {
   for (const auto& item : testing::pixel_goldens()["every_colour"]) {
     Bytes actual = every;
     const double factor = item["factor"];
-    item["op"] == "hue" ? adjust_hue(actual, factor)
-                        : adjust_saturation(actual, static_cast<float>(factor));
+    if (item["op"] == "hue")
+      adjust_hue(actual, factor);
+    else
+      adjust_saturation(actual, static_cast<float>(factor));
     EXPECT_EQ(sha256_hex({reinterpret_cast<const char*>(actual.data()), actual.size()}),
               item["sha256"].get<std::string>())
         << item.dump();
@@ -108,8 +110,8 @@ TEST(PixelOps, AgreeWithPillowOnLargeNoise) {
 TEST(Augment, ViewsDependOnTheirCoordinatesAlone) {
   const ViewRecipe options = training_recipe(Options(), 0);
   const RngKey key(0, "augmentation");
-  const auto a = draw_view(CounterRng(key, 1, 2, 0), 32, 32, options),
-             b = draw_view(CounterRng(key, 1, 2, 0), 32, 32, options);
+  const auto a = draw_view(CounterRng(key, 1, 2, 0), 32, 32, options);
+  const auto b = draw_view(CounterRng(key, 1, 2, 0), 32, 32, options);
   EXPECT_EQ(a.crop.x, b.crop.x);
   EXPECT_EQ(a.hue, b.hue);
   const auto other = draw_view(CounterRng(key, 1, 2, 1), 32, 32, options);
@@ -140,12 +142,13 @@ TEST(Augment, ParametersHaveTheirDistributions) {
   EXPECT_NEAR(gray, 0.2 * kCount, 5 * std::sqrt(kCount * .16));
   EXPECT_NEAR(blur, 0.5 * kCount, 5 * std::sqrt(kCount * .25));
   EXPECT_NEAR(flip, 0.5 * kCount, 5 * std::sqrt(kCount * .25));
-  EXPECT_NEAR(area / kCount, 0.5445, 0.01);  // measured with torchvision: below the mean of U(.2,
-                                             // 1), large crops of extreme aspect are redrawn
+  // Measured with torchvision: below the mean of U(.2, 1), as large crops of extreme aspect are
+  // redrawn.
+  EXPECT_NEAR(area / kCount, 0.5445, 0.01);
 }
 
-// The share of our draws below each of torchvision's quantiles, five standard deviations of both
-// samples wide.
+// The share of our draws below each of torchvision's quantiles, within five standard deviations of
+// both samples.
 TEST(Augment, CropsAreDistributedAsTorchvisions) {
   for (const auto& golden : testing::pixel_goldens()["crops"]) {
     const std::int64_t height = golden["height"], width = golden["width"];
@@ -164,18 +167,22 @@ TEST(Augment, CropsAreDistributedAsTorchvisions) {
     for (const auto& [what, values] : draws)
       for (std::size_t q = 0; q < golden["at"].size(); ++q) {
         const double at = golden["at"][q], quantile = golden[what][q];
-        // Areas and aspects are discrete: half of the ties counts as below.
+        // Areas and aspects are discrete: half of the ties count as below.
         double below = 0;
-        for (const double value : values)
-          below += value < quantile ? 1 : value == quantile ? 0.5 : 0;
-        EXPECT_NEAR(below / kCount, at,
-                    5 * std::sqrt(at * (1 - at) * (1.0 / kCount + 1.0 / kGoldenCount)) + 0.002)
+        for (const double value : values) {
+          if (value < quantile)
+            below += 1;
+          else if (value == quantile)
+            below += 0.5;
+        }
+        const double deviation = std::sqrt(at * (1 - at) * (1.0 / kCount + 1.0 / kGoldenCount));
+        EXPECT_NEAR(below / kCount, at, 5 * deviation + 0.002)
             << what << " at " << at << " of " << width << " x " << height;
       }
   }
 }
 
-/// Kolmogorov and Smirnov's distance of a sample from the uniform distribution on [low, high].
+/// The Kolmogorov-Smirnov distance of a sample from the uniform distribution on [low, high].
 double distance_from_uniform(std::vector<double> values, double low, double high) {
   std::sort(values.begin(), values.end());
   double worst = 0;
@@ -209,10 +216,11 @@ TEST(Augment, FactorsAreUniformAndOrdersEquallyLikely) {
                                                                    {"saturation", {.6, 1.4}},
                                                                    {"hue", {-.1, .1}},
                                                                    {"sigma", {.1, 2}}};
-  for (const auto& [name, sample] : values)
-    EXPECT_LT(distance_from_uniform(sample, ranges.at(name).first, ranges.at(name).second),
-              2.0 / std::sqrt(static_cast<double>(sample.size())))
-        << name;  // p < 0.001
+  for (const auto& [name, sample] : values) {
+    const auto [low, high] = ranges.at(name);
+    const double limit = 2.0 / std::sqrt(static_cast<double>(sample.size()));  // p < 0.001
+    EXPECT_LT(distance_from_uniform(sample, low, high), limit) << name;
+  }
   EXPECT_EQ(orders.size(), 24U);
   for (const auto& [order, count] : orders)
     EXPECT_NEAR(count, 16000 / 24, 5 * std::sqrt(16000 / 24.0));
@@ -291,7 +299,7 @@ TEST(Loader, SameBatchesWhateverTheWorkers) {
   }
   TwoViewLoader next_epoch(data.train, options, 3, 3, 1);
   EXPECT_NE(next_epoch.next().samples, reference[0].samples);
-  // Destroying it here, with batches under way, must not hang.
+  // Destroying it here, with batches in flight, must not hang.
 }
 
 TEST(Loader, RanksShareEveryBatch) {
@@ -299,8 +307,10 @@ TEST(Loader, RanksShareEveryBatch) {
   Options options;
   options.batch_size = 6;
   options.image_size = 24;
-  TwoViewLoader whole(data.train, options, 3, 2, 1), first(data.train, options, 3, 2, 2, 0, 3),
-      second(data.train, options, 3, 2, 1, 1, 3), third(data.train, options, 3, 2, 1, 2, 3);
+  TwoViewLoader whole(data.train, options, 3, 2, 1);
+  TwoViewLoader first(data.train, options, 3, 2, 2, 0, 3);
+  TwoViewLoader second(data.train, options, 3, 2, 1, 1, 3);
+  TwoViewLoader third(data.train, options, 3, 2, 1, 2, 3);
   for (std::int64_t b = 0; b < whole.batch_count(); ++b) {
     const TwoViewBatch all = whole.next();
     TwoViewBatch joined;
@@ -319,7 +329,8 @@ TEST(Loader, RanksShareEveryBatch) {
 }
 
 TEST(SynthBirds, IsOneFixedSetWithExactMasks) {
-  const Dataset one = birds(1), three = birds(3);
+  const Dataset one = birds(1);
+  const Dataset three = birds(3);
   EXPECT_EQ(fingerprint(one.train), fingerprint(three.train));
   EXPECT_NE(fingerprint(one.train), fingerprint(one.test));
   EXPECT_EQ(one.train.count(), 24);

@@ -1,4 +1,4 @@
-// Downloads from a server on loopback that behaves well or badly, and archives that do.
+// Downloads from a server on loopback, correct or faulty, and archives, good or hostile.
 #include "lcr/data/fetch.h"
 
 #include <memory>
@@ -50,7 +50,8 @@ class Fetch : public ::testing::Test {
   const std::string data = content();
   const FetchOptions quick{.attempts = 4, .pause_seconds = 0.01};
   TemporaryFolder folder;
-  const fs::path target = folder / "sub/file", partial = target.string() + ".part";
+  const fs::path target = folder / "sub/file";
+  const fs::path partial = target.string() + ".part";
 };
 
 TEST_F(Fetch, DownloadsOnce) {
@@ -75,7 +76,7 @@ TEST_F(Fetch, AServerThatTruncatesIsContinued) {
   expect_user_error([&] { get(server); }, "cannot fetch", "transfer closed");
   EXPECT_EQ(server.requests(), 4);
   expect_nothing();
-  EXPECT_GT(fs::file_size(partial), data.size() * 9 / 10);  // a half, a half of the rest, ...
+  EXPECT_GT(fs::file_size(partial), data.size() * 9 / 10);  // a half, half of the rest, ...
   server.behave(Manner::kWell);
   get(server);
   expect_fetched();
@@ -116,8 +117,8 @@ TEST_F(Fetch, TooMuchIsNotTaken) {
 TEST_F(Fetch, AnAbsurdLengthEndsWithTheTransfer) {
   const HttpServer server(data, Manner::kAbsurdLength);
   try {
-    get(server);  // the first attempt has all the bytes when the connection closes; the second
-                  // finds them right
+    // The first attempt has all bytes when the connection closes; the second finds them correct.
+    get(server);
     expect_fetched();
   } catch (const UserError&) {
     expect_nothing();
@@ -137,11 +138,11 @@ TEST_F(Fetch, AnotherFileIsRefusedAndNotKept) {
 TEST_F(Fetch, WhatAnEarlierCallLeftMayBeWrong) {
   const HttpServer server(data);
   fs::create_directories(partial.parent_path());
-  write_bytes(partial, std::string(1000, 'x'));  // of another file
+  write_bytes(partial, std::string(1000, 'x'));  // part of another file
   get(server);
   expect_fetched();
   EXPECT_EQ(server.requests(), 2);
-  // And where it is longer than the file.
+  // Also if it is longer than the file.
   fs::remove(target);
   write_bytes(partial, std::string(data.size() + 10, 'x'));
   get(server);
@@ -157,7 +158,7 @@ TEST_F(Fetch, AWrongFileThatIsThereIsNamed) {
   server.behave(Manner::kWell);
   get(server);
   expect_fetched();
-  // What is whole is taken from where nothing can be written.
+  // A whole file is accepted even in a folder that cannot be written.
   fs::permissions(target.parent_path(), fs::perms::owner_read | fs::perms::owner_exec);
   get(server);
   fs::permissions(target.parent_path(), fs::perms::owner_all);
@@ -178,7 +179,7 @@ TEST_F(Fetch, ProgramsThatFetchAtOnceDoNotClash) {
     }
     children.push_back(child);
   }
-  ::kill(children[3], SIGKILL);  // one that waits, or fetches, goes
+  ::kill(children[3], SIGKILL);  // while it waits or fetches
   for (std::size_t i = 0; i < children.size(); ++i) {
     int status = 0;
     ::waitpid(children[i], &status, 0);
@@ -254,9 +255,12 @@ struct Entry {
 
 void make_archive(const fs::path& path, const std::vector<Entry>& entries, bool zip = false) {
   const std::unique_ptr<archive, int (*)(archive*)> writer(archive_write_new(), archive_write_free);
-  zip ? archive_write_set_format_zip(writer.get())
-      : archive_write_set_format_pax_restricted(writer.get());
-  if (!zip) archive_write_add_filter_gzip(writer.get());
+  if (zip) {
+    archive_write_set_format_zip(writer.get());
+  } else {
+    archive_write_set_format_pax_restricted(writer.get());
+    archive_write_add_filter_gzip(writer.get());
+  }
   ASSERT_EQ(archive_write_open_filename(writer.get(), path.c_str()), ARCHIVE_OK);
   for (const auto& e : entries) {
     const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(),
@@ -289,22 +293,21 @@ TEST(Archive, UnpacksFilesAndFolders) {
     EXPECT_EQ(read_text(folder / "out/set/x.txt"), "hello");
     EXPECT_EQ(fs::file_size(folder / "out/set/deep/er/y.txt"), 100000U);
     EXPECT_EQ(std::distance(fs::directory_iterator(folder / "out"), {}), 2);
-    // A second archive of the same set fills the folder up, but overwrites nothing.
+    // A second archive of the same set adds to the folder, but overwrites nothing.
     make_archive(folder / "b", {{"set/z.txt", "z"}}, zip);
     unpack_archive(folder / "b", folder / "out");
     EXPECT_EQ(read_text(folder / "out/set/z.txt"), "z");
-    unpack_archive(
-        folder / "b",
-        folder / "out");  // what is there with the same content is of an unpacking that was killed
+    // A file with the same content may be from an unpacking that was killed.
+    unpack_archive(folder / "b", folder / "out");
     make_archive(folder / "b", {{"set/z.txt", "y"}}, zip);
     expect_user_error([&] { unpack_archive(folder / "b", folder / "out"); }, "z.txt",
-                      "there already");
+                      "already exists");
     EXPECT_EQ(read_text(folder / "out/set/z.txt"), "z");
     // A conflict anywhere leaves everything as it was.
     make_archive(folder / "c", {{"a-new.txt", "a"}, {"set/new.txt", "n"}, {"top.txt", "other"}},
                  zip);
     expect_user_error([&] { unpack_archive(folder / "c", folder / "out"); }, "top.txt",
-                      "there already");
+                      "already exists");
     EXPECT_FALSE(fs::exists(folder / "out/a-new.txt"));
     EXPECT_FALSE(fs::exists(folder / "out/set/new.txt"));
   }

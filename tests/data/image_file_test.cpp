@@ -54,7 +54,7 @@ TEST(ImageFile, DamagedFilesAreRefused) {
       },
       "text.jpg");
   expect_user_error([] { read_image("/no/such.jpg"); }, "/no/such.jpg");
-  // A header that claims 61,423 x 61,423 pixels must not make room for them.
+  // A header that claims 61,423 x 61,423 pixels must not allocate them.
   auto huge = testing::image_file("4:4:4");
   for (std::size_t i = 0; i + 9 < huge.size(); ++i)
     if (huge[i] == 0xFF && huge[i + 1] == 0xC0) {

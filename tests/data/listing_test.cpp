@@ -1,4 +1,4 @@
-// The lists of data sets of image files: official layouts, damaged lists, real images.
+// Lists of image data sets: official layouts, damaged lists, real images.
 #include "lcr/data/listing.h"
 
 #include <cstdlib>
@@ -31,7 +31,7 @@ void write_image(const fs::path& path, const std::string& name = "4:2:0") {
   write_bytes(path, testing::image_file(name));
 }
 
-/// The suite's home with a descriptor of other counts.
+/// A suite home whose descriptor of the data set has other counts.
 class Home {
  public:
   Home(const fs::path& folder, const std::string& name, int classes, int train, int test) {
@@ -87,7 +87,7 @@ TEST(Cub200, ReadsTheOfficialLayout) {
   EXPECT_TRUE(data.train.parts[0].visible);
   EXPECT_FALSE(data.train.parts[1].visible);
 
-  // Boxes of images that were resized since refer to the original size.
+  // Boxes of images that were resized later refer to the original size.
   write(folder / "CUB_200_2011/original_sizes.txt", "1 260 200\n2 26 20\n3 26 20\n");
   EXPECT_FLOAT_EQ(load_dataset(options_for("cub200", folder.path()), 1).train.boxes[0].left, 0.01F);
 
@@ -127,11 +127,11 @@ TEST(Cub200, BadListsAreRefused) {
   refuse("images.txt", "1 /etc/passwd\n2 b.jpg\n3 c.jpg\n", "'/etc/passwd'");
   write_cub(folder.path());
   refuse("bounding_boxes.txt", "1 1 2 3\n", "3 numbers instead of 4");
-  refuse("bounding_boxes.txt", "1 1 2 3 x\n", "'x' is no number");
-  refuse("bounding_boxes.txt", "1 1 2 3 nan\n", "'nan' is no number");
+  refuse("bounding_boxes.txt", "1 1 2 3 x\n", "'x' is not a number");
+  refuse("bounding_boxes.txt", "1 1 2 3 nan\n", "'nan' is not a number");
   refuse("bounding_boxes.txt", "9 1 2 3 4\n", "image 9");
   write_cub(folder.path());
-  refuse("original_sizes.txt", "1 0 10\n", "no size");
+  refuse("original_sizes.txt", "1 0 10\n", "is not a size");
   fs::remove(folder / "original_sizes.txt");
   refuse("parts/part_locs.txt", "1 3 1 1 1\n", "part 3");
   refuse("parts/part_locs.txt", "7 1 1 1 1\n", "line 1");
@@ -163,8 +163,7 @@ TEST(Cub200, RealImages) {
   EXPECT_EQ(classes.size(), 200U);
   EXPECT_EQ(classes.begin()->first, 0);
   EXPECT_EQ(classes.rbegin()->first, 199);
-  // Visible parts lie in or near their box: a mix-up of sizes or records would not let 99 % of
-  // them.
+  // Visible parts lie in or near their box: with sizes or records mixed up, 99 % of them would not.
   std::int64_t inside = 0, visible = 0;
   for (std::int64_t i = 0; i < data.train.count(); ++i)
     for (std::int64_t p = 0; p < 15; ++p) {
@@ -189,8 +188,8 @@ class StanfordCars : public ::testing::Test {
       for (const char* name : {"00001.jpg", "00002.jpg"}) write_image(root / split / name);
   }
   TemporaryFolder folder;
-  const fs::path golden = fs::path(LCR_SOURCE_DIR) / "tests/golden/cars",
-                 root = folder / "stanford_cars";
+  const fs::path golden = fs::path(LCR_SOURCE_DIR) / "tests/golden/cars";
+  const fs::path root = folder / "stanford_cars";
 };
 
 TEST_F(StanfordCars, ReadsTheDevkit) {
@@ -208,7 +207,7 @@ TEST_F(StanfordCars, ReadsTheDevkit) {
   const Home home(folder / "home", "stanford-cars", 3, 2, 2);
   const Dataset data = load_dataset(options_for("stanford-cars", folder.path()), 1);
   EXPECT_EQ(data.test.labels, (std::vector<std::int32_t>{1, 0}));
-  EXPECT_FLOAT_EQ(data.test.boxes[1].bottom, 1);  // 300 rows in a list, 20 in the image
+  EXPECT_FLOAT_EQ(data.test.boxes[1].bottom, 1);  // row 300 in the list, 20 rows in the image
   // The labels may lie in the devkit as well.
   fs::rename(root / "cars_test_annos_withlabels.mat",
              root / "devkit/cars_test_annos_withlabels.mat");
@@ -268,10 +267,10 @@ TEST(FgvcAircraft, ReadsTheOfficialLayoutAndCutsTheBanner) {
   EXPECT_EQ(listing.train[1].box->x, 1);
   EXPECT_EQ(listing.train[1].box->width, 2);
   const Home home(folder / "home", "fgvc-aircraft", 3, 2, 1);
-  // Images of 20 rows have nothing but a banner.
+  // Images of 20 rows are all banner.
   expect_user_error([&] { load_dataset(options_for("fgvc-aircraft", folder.path()), 1); },
                     "20 are to be cut off");
-  // 30 rows, of which 10 are left (PNG files by another name: the content counts).
+  // 30 rows, of which 10 remain (PNG files named .jpg: the content counts).
   std::vector<std::uint8_t> pixels(30 * 26 * 3, 7);
   std::fill(pixels.begin() + 10 * 26 * 3, pixels.end(), std::uint8_t{200});
   for (const char* name : {"0000001", "0000002", "0000003"})

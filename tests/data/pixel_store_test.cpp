@@ -40,7 +40,7 @@ class PixelStoreTest : public ::testing::Test {
                                     static_cast<std::size_t>(image.height * image.width * 3));
     return {bytes.begin(), bytes.end()};
   }
-  /// Opens the store and returns whether it was built for that.
+  /// Opens the store; returns whether that built it.
   bool builds() {
     std::error_code error;
     const auto before = fs::exists(options.file) ? sha256_file(options.file) : "";
@@ -146,7 +146,7 @@ TEST_F(PixelStoreTest, ABadFileStopsTheBuildUnlessItMayBeSkipped) {
   EXPECT_FALSE(builds());
   write_bytes(folder / "images/c.jpg", std::string("no image"));
   expect_user_error([&] { open(); }, "c.jpg", "file 2 that cannot be decoded");
-  options.skip_bad = 0;  // a store with a gap is none for who wants all
+  options.skip_bad = 0;  // a store with a gap does not serve a reader that wants all images
   expect_user_error([&] { open(); }, "b.jpg");
   paths[1] = "absent.jpg";
   expect_user_error([&] { open(); }, "absent.jpg", "no such file");

@@ -1,5 +1,5 @@
-// Files of torch.save against what Debian's PyTorch put in (tests/golden/make_weight_files.py), and
-// hostile ones.
+// Files of torch.save against what Debian's PyTorch saved (tests/golden/make_weight_files.py), and
+// hostile files.
 #include "lcr/data/torch_file.h"
 
 #include <fstream>
@@ -47,8 +47,8 @@ TEST_P(TorchFile, StateDictHoldsWhatPyTorchSaved) {
         read_weights(kFiles / (std::string("state_dict_") + GetParam() + suffix + ".pth"));
     EXPECT_EQ(file.format, std::string("torch ") + GetParam());
     expect_same(file, expected);
-    // Views of one storage share its bytes; what is not row-major keeps its strides until it is
-    // copied.
+    // Views of one storage share its bytes; a tensor that is not row-major keeps its strides until
+    // it is copied.
     EXPECT_EQ(file.tensors.at("shared.whole").begin, file.tensors.at("shared.transposed").begin);
     EXPECT_TRUE(file.tensors.at("shared.rows").strides.empty());
     EXPECT_EQ(file.tensors.at("shared.transposed").strides, (std::vector<std::int64_t>{1, 4}));
@@ -95,14 +95,12 @@ TEST_P(TorchFile, AFlippedBitIsRefusedOrReadsWithinTheFile) {
     }
   }
   EXPECT_GT(refused, other / 4);
-  // A zip archive has checksums: what it holds is what was saved, or refused.
+  // A zip archive has checksums: its content is as saved, or refused.
   if (std::string(GetParam()) == "zip") {
-    const auto data =
-        std::search(good.begin(), good.end(),
-                    expected.bytes.begin() +
-                        static_cast<std::ptrdiff_t>(expected.tensors.at("conv1.weight").begin),
-                    expected.bytes.begin() +
-                        static_cast<std::ptrdiff_t>(expected.tensors.at("conv1.weight").end));
+    const TensorDescriptor& weight = expected.tensors.at("conv1.weight");
+    const auto begin = expected.bytes.begin() + static_cast<std::ptrdiff_t>(weight.begin);
+    const auto end = expected.bytes.begin() + static_cast<std::ptrdiff_t>(weight.end);
+    const auto data = std::search(good.begin(), good.end(), begin, end);
     ASSERT_NE(data, good.end());
     auto bytes = good;
     bytes[static_cast<std::size_t>(data - good.begin()) + 5] ^= 1;
@@ -132,19 +130,19 @@ TEST(TorchFiles, OtherHostileFilesAreRefused) {
   expect_user_error([] { read_weights(kFiles / "bad_bomb.pth"); }, "bad_bomb", "four times");
   expect_user_error([] { read_weights(kFiles / "bad_no_pickle.pth"); }, "bad_no_pickle",
                     "data.pkl");
-  // One empty tensor under a million long names; a dict that holds itself.
+  // One empty tensor under a million long names; a dict that contains itself.
   expect_user_error([] { read_weights(kFiles / "bad_shared.pth"); }, "bad_shared", "16 times");
   expect_user_error([] { read_weights(kFiles / "bad_circle.pth"); }, "bad_circle",
                     "nested too deep");
   expect_user_error([] { read_weights(kFiles / "bad_name.pth"); }, "bad_name", "name of a tensor");
   expect_user_error([] { read_weights(kFiles / "bad_plain_pickle.pth"); }, "bad_plain_pickle",
-                    "none of torch.save");
+                    "is a pickle, but not");
 }
 
 TEST(TorchFiles, ExtensionAndContentMustAgree) {
   const TemporaryFolder folder;
-  const auto zip = read_file(kFiles / "state_dict_zip.pth", 1 << 20),
-             plain = read_file(kFiles / "state_dict.expected.safetensors", 1 << 20);
+  const auto zip = read_file(kFiles / "state_dict_zip.pth", 1 << 20);
+  const auto plain = read_file(kFiles / "state_dict.expected.safetensors", 1 << 20);
   write_bytes(folder / "a.safetensors", zip);
   write_bytes(folder / "b.pth", plain);
   write_bytes(folder / "c.txt", plain);
@@ -155,14 +153,14 @@ TEST(TorchFiles, ExtensionAndContentMustAgree) {
   expect_user_error([&] { read_weights(folder / "c.txt"); }, "c.txt", "by its name");
   expect_user_error([&] { read_weights(folder / "d.pth"); }, "d.pth");
   expect_user_error([&] { read_weights(folder / "none.pth"); }, "none.pth");
-  // A header of 640 bytes makes a safetensors file begin as a pickle of protocol 2 does.
+  // With a header of 640 bytes a safetensors file begins like a pickle of protocol 2.
   std::string header = "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
   header.resize(0x280, ' ');
   write_bytes(folder / "e.safetensors", std::string("\x80\x02\0\0\0\0\0\0", 8) + header + "x");
   EXPECT_EQ(read_weights(folder / "e.safetensors").tensors.size(), 1U);
 }
 
-/// A pickle by hand, of protocol 2.
+/// Reads a hand-made pickle of protocol 2.
 Pickle unpickle(const std::string& body) {
   const std::string text = std::string("\x80\x02", 2) + body;
   std::size_t at = 0;
@@ -206,7 +204,7 @@ TEST(PickleReader, DamageIsRefused) {
 }
 
 TEST(PickleReader, SharedListsCannotGrowWithoutEnd) {
-  // A list of 1,000 items taken in by a call again and again.
+  // A list of 1,000 items, passed to a call again and again.
   std::string body = "(";
   for (int i = 0; i < 1000; ++i) body += "N";
   body +=
@@ -223,7 +221,7 @@ TEST(PickleReader, SharedListsCannotGrowWithoutEnd) {
   std::string memo = "N";
   for (int i = 0; i < 2'000'001; ++i) memo += "\x94";
   expect_user_error([&] { unpickle(memo + "."); }, "2 million");
-  // A circle is a value; whoever walks it must stop.
+  // A cycle is a valid value; code that walks it must stop.
   const Pickle circle = unpickle(
       "]q\x01h\x01"
       "a.");

@@ -1,5 +1,5 @@
-// The functions that the CUDA kernels run, run here on the CPU: byte for byte what render_view()
-// makes. Where a GPU is there, tests/train/device_views_test.cpp compares the kernels themselves.
+// The functions that the CUDA kernels run, run here on the CPU: byte for byte equal to
+// render_view(). With a GPU, tests/train/device_views_test.cpp compares the kernels themselves.
 #include "lcr/data/view_stages.h"
 
 #include <gtest/gtest.h>
@@ -52,22 +52,23 @@ TEST(ViewStages, AreRenderViewOnWholeBatches) {
           room = std::max(room, resize_taps(resize_axis(side, size, tasks.back().bicubic != 0)));
       }
       std::vector<std::int64_t> first(static_cast<std::size_t>(n * 2 * size));
-      std::vector<std::int32_t> count(first.size()),
-          weights(first.size() * static_cast<std::size_t>(room));
-      std::vector<std::uint8_t> middle(static_cast<std::size_t>(n * rows * size * 3)),
-          out(static_cast<std::size_t>(n * area)), scratch(out.size());
-      const ViewBuffers buffers{n,
-                                size,
-                                rows,
-                                room,
-                                pixels.data(),
-                                tasks.data(),
-                                first.data(),
-                                count.data(),
-                                weights.data(),
-                                middle.data(),
-                                out.data(),
-                                scratch.data()};
+      std::vector<std::int32_t> count(first.size());
+      std::vector<std::int32_t> weights(first.size() * static_cast<std::size_t>(room));
+      std::vector<std::uint8_t> middle(static_cast<std::size_t>(n * rows * size * 3));
+      std::vector<std::uint8_t> out(static_cast<std::size_t>(n * area));
+      std::vector<std::uint8_t> scratch(out.size());
+      const ViewBuffers buffers{.views = n,
+                                .size = size,
+                                .rows = rows,
+                                .room = room,
+                                .pixels = pixels.data(),
+                                .tasks = tasks.data(),
+                                .first = first.data(),
+                                .count = count.data(),
+                                .weights = weights.data(),
+                                .middle = middle.data(),
+                                .out = out.data(),
+                                .scratch = scratch.data()};
       for (std::int64_t i = 0; i < weight_elements(buffers); ++i) make_weights(buffers, i);
       for (std::int64_t i = 0; i < across_elements(buffers); ++i) resize_across(buffers, i);
       for (std::int64_t i = 0; i < view_elements(buffers); ++i) resize_down(buffers, i);
@@ -80,9 +81,9 @@ TEST(ViewStages, AreRenderViewOnWholeBatches) {
       std::vector<std::uint8_t> expected(static_cast<std::size_t>(area));
       for (std::int64_t i = 0; i < n; ++i) {
         const auto& [offset, height, width] = images[static_cast<std::size_t>(i) % images.size()];
-        render_view(std::span(pixels).subspan(static_cast<std::size_t>(offset),
-                                              static_cast<std::size_t>(height * width * 3)),
-                    height, width, views[static_cast<std::size_t>(i)], size, expected);
+        const auto image = std::span(pixels).subspan(static_cast<std::size_t>(offset),
+                                                     static_cast<std::size_t>(height * width * 3));
+        render_view(image, height, width, views[static_cast<std::size_t>(i)], size, expected);
         const std::vector<std::uint8_t> actual(out.begin() + i * area,
                                                out.begin() + (i + 1) * area);
         ASSERT_EQ(actual, expected) << name << " size " << size << " view " << i;

@@ -1,4 +1,4 @@
-// kNN and the linear probe against their definitions.
+// kNN and the linear probe, against their definitions.
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -22,11 +22,11 @@ torch::Tensor labels_of(std::int64_t count, std::int64_t classes) {
 }
 
 TEST(Knn, AgreesWithBruteForce) {
-  const auto train = torch::nn::functional::normalize(
-      random_normal({60, 5}, 0, "train"), torch::nn::functional::NormalizeFuncOptions().dim(1));
-  const auto test = torch::nn::functional::normalize(
-      random_normal({23, 5}, 0, "test"), torch::nn::functional::NormalizeFuncOptions().dim(1));
-  const auto train_labels = labels_of(60, 7), test_labels = labels_of(23, 7);
+  const auto by_row = torch::nn::functional::NormalizeFuncOptions().dim(1);
+  const auto train = torch::nn::functional::normalize(random_normal({60, 5}, 0, "train"), by_row);
+  const auto test = torch::nn::functional::normalize(random_normal({23, 5}, 0, "test"), by_row);
+  const auto train_labels = labels_of(60, 7);
+  const auto test_labels = labels_of(23, 7);
   for (const std::int64_t k : {1, 9, 60}) {
     double top1 = 0, top5 = 0;
     for (std::int64_t q = 0; q < 23; ++q) {
@@ -35,11 +35,12 @@ TEST(Knn, AgreesWithBruteForce) {
         near.emplace_back(-test[q].dot(train[i]).item<double>(), i);
       std::sort(near.begin(), near.end());
       std::vector<double> votes(7);
-      for (std::int64_t i = 0; i < k; ++i)
-        votes[static_cast<std::size_t>(near[static_cast<std::size_t>(i)].second % 7)] +=
-            std::exp(-near[static_cast<std::size_t>(i)].first / 0.1);
+      for (std::int64_t i = 0; i < k; ++i) {
+        const auto& [negative_similarity, neighbour] = near[static_cast<std::size_t>(i)];
+        votes[static_cast<std::size_t>(neighbour % 7)] += std::exp(-negative_similarity / 0.1);
+      }
       const double own = votes[static_cast<std::size_t>(q % 7)];
-      // Classes before one's own: more votes, or as many and a lower number.
+      // Classes ranked before the query's: more votes, or as many and a lower number.
       int before = 0;
       for (std::int64_t c = 0; c < 7; ++c)
         before += votes[static_cast<std::size_t>(c)] > own ||
@@ -59,7 +60,8 @@ TEST(Knn, AgreesWithBruteForce) {
 }
 
 TEST(Knn, BadInputIsRefused) {
-  const auto features = random_normal({4, 3}, 0, "x"), labels = labels_of(4, 2);
+  const auto features = random_normal({4, 3}, 0, "x");
+  const auto labels = labels_of(4, 2);
   expect_user_error([&] { knn_classify(features, labels, features, labels, 2, 5, 0.1); }, "k = 5",
                     "4");
   expect_user_error([&] { knn_classify(features, labels, features, labels, 2, 0, 0.1); }, "k = 0");
@@ -75,7 +77,8 @@ TEST(LinearProbe, SeparableFeaturesAreLearnedAndShuffledLabelsAreChance) {
             0.1 * random_normal({count, 32}, 1, which),
         torch::nn::functional::NormalizeFuncOptions().dim(1));
   };
-  const auto train = noisy(400, "train"), test = noisy(2000, "test");
+  const auto train = noisy(400, "train");
+  const auto test = noisy(2000, "test");
   const auto probe = [&](const torch::Tensor& labels, std::uint64_t seed) {
     return linear_probe(train, labels, test, labels_of(2000, classes), classes,
                         ProbeOptions{.epochs = 20, .milestones = {12, 16}}, seed);
@@ -89,15 +92,17 @@ TEST(LinearProbe, SeparableFeaturesAreLearnedAndShuffledLabelsAreChance) {
       probe(labels_of(400, classes).index_select(0, torch::tensor(shuffled)), 0);
   EXPECT_LT(chance.last_top1, 25);
   EXPECT_GE(chance.best_top1, chance.last_top1);
-  // The seed says everything.
+  // The seed determines the result.
   EXPECT_EQ(probe(labels_of(400, classes), 3).best_epoch,
             probe(labels_of(400, classes), 3).best_epoch);
 }
 
 TEST(LinearProbe, StepsAreTorchs) {
   const std::int64_t classes = 4;
-  const auto train = random_normal({24, 6}, 0, "train"), test = random_normal({50, 6}, 0, "test");
-  const auto labels = labels_of(24, classes), test_labels = labels_of(50, classes);
+  const auto train = random_normal({24, 6}, 0, "train");
+  const auto test = random_normal({50, 6}, 0, "test");
+  const auto labels = labels_of(24, classes);
+  const auto test_labels = labels_of(50, classes);
   const ProbeOptions options{.epochs = 3,
                              .batch_size = 10,
                              .lr = 2,
@@ -105,35 +110,30 @@ TEST(LinearProbe, StepsAreTorchs) {
                              .weight_decay = 0.01,
                              .milestones = {2}};
   const ProbeScores ours = linear_probe(train, labels, test, test_labels, classes, options, 5);
-  // The same by torch's layers, loss and optimiser.
-  auto weight = (random_normal({6, classes}, 5, "linear probe") * 0.01).requires_grad_(true),
-       bias = torch::zeros({classes}).requires_grad_(true);
+  // The same with torch's functions, loss and optimiser.
+  auto weight = (random_normal({6, classes}, 5, "linear probe") * 0.01).requires_grad_(true);
+  auto bias = torch::zeros({classes}).requires_grad_(true);
   torch::optim::SGD sgd({weight, bias},
                         torch::optim::SGDOptions(2).momentum(0.9).weight_decay(0.01));
   for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
     static_cast<torch::optim::SGDOptions&>(sgd.param_groups()[0].options()).lr(epoch < 2 ? 2 : 0.2);
-    const auto order = torch::tensor(random_permutation(
-        CounterRng(RngKey(5, "linear probe order"), static_cast<std::uint32_t>(epoch)), 24));
+    const CounterRng rng(RngKey(5, "linear probe order"), static_cast<std::uint32_t>(epoch));
+    const auto order = torch::tensor(random_permutation(rng, 24));
     for (const auto& rows : order.split(10)) {
       sgd.zero_grad();
-      torch::nn::functional::cross_entropy(torch::addmm(bias, train.index_select(0, rows), weight),
-                                           labels.index_select(0, rows))
-          .backward();
+      const auto logits = torch::addmm(bias, train.index_select(0, rows), weight);
+      torch::nn::functional::cross_entropy(logits, labels.index_select(0, rows)).backward();
       sgd.step();
     }
   }
-  const auto accuracy = torch::addmm(bias, test, weight)
-                            .argmax(1)
-                            .eq(test_labels)
-                            .to(torch::kDouble)
-                            .mean()
-                            .item<double>() *
-                        100;
+  const auto correct = torch::addmm(bias, test, weight).argmax(1).eq(test_labels);
+  const double accuracy = correct.to(torch::kDouble).mean().item<double>() * 100;
   EXPECT_NEAR(ours.last_top1, accuracy, 1e-9);
 }
 
 TEST(LinearProbe, BadInputIsRefused) {
-  const auto features = random_normal({8, 3}, 0, "x"), labels = labels_of(8, 2);
+  const auto features = random_normal({8, 3}, 0, "x");
+  const auto labels = labels_of(8, 2);
   expect_user_error([&] { linear_probe(features, labels, features / 0, labels, 2, {}, 0); }, "NaN");
   expect_user_error([&] { linear_probe(features / 0, labels, features, labels, 2, {}, 0); }, "NaN");
   expect_user_error(
@@ -155,7 +155,7 @@ TEST(StratifiedShare, TakesTheShareOfEveryClass) {
   const auto fifth = stratified_share(labels, 0.2, 0);
   EXPECT_EQ(count(fifth, 0), 6);
   EXPECT_EQ(count(fifth, 1), 2);
-  EXPECT_EQ(count(fifth, 7), 1);  // a class is never lost
+  EXPECT_EQ(count(fifth, 7), 1);  // every class keeps at least one image
   EXPECT_TRUE(std::is_sorted(fifth.begin(), fifth.end()));
   EXPECT_EQ(std::set<std::int64_t>(fifth.begin(), fifth.end()).size(), fifth.size());
   EXPECT_EQ(stratified_share(labels, 0.2, 0), fifth);

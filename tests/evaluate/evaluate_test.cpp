@@ -15,7 +15,7 @@
 namespace lcr {
 namespace {
 
-/// The definition, one query at a time.
+/// Retrieval by its definition, one query at a time.
 RetrievalScores brute_force(const torch::Tensor& features, const torch::Tensor& labels) {
   const std::int64_t count = features.size(0);
   RetrievalScores scores;
@@ -51,9 +51,8 @@ RetrievalScores brute_force(const torch::Tensor& features, const torch::Tensor& 
 TEST(Retrieval, AgreesWithBruteForceForEveryChunk) {
   // Whole numbers: exact in float32, and full of ties.
   const auto features = (random_normal({41, 6}, 0, "features") * 1.5).round();
-  const auto labels = (random_normal({41}, 0, "labels") * 2)
-                          .round()
-                          .to(torch::kLong);  // some classes have one member
+  // Some classes have one member.
+  const auto labels = (random_normal({41}, 0, "labels") * 2).round().to(torch::kLong);
   const auto expected = brute_force(features, labels);
   EXPECT_GT(expected.rank5, expected.rank1);
   const auto lonely =
@@ -68,8 +67,8 @@ TEST(Retrieval, AgreesWithBruteForceForEveryChunk) {
     EXPECT_EQ(actual.without_match, lonely) << chunk;
     EXPECT_DOUBLE_EQ(actual.rank[0], actual.rank1);
     EXPECT_TRUE(std::is_sorted(actual.rank.begin(), actual.rank.end()));
-    EXPECT_NEAR(actual.rank[kMaxRank - 1], 100.0 * static_cast<double>(41 - lonely) / 41,
-                1e-9);  // the whole list
+    // The whole list.
+    EXPECT_NEAR(actual.rank[kMaxRank - 1], 100.0 * static_cast<double>(41 - lonely) / 41, 1e-9);
   }
 }
 
@@ -86,13 +85,13 @@ TEST(Retrieval, EqualsThePerQueryProcedure) {
 }
 
 TEST(Retrieval, QueriesAgainstAGallery) {
-  // Two queries apart from a gallery of four; class 5 is not in it.
-  const auto gallery = torch::tensor({{1.0F, 0.0F}, {0.9F, 0.1F}, {0.0F, 1.0F}, {0.1F, 0.9F}}),
-             queries = torch::tensor({{1.0F, 0.05F}, {0.0F, 1.0F}, {1.0F, 1.0F}});
+  // Three queries against a separate gallery of four, which lacks class 5.
+  const auto gallery = torch::tensor({{1.0F, 0.0F}, {0.9F, 0.1F}, {0.0F, 1.0F}, {0.1F, 0.9F}});
+  const auto queries = torch::tensor({{1.0F, 0.05F}, {0.0F, 1.0F}, {1.0F, 1.0F}});
   const auto scores = query_gallery_retrieval(queries, torch::tensor({1, 0, 5}, torch::kLong),
                                               gallery, torch::tensor({0, 1, 0, 0}, torch::kLong));
-  // Query 0: ranked 0 1 3 2, its class second: AP 1/2. Query 1: ranked 2 3 1 0: its class at 1, 2
-  // and 4: AP (1 + 1 + 3/4) / 3.
+  // Query 0 is ranked 0 1 3 2, its class second: AP 1/2. Query 1 is ranked 2 3 1 0, its class at 1,
+  // 2 and 4: AP (1 + 1 + 3/4) / 3.
   EXPECT_NEAR(scores.rank1, 100.0 / 3, 1e-9);
   EXPECT_NEAR(scores.rank[1], 200.0 / 3, 1e-9);
   EXPECT_NEAR(scores.mean_average_precision, 100.0 * (0.5 + 2.75 / 3) / 3, 1e-9);
@@ -100,7 +99,8 @@ TEST(Retrieval, QueriesAgainstAGallery) {
 }
 
 TEST(Retrieval, BadInputIsRefused) {
-  const auto features = random_normal({4, 3}, 0, "x"), labels = torch::arange(4);
+  const auto features = random_normal({4, 3}, 0, "x");
+  const auto labels = torch::arange(4);
   testing::expect_user_error([&] { leave_one_out_retrieval(features / 0, labels); }, "NaN");
   testing::expect_user_error(
       [&] { leave_one_out_retrieval(features.narrow(0, 0, 1), labels.narrow(0, 0, 1)); },
@@ -133,8 +133,8 @@ TEST(Features, PoolingsFollowTheirDefinitions) {
   const Options options = testing::tiny_options();
   const auto method = make_method(options, 0);
   method->train();
-  method->step(testing::tiny_batch("q"), testing::tiny_batch("k"),
-               0);  // so that BN statistics are not the initial ones
+  // So that BN statistics are not the initial ones.
+  method->step(testing::tiny_batch("q"), testing::tiny_batch("k"), 0);
   const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr,
                                  options,           torch::kCPU,   1};
   auto features = extract_features(network, data.test, test_views(data.test, options),
@@ -143,11 +143,11 @@ TEST(Features, PoolingsFollowTheirDefinitions) {
   EXPECT_TRUE(torch::allclose(features["average"].norm(2, 1), torch::ones(8)));
   EXPECT_TRUE(torch::allclose(features["attention"].norm(2, 1), torch::ones(8)));
   EXPECT_FALSE(torch::allclose(features["average"], features["attention"]));
-  EXPECT_TRUE(method->is_training()) << "evaluation must give the mode back";
+  EXPECT_TRUE(method->is_training()) << "evaluation must restore the mode";
   EXPECT_TRUE(method->encoder()->is_training());
 
-  // With the mask per image, no image depends on its batch mates: the first half alone gives the
-  // same.
+  // With the mask per image no image depends on the others of its batch: the first half alone gives
+  // the same.
   ImageSet half = data.test;
   half.labels.resize(4);
   half.pixels.resize(half.pixels.size() / 2);

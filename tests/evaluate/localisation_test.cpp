@@ -1,4 +1,4 @@
-// Localisation, masks without learning and the regions they are judged by, on cases small enough to
+// Localisation, masks without learning and the regions that judge them, on cases small enough to
 // work out by hand.
 #include "lcr/evaluate/localisation.h"
 
@@ -41,7 +41,7 @@ TEST(Localisation, WorkedCases) {
   EXPECT_DOUBLE_EQ(tie.scores().pointing, 50);
   EXPECT_DOUBLE_EQ(tie.scores().iou, 50);
 
-  // A map that says nothing scores what a uniform one does: the object's share of the view.
+  // A constant map scores the object's share of the view.
   for (const float value : {0.0F, 3.0F}) {
     Localisation flat;
     flat.add(torch::full({1, 2, 2}, value), region_of({3}, 2));
@@ -59,8 +59,8 @@ TEST(Localisation, OneThresholdForAllImagesAndBatchesAddUp) {
   together.add(maps, regions);
   apart.add(maps.narrow(0, 0, 1), regions.narrow(0, 0, 1));
   apart.add(maps.narrow(0, 1, 1), regions.narrow(0, 1, 1));
-  // Up to .4: 1 and 1/3. Above .8: 1/2 and 1. The second is better on average, although the first
-  // is better for one image.
+  // IoU up to .4: 1 and 1/3. Above .8: 1/2 and 1. The second threshold is better on average, though
+  // the first is better for one image.
   EXPECT_DOUBLE_EQ(together.scores().iou, 75);
   EXPECT_GT(together.scores().threshold, 0.8);
   EXPECT_EQ(together.scores().iou, apart.scores().iou);
@@ -86,13 +86,13 @@ TEST(ActivationMask, KeepsTheLargestConnectedPartAboveTheMean) {
   // Two parts above the mean: three cells joined by a corner, and a single brighter one.
   const auto map = torch::tensor(
       {{{5.0F, 0.0F, 0.0F, 9.0F}, {0.0F, 5.0F, 0.0F, 0.0F}, {0.0F, 0.0F, 5.0F, 0.0F}}});
-  const auto mask =
-      activation_mask(torch::stack({map * 0.25, map * 0.75}, 1));  // the channels are summed
+  // The mask sums the channels.
+  const auto mask = activation_mask(torch::stack({map * 0.25, map * 0.75}, 1));
   const auto expected = torch::tensor(
       {{{1.0F, 0.0F, 0.0F, 0.0F}, {0.0F, 1.0F, 0.0F, 0.0F}, {0.0F, 0.0F, 1.0F, 0.0F}}});
   EXPECT_TRUE(mask.equal(expected)) << mask;
   EXPECT_TRUE(activation_mask(torch::ones({1, 3, 2, 2})).equal(torch::ones({1, 2, 2})))
-      << "no position above the mean: all count";
+      << "no position is above the mean: all count";
 }
 
 TEST(ObjectRegion, FollowsTheTestTransform) {
@@ -102,7 +102,7 @@ TEST(ObjectRegion, FollowsTheTestTransform) {
                                           .size = 24,
                                           .first_class = 0,
                                           .threads = 1});
-  // At their own size masks stay what they are.
+  // At their own size masks do not change.
   const auto same = object_region(birds.test, 1, 0, 24);
   for (std::size_t p = 0; p < same.size(); ++p)
     ASSERT_EQ(same[p], birds.test.masks[24 * 24 + p] >= 128) << p;
@@ -151,14 +151,14 @@ TEST(Features, MasksWithoutLearningPoolByTheirDefinitions) {
       network, data.test.count(), test_views(data.test, options),
       [&](const torch::Tensor& map, std::int64_t start) {
         EXPECT_EQ(start, 0);
-        const auto unit = [](const torch::Tensor& x) { return x / x.norm(2, 1, true); };
-        EXPECT_TRUE(torch::allclose(features["activation"],
-                                    unit((map * activation_mask(map).unsqueeze(1)).mean({2, 3})),
-                                    1e-5, 1e-6));
-        EXPECT_TRUE(torch::allclose(
-            features["random_gfb"],
-            unit((map * normalise_mask(random(map), "image").unsqueeze(1)).mean({2, 3})), 1e-5,
-            1e-6));
+        const auto pooled = [&](const torch::Tensor& mask) {
+          const torch::Tensor mean = (map * mask.unsqueeze(1)).mean({2, 3});
+          return mean / mean.norm(2, 1, true);
+        };
+        EXPECT_TRUE(
+            torch::allclose(features["activation"], pooled(activation_mask(map)), 1e-5, 1e-6));
+        EXPECT_TRUE(torch::allclose(features["random_gfb"],
+                                    pooled(normalise_mask(random(map), "image")), 1e-5, 1e-6));
         for (std::int64_t i = 0; i < data.test.count(); ++i) {
           // Each position of the 3 x 3 map stands for 8 x 8 pixels.
           torch::Tensor weighted = torch::zeros({map.size(1)});
@@ -181,14 +181,15 @@ TEST(ObjectiveCam, SourcesAreThoseOfTraining) {
   const Options options = testing::tiny_options({{"method", "moco_v2"}});
   const auto method = make_method(options, 0);
   method->eval();
-  const auto query = testing::tiny_batch("q"), key = testing::tiny_batch("k");
-  const auto loss = method->objective_cam(query, key, "loss"),
-             positive = method->objective_cam(query, key, "positive_logit");
+  const auto query = testing::tiny_batch("q");
+  const auto key = testing::tiny_batch("k");
+  const auto loss = method->objective_cam(query, key, "loss");
+  const auto positive = method->objective_cam(query, key, "positive_logit");
   EXPECT_EQ(loss.sizes(), (std::vector<std::int64_t>{6, 3, 3}));
   EXPECT_GE(loss.min().item<float>(), 0);
   EXPECT_GT(loss.max().item<float>(), 0);
   EXPECT_GT(positive.max().item<float>(), 0);
-  // They point apart: where the positive logit grows with the features, the loss falls.
+  // They differ: where the positive logit grows with the features, the loss falls.
   EXPECT_LT((loss / loss.norm() * (positive / positive.norm())).sum().item<float>(), 0.5F);
   EXPECT_TRUE(method->objective_cam(query, key, "loss").equal(loss)) << "nothing is updated";
 }

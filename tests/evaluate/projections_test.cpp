@@ -29,7 +29,7 @@ TEST(Projections, VarianceIsOverPositionsThenAveragedOverImages) {
                                  options,           torch::kCPU,   1};
   const auto variance = projection_variance(network, data.train);
   ASSERT_EQ(variance.sizes(), std::vector<std::int64_t>{5});
-  // Subsets do not change what is measured.
+  // A selected subset does not change the measurement.
   method->gfb()->select({1});
   EXPECT_TRUE(projection_variance(network, data.train).equal(variance));
   // Image by image.
@@ -69,19 +69,19 @@ TEST(Projections, AlignmentWithPrincipalComponents) {
   const auto method = make_method(options, 0);
   const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr,
                                  options,           torch::kCPU,   1};
-  // The feature map's vectors, their covariance and its eigenvectors, by LibTorch.
+  // The vectors of the feature map, their covariance and its eigenvectors, by LibTorch.
   std::vector<torch::Tensor> parts;
   for_each_feature_map(network, data.train.count(), test_views(data.train, options),
                        [&](const torch::Tensor& map, std::int64_t) {
                          parts.push_back(map.permute({0, 2, 3, 1}).reshape({-1, map.size(1)}));
                        });
-  const torch::Tensor vectors = torch::cat(parts).to(torch::kDouble),
-                      centred = vectors - vectors.mean(0),
-                      sigma = centred.t().mm(centred) / vectors.size(0);
+  const torch::Tensor vectors = torch::cat(parts).to(torch::kDouble);
+  const torch::Tensor centred = vectors - vectors.mean(0);
+  const torch::Tensor sigma = centred.t().mm(centred) / vectors.size(0);
   const torch::Tensor eigenvectors = std::get<1>(torch::linalg_eigh(sigma));
   const std::int64_t channels = sigma.size(0);
   const torch::Tensor components = eigenvectors.narrow(1, channels - 2, 2).t();  // the two largest
-  // Two projections span exactly those; the other two are the two smallest components.
+  // The first two projections span exactly those; the other two are the two smallest components.
   torch::NoGradGuard no_grad;
   torch::Tensor weight = method->gfb()->parameters()[0];
   ASSERT_EQ(weight.dim(), 4);
@@ -103,7 +103,7 @@ TEST(Projections, AlignmentWithPrincipalComponents) {
   EXPECT_NEAR(found.captured_principal, share, 1e-5);
   EXPECT_NEAR(found.captured_top, share, 1e-5);
   EXPECT_LT(found.captured_bottom, 1e-3);
-  // The other way round, they are as far apart as can be.
+  // In the opposite order they are as far apart as possible.
   EXPECT_GT(principal_alignment(network, data.train, {2, 3, 0, 1}, 2).angles[0], 89.8);
 }
 
@@ -115,7 +115,9 @@ TEST(Projections, PanelOfHeatMaps) {
                                          .first_class = 0,
                                          .threads = 1});
   const testing::TemporaryFolder folder;
-  for (const char* projections : {"1", "3", "8"}) {
+  // A row of images, then one row per map: up to three of the highest and of the lowest variance.
+  for (const auto& [projections, maps] :
+       {std::pair("1", 1), std::pair("3", 2), std::pair("8", 6)}) {
     const Options options = testing::tiny_options({{"projections", projections}});
     const auto method = make_method(options, 0);
     const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr,
@@ -129,10 +131,7 @@ TEST(Projections, PanelOfHeatMaps) {
       return read_image(folder / name);
     };
     const RgbImage image = draw("a.png");
-    const std::int64_t rows = 1 + (std::string(projections) == "8"   ? 6
-                                   : std::string(projections) == "3" ? 2
-                                                                     : 1);
-    EXPECT_EQ(image.height, 22 + rows * 116);
+    EXPECT_EQ(image.height, 22 + (1 + maps) * 116);
     EXPECT_EQ(image.width, 150 + 4 * 116 + 70);
     EXPECT_EQ(draw("b.png").pixels, image.pixels) << "the same from the same seed";
   }

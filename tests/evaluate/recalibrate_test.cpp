@@ -31,8 +31,8 @@ TEST(Recalibrate, StatisticsAreThoseOfTheCleanTrainingImages) {
   initialise(*random, InitScheme::kDefault, 0, "random gfb");
   const EvaluatedNetwork network{method->encoder(), method->gfb(), random, options, torch::kCPU, 1};
 
-  // The first convolution sees the images themselves: its batch norm's statistics can be had
-  // directly.
+  // The first convolution sees the images themselves, so the statistics of its batch norm can be
+  // computed directly.
   const torch::NoGradGuard no_grad;
   const torch::Tensor images =
       render_batch(test_views(data.train, options), 0, data.train.count(), network);
@@ -41,8 +41,8 @@ TEST(Recalibrate, StatisticsAreThoseOfTheCleanTrainingImages) {
     if (entry.key() == "backbone.conv1.weight") weight = entry.value();
   ASSERT_TRUE(weight.defined());
   const torch::Tensor activations = torch::conv2d(images, weight, {}, 2, weight.size(2) / 2);
-  const torch::Tensor before = method->encoder()->named_parameters()["head.0.weight"].clone(),
-                      conv_before = weight.clone();
+  const torch::Tensor before = method->encoder()->named_parameters()["head.0.weight"].clone();
+  const torch::Tensor conv_before = weight.clone();
   recalibrate_batch_norm(network, data.train, 0);
   EXPECT_TRUE(torch::allclose(buffer(*method->encoder(), "bn1.running_mean"),
                               activations.mean({0, 2, 3}), 1e-3, 1e-4));
@@ -50,8 +50,8 @@ TEST(Recalibrate, StatisticsAreThoseOfTheCleanTrainingImages) {
                               activations.transpose(0, 1).flatten(1).var(1, true), 1e-3, 1e-4));
   EXPECT_TRUE(method->encoder()->named_parameters()["head.0.weight"].equal(before));
   EXPECT_TRUE(weight.equal(conv_before)) << "weights stay";
-  // One batch holds them all: normalising in evaluation is then normalising by the batch, but for
-  // the variance's n - 1.
+  // One batch holds all images: normalising in evaluation then equals normalising by the batch,
+  // except for the variance's n - 1.
   const auto statistics = buffer(*random, "running_mean").clone();
   recalibrate_batch_norm(network, data.train, 1);
   EXPECT_TRUE(torch::allclose(buffer(*random, "running_mean"), statistics, 1e-4, 1e-5))
@@ -71,9 +71,9 @@ TEST(Recalibrate, TheRandomBranchAloneLeavesTheNetworkAsItIs) {
   GradCamFittingBranch random(method->encoder()->backbone()->channels(),
                               GfbOptions{.structure = "random", .projections = 4});
   initialise(*random, InitScheme::kDefault, 0, "random gfb");
-  const auto encoder_before = buffer(*method->encoder(), "bn1.running_mean").clone(),
-             gfb_before = buffer(*method->gfb(), "running_mean").clone(),
-             random_before = buffer(*random, "running_mean").clone();
+  const auto encoder_before = buffer(*method->encoder(), "bn1.running_mean").clone();
+  const auto gfb_before = buffer(*method->gfb(), "running_mean").clone();
+  const auto random_before = buffer(*random, "running_mean").clone();
   calibrate_random_gfb({method->encoder(), method->gfb(), random, options, torch::kCPU, 1},
                        data.train, 0);
   EXPECT_TRUE(buffer(*method->encoder(), "bn1.running_mean").equal(encoder_before));

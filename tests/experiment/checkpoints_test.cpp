@@ -1,4 +1,4 @@
-// Checkpoints of a run: which are kept, and what a damaged one leads to.
+// Checkpoints of a run: which are kept, and what happens to a damaged one.
 #include "lcr/experiment/checkpoints.h"
 
 #include <gtest/gtest.h>

@@ -11,7 +11,7 @@ namespace {
 
 TEST(OutOfMemory, SaysHowMuchWasAskedForAndWhatLowersIt) {
   const Options options = testing::tiny_options({{"method", "lcr"}});
-  // Four million times more than any address space has.
+  // 2^58 bytes: more than any address space has.
   testing::expect_user_error(
       [&] {
         explain_out_of_memory(
@@ -19,7 +19,7 @@ TEST(OutOfMemory, SaysHowMuchWasAskedForAndWhatLowersIt) {
       },
       "out of memory (tried to allocate 288230376151711744 bytes)", "--batch-size (now 6)",
       "--queue-size (now 12)");
-  // CUDA's words, in those of LibTorch 1.13 and of 2.x.
+  // The messages of CUDA in LibTorch 1.13 and 2.x.
   for (const char* words :
        {"CUDA out of memory. Tried to allocate 2.50 GiB (GPU 0; 79.15 GiB total capacity; 70.00 "
         "GiB already allocated)",
@@ -30,7 +30,7 @@ TEST(OutOfMemory, SaysHowMuchWasAskedForAndWhatLowersIt) {
   testing::expect_user_error(
       [&] { explain_out_of_memory(options, [] { throw std::bad_alloc(); }); }, "out of memory",
       "--jobs");
-  // Other errors stay what they are.
+  // Other errors pass through.
   EXPECT_THROW(explain_out_of_memory(options, [] { torch::ones({2}) + torch::ones({3}); }),
                c10::Error);
 }

@@ -1,5 +1,5 @@
-// What the presets ask for. The identity of every run hangs on these texts: a change here trains
-// everybody's runs anew.
+// What the presets ask for. The identity of every run depends on these texts: after a change here
+// every user's runs are trained again.
 #include "lcr/experiment/plan.h"
 
 #include <gtest/gtest.h>
@@ -37,9 +37,10 @@ void add_cell(nlohmann::ordered_json& rows, const Cell& cell) {
   rows[name]["seeds"].push_back(cell.seed);
 }
 
-/// Of one preset: rows by experiment, each with its settings, seeds, configuration and evaluations.
+/// The plan of one preset: rows by experiment, each with its stage, configuration, seeds and
+/// evaluations.
 nlohmann::ordered_json plan_of(const std::string& preset) {
-  // Plans must come out alike on every machine: "auto" precision depends on the processor.
+  // The plan must not depend on the machine, but "auto" precision depends on the processor.
   std::vector<std::string> arguments = {"--preset", preset, "--device", "cpu"};
   if (parse_command_line(arguments, {"main"}, LCR_SOURCE_DIR).options.precision == "auto")
     arguments.insert(arguments.end(), {"--precision", "bfloat16"});
@@ -51,7 +52,7 @@ nlohmann::ordered_json plan_of(const std::string& preset) {
     try {
       for (const auto& cell : make_plan(one, arguments).cells) add_cell(rows, cell);
     } catch (const UserError&) {
-      rows = "refused";  // not every preset is for every experiment
+      rows = "refused";  // not every preset fits every experiment
     }
   }
   return out;
@@ -68,7 +69,7 @@ TEST(Plan, EveryPresetAsksForTheRunsThatItAlwaysDid) {
   if (std::getenv("LCR_WRITE_GOLDENS")) write_atomic(golden, actual.dump(1) + "\n");
   const auto expected = nlohmann::ordered_json::parse(read_text(golden, 16 << 20));
   ASSERT_EQ(actual.size(), expected.size())
-      << "a preset was added or removed: write the golden anew with LCR_WRITE_GOLDENS=1";
+      << "a preset was added or removed: rewrite the golden with LCR_WRITE_GOLDENS=1";
   for (const auto& [preset, experiments] : expected.items()) {
     SCOPED_TRACE(preset);
     ASSERT_TRUE(actual.contains(preset));

@@ -1,11 +1,14 @@
 // A library for LD_PRELOAD that makes chosen calls of a program fail, as a dying machine or a full
 // disk would. Settings, from the environment:
-//   LCR_FAULT=kill    the process group is killed (-9) at the chosen call, after half of its bytes
-//   were written where it is a write LCR_FAULT=die     the same, but this process alone is killed
-//   LCR_FAULT=full    from the chosen call on, calls on such files fail with "No space left on
-//   device" LCR_FAULT_CALL    write, fsync, rename LCR_FAULT_PATH    part of the path of the file
-//   LCR_FAULT_NTH     the first, second, ... such call [1]
-//   LCR_FAULT_CLOCK=back  the calendar clock goes an hour backwards at every look
+//   LCR_FAULT=kill        kills the process group (-9) at the chosen call, a write after half of
+//                         its bytes
+//   LCR_FAULT=die         the same, but kills this process alone
+//   LCR_FAULT=full        from the chosen call on, calls on such files fail with "No space left on
+//                         device"
+//   LCR_FAULT_CALL        write, fsync or rename
+//   LCR_FAULT_PATH        part of the path of the file
+//   LCR_FAULT_NTH         the first, second, ... such call [1]
+//   LCR_FAULT_CLOCK=back  sets the calendar clock an hour back at every reading
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -32,10 +35,10 @@ Function* next(const char* name) {
 
 enum class Fault { kNone, kKill, kFull };
 
-/// The end of the process, with its group or alone.
+/// Kills the process, with its group or alone.
 void die() { ::kill(std::strcmp(setting("LCR_FAULT"), "die") == 0 ? ::getpid() : 0, SIGKILL); }
 
-/// What is to happen to this call.
+/// What happens to this call.
 Fault fault_at(const char* call, const char* path) {
   if (std::strcmp(setting("LCR_FAULT_CALL"), call) != 0 ||
       !std::strstr(path, setting("LCR_FAULT_PATH")))

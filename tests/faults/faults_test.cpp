@@ -1,5 +1,5 @@
-// What happens to runs when processes die, disks fill up and files rot. The short form is part of
-// every test run; LCR_FAULTS=long tries many more instants and a soak, and prints its figures.
+// What happens to runs when processes die, disks fill up and files are damaged. The short form is
+// part of every test run; LCR_FAULTS=long tests many more instants and a soak, and prints figures.
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -53,18 +53,17 @@ class Faults : public testing::ProgramTest {
     write_fashion("data");
   }
 
-  /// A grid of four rows, two of them training for some hundred steps with a checkpoint every 60
-  /// ms; its store and results under `place`.
+  /// The command of a grid of four rows, two of them training for some hundred steps with a
+  /// checkpoint every 60 ms; store and results are under `place`.
   static std::string grid(const std::string& place, const GridOptions& options = {}) {
     return fmt::format(
         "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size "
         "16 --batch-size 8 --queue-size 16 --epochs {} --eval-every 8 --jobs 2 --threads {} "
-        "--seeds 0 "
-        "--checkpoint-every {} --runs '{}/runs' --results '{}/results' {}",
+        "--seeds 0 --checkpoint-every {} --runs '{}/runs' --results '{}/results' {}",
         options.epochs, options.threads, options.checkpoint_every, place, place, options.more);
   }
 
-  /// Starts a command in a process group of its own, its words in err.txt.
+  /// Starts a command in its own process group, with its standard error in err.txt.
   pid_t start(const std::string& command, const std::string& environment = "") {
     const std::string line =
         "cd '" + folder.path().string() +
@@ -79,11 +78,11 @@ class Faults : public testing::ProgramTest {
     ::setpgid(process, process);
     return process;
   }
-  /// How it ended: the exit code, or minus the signal.
+  /// Waits for its end. Returns the exit code, or minus the signal.
   static int wait(pid_t process, rusage* usage = nullptr) {
     int status = 0;
     ::wait4(process, &status, 0, usage);
-    ::kill(-process, SIGKILL);  // whatever is left of its group
+    ::kill(-process, SIGKILL);  // the rest of its group
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
   static bool ended(pid_t process) {
@@ -94,16 +93,17 @@ class Faults : public testing::ProgramTest {
   int run_with(const std::string& fault, const std::string& command) {
     return wait(start(command, "LD_PRELOAD='" LCR_FAULT_SHIM "' " + fault));
   }
+  /// What the last process started wrote to standard error.
   std::string words() const { return read_text(folder / "err.txt"); }
 
-  /// All that a store and its results hold, without times, memory and provenance.
+  /// The content of a store and its results by file, without times, memory and provenance.
   std::map<std::string, std::string> state_of(const std::string& place) const {
     std::map<std::string, std::string> state;
     for (const auto& entry : fs::recursive_directory_iterator(folder / place)) {
       if (!entry.is_regular_file()) continue;
       const fs::path path = entry.path();
-      const std::string name = path.filename().string(),
-                        key = fs::relative(path, folder / place).string();
+      const std::string name = path.filename().string();
+      const std::string key = fs::relative(path, folder / place).string();
       if (name == "lock" || name == "provenance.json" || name == "log.txt" ||
           path.extension() == ".lock")
         continue;
@@ -159,16 +159,16 @@ class Faults : public testing::ProgramTest {
         EXPECT_EQ(found->second, content) << place << "/" << key;
     }
     for (const auto& [key, content] : state)
-      EXPECT_TRUE(wanted.contains(key)) << place << " has " << key << " besides";
+      EXPECT_TRUE(wanted.contains(key)) << place << " has an unexpected " << key;
   }
-  /// After a kill every file that is there is whole: the records and the weights.
+  /// Expects that every file left after a kill is whole: records and weights.
   void expect_sound(const std::string& place) {
     if (!fs::exists(folder / place / "runs")) return;
     const Outcome outcome = run("lcr-runs verify --runs '" + place + "/runs'");
     EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
   }
-  /// Kills a command at a random instant within `seconds`, up to three times, and then lets it end.
-  /// Returns how often it was killed.
+  /// Kills a command at a random instant within `seconds`, up to three times, then runs it to the
+  /// end. Returns the number of kills.
   int kill_and_finish(const std::string& command, const std::string& place, double seconds,
                       std::mt19937& random) {
     int kills = 0;
@@ -186,7 +186,7 @@ class Faults : public testing::ProgramTest {
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     return kills;
   }
-  /// The files of a run, of the only one whose directory's name has `part`.
+  /// The directory of the first run whose name contains `part`; empty if there is none.
   fs::path run_directory(const std::string& place, const std::string& part) const {
     for (const auto& entry : fs::directory_iterator(folder / place / "runs"))
       if (entry.path().filename().string().find(part) != std::string::npos) return entry.path();
@@ -202,7 +202,7 @@ class Faults : public testing::ProgramTest {
     std::sort(files.begin(), files.end());
     return files;
   }
-  /// Trains the row of LCR ("Ours" in Table C1) alone until it has two checkpoints to go on from,
+  /// Trains only the row of LCR ("Ours" in Table C1) until it has two checkpoints to resume from,
   /// then stops it by a signal.
   void make_partial(const std::string& place) {
     const pid_t process = start(grid(place, {.more = "--rows Ours"}));
@@ -221,7 +221,7 @@ class Faults : public testing::ProgramTest {
     fs::copy(folder / from, folder / to, fs::copy_options::recursive);
   }
 
-  inline static double seconds_ = 0;  ///< that the undisturbed grid takes
+  inline static double seconds_ = 0;  ///< run time of the undisturbed grid
 };
 
 TEST_F(Faults, KilledAtRandomInstantsTheEndIsTheSame) {
@@ -238,7 +238,7 @@ TEST_F(Faults, KilledAtRandomInstantsTheEndIsTheSame) {
     if (HasFailure()) break;
   }
   fmt::print(
-      "kill -9 at {} random instants, {} times to the end: every end state was that of the "
+      "kill -9 at {} random instants, {} grids finished: every end state equals that of the "
       "undisturbed grid ({:.1f} s)\n",
       kills, trials, seconds_);
 }
@@ -250,43 +250,40 @@ TEST_F(Faults, KilledInStandInsBranchesRanksAndEvaluationsTheEndIsTheSame) {
     return fmt::format(
         "{} --config tiny.ini --width 4 --image-size 16 --batch-size 8 --queue-size 16 --epochs 12 "
         "--synthbirds-classes 3 --synthbirds-train 16 --synthbirds-test 3 --jobs 2 --threads 2 "
-        "--seeds 0 "
-        "--checkpoint-every 0.001min --runs '{}/runs' --results '{}/results' ",
+        "--seeds 0 --checkpoint-every 0.001min --runs '{}/runs' --results '{}/results' ",
         program, place, place);
   };
-  const std::pair<const char*, std::pair<const char*, const char*>> grids[] = {
-      {"branches",
-       {"projection_selection",
-        "--subset-epoch 6 --ranks 2"}},  // a stand-in, a trunk of two ranks, four branches
-      {"evaluations",
-       {"main_results",
-        "--rows LCR --probe-epochs 40 --probe augmented --probe-batch-size 8"}}};  // augmented
-                                                                                   // probes, after
-                                                                                   // trainings on
-                                                                                   // two hosts
+  struct Grid {
+    const char *name, *program, *more;
+  };
+  // A stand-in, a trunk of two ranks and four branches; augmented probes after training on two
+  // hosts.
+  const Grid grids[] = {{"branches", "projection_selection", "--subset-epoch 6 --ranks 2"},
+                        {"evaluations", "main_results",
+                         "--rows LCR --probe-epochs 40 --probe augmented --probe-batch-size 8"}};
   std::mt19937 random(13);
-  for (const auto& [name, parts] : grids) {
-    SCOPED_TRACE(name);
-    const auto line = [&, &program = parts.first, &more = parts.second](const std::string& place) {
-      return command(program, place) + more;
+  for (const Grid& each : grids) {
+    SCOPED_TRACE(each.name);
+    const auto line = [&](const std::string& place) {
+      return command(each.program, place) + each.more;
     };
     const auto begin = Clock::now();
-    const Outcome whole = run(line(name));
+    const Outcome whole = run(line(each.name));
     ASSERT_EQ(whole.code, 0) << whole.err;
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    const auto wanted = state_of(name);
+    const auto wanted = state_of(each.name);
     const int kills_wanted = long_form() ? 25 : 3;
     int kills = 0, trials = 0;
     while (kills < kills_wanted && !HasFailure()) {
-      const std::string place = fmt::format("{}-{}", name, trials++);
+      const std::string place = fmt::format("{}-{}", each.name, trials++);
       kills += kill_and_finish(line(place), place, seconds, random);
       expect_state(place, wanted);
       fs::remove_all(folder / place);
     }
     fmt::print(
-        "{}: kill -9 at {} random instants, {} times to the end: every end state was that of the "
+        "{}: kill -9 at {} random instants, {} grids finished: every end state equals that of the "
         "undisturbed grid ({:.1f} s)\n",
-        name, kills, trials, seconds);
+        each.name, kills, trials, seconds);
   }
 }
 
@@ -297,9 +294,8 @@ TEST_F(Faults, RunsThatStartFromInexactWeightsAreMarked) {
     return fmt::format(
         "main_results --config tiny.ini --width 4 --image-size 16 --batch-size 8 --queue-size 16 "
         "--epochs 2 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 --jobs 2 "
-        "--seeds 0 "
-        "--rows Bilinear --probe-epochs 2 --checkpoint-every 0.001min --runs '{0}/runs' --results "
-        "'{0}/results' {1}",
+        "--seeds 0 --rows Bilinear --probe-epochs 2 --checkpoint-every 0.001min "
+        "--runs '{0}/runs' --results '{0}/results' {1}",
         place, more);
   };
   const auto marks = [&](const std::string& place) {
@@ -308,14 +304,15 @@ TEST_F(Faults, RunsThatStartFromInexactWeightsAreMarked) {
       found.insert(row[result_column("resume")]);
     return found;
   };
-  // The stand-in is stopped and goes on with other threads.
+  // The stand-in is stopped and resumes with another number of threads.
   const pid_t process = start(command("a", "--threads 1"));
   const auto standin = [&] {
     return fs::exists(folder / "a/runs") ? run_directory("a", "standin") : fs::path();
   };
-  for (int i = 0;
-       i < 20'000 && !ended(process) && (standin().empty() || resume_files(standin()).empty()); ++i)
-    sleep_seconds(0.003);
+  const auto has_checkpoint = [&] {
+    return !standin().empty() && !resume_files(standin()).empty();
+  };
+  for (int i = 0; i < 20'000 && !ended(process) && !has_checkpoint(); ++i) sleep_seconds(0.003);
   ::kill(process, SIGTERM);
   ASSERT_EQ(wait(process), 3) << words();
   copy("a", "b");
@@ -325,8 +322,8 @@ TEST_F(Faults, RunsThatStartFromInexactWeightsAreMarked) {
   EXPECT_EQ(refused.code, 2) << refused.err;
   ASSERT_EQ(run(command("a", "--threads 2 --inexact-resume")).code, 0);
   EXPECT_EQ(marks("a"), std::set<std::string>{"inexact"});
-  // The mark goes with the weights, of the stand-in and of what was trained from it, when they are
-  // named by hand.
+  // The mark stays with the weights, of the stand-in and of runs trained from it, if they are given
+  // with --init.
   const std::string from = "--threads 1 --pretrain none --init ";
   ASSERT_EQ(run(command("c", from + standin().string() + "/backbone.safetensors")).code, 0);
   EXPECT_EQ(marks("c"), std::set<std::string>{"inexact"});
@@ -334,16 +331,14 @@ TEST_F(Faults, RunsThatStartFromInexactWeightsAreMarked) {
   const Outcome further = run(command("d", from + last.string()));
   ASSERT_EQ(further.code, 0) << further.err;
   EXPECT_EQ(marks("d"), std::set<std::string>{"inexact"});
-  ASSERT_EQ(
-      run(command("e", from + (run_directory("b", "standin") / "backbone.safetensors").string()))
-          .code,
-      0);
+  const fs::path exact = run_directory("b", "standin") / "backbone.safetensors";
+  ASSERT_EQ(run(command("e", from + exact.string())).code, 0);
   EXPECT_EQ(marks("e"), std::set<std::string>{""});
 }
 
 TEST_F(Faults, AKilledWorkerIsStartedAgainWhileItGetsFurther) {
   reference();
-  // Killed from outside, once it has a checkpoint.
+  // Killed from outside once it has a checkpoint.
   const pid_t process = start(grid("worker"));
   const auto has_checkpoint = [&] {
     return fs::exists(folder / "worker/runs") && !run_directory("worker", "-lcr-").empty() &&
@@ -362,14 +357,14 @@ TEST_F(Faults, AKilledWorkerIsStartedAgainWhileItGetsFurther) {
   EXPECT_NE(words().find("goes on after epoch"), std::string::npos) << words();
   expect_same_as_reference("worker");
 
-  // Killed at the same place each time: not for ever.
+  // Killed at the same place each time: it is not restarted for ever.
   EXPECT_EQ(run_with("LCR_FAULT=die LCR_FAULT_CALL=rename LCR_FAULT_PATH=last.safetensors",
                      grid("again")),
             1)
       << words();
   const std::string said = words();
-  const auto first = said.find("was killed (signal 9)"),
-             again = said.find("failed (killed by signal 9 again without having got further");
+  const auto first = said.find("was killed (signal 9)");
+  const auto again = said.find("failed (killed by signal 9 again without having got further");
   EXPECT_TRUE(first != std::string::npos && again != std::string::npos && first < again) << said;
   expect_sound("again");
   EXPECT_EQ(run(grid("again")).code, 0);
@@ -380,8 +375,8 @@ TEST_F(Faults, WhatAKillLeavesBehindAFinishedRunGoesWhenItIsAskedForAgain) {
   reference();
   const std::string place = "leftover";
   ASSERT_EQ(run(grid(place)).code, 0);
-  const fs::path run_folder = run_directory(place, "-lcr-"),
-                 resume = run_folder / "checkpoints/resume-000000000008.safetensors";
+  const fs::path run_folder = run_directory(place, "-lcr-");
+  const fs::path resume = run_folder / "checkpoints/resume-000000000008.safetensors";
   fs::copy(run_folder / "checkpoints/last.safetensors", resume);
   EXPECT_EQ(run(grid(place)).code, 0);
   EXPECT_FALSE(fs::exists(resume));
@@ -411,7 +406,7 @@ TEST_F(Faults, KilledInsideEachWriterTheEndIsTheSame) {
         run_with(fmt::format("LCR_FAULT=kill LCR_FAULT_CALL={} LCR_FAULT_PATH={} LCR_FAULT_NTH={}",
                              call, path, nth),
                  grid(place));
-    if (code == 0 && nth > 1) {  // a file that is written once only
+    if (code == 0 && nth > 1) {  // a file that is written only once
       fs::remove_all(folder / place);
       continue;
     }
@@ -463,7 +458,7 @@ TEST_F(Faults, ASmallDiskAndAReadOnlyOne) {
   for (const int kilobytes : {12, 64, 300}) {
     SCOPED_TRACE(kilobytes);
     fs::create_directories(folder / "small");
-    // What was on the small disk is copied off it, so that the grid can go on where there is room.
+    // The content of the small disk is copied, so that the grid can resume on a larger one.
     const std::string line = fmt::format(
         "cd '{0}' && unshare -m sh -c \"mount -t tmpfs -o size={1}k none small && {2} >out.txt "
         "2>err.txt </dev/null; echo \\$? >code.txt; mkdir -p saved; cp -r small/. saved/\"",
@@ -500,14 +495,14 @@ TEST_F(Faults, ASignalKeepsTheStepAndASecondOneDoesNotWait) {
   EXPECT_NE(outcome.err.find("goes on after epoch"), std::string::npos) << outcome.err;
   expect_same_as_reference("stopped");
 
-  // Two signals at once: no exit code, the second one is what ended it. The workers, told by the
+  // Two signals at once: the second ends it, without an exit code. The workers, notified by the
   // first or by their parent's death, save and end.
   const pid_t process = start(grid("twice", {.more = "--rows Ours", .epochs = 100000}));
-  for (int i = 0; i < 3000 &&
-                  !(fs::exists(folder / "twice/runs") && !run_directory("twice", "-lcr-").empty() &&
-                    !resume_files(run_directory("twice", "-lcr-")).empty());
-       ++i)
-    sleep_seconds(0.01);
+  const auto has_checkpoint = [&] {
+    return fs::exists(folder / "twice/runs") && !run_directory("twice", "-lcr-").empty() &&
+           !resume_files(run_directory("twice", "-lcr-")).empty();
+  };
+  for (int i = 0; i < 3000 && !has_checkpoint(); ++i) sleep_seconds(0.01);
   ::kill(process, SIGSTOP);
   ::kill(process, SIGINT);
   ::kill(process, SIGTERM);
@@ -524,18 +519,19 @@ TEST_F(Faults, ASignalKeepsTheStepAndASecondOneDoesNotWait) {
 TEST_F(Faults, AKilledParentLeavesNoWorkerBehind) {
   const pid_t process =
       start(grid("orphan", {.more = "--rows Ours", .epochs = 100000, .checkpoint_every = "never"}));
-  for (int i = 0; i < 3000 && !(fs::exists(folder / "orphan/runs") &&
-                                fs::exists(run_directory("orphan", "-lcr-") / "provenance.json"));
-       ++i)
-    sleep_seconds(0.01);
+  const auto has_begun = [&] {
+    return fs::exists(folder / "orphan/runs") &&
+           fs::exists(run_directory("orphan", "-lcr-") / "provenance.json");
+  };
+  for (int i = 0; i < 3000 && !has_begun(); ++i) sleep_seconds(0.01);
   sleep_seconds(1);
   ::kill(process, SIGKILL);
   ::waitpid(process, nullptr, 0);
   bool gone = false;
   for (int i = 0; i < 1000 && !(gone = ::kill(-process, 0) != 0); ++i) sleep_seconds(0.01);
   EXPECT_TRUE(gone);
-  EXPECT_EQ(resume_files(run_directory("orphan", "-lcr-")).size(),
-            1U);  // what it had trained is kept
+  // What it had trained is kept.
+  EXPECT_EQ(resume_files(run_directory("orphan", "-lcr-")).size(), 1U);
   expect_sound("orphan");
 }
 
@@ -569,8 +565,8 @@ TEST_F(Faults, DamagedCheckpointsAreNeverTrainedOn) {
     copy("partial", name);
     const auto files = resume_files(run_directory(name, "-lcr-"));
     damage(files.back());
-    if (run("lcr-runs verify --runs " + name + "/runs").code ==
-        0) {  // a byte of the header's padding: nothing is lost
+    if (run("lcr-runs verify --runs " + name + "/runs").code == 0) {
+      // The byte was in the header's padding: nothing is lost.
       fs::remove_all(folder / name);
       continue;
     }
@@ -619,8 +615,8 @@ TEST_F(Faults, OtherConditionsAreRefusedOrMarked) {
   reference();
   ASSERT_NO_FATAL_FAILURE(make_partial("partial"));
   copy("partial", "threads");
-  const std::string command =
-      grid("threads", {.more = "--rows Ours ", .threads = 4});  // two threads a run instead of one
+  // Two threads per run instead of one.
+  const std::string command = grid("threads", {.more = "--rows Ours ", .threads = 4});
   const Outcome differs = run(command);
   EXPECT_EQ(differs.code, 2) << differs.err;
   EXPECT_NE(differs.err.find("threads: 1 there, 2 here"), std::string::npos) << differs.err;
@@ -634,7 +630,7 @@ TEST_F(Faults, OtherConditionsAreRefusedOrMarked) {
   }
   EXPECT_GT(marked, 0);
 
-  // Other vector instructions, and another kernel of the BLAS: both change the last bits.
+  // Other vector instructions and other BLAS kernels: both change the last bits.
   const auto expect_refused = [&](const std::string& environment, const std::string& part) {
     SCOPED_TRACE(environment);
     copy("partial", "machine");
@@ -651,7 +647,7 @@ TEST_F(Faults, OtherConditionsAreRefusedOrMarked) {
                        : "OPENBLAS_CORETYPE=Core2",
                    "OpenBLAS kernels: ");
 
-  // The best weights so far may be of an epoch that an inexact continuation does not repeat.
+  // The best weights so far may be from an epoch that an inexact continuation does not repeat.
   copy("partial", "best");
   const fs::path best = run_directory("best", "-lcr-") / "checkpoints/best_rank1.safetensors";
   fs::copy(run_directory("threads", "-lcr-") / "checkpoints/last.safetensors", best,
@@ -662,7 +658,7 @@ TEST_F(Faults, OtherConditionsAreRefusedOrMarked) {
   EXPECT_NE(abandoned.err.find("best_rank1.safetensors was of a later epoch"), std::string::npos)
       << abandoned.err;
 
-  // An inexact continuation that was given up must not leave its weights to an exact one.
+  // An inexact continuation that was abandoned must not leave its weights to an exact one.
   copy("partial", "given-up");
   const fs::path kept = run_directory("given-up", "-lcr-") / "checkpoints/best_rank1.safetensors";
   fs::copy(run_directory("threads", "-lcr-") / "checkpoints/last.safetensors", kept,
@@ -675,7 +671,7 @@ TEST_F(Faults, OtherConditionsAreRefusedOrMarked) {
   const std::string kept_name = fs::relative(kept, folder / "given-up").string();
   if (fs::exists(kept)) EXPECT_EQ(sha256_file(kept), reference().at(kept_name));
 
-  // Options that were changed behind its back.
+  // Options that were changed by hand.
   copy("partial", "drift");
   const fs::path config = run_directory("drift", "-lcr-") / "config.ini";
   std::string text = read_text(config);
@@ -749,7 +745,7 @@ TEST_F(Faults, PixelStoresAndDownloadsSurviveKills) {
     fs::remove_all(folder / "killed");
   }
 
-  // A download of three megabytes, killed at several points; what had arrived is continued.
+  // A download of three megabytes, killed at several points, resumes each time.
   std::string file(3 << 20, '\0');
   std::mt19937 random(1);
   for (char& c : file) c = static_cast<char>(random());
@@ -773,7 +769,7 @@ TEST_F(Faults, PixelStoresAndDownloadsSurviveKills) {
   EXPECT_EQ(run_with("LCR_FAULT=kill LCR_FAULT_CALL=rename LCR_FAULT_PATH=fetched", fetch),
             -SIGKILL)
       << words();
-  run(fetch);  // the file is there now; it is no archive, of which the next step complains
+  run(fetch);  // completes the file, then fails: it is not an archive
   bool arrived = false;
   for (const auto& entry : fs::recursive_directory_iterator(folder / "fetched"))
     if (entry.is_regular_file()) {
@@ -784,7 +780,7 @@ TEST_F(Faults, PixelStoresAndDownloadsSurviveKills) {
   EXPECT_TRUE(arrived);
 }
 
-/// Resident memory in MiB and open descriptors of a process; nothing once it has ended.
+/// Resident memory in MiB and number of open descriptors of a process; empty once it has ended.
 std::optional<std::pair<double, int>> look_at(pid_t process) {
   const std::string place = "/proc/" + std::to_string(process);
   std::error_code error;
@@ -813,15 +809,15 @@ TEST_F(Faults, Soak) {
   const char* wanted = std::getenv("LCR_SOAK_MINUTES");
   const double minutes = wanted ? std::atof(wanted) : 30;
   reference();
-  // One training that never ends, with a checkpoint every 60 ms and an evaluation every four
-  // epochs, is watched while short grids beside it are killed and finished.
+  // Watches one endless training, with a checkpoint every 60 ms and an evaluation every four
+  // epochs, while short grids are killed and finished at the same time.
   const pid_t endless = start(
       "cifar100_baseline --dataset synthbirds --synthbirds-classes 20 --synthbirds-train 200 "
       "--limit-train 0 --limit-test 200 --width 4 --image-size 24 --batch-size 8 --queue-size 16 "
       "--epochs 100000 --eval-every 4 --jobs 1 --threads 1 --seeds 0 --rows Ours "
       "--checkpoint-every 0.001min --runs endless/runs --results endless/results");
-  std::vector<std::array<double, 5>>
-      samples;  // minute, MiB and descriptors of the worker, MiB and descriptors of its parent
+  // Minute, MiB and descriptors of the worker, MiB and descriptors of its parent.
+  std::vector<std::array<double, 5>> samples;
   std::mt19937 random(11);
   const auto begin = Clock::now();
   int grids = 0, kills = 0;
@@ -830,7 +826,8 @@ TEST_F(Faults, Soak) {
     const double minute = std::chrono::duration<double>(Clock::now() - begin).count() / 60;
     if (minute < next_sample) return;
     next_sample = minute + minutes / 60;
-    const auto parent = look_at(endless), worker = look_at(child_of(endless));
+    const auto parent = look_at(endless);
+    const auto worker = look_at(child_of(endless));
     if (parent && worker)
       samples.push_back({minute, worker->first, static_cast<double>(worker->second), parent->first,
                          static_cast<double>(parent->second)});
@@ -841,11 +838,10 @@ TEST_F(Faults, Soak) {
     int attempts = 0;
     for (bool finished = false; !finished;) {
       const pid_t process = start(grid(place));
-      const double longest =
-          (2 + ++attempts / 4) * seconds_;  // on a busy machine short ones may never get anywhere
-      const auto deadline =
-          Clock::now() +
-          std::chrono::duration<double>(std::uniform_real_distribution<>(0.05, longest)(random));
+      // Grows with the attempts: on a busy machine short ones may never make progress.
+      const double longest = (2 + ++attempts / 4) * seconds_;
+      const double patience = std::uniform_real_distribution<>(0.05, longest)(random);
+      const auto deadline = Clock::now() + std::chrono::duration<double>(patience);
       while (!ended(process) && Clock::now() < deadline) {
         sleep_seconds(0.02);
         sample();
@@ -867,12 +863,12 @@ TEST_F(Faults, Soak) {
   EXPECT_EQ(wait(endless), 3);
   ASSERT_GE(samples.size(), 10U);
   fmt::print(
-      "soak of {:.0f} minutes: {} grids to the end through {} kills\nminute  worker MiB  "
+      "soak of {:.0f} minutes: {} grids finished through {} kills\nminute  worker MiB  "
       "descriptors  parent MiB  descriptors\n",
       minutes, grids, kills);
   for (const auto& s : samples)
     fmt::print("{:6.1f}  {:10.1f}  {:11.0f}  {:10.1f}  {:11.0f}\n", s[0], s[1], s[2], s[3], s[4]);
-  // After the first sixth nothing grows any more: 2 % is the noise of the allocator.
+  // After the first sixth nothing grows: 2 % is the noise of the allocator.
   const auto& settled = samples[samples.size() / 6];
   const auto& last = samples.back();
   EXPECT_LE(last[1], settled[1] * 1.02);

@@ -1,5 +1,5 @@
-// Fuzzes the lists of data sets: the first byte says which file of a small, good data set the rest
-// replaces.
+// Fuzzes the readers of data set lists: the first byte selects the file of a small, valid data set
+// that the rest replaces.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -41,7 +41,7 @@ void write(const fs::path& path, const char* bytes, std::size_t size) {
   std::ofstream(path, std::ios::binary).write(bytes, static_cast<std::streamsize>(size));
 }
 
-/// The good data set, in memory where the system has room for files there.
+/// The folder of the valid data set, in memory if the system has /dev/shm.
 const fs::path& root() {
   static const fs::path path = [] {
     std::string name =

@@ -1,6 +1,6 @@
-// Fuzzes what users and other machines write as text: the first byte says what the rest is: the
-// command line (an argument a line), an INI file, a results CSV, one file of a stored run, or a
-// file of reference values.
+// Fuzzes the readers of text that users and other machines write. The first byte selects what the
+// rest is: a command line (one argument per line), an INI file, a results CSV, claims, a file of a
+// stored run, or a file of reference values.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -25,8 +25,7 @@ void write(const fs::path& path, std::string_view text) {
       .write(text.data(), static_cast<std::streamsize>(text.size()));
 }
 
-/// A home with one preset and a store with one run, in memory where the system has room for files
-/// there.
+/// A home with one preset and a store with one run, in memory if the system has /dev/shm.
 const fs::path& root() {
   static const fs::path path = [] {
     std::string name =
@@ -41,7 +40,7 @@ const fs::path& root() {
   return path;
 }
 
-/// A good, finished run.
+/// The directory of a valid, finished run.
 const fs::path& good_run() {
   static const fs::path path = [] {
     const lcr::RunStore store(root() / "runs");
@@ -107,8 +106,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       write(record, good);
     }
   } catch (const lcr::UserError& e) {
-    if (std::string_view(e.what()).find('\n') != std::string_view::npos)
-      __builtin_trap();  // one line, whatever is in the file
+    // Messages are one line, whatever is in the file.
+    if (std::string_view(e.what()).find('\n') != std::string_view::npos) __builtin_trap();
   }
   return 0;
 }

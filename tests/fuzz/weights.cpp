@@ -1,5 +1,5 @@
-// Fuzzes the readers of weight files: what begins as a torch file goes to that reader, the rest to
-// safetensors'. Every tensor that is accepted is copied.
+// Fuzzes the readers of weight files: input that begins like a torch file goes to that reader, the
+// rest to that of safetensors. Copies every accepted tensor.
 #include "lcr/base/error.h"
 #include "lcr/data/safetensors.h"
 #include "lcr/data/torch_file.h"
@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                      : lcr::parse_safetensors(std::move(bytes), "fuzz");
     for (const auto& [name, tensor] : file.tensors) {
       const std::uint64_t count = lcr::byte_size(tensor);
-      if (count > 16 * size + (64 << 20)) __builtin_trap();  // bounded by the file
+      if (count > 16 * size + (64 << 20)) __builtin_trap();  // must be bounded by the file
       std::vector<std::uint8_t> out(count);
       lcr::copy_row_major(file, tensor, out.data());
     }

@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""Writes cars/: annotations of four invented cars as SciPy writes MATLAB files, in the devkit's layout. Needs Debian's python3-scipy."""
+"""Writes cars/: annotations of four invented cars in the devkit's layout, as SciPy's MATLAB files.
+
+Needs Debian's python3-scipy.
+"""
 import pathlib
 
 import numpy as np
@@ -13,10 +16,18 @@ savemat(root / "cars_meta.mat", {"class_names": names})
 
 
 def annotations(entries, with_class=True):
-    kind = [(n, object) for n in ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")] + ([("class", object)] if with_class else []) + [("fname", object)]
+    kind = (
+        [(n, object) for n in ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")]
+        + ([("class", object)] if with_class else [])
+        + [("fname", object)]
+    )
     out = np.empty((1, len(entries)), kind)
     for i, (box, label, name) in enumerate(entries):
-        out[0, i] = tuple([np.uint16([[b]]) for b in box] + ([np.uint8([[label]])] if with_class else []) + [name])
+        out[0, i] = tuple(
+            [np.uint16([[b]]) for b in box]
+            + ([np.uint8([[label]])] if with_class else [])
+            + [name]
+        )
     return {"annotations": out}
 
 

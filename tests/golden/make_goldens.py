@@ -1,17 +1,20 @@
 #!/usr/bin/python3
-"""Writes method.safetensors: an independent PyTorch twin of MoCo v2, BYOL and LCR on both, for tests/method/golden_test.cpp.
+"""Writes method.safetensors from an independent PyTorch twin of MoCo v2, BYOL and LCR on both.
 
-Written from the paper's Algorithm A1 and from the facts known of the authors' code. Needs Debian's python3-torch. Everything
-is float64. A tiny network (narrow, width 2) on 24-pixel inputs, batch 4, queue 8, embedding dimension 5.
+For tests/method/golden_test.cpp. Written from the paper's Algorithm A1 and from what is known of
+the authors' code. Needs Debian's python3-torch. All in float64: a tiny network (narrow, width 2) on
+24-pixel inputs, batch 4, queue 8, embedding dimension 5.
 
 Tensors in the file:
   input/q, input/k                      steps x N x 3 x 24 x 24 (float32)
   init/<parameter>                      initial weights; the key encoder starts as the query encoder
-  <case>/target, mask                   N x 3 x 3, step 0: the map that the branch fits, and the normalised mask
+  <case>/target, mask                   N x 3 x 3, step 0: the map that the branch fits, and the
+                                        normalised mask
   <case>/loss                           5 x 3: total, contrastive, KL of every step
   <case>/grad/<parameter>               gradients of step 0
   <case>/after/<name>                   key encoder, queue and branch statistics after 5 steps
-The settings of each case stand in the file's metadata as "name=value ..." in the suite's own option names.
+The file's metadata has the settings of each case as "name=value ...", with the suite's option
+names.
 """
 import hashlib
 import pathlib
@@ -25,12 +28,13 @@ from safetensors_file import save
 
 torch.set_num_threads(1)
 torch.set_default_dtype(torch.float64)
-N, QUEUE, DIM, WIDTH, HIDDEN, STEPS, LR, M, T, MOMENTUM, DECAY = 4, 8, 5, 2, 7, 5, 0.05, 0.9, 0.2, 0.9, 1e-4
+N, QUEUE, DIM, WIDTH, HIDDEN = 4, 8, 5, 2, 7
+STEPS, LR, M, T, MOMENTUM, DECAY = 5, 0.05, 0.9, 0.2, 0.9, 1e-4
 SEED = 0
 
 
 class CounterRng:
-    """The suite's counter RNG (Philox 4x32-10 keyed by SHA-256 of seed and purpose), for the permutations it draws."""
+    """The suite's counter RNG: Philox 4x32-10, keyed by the SHA-256 of seed and purpose."""
 
     def __init__(self, seed, purpose, a=0, b=0, c=0):
         digest = hashlib.sha256(f"{seed}/{purpose}".encode()).hexdigest()
@@ -42,7 +46,12 @@ class CounterRng:
             x, k = list(self.counter), list(self.key)
             for _ in range(10):
                 p0, p1 = 0xD2511F53 * x[0], 0xCD9E8D57 * x[2]
-                x = [(p1 >> 32) ^ x[1] ^ k[0], p1 & 0xFFFFFFFF, (p0 >> 32) ^ x[3] ^ k[1], p0 & 0xFFFFFFFF]
+                x = [
+                    (p1 >> 32) ^ x[1] ^ k[0],
+                    p1 & 0xFFFFFFFF,
+                    (p0 >> 32) ^ x[3] ^ k[1],
+                    p0 & 0xFFFFFFFF,
+                ]
                 k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
             self.block = x
             self.counter[0] += 1
@@ -64,7 +73,10 @@ class CounterRng:
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Statistics over `groups` consecutive parts of the batch; running statistics move by the groups' mean."""
+    """Statistics over `groups` consecutive parts of the batch.
+
+    Running statistics are the mean of the groups'.
+    """
 
     groups = 1
 
@@ -74,7 +86,11 @@ class BatchNorm(nn.BatchNorm2d):
         means, variances, parts = [], [], []
         for part in x.chunk(self.groups):
             mean, var = self.running_mean.clone(), self.running_var.clone()
-            parts.append(F.batch_norm(part, mean, var, self.weight, self.bias, True, self.momentum, self.eps))
+            parts.append(
+                F.batch_norm(
+                    part, mean, var, self.weight, self.bias, True, self.momentum, self.eps
+                )
+            )
             means.append(mean)
             variances.append(var)
         self.running_mean.copy_(sum(means) / self.groups)
@@ -89,7 +105,9 @@ class Block(nn.Module):
         self.conv2, self.bn2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False), BatchNorm(cout)
         self.downsample = None
         if cin != cout or stride != 1:
-            self.downsample = nn.Sequential(nn.Conv2d(cin, cout, 1, stride, bias=False), BatchNorm(cout))
+            self.downsample = nn.Sequential(
+                nn.Conv2d(cin, cout, 1, stride, bias=False), BatchNorm(cout)
+            )
 
     def forward(self, x):
         y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
@@ -117,7 +135,8 @@ class Encoder(nn.Module):
         self.backbone = Backbone()
         if maps:
             self.bilinear = nn.Module()
-            self.bilinear.conv, self.bilinear.bn = nn.Conv2d(c, maps, 1, bias=False), BatchNorm(maps)
+            self.bilinear.conv = nn.Conv2d(c, maps, 1, bias=False)
+            self.bilinear.bn = BatchNorm(maps)
         self.maps = maps
         self.head = nn.Sequential(nn.Linear(c * max(1, maps), c), nn.ReLU(), nn.Linear(c, DIM))
 
@@ -159,14 +178,18 @@ class ByolModel(nn.Module):
 
     @staticmethod
     def mlp(cin):
-        return nn.Sequential(nn.Linear(cin, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, DIM))
+        return nn.Sequential(
+            nn.Linear(cin, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, DIM)
+        )
 
 
 class Lars(torch.optim.Optimizer):
-    """Weights: decayed and scaled by trust |p| / |d|; what has one dimension: plain momentum."""
+    """Decays weights and scales their step by trust |p| / |d|; plain momentum for vectors."""
 
     def __init__(self, parameters, lr, momentum, weight_decay, trust):
-        super().__init__(parameters, dict(lr=lr, momentum=momentum, decay=weight_decay, trust=trust))
+        super().__init__(
+            parameters, dict(lr=lr, momentum=momentum, decay=weight_decay, trust=trust)
+        )
 
     @torch.no_grad()
     def step(self):
@@ -177,7 +200,8 @@ class Lars(torch.optim.Optimizer):
                     d = d + group["decay"] * p
                     if p.norm() > 0 and d.norm() > 0:
                         d = d * (group["trust"] * p.norm() / d.norm())
-                v = group["momentum"] * self.state[p].get("v", torch.zeros_like(p)) + group["lr"] * d
+                v = self.state[p].get("v", torch.zeros_like(p))
+                v = group["momentum"] * v + group["lr"] * d
                 self.state[p]["v"] = v
                 p.sub_(v)
 
@@ -236,7 +260,10 @@ def bootstrap(model, s, xq, xk, step):
     with torch.no_grad():
         tq = project(model.target, model.target.backbone(xq))
         tk = project(model.target, model.target.backbone(xk))
-    loss = -F.cosine_similarity(pq, tk, dim=-1).mean() / 2 - F.cosine_similarity(pk, tq, dim=-1).mean() / 2
+    loss = (
+        -F.cosine_similarity(pq, tk, dim=-1).mean() / 2
+        - F.cosine_similarity(pk, tq, dim=-1).mean() / 2
+    )
     if s["method"] == "byol":
         return loss, loss, torch.zeros(()), None, None
     return with_rationale(model, s, fq, loss, F.cosine_similarity(pq, tk, dim=-1), step, 0)
@@ -257,7 +284,10 @@ def with_rationale(model, s, f, ce, pos, step, which):
         if s["cam-source"] == "shuffled":
             cam = cam[torch.tensor(CounterRng(SEED, "shuffled target", step, which).permutation(N))]
     tau = float(s["tau"])
-    a, b = (mask / tau, cam / tau) if s["kl-axis"] == "rows" else (mask.flatten(1) / tau, cam.flatten(1) / tau)
+    if s["kl-axis"] == "rows":
+        a, b = mask / tau, cam / tau
+    else:
+        a, b = mask.flatten(1) / tau, cam.flatten(1) / tau
     kl = F.kl_div(a.log_softmax(-1), b.softmax(-1), reduction=s["kl-reduction"])
     return float(s["lambda"]) * ce + float(s["nu"]) * kl, ce, kl, mask, cam
 
@@ -265,15 +295,34 @@ def with_rationale(model, s, f, ce, pos, step, which):
 VARIANTS = {
     "authors_code": ("loss", "rows", "1", "none", "batch", "no", "sum", "as_authors"),
     "algorithm_a1": ("positive_logit", "positions", "0.4", "none", "none", "yes", "sum", "once"),
-    "algorithm_a1_rescaled": ("positive_logit", "positions", "0.4", "max", "image", "yes", "sum", "once"),
+    "algorithm_a1_rescaled": (
+        "positive_logit", "positions", "0.4", "max", "image", "yes", "sum", "once"
+    ),
 }
 VARIANTS["authors_code_byol"] = ("loss", "positions", "0.4", "none", "batch", "no", "sum", "once")
-SWITCHES = ("cam-source", "kl-axis", "tau", "cam-scale", "mask-norm", "detach-target", "kl-reduction", "gfb-bn-updates")
+SWITCHES = (
+    "cam-source",
+    "kl-axis",
+    "tau",
+    "cam-scale",
+    "mask-norm",
+    "detach-target",
+    "kl-reduction",
+    "gfb-bn-updates",
+)
 
 
 def settings(variant="algorithm_a1_rescaled", **changes):
     s = dict(zip(SWITCHES, VARIANTS[variant]))
-    s.update({"method": "lcr", "gfb": "max_projections", "lambda": "1", "nu": "0.1", "key-bn-groups": "1", "symmetric": "no", "optimizer": "sgd"})
+    s.update({
+        "method": "lcr",
+        "gfb": "max_projections",
+        "lambda": "1",
+        "nu": "0.1",
+        "key-bn-groups": "1",
+        "symmetric": "no",
+        "optimizer": "sgd",
+    })
     s.update({k.replace("_", "-"): v for k, v in changes.items()})
     return s
 
@@ -306,35 +355,53 @@ CASES = {
     "mlp": settings(gfb="mlp"),
     "byol": settings(method="byol"),
     "byol_lars": settings(method="byol", optimizer="lars", lars_trust="0.1"),
-    "byol_authors": settings("authors_code_byol", method="byol_lcr", optimizer="lars", lars_trust="0.1"),
+    "byol_authors": settings(
+        "authors_code_byol", method="byol_lcr", optimizer="lars", lars_trust="0.1"
+    ),
     "byol_rescaled": settings(method="byol_lcr"),
 }
 
 
 generator = torch.Generator().manual_seed(1)
+
+
+def draw(p, scale):
+    """Initial values of a parameter: 1 + 0.1 times normal for vectors, else scale times normal."""
+    if p.dim() == 1:
+        return 1 + 0.1 * torch.randn(p.shape, generator=generator)
+    return scale * torch.randn(p.shape, generator=generator)
+
+
 inputs = {n: torch.randn(STEPS, N, 3, 24, 24, generator=generator).float() for n in ("q", "k")}
 init = {}
 for case in (settings(), settings(gfb="mlp"), settings(method="moco_bilinear")):
     for name, p in Model(case).named_parameters():
-        # Structures whose parameters share a name but not a shape get a place of their own.
-        slot = {"moco_bilinear": "bilinear/", "lcr": "mlp/" if case["gfb"] == "mlp" else ""}[case["method"]]
-        if not name.startswith("key.") and (not slot or tuple(init.get(name, p[None]).shape) != tuple(p.shape)):
-            scale = 1.0 if p.dim() < 2 else (2.0 / p[0].numel()) ** 0.5
-            init[slot + name] = 1 + 0.1 * torch.randn(p.shape, generator=generator) if p.dim() == 1 else scale * torch.randn(p.shape, generator=generator)
+        # Structures whose parameters share a name but not a shape get their own prefix.
+        slot = "mlp/" if case["gfb"] == "mlp" else ""
+        if case["method"] == "moco_bilinear":
+            slot = "bilinear/"
+        is_new = not slot or tuple(init.get(name, p[None]).shape) != tuple(p.shape)
+        if not name.startswith("key.") and is_new:
+            init[slot + name] = draw(p, 1.0 if p.dim() < 2 else (2.0 / p[0].numel()) ** 0.5)
 init["queue.keys"] = F.normalize(torch.randn(DIM, QUEUE, generator=generator), dim=0)
 for name, p in ByolModel(settings(method="byol_lcr")).named_parameters():
     if name.startswith(("online.head.", "predictor.")):
-        init[name] = 1 + 0.1 * torch.randn(p.shape, generator=generator) if p.dim() == 1 else (2.0 / p.shape[1]) ** 0.5 * torch.randn(p.shape, generator=generator)
+        init[name] = draw(p, 1.0 if p.dim() == 1 else (2.0 / p.shape[1]) ** 0.5)
 
 out = {"input/q": inputs["q"], "input/k": inputs["k"]}
 out.update({"init/" + n: v for n, v in init.items()})
 for case, s in CASES.items():
     byol = s["method"].startswith("byol")
     model = ByolModel(s) if byol else Model(s)
-    slot = "bilinear/" if s["method"] == "moco_bilinear" else "mlp/" if s["gfb"] == "mlp" else ""
+    slot = "mlp/" if s["gfb"] == "mlp" else ""
+    if s["method"] == "moco_bilinear":
+        slot = "bilinear/"
     with torch.no_grad():
         for name, p in model.named_parameters():
-            source = name.replace("key.", "query.", 1) if name.startswith("key.") else name.replace("target.", "online.", 1)
+            if name.startswith("key."):
+                source = name.replace("key.", "query.", 1)
+            else:
+                source = name.replace("target.", "online.", 1)
             source = source.replace("online.backbone.", "query.backbone.")
             p.copy_(init.get(slot + source, init.get(source)))
         if not byol:
@@ -351,7 +418,9 @@ for case, s in CASES.items():
     for step in range(STEPS):
         xq, xk = inputs["q"][step].double(), inputs["k"][step].double()
         with torch.no_grad():
-            trained_encoder, copy = (model.online, model.target) if byol else (model.query, model.key)
+            trained_encoder, copy = (
+                (model.online, model.target) if byol else (model.query, model.key)
+            )
             for p, k in zip(trained_encoder.parameters(), copy.parameters()):
                 k.mul_(M).add_(p, alpha=1 - M)
         if byol:
@@ -386,8 +455,8 @@ save(path, out, {c: " ".join(f"{k}={v}" for k, v in s.items()) for c, s in CASES
 print(path, len(out), "tensors", path.stat().st_size, "bytes")
 
 
-# Backbones against torchvision, on weights that both sides compute from the parameter's name: element i is
-# sin(0.37 i + phase), scaled; no weights need to be stored.
+# Backbones against torchvision, on weights that both sides compute from the parameter's name, so
+# that none need to be stored: element i is sin(0.37 i + phase), scaled.
 def formula(name, shape):
     phase = sum((i + 1) * b for i, b in enumerate(name.encode())) % 1000
     x = np.sin(0.37 * np.arange(int(np.prod(shape)), dtype=np.float64) + phase).reshape(shape)
@@ -404,10 +473,14 @@ maps = {}
 for arch in ("resnet18", "resnet34", "resnet50", "resnet101"):
     torch.set_default_dtype(torch.float32)
     net = getattr(torchvision.models, arch)().eval()
-    state = {n: torch.from_numpy(formula(n, tuple(v.shape))).float() if v.dim() else v for n, v in net.state_dict().items()}
+    state = {
+        n: torch.from_numpy(formula(n, tuple(v.shape))).float() if v.dim() else v
+        for n, v in net.state_dict().items()
+    }
     net.load_state_dict(state)
     net.double()
-    x = torch.from_numpy(np.sin(0.01 * np.arange(2 * 3 * 64 * 64, dtype=np.float64)).reshape(2, 3, 64, 64))
+    x = np.sin(0.01 * np.arange(2 * 3 * 64 * 64, dtype=np.float64)).reshape(2, 3, 64, 64)
+    x = torch.from_numpy(x)
     with torch.no_grad():
         if arch == "resnet50":
             maps["resnet50/logits"] = net(x)

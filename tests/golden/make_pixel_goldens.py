@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Writes pixel_ops.json: what Pillow and torchvision make of a small image, of every colour and of small image files, and how
-torchvision's crops are distributed; for tests/data/augment_test.cpp and image_file_test.cpp.
+"""Writes pixel_ops.json into this folder, for tests/data/augment_test.cpp and image_file_test.cpp.
 
-Needs Debian's python3-torchvision. Run from anywhere; the output lies beside this script.
+It holds the results of Pillow and torchvision for a small image, for every colour and for small
+image files, and the distribution of torchvision's crops. Needs Debian's python3-torchvision.
 """
 import hashlib
 import io
@@ -18,8 +18,10 @@ from torchvision.transforms import functional as F
 H, W = 20, 26
 rng = np.random.default_rng(7)
 base = rng.integers(0, 256, (5, 6, 3)).astype(np.uint8)
-image = Image.fromarray(np.clip(np.asarray(Image.fromarray(base).resize((W, H), Image.BICUBIC)).astype(int)
-                                + rng.integers(-20, 21, (H, W, 3)), 0, 255).astype(np.uint8))
+smooth = np.asarray(Image.fromarray(base).resize((W, H), Image.BICUBIC)).astype(int)
+image = Image.fromarray(
+    np.clip(smooth + rng.integers(-20, 21, (H, W, 3)), 0, 255).astype(np.uint8)
+)
 image.paste((90, 90, 90), (3, 4, 9, 8))  # a grey patch: hue is undefined there
 
 
@@ -31,10 +33,22 @@ cases = []
 
 
 def case(op, img, **parameters):
-    cases.append({"op": op, "parameters": parameters, "height": img.height, "width": img.width, "pixels": pixels(img)})
+    cases.append({
+        "op": op,
+        "parameters": parameters,
+        "height": img.height,
+        "width": img.width,
+        "pixels": pixels(img),
+    })
 
 
-for x, y, w, h, oh, ow in ((0, 0, 26, 20, 20, 26), (2, 3, 17, 11, 16, 16), (5, 1, 20, 19, 8, 8), (0, 0, 26, 20, 7, 40), (9, 9, 1, 1, 4, 4)):
+for x, y, w, h, oh, ow in (
+    (0, 0, 26, 20, 20, 26),
+    (2, 3, 17, 11, 16, 16),
+    (5, 1, 20, 19, 8, 8),
+    (0, 0, 26, 20, 7, 40),
+    (9, 9, 1, 1, 4, 4),
+):
     case("crop_resize", F.resized_crop(image, y, x, h, w, [oh, ow]), x=x, y=y, w=w, h=h)
 for factor in (0.6, 0.93, 1.0, 1.4):
     case("brightness", F.adjust_brightness(image, factor), factor=factor)
@@ -45,37 +59,56 @@ for shift in (-0.5, -0.1, -0.003, 0.0, 0.07, 0.1):
 case("gray", F.to_grayscale(image, 3))
 for sigma in (0.1, 0.4, 0.77, 1.3, 2.0, 6.0):
     case("blur", image.filter(ImageFilter.GaussianBlur(sigma)), factor=sigma)
-for x, y, w, h, oh, ow in ((0, 0, 26, 20, 20, 26), (2, 3, 17, 11, 30, 16), (5, 1, 20, 19, 8, 8), (9, 9, 1, 1, 4, 4)):
-    case("bicubic", F.resized_crop(image, y, x, h, w, [oh, ow], InterpolationMode.BICUBIC), x=x, y=y, w=w, h=h)
+for x, y, w, h, oh, ow in (
+    (0, 0, 26, 20, 20, 26),
+    (2, 3, 17, 11, 30, 16),
+    (5, 1, 20, 19, 8, 8),
+    (9, 9, 1, 1, 4, 4),
+):
+    crop = F.resized_crop(image, y, x, h, w, [oh, ow], InterpolationMode.BICUBIC)
+    case("bicubic", crop, x=x, y=y, w=w, h=h)
 case("solarise", F.solarize(image, 128))
 case("flip", F.hflip(image))
 case("test_view", F.center_crop(F.resize(image, 15), [12, 12]), resize=15, size=12)
 
-# Every colour there is, as 4096 x 4096 pixels: the SHA-256 of what comes out.
+# All 2^24 colours as 4096 x 4096 pixels: the SHA-256 of the results.
 every = np.arange(1 << 24, dtype=np.uint32)
-every = Image.fromarray(np.stack([every >> 16, every >> 8 & 255, every & 255], -1).astype(np.uint8).reshape(4096, 4096, 3))
+every = np.stack([every >> 16, every >> 8 & 255, every & 255], -1)
+every = Image.fromarray(every.astype(np.uint8).reshape(4096, 4096, 3))
 
 
 def sha256(img):
     return hashlib.sha256(np.asarray(img).tobytes()).hexdigest()
 
 
-every_colour = [{"op": "hue", "factor": f, "sha256": sha256(F.adjust_hue(every, f))} for f in (0.07, -0.1)]
-every_colour += [{"op": "saturation", "factor": f, "sha256": sha256(F.adjust_saturation(every, f))} for f in (0.63, 1.37)]
+every_colour = [
+    {"op": "hue", "factor": f, "sha256": sha256(F.adjust_hue(every, f))} for f in (0.07, -0.1)
+]
+every_colour += [
+    {"op": "saturation", "factor": f, "sha256": sha256(F.adjust_saturation(every, f))}
+    for f in (0.63, 1.37)
+]
 
-# Large pieces of a noisy image: every rounding of the resampling and of the blur.
+# Large crops of a noisy image: every rounding of the resampling and of the blur.
 i = np.arange(600 * 700 * 3, dtype=np.uint64)
-noisy = Image.fromarray(((i * i * 40503 + i * 2654435761 >> 16) & 255).astype(np.uint8).reshape(600, 700, 3))
+noise = ((i * i * 40503 + i * 2654435761 >> 16) & 255).astype(np.uint8)
+noisy = Image.fromarray(noise.reshape(600, 700, 3))
 large = []
 for x, y, w, h in ((0, 0, 700, 600), (13, 27, 501, 377), (200, 100, 224, 224), (310, 5, 97, 131)):
-    for name, mode in (("bilinear", InterpolationMode.BILINEAR), ("bicubic", InterpolationMode.BICUBIC)):
-        large.append({"op": name, "x": x, "y": y, "w": w, "h": h, "sha256": sha256(F.resized_crop(noisy, y, x, h, w, [224, 224], mode))})
+    for name, mode in (
+        ("bilinear", InterpolationMode.BILINEAR),
+        ("bicubic", InterpolationMode.BICUBIC),
+    ):
+        digest = sha256(F.resized_crop(noisy, y, x, h, w, [224, 224], mode))
+        large.append({"op": name, "x": x, "y": y, "w": w, "h": h, "sha256": digest})
 for sigma in (0.1, 0.31, 0.77, 1.3, 1.99):
-    large.append({"op": "blur", "factor": sigma, "sha256": sha256(noisy.filter(ImageFilter.GaussianBlur(sigma)))})
+    digest = sha256(noisy.filter(ImageFilter.GaussianBlur(sigma)))
+    large.append({"op": "blur", "factor": sigma, "sha256": digest})
 for factor in (0.61, 0.97, 1.33):
-    large.append({"op": "contrast", "factor": factor, "sha256": sha256(F.adjust_contrast(noisy, factor))})
+    digest = sha256(F.adjust_contrast(noisy, factor))
+    large.append({"op": "contrast", "factor": factor, "sha256": digest})
 
-# Image files, and what Pillow's convert("RGB") makes of them.
+# Image files, and the results of Pillow's convert("RGB").
 files = []
 
 
@@ -83,7 +116,13 @@ def file_case(name, img, form, **options):
     buffer = io.BytesIO()
     img.save(buffer, form, **options)
     decoded = Image.open(io.BytesIO(buffer.getvalue()))
-    files.append({"name": name, "bytes": buffer.getvalue().hex(), "height": decoded.height, "width": decoded.width, "pixels": pixels(decoded)})
+    files.append({
+        "name": name,
+        "bytes": buffer.getvalue().hex(),
+        "height": decoded.height,
+        "width": decoded.width,
+        "pixels": pixels(decoded),
+    })
 
 
 exif = Image.Exif()
@@ -106,13 +145,34 @@ torch.manual_seed(0)
 crops = []
 for height, width, low in ((100, 100, 0.2), (160, 213, 0.2), (375, 500, 0.08)):
     blank = Image.new("L", (width, height))
-    draws = np.array([RandomResizedCrop.get_params(blank, (low, 1.0), (3 / 4, 4 / 3)) for _ in range(200000)], float)
+    draws = np.array(
+        [
+            RandomResizedCrop.get_params(blank, (low, 1.0), (3 / 4, 4 / 3))
+            for _ in range(200000)
+        ],
+        float,
+    )
     at = [0.05, 0.25, 0.5, 0.75, 0.95]
-    crops.append({"height": height, "width": width, "low": low, "at": at,
-                  "area": np.quantile(draws[:, 2] * draws[:, 3], at).tolist(),
-                  "aspect": np.quantile(draws[:, 3] / draws[:, 2], at).tolist(),
-                  "left": np.quantile((draws[:, 1] + 0.5) / (width - draws[:, 3] + 1), at).tolist()})
+    crops.append({
+        "height": height,
+        "width": width,
+        "low": low,
+        "at": at,
+        "area": np.quantile(draws[:, 2] * draws[:, 3], at).tolist(),
+        "aspect": np.quantile(draws[:, 3] / draws[:, 2], at).tolist(),
+        "left": np.quantile((draws[:, 1] + 0.5) / (width - draws[:, 3] + 1), at).tolist(),
+    })
 
 path = pathlib.Path(__file__).with_name("pixel_ops.json")
-path.write_text(json.dumps({"height": H, "width": W, "pixels": pixels(image), "cases": cases, "every_colour": every_colour, "large": large, "files": files, "crops": crops}, separators=(",", ":")))
+golden = {
+    "height": H,
+    "width": W,
+    "pixels": pixels(image),
+    "cases": cases,
+    "every_colour": every_colour,
+    "large": large,
+    "files": files,
+    "crops": crops,
+}
+path.write_text(json.dumps(golden, separators=(",", ":")))
 print(path, path.stat().st_size, "bytes")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes retrieval.safetensors: features, labels and the scores that the per-query procedure of benchmarks/peers/retrieval.py gives.
+"""Writes retrieval.safetensors: features, labels and scores.
 
-Run with /usr/bin/python3 (Debian's python3-torch).
+The scores are those of the per-query procedure of benchmarks/peers/retrieval.py. Run with
+/usr/bin/python3 (Debian's python3-torch).
 """
 import json
 import pathlib
@@ -18,8 +19,16 @@ from retrieval import make_features, per_query  # noqa: E402
 features, labels = make_features(300, 64, 23)
 scores = np.array(per_query(torch.from_numpy(features), torch.from_numpy(labels)), np.float64)
 header, data = {}, b""
-for name, array, kind in (("features", features, "F32"), ("labels", labels, "I64"), ("scores", scores, "F64")):
-    header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [len(data), len(data) + array.nbytes]}
+for name, array, kind in (
+    ("features", features, "F32"),
+    ("labels", labels, "I64"),
+    ("scores", scores, "F64"),
+):
+    header[name] = {
+        "dtype": kind,
+        "shape": list(array.shape),
+        "data_offsets": [len(data), len(data) + array.nbytes],
+    }
     data += array.tobytes()
 text = json.dumps(header).encode()
 text += b" " * (-len(text) % 8)

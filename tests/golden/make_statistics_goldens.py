@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes statistics.json: what SciPy gives for the tests that lcr-check uses. Needs scipy.
+"""Writes statistics.json into this folder: SciPy's values for the tests that lcr-check uses.
 
-Usage: make_statistics_goldens.py   (beside this file)
+Needs scipy. Usage: make_statistics_goldens.py
 """
 import json
 import pathlib
@@ -22,7 +22,10 @@ def variance(x):
 
 
 def unchanged(a, b):
-    """P(Welch's t > the one seen) where both are from one normal distribution: integrated over both sample variances."""
+    """P(Welch's t > the observed one) if both samples are from one normal distribution.
+
+    Integrated over both sample variances.
+    """
     n, m = len(a), len(b)
     t = (sum(a) / n - sum(b) / m) / (variance(a) / n + variance(b) / m) ** 0.5
 
@@ -34,18 +37,35 @@ def unchanged(a, b):
 
 
 cases = []
-for n_a, n_b, shift, spread in [(3, 20, 0.0, 1.0), (3, 20, -2.0, 0.5), (5, 5, 1.0, 2.0), (2, 2, 0.3, 1.0), (9, 30, -0.7, 3.0), (50, 50, 0.2, 1.0), (60, 8, 0.5, 1.0)]:
+for n_a, n_b, shift, spread in [
+    (3, 20, 0.0, 1.0),
+    (3, 20, -2.0, 0.5),
+    (5, 5, 1.0, 2.0),
+    (2, 2, 0.3, 1.0),
+    (9, 30, -0.7, 3.0),
+    (50, 50, 0.2, 1.0),
+    (60, 8, 0.5, 1.0),
+]:
     a, b = sample(n_a, 10 + shift, spread), sample(n_b, 10, 1)
     exact = n_a <= 50 and n_b <= 50 and len(set(a + b)) == n_a + n_b
     cases.append({
         "a": a, "b": b,
         "welch_greater": stats.ttest_ind(a, b, equal_var=False, alternative="greater").pvalue,
         "unchanged_greater": unchanged(a, b),
-        "mann_whitney_less": stats.mannwhitneyu(a, b, alternative="less", method="exact" if exact else "asymptotic").pvalue,
+        "mann_whitney_less": stats.mannwhitneyu(
+            a, b, alternative="less", method="exact" if exact else "asymptotic"
+        ).pvalue,
     })
 ties_a, ties_b = [1.0, 2.0, 2.0, 3.0, 5.0], [2.0, 3.0, 3.0, 4.0, 6.0, 6.0]
-cases.append({"a": ties_a, "b": ties_b, "welch_greater": stats.ttest_ind(ties_a, ties_b, equal_var=False, alternative="greater").pvalue,
-              "mann_whitney_less": stats.mannwhitneyu(ties_a, ties_b, alternative="less", method="asymptotic").pvalue})
+cases.append({
+    "a": ties_a, "b": ties_b,
+    "welch_greater": stats.ttest_ind(
+        ties_a, ties_b, equal_var=False, alternative="greater"
+    ).pvalue,
+    "mann_whitney_less": stats.mannwhitneyu(
+        ties_a, ties_b, alternative="less", method="asymptotic"
+    ).pvalue,
+})
 
 
 intervals = []
@@ -53,7 +73,16 @@ for k, n in [(0, 13), (1, 20), (7, 73), (15, 15), (500, 1000)]:
     interval = stats.binomtest(k, n).proportion_ci(0.95, method="exact")
     intervals.append({"k": k, "n": n, "low": interval.low, "high": interval.high})
 reference = sample(20, 50, 2)
-prediction = {"reference": reference, "n": 3, "level": 0.0003,
-              "margin": float(stats.t.isf(0.0003, 19) * (sum((x - sum(reference) / 20) ** 2 for x in reference) / 19) ** 0.5 * (1 / 3 + 1 / 20) ** 0.5)}
+prediction = {
+    "reference": reference,
+    "n": 3,
+    "level": 0.0003,
+    "margin": float(
+        stats.t.isf(0.0003, 19)
+        * (sum((x - sum(reference) / 20) ** 2 for x in reference) / 19) ** 0.5
+        * (1 / 3 + 1 / 20) ** 0.5
+    ),
+}
 out = pathlib.Path(__file__).parent / "statistics.json"
-out.write_text(json.dumps({"tests": cases, "clopper_pearson": intervals, "prediction": prediction}) + "\n")
+golden = {"tests": cases, "clopper_pearson": intervals, "prediction": prediction}
+out.write_text(json.dumps(golden) + "\n")

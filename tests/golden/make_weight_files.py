@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Writes weights/: what torch.save makes of the same tensors in all forms that readers meet, for tests/data/torch_file_test.cpp.
+"""Writes weights/: the same tensors in all forms of torch.save, for tests/data/torch_file_test.cpp.
 
-Needs Debian's python3-torch. `expected.safetensors` has the tensors as they should be read, by the name under which they should appear.
+Needs Debian's python3-torch. `*.expected.safetensors` holds the tensors as they should be read,
+under the names that they should have.
 """
 import argparse
 import collections
@@ -53,18 +54,56 @@ weight = torch.nn.Parameter(randn(3, 2))
 optimiser = torch.optim.SGD([weight], 0.1, momentum=0.9)
 weight.sum().backward()
 optimiser.step()
-checkpoint = {"epoch": 100, "arch": "resnet50", "best_acc1": 12.5, "state_dict": {"module.encoder_q.conv1.weight": weight, "module.encoder_k.conv1.weight": weight.detach() + 1},
-              "optimizer": optimiser.state_dict(), "args": argparse.Namespace(lr=0.03, device="cuda"), "size": torch.Size([3, 2]), "numpy": np.float64(0.25), "log": {"a line\nof text": "caf\u00e9"}, "milestones": collections.Counter([60, 80]), "list": [weight.detach() * 2]}
+checkpoint = {
+    "epoch": 100,
+    "arch": "resnet50",
+    "best_acc1": 12.5,
+    "state_dict": {
+        "module.encoder_q.conv1.weight": weight,
+        "module.encoder_k.conv1.weight": weight.detach() + 1,
+    },
+    "optimizer": optimiser.state_dict(),
+    "args": argparse.Namespace(lr=0.03, device="cuda"),
+    "size": torch.Size([3, 2]),
+    "numpy": np.float64(0.25),
+    "log": {"a line\nof text": "caf\u00e9"},
+    "milestones": collections.Counter([60, 80]),
+    "list": [weight.detach() * 2],
+}
 
-save(folder / "state_dict.expected.safetensors", {n: t.detach().contiguous() for n, t in tensors.items()}, {})
-save(folder / "checkpoint.expected.safetensors",
-             {"state_dict.module.encoder_q.conv1.weight": weight.detach(), "state_dict.module.encoder_k.conv1.weight": weight.detach() + 1,
-              "optimizer.state.0.momentum_buffer": optimiser.state_dict()["state"][0]["momentum_buffer"], "list.0": weight.detach() * 2}, {})
+save(
+    folder / "state_dict.expected.safetensors",
+    {n: t.detach().contiguous() for n, t in tensors.items()},
+    {},
+)
+save(
+    folder / "checkpoint.expected.safetensors",
+    {
+        "state_dict.module.encoder_q.conv1.weight": weight.detach(),
+        "state_dict.module.encoder_k.conv1.weight": weight.detach() + 1,
+        "optimizer.state.0.momentum_buffer": optimiser.state_dict()["state"][0]["momentum_buffer"],
+        "list.0": weight.detach() * 2,
+    },
+    {},
+)
 for form, zipped in (("zip", True), ("legacy", False)):
-    torch.save(tensors, folder / f"state_dict_{form}.pth", _use_new_zipfile_serialization=zipped)
-    torch.save(checkpoint, folder / f"checkpoint_{form}.pth.tar", _use_new_zipfile_serialization=zipped)
-    torch.save(dict(tensors), folder / f"state_dict_{form}_protocol4.pth", _use_new_zipfile_serialization=zipped, pickle_protocol=4)
-    torch.save({"expanded": torch.ones(1).expand(1000)}, folder / f"bad_expanded_{form}.pth", _use_new_zipfile_serialization=zipped)
+    torch.save(
+        tensors, folder / f"state_dict_{form}.pth", _use_new_zipfile_serialization=zipped
+    )
+    torch.save(
+        checkpoint, folder / f"checkpoint_{form}.pth.tar", _use_new_zipfile_serialization=zipped
+    )
+    torch.save(
+        dict(tensors),
+        folder / f"state_dict_{form}_protocol4.pth",
+        _use_new_zipfile_serialization=zipped,
+        pickle_protocol=4,
+    )
+    torch.save(
+        {"expanded": torch.ones(1).expand(1000)},
+        folder / f"bad_expanded_{form}.pth",
+        _use_new_zipfile_serialization=zipped,
+    )
 
 
 class Command:

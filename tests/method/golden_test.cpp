@@ -27,7 +27,7 @@ Options case_options(const std::string& name) {
   options.queue_size = 8;
   options.embedding_dim = 5;
   options.projections = 3;
-  options.precision = "float32";  // no autocast; the weights are made float64 below
+  options.precision = "float32";  // no autocast; the weights are converted to float64 below
   options.key_momentum = 0.9;
   options.temperature = 0.2;
   options.head_hidden = 7;
@@ -43,9 +43,11 @@ std::shared_ptr<Method> case_method(const Options& options) {
   method->to(testing::test_device(), torch::kDouble);
   method->train();
   const torch::NoGradGuard no_grad;
-  const std::string slot = options.method == "moco_bilinear" ? "bilinear/"
-                           : options.gfb == "mlp"            ? "mlp/"
-                                                             : "";
+  std::string slot;
+  if (options.method == "moco_bilinear")
+    slot = "bilinear/";
+  else if (options.gfb == "mlp")
+    slot = "mlp/";
   for (auto& item : method->named_parameters()) {
     std::string name = item.key();
     if (name.starts_with("key.")) name = "query." + name.substr(4);
@@ -64,8 +66,8 @@ void expect_close(const torch::Tensor& actual, const std::string& name, double t
   ASSERT_TRUE(golden().tensors.contains(name)) << name;
   const auto expected = read_tensor(golden(), name);
   ASSERT_EQ(actual.sizes(), expected.sizes()) << name;
-  const double scale = expected.norm().item<double>(),
-               error = (actual.cpu() - expected).norm().item<double>();
+  const double scale = expected.norm().item<double>();
+  const double error = (actual.cpu() - expected).norm().item<double>();
   EXPECT_LE(error, tolerance * scale + 1e-15) << name << ": relative " << error / scale;
 }
 
@@ -76,8 +78,8 @@ TEST_P(Goldens, FiveStepsAgreeInFloat64) {
   const Options options = case_options(name);
   const auto method = case_method(options);
   const auto optimizer = make_optimizer(method->trained_parameters(), options);
-  const auto inputs_q = read_tensor(golden(), "input/q").to(testing::test_device(), torch::kDouble),
-             inputs_k = read_tensor(golden(), "input/k").to(testing::test_device(), torch::kDouble);
+  const auto inputs_q = read_tensor(golden(), "input/q").to(testing::test_device(), torch::kDouble);
+  const auto inputs_k = read_tensor(golden(), "input/k").to(testing::test_device(), torch::kDouble);
   std::vector<torch::Tensor> losses;
   for (std::int64_t step = 0; step < inputs_q.size(0); ++step) {
     const StepLoss loss = method->step(inputs_q[step], inputs_k[step], step);
@@ -114,16 +116,17 @@ TEST_P(Goldens, FiveStepsAgreeInFloat64) {
 }
 
 TEST_P(Goldens, FirstStepAgreesInFloat32) {
-  // End to end in float32 only the first step's losses are compared: gradients already differ with
-  // the order of sums.
+  // In float32 only the losses of the first step are compared: gradients already depend on the
+  // order of sums.
   const std::string name = GetParam();
   const auto method = case_method(case_options(name));
   method->to(torch::kFloat32);
   at::globalContext().setAllowTF32CuBLAS(false);  // TF32 is not float32
   at::globalContext().setAllowTF32CuDNN(false);
-  const StepLoss loss =
-      method->step(read_tensor(golden(), "input/q")[0].to(testing::test_device()),
-                   read_tensor(golden(), "input/k")[0].to(testing::test_device()), 0);
+  const auto input = [](const char* which) {
+    return read_tensor(golden(), which)[0].to(testing::test_device());
+  };
+  const StepLoss loss = method->step(input("input/q"), input("input/k"), 0);
   const auto expected = read_tensor(golden(), name + "/loss")[0];
   EXPECT_NEAR(loss.total.item<double>(), expected[0].item<double>(),
               1e-5 * std::abs(expected[0].item<double>()))

@@ -22,9 +22,9 @@ TEST(KeyQueue, IsARingOfUnitKeys) {
   KeyQueue queue(5, 12, 0);
   EXPECT_TRUE(torch::allclose(queue->keys.norm(2, 0), torch::ones(12)));
   const auto before = queue->keys.clone();
-  const auto a = doubles({6, 5}, "a").to(torch::kFloat32),
-             b = doubles({6, 5}, "b").to(torch::kFloat32),
-             c = doubles({6, 5}, "c").to(torch::kFloat32);
+  const auto a = doubles({6, 5}, "a").to(torch::kFloat32);
+  const auto b = doubles({6, 5}, "b").to(torch::kFloat32);
+  const auto c = doubles({6, 5}, "c").to(torch::kFloat32);
   queue->enqueue(a);
   EXPECT_TRUE(queue->keys.narrow(1, 0, 6).equal(a.t()));
   EXPECT_TRUE(queue->keys.narrow(1, 6, 6).equal(before.narrow(1, 6, 6)));
@@ -38,8 +38,8 @@ TEST(KeyQueue, IsARingOfUnitKeys) {
 
 TEST(ContrastiveLoss, IsCrossEntropyOfThePositive) {
   KeyQueue queue(5, 12, 0);
-  const auto q = torch::nn::functional::normalize(random_normal({6, 5}, 0, "q")),
-             k = torch::nn::functional::normalize(random_normal({6, 5}, 0, "k"));
+  const auto q = torch::nn::functional::normalize(random_normal({6, 5}, 0, "q"));
+  const auto k = torch::nn::functional::normalize(random_normal({6, 5}, 0, "k"));
   const auto logits = queue->logits(q, k);
   EXPECT_EQ(logits.positive.sizes(), (std::vector<std::int64_t>{6, 1}));
   EXPECT_EQ(logits.negative.sizes(), (std::vector<std::int64_t>{6, 12}));
@@ -49,27 +49,29 @@ TEST(ContrastiveLoss, IsCrossEntropyOfThePositive) {
 }
 
 TEST(MomentumUpdate, MovesParametersButNotBuffers) {
-  Encoder a(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}}),
-      b(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}});
+  Encoder a(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}});
+  Encoder b(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}});
   initialise(*a, InitScheme::kResNet, 0, "a");
   initialise(*b, InitScheme::kResNet, 1, "a");
   b(tiny_batch("x"));  // moves b's BN statistics
-  const auto a0 = a->parameters()[0].clone(), b0 = b->parameters()[0].clone(),
-             buffer = a->buffers()[0].clone();
+  const auto a0 = a->parameters()[0].clone();
+  const auto b0 = b->parameters()[0].clone();
+  const auto buffer = a->buffers()[0].clone();
   momentum_update(*a, *b, 0.9);
   EXPECT_TRUE(torch::allclose(a->parameters()[0], 0.9 * a0 + 0.1 * b0));
   EXPECT_TRUE(b->parameters()[0].equal(b0));
   EXPECT_TRUE(a->buffers()[0].equal(buffer));
 }
 
-/// The derivative of `f` along every element of x by central differences.
+/// The derivative of the scalar `f` by every element of x, by central differences.
 torch::Tensor numeric_gradient(const std::function<torch::Tensor(const torch::Tensor&)>& f,
                                const torch::Tensor& x) {
   const torch::NoGradGuard no_grad;
   constexpr double kStep = 1e-6;
   auto gradient = torch::zeros_like(x);
   for (std::int64_t i = 0; i < x.numel(); ++i) {
-    auto plus = x.clone(), minus = x.clone();
+    auto plus = x.clone();
+    auto minus = x.clone();
     plus.view(-1)[i] += kStep;
     minus.view(-1)[i] -= kStep;
     gradient.view(-1)[i] = (f(plus) - f(minus)) / (2 * kStep);
@@ -89,7 +91,8 @@ void expect_gradient(const std::function<torch::Tensor(const torch::Tensor&)>& f
 }
 
 TEST(Gradients, RationaleLossInMaskAndTarget) {
-  const auto mask = doubles({2, 3, 4}, "mask"), target = doubles({2, 3, 4}, "target");
+  const auto mask = doubles({2, 3, 4}, "mask");
+  const auto target = doubles({2, 3, 4}, "target");
   for (const char* axis : {"rows", "positions"})
     for (const char* reduction : {"sum", "batchmean", "mean"}) {
       const RationaleLossOptions options{axis, 0.4, reduction};
@@ -101,7 +104,8 @@ TEST(Gradients, RationaleLossInMaskAndTarget) {
 }
 
 TEST(Gradients, MaskNormalisationAndCamScaling) {
-  const auto mask = doubles({2, 3, 4}, "mask").abs(), weight = doubles({2, 3, 4}, "weight");
+  const auto mask = doubles({2, 3, 4}, "mask").abs();
+  const auto weight = doubles({2, 3, 4}, "weight");
   for (const char* norm : {"batch", "image"})
     expect_gradient([&](const auto& x) { return (normalise_mask(x, norm) * weight).sum(); }, mask,
                     norm);
@@ -112,8 +116,9 @@ TEST(Gradients, MaskNormalisationAndCamScaling) {
 
 TEST(Gradients, UndetachedTargetHoldsTheInnerGradientFixed) {
   // The method is first-order: the CAM's inner gradient is a constant, the feature map is not.
-  const auto map = doubles({2, 4, 3, 3}, "map"), weight = doubles({2, 3, 3}, "weight"),
-             head = doubles({4}, "head");
+  const auto map = doubles({2, 4, 3, 3}, "map");
+  const auto weight = doubles({2, 3, 3}, "weight");
+  const auto head = doubles({4}, "head");
   const auto scalar = [&](const torch::Tensor& x) {
     return (x.square().mean({2, 3}) * head).sum();
   };
@@ -130,8 +135,9 @@ TEST(Gradients, UndetachedTargetHoldsTheInnerGradientFixed) {
 }
 
 TEST(SinglePrecision, EachOperationAgreesWithDouble) {
-  const auto mask = doubles({4, 7, 7}, "mask").abs(), target = doubles({4, 7, 7}, "target").abs(),
-             map = doubles({4, 16, 7, 7}, "map").abs();
+  const auto mask = doubles({4, 7, 7}, "mask").abs();
+  const auto target = doubles({4, 7, 7}, "target").abs();
+  const auto map = doubles({4, 16, 7, 7}, "map").abs();
   const auto head = doubles({16}, "head");
   const auto single = [](const torch::Tensor& x) { return x.to(torch::kFloat32); };
   const auto expect = [](const torch::Tensor& actual, const torch::Tensor& expected,
@@ -155,15 +161,16 @@ TEST(SinglePrecision, EachOperationAgreesWithDouble) {
   };
   expect(cam(single(map), single(head)), cam(map, head), "grad_cam");
   KeyQueue queue(16, 32, 0);
-  const auto q = torch::nn::functional::normalize(doubles({4, 16}, "q")),
-             k = torch::nn::functional::normalize(doubles({4, 16}, "k"));
+  const auto q = torch::nn::functional::normalize(doubles({4, 16}, "q"));
+  const auto k = torch::nn::functional::normalize(doubles({4, 16}, "k"));
   const auto loss = contrastive_loss(queue->logits(single(q), single(k)), 0.2);
   queue->to(torch::kDouble);
   expect(loss, contrastive_loss(queue->logits(q, k), 0.2), "contrastive_loss");
 }
 
 TEST(RationaleLoss, IsTorchsKlDivergence) {
-  const auto mask = doubles({2, 3, 4}, "mask"), target = doubles({2, 3, 4}, "target");
+  const auto mask = doubles({2, 3, 4}, "mask");
+  const auto target = doubles({2, 3, 4}, "target");
   const auto expected = torch::nn::functional::kl_div(
       (mask.view({2, -1}) / 0.4).log_softmax(-1), (target.view({2, -1}) / 0.4).softmax(-1),
       torch::nn::functional::KLDivFuncOptions(torch::kSum));
@@ -201,13 +208,12 @@ TEST(GradCam, LossAndLogitsObeyTheirIdentity) {
     expected += p.select(1, j + 1).view({-1, 1, 1}) * raw_cam(logits.negative.select(1, j).sum());
   expected /= 6 * t;
   const auto actual = raw_cam(contrastive_loss(logits, t));
-  EXPECT_LT(
-      (actual - expected).norm().item<double>(),
-      1e-12 * std::max(1.0, actual.norm().item<double>()) + 1e-10 * actual.norm().item<double>());
+  const double norm = actual.norm().item<double>();
+  EXPECT_LT((actual - expected).norm().item<double>(), 1e-12 * std::max(1.0, norm) + 1e-10 * norm);
   EXPECT_TRUE(grad_cam(contrastive_loss(logits, t), map, true).equal(torch::relu(actual)));
 }
 
-/// The parameters and queue after some steps.
+/// The parameters and buffers after some steps; without those of the GFB if `lcr_only_query`.
 std::vector<torch::Tensor> train(const Options& options, int steps, bool lcr_only_query = false) {
   const auto method = make_method(options, 0);
   method->train();
@@ -239,29 +245,24 @@ void expect_equal(const std::vector<torch::Tensor>& a, const std::vector<torch::
 
 TEST(Lcr, WithoutKlIsMoCoStepForStep) {
   const auto moco = train(tiny_options({{"method", "moco_v2"}}), 4, true);
+  const auto trained = [&](const char* variant, const char* nu) {
+    return train(tiny_options({{"method", "lcr"}, {"nu", nu}, {"variant", variant}}), 4, true);
+  };
   for (const char* variant : {"authors_code", "algorithm_a1", "algorithm_a1_rescaled"})
-    expect_equal(
-        train(tiny_options({{"method", "lcr"}, {"nu", "0"}, {"variant", variant}}), 4, true), moco);
-  expect_equal(
-      train(tiny_options({{"method", "lcr"}, {"nu", "0.1"}, {"variant", "authors_code"}}), 4, true),
-      moco, false);
+    expect_equal(trained(variant, "0"), moco);
+  expect_equal(trained("authors_code", "0.1"), moco, false);
 }
 
 TEST(Lcr, WithoutKlIsByolStepForStep) {
   const auto byol = train(tiny_options({{"method", "byol"}, {"head-hidden", "7"}}), 4, true);
   for (const char* variant : {"authors_code", "algorithm_a1", "algorithm_a1_rescaled"}) {
-    expect_equal(
-        train(
-            tiny_options(
-                {{"method", "byol_lcr"}, {"head-hidden", "7"}, {"nu", "0"}, {"variant", variant}}),
-            4, true),
-        byol);
-    expect_equal(train(tiny_options({{"method", "byol_lcr"},
-                                     {"head-hidden", "7"},
-                                     {"nu", "0.1"},
-                                     {"variant", variant}}),
-                       4, true),
-                 byol, false);
+    const auto trained = [&](const char* nu) {
+      const Options options = tiny_options(
+          {{"method", "byol_lcr"}, {"head-hidden", "7"}, {"nu", nu}, {"variant", variant}});
+      return train(options, 4, true);
+    };
+    expect_equal(trained("0"), byol);
+    expect_equal(trained("0.1"), byol, false);
   }
 }
 
@@ -272,7 +273,8 @@ TEST(Byol, TargetFollowsTheOnlineNetworkAndGetsNoGradient) {
   method->to(torch::kDouble);
   const auto parameters = method->named_parameters();
   const auto name = [](const char* network) { return std::string(network) + ".head.3.weight"; };
-  const torch::Tensor online = parameters[name("online")], target = parameters[name("target")];
+  const torch::Tensor online = parameters[name("online")];
+  const torch::Tensor target = parameters[name("target")];
   EXPECT_TRUE(online.equal(target)) << "it starts as a copy";
   {
     const torch::NoGradGuard no_grad;
@@ -290,15 +292,16 @@ TEST(Byol, TargetFollowsTheOnlineNetworkAndGetsNoGradient) {
 }
 
 TEST(Byol, CamsOfLossAndPositiveLogitAreComplements) {
-  // The loss is -1/2 of the mean cosine of either way round, and only one way depends on the query
-  // view's map: CAM(loss) = -CAM(positive) / (2 N) before rectification. So what one map keeps the
-  // other leaves out.
+  // The loss is -1/2 of the mean cosine in both directions, and only one direction depends on the
+  // query view's map: CAM(loss) = -CAM(positive) / (2 N) before rectification. So the rectified
+  // maps are disjoint.
   const auto method = make_method(tiny_options({{"method", "byol"}, {"head-hidden", "7"}}), 0);
   method->to(torch::kDouble);
   method->eval();
-  const auto q = tiny_batch("q").to(torch::kDouble), k = tiny_batch("k").to(torch::kDouble);
-  const auto loss = method->objective_cam(q, k, "loss"),
-             positive = method->objective_cam(q, k, "positive_logit");
+  const auto q = tiny_batch("q").to(torch::kDouble);
+  const auto k = tiny_batch("k").to(torch::kDouble);
+  const auto loss = method->objective_cam(q, k, "loss");
+  const auto positive = method->objective_cam(q, k, "positive_logit");
   ASSERT_GT(loss.max().item<double>(), 0);
   ASSERT_GT(positive.max().item<double>(), 0);
   EXPECT_EQ((loss * positive).abs().max().item<double>(), 0);
@@ -339,31 +342,30 @@ TEST(Lcr, EverySwitchChangesTraining) {
 }
 
 TEST(Lcr, PermutingTheBatchPermutesMaskAndTarget) {
-  // In evaluation mode batch norm ties no images together. With the mask per image nothing else
-  // does; per batch, the extremes do: they are invariant to order, but not to the company that an
-  // image keeps.
+  // In evaluation mode batch norm does not couple images. A mask normalised per image couples none
+  // either; normalised per batch, its extremes do: they do not depend on the order, but on the
+  // other images of the batch.
   const auto order = torch::tensor({3, 0, 5, 1, 4, 2}, torch::kLong);
   for (const char* norm : {"image", "batch"}) {
     const auto method = make_method(tiny_options({{"method", "lcr"}, {"mask-norm", norm}}), 0);
     method->to(torch::kDouble);
     method->eval();
-    const auto q = tiny_batch("q").to(torch::kDouble), k = tiny_batch("k").to(torch::kDouble);
-    const auto plain = method->step(q, k, 0),
-               permuted = method->step(q.index_select(0, order), k.index_select(0, order), 0);
+    const auto q = tiny_batch("q").to(torch::kDouble);
+    const auto k = tiny_batch("k").to(torch::kDouble);
+    const auto plain = method->step(q, k, 0);
+    const auto permuted = method->step(q.index_select(0, order), k.index_select(0, order), 0);
     EXPECT_TRUE(torch::allclose(permuted.mask, plain.mask.index_select(0, order), 1e-9, 1e-12))
         << norm;
     EXPECT_TRUE(torch::allclose(permuted.target, plain.target.index_select(0, order), 1e-9, 1e-12))
         << norm;
     auto louder = q.clone();
     louder[5] *= 20;
-    const auto company = method->step(louder, k, 0);
-    EXPECT_EQ(
-        torch::allclose(company.mask.narrow(0, 0, 5), plain.mask.narrow(0, 0, 5), 1e-9, 1e-12),
-        std::string(norm) == "image")
-        << norm;
-    EXPECT_TRUE(
-        torch::allclose(company.target.narrow(0, 0, 5), plain.target.narrow(0, 0, 5), 1e-9, 1e-12))
-        << norm;
+    const auto changed = method->step(louder, k, 0);
+    const auto first_five_equal = [](const torch::Tensor& a, const torch::Tensor& b) {
+      return torch::allclose(a.narrow(0, 0, 5), b.narrow(0, 0, 5), 1e-9, 1e-12);
+    };
+    EXPECT_EQ(first_five_equal(changed.mask, plain.mask), std::string(norm) == "image") << norm;
+    EXPECT_TRUE(first_five_equal(changed.target, plain.target)) << norm;
   }
 }
 
@@ -406,7 +408,7 @@ TEST(MoCo, KeysGetNoGradientAndTheQueueMovesOnlyAtTheEndOfTheStep) {
 }
 
 TEST(MoCo, LearnsToTellImagesApart) {
-  // The same twelve images over and over, in two fixed batches: the loss must fall well below
+  // The same twelve images again and again, in two fixed batches: the loss must fall well below
   // chance.
   const Options options = tiny_options({{"method", "moco_v2"}, {"key-momentum", "0.9"}});
   const auto method = make_method(options, 0);

@@ -1,4 +1,4 @@
-// Data-parallel ranks: their collectives, and training on several of them against training on one
+// Data-parallel ranks: their collectives, and training on several ranks against training on one
 // device.
 #include "lcr/method/ranks.h"
 
@@ -67,7 +67,8 @@ TEST(RankGroup, OneRankRunsInPlaceAndCopiesNothing) {
   });
 }
 
-/// Three float64 steps on `ranks` ranks; the replicas of all ranks.
+/// Trains three float64 steps on `ranks` ranks. Returns the replicas of all ranks; appends the
+/// losses, averaged over ranks.
 std::vector<std::shared_ptr<Method>> train(Options options, int ranks,
                                            std::vector<double>& losses) {
   options.ranks = ranks;
@@ -103,10 +104,10 @@ std::vector<std::shared_ptr<Method>> train(Options options, int ranks,
   return replicas;
 }
 
-// Two ranks with plain batch norm are one device with batch norm over two groups (SplitBN), whose
-// step the goldens moco_split and lcr_split pin: the same shuffling, the same statistics, the same
-// keys in the queue. The reduction is one that does not depend on how the batch is shared (a sum
-// over each rank's images, averaged over ranks, is smaller by the number of ranks).
+// Two ranks with plain batch norm equal one device with batch norm over two groups (SplitBN), whose
+// step the goldens moco_split and lcr_split fix: the same shuffling, statistics and keys in the
+// queue. The reduction must not depend on how the batch is divided (a sum over each rank's images,
+// averaged over ranks, is smaller by the number of ranks).
 TEST(Ranks, TwoRanksAreOneDeviceWithTwoBatchNormGroups) {
   for (const auto& settings : std::vector<std::vector<std::pair<std::string, std::string>>>{
            {{"method", "moco_v2"}},
@@ -141,19 +142,19 @@ TEST(Ranks, TwoRanksAreOneDeviceWithTwoBatchNormGroups) {
   }
 }
 
-// Without shuffling, a key's batch norm statistics would be those of its own query's rank: the test
-// above would not notice the permutation missing on both sides.
+// Without shuffling, the batch norm statistics of a key would be those of its query's rank. The
+// test above would not notice if the permutation were missing on both sides.
 TEST(Ranks, KeysAreShuffledAcrossRanks) {
   std::vector<double> losses;
   const Options options = tiny_options({{"method", "moco_v2"}});
   const auto replicas = train(options, 2, losses);
-  // The last step's keys, encoded rank by rank without shuffling, are not those in the queue.
+  // The keys of the last step, encoded rank by rank without shuffling, differ from the queue's.
   auto& method = dynamic_cast<MoCoV2&>(*replicas[0]);
   std::vector<torch::Tensor> unshuffled;
   const torch::NoGradGuard no_grad;
   for (const auto& share : tiny_batch("k2").to(torch::kDouble).chunk(2))
     unshuffled.push_back(method.key_encoder()(share).embedding);
-  // Three steps of 6 in a queue of 12: the last keys stand first.
+  // Three steps of 6 keys in a queue of 12: the last keys come first.
   EXPECT_FALSE(torch::allclose(method.queue()->keys.narrow(1, 0, 6).t(), torch::cat(unshuffled),
                                1e-3, 1e-3));
 }

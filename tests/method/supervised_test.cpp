@@ -1,4 +1,4 @@
-// Supervised pre-training and the data it uses.
+// Supervised pre-training and its data.
 #include "lcr/method/supervised.h"
 
 #include <gtest/gtest.h>
@@ -18,17 +18,17 @@ TEST(Supervised, LossIsTheCrossEntropyOfTheLabels) {
   EXPECT_THROW(method.step(views, views, 0), std::logic_error) << "without labels";
   const auto labels = torch::tensor({0, 1, 2, 3, 0, 1}, torch::kLong);
   method.provide_labels(labels);
-  method.eval();  // so that a second pass sees the same statistics
+  method.eval();  // so that a second pass uses the same statistics
   const auto loss = method.step(views, views, 0).total;
-  const auto weight = method.named_parameters()["classifier.weight"],
-             bias = method.named_parameters()["classifier.bias"];
+  const auto weight = method.named_parameters()["classifier.weight"];
+  const auto bias = method.named_parameters()["classifier.bias"];
   const auto logits = method.encoder()->feature_map(views).mean({2, 3}).mm(weight.t()) + bias;
   EXPECT_NEAR(loss.item<double>(),
               -logits.log_softmax(1).gather(1, labels.unsqueeze(1)).mean().item<double>(), 1e-5);
   loss.backward();
   for (const auto& parameter : method.trained_parameters()) EXPECT_TRUE(parameter.grad().defined());
   EXPECT_FALSE(method.named_parameters()["query.head.0.weight"].grad().defined())
-      << "the projection head has no part in it";
+      << "the projection head does not contribute";
   EXPECT_THROW(method.objective_cam(views, views, "loss"), std::logic_error);
 }
 
@@ -59,7 +59,8 @@ TEST(Supervised, TheTrainerGivesItLabelsAndItLearns) {
 }
 
 TEST(SynthBirdsStandin, HoldsOtherSpeciesAndEveryDistractor) {
-  const Dataset one = make_synth_birds_standin(24, 3, 1), two = make_synth_birds_standin(24, 3, 2);
+  const Dataset one = make_synth_birds_standin(24, 3, 1);
+  const Dataset two = make_synth_birds_standin(24, 3, 2);
   EXPECT_EQ(one.train.class_count, 80);
   EXPECT_EQ(one.train.count(), 240);
   EXPECT_EQ(one.test.count(), 160);

@@ -14,7 +14,8 @@ namespace {
 
 struct Shape {
   const char *arch, *stem;
-  std::int64_t input, channels, side, parameters;  // parameters: torchvision's count without fc
+  std::int64_t input, channels, side;
+  std::int64_t parameters;  // torchvision's count without fc; 0: not in torchvision
 };
 
 void PrintTo(const Shape& s, std::ostream* out) { *out << s.arch; }
@@ -68,7 +69,9 @@ TEST(Initialise, DependsOnSeedAndNameAlone) {
     initialise(*net, InitScheme::kResNet, seed, "backbone");
     return net->named_parameters();
   };
-  const auto a = make(1), b = make(1), c = make(2);
+  const auto a = make(1);
+  const auto b = make(1);
+  const auto c = make(2);
   for (const auto& item : a) {
     EXPECT_TRUE(item.value().equal(b[item.key()])) << item.key();
     if (item.value().dim() > 1) EXPECT_FALSE(item.value().equal(c[item.key()])) << item.key();
@@ -107,7 +110,8 @@ TEST(Gfb, IsTheMaximumOverRectifiedProjections) {
   GradCamFittingBranch gfb(8, GfbOptions{"max_projections", 5});
   initialise(*gfb, InitScheme::kDefault, 0, "gfb");
   const auto map = random_normal({2, 8, 3, 4}, 0, "map");
-  const auto all = gfb->projections(map), mask = gfb(map);
+  const auto all = gfb->projections(map);
+  const auto mask = gfb(map);
   ASSERT_EQ(all.sizes(), (std::vector<std::int64_t>{2, 5, 3, 4}));
   ASSERT_EQ(mask.sizes(), (std::vector<std::int64_t>{2, 3, 4}));
   EXPECT_TRUE(mask.equal(all.amax(1)));
@@ -119,21 +123,21 @@ TEST(Gfb, IsTheMaximumOverRectifiedProjections) {
 }
 
 TEST(Gfb, ARepeatedProjectionChangesNothing) {
-  GradCamFittingBranch one(8, GfbOptions{"max_projections", 3}),
-      more(8, GfbOptions{"max_projections", 4});
+  GradCamFittingBranch one(8, GfbOptions{"max_projections", 3});
+  GradCamFittingBranch more(8, GfbOptions{"max_projections", 4});
   initialise(*one, InitScheme::kDefault, 0, "gfb");
   {
     const torch::NoGradGuard no_grad;
-    more->named_parameters()["conv.weight"].copy_(
-        torch::cat({one->named_parameters()["conv.weight"],
-                    one->named_parameters()["conv.weight"].narrow(0, 1, 1)}));
+    const torch::Tensor weight = one->named_parameters()["conv.weight"];
+    more->named_parameters()["conv.weight"].copy_(torch::cat({weight, weight.narrow(0, 1, 1)}));
   }
   const auto map = random_normal({2, 8, 3, 3}, 0, "map");
   EXPECT_TRUE(torch::allclose(one(map), more(map)));
 }
 
 TEST(Gfb, StructuresDiffer) {
-  GradCamFittingBranch mlp(8, GfbOptions{"mlp", 32}), random(8, GfbOptions{"random", 3});
+  GradCamFittingBranch mlp(8, GfbOptions{"mlp", 32});
+  GradCamFittingBranch random(8, GfbOptions{"random", 3});
   const auto map = random_normal({2, 8, 3, 3}, 0, "map");
   EXPECT_EQ(mlp(map).sizes(), (std::vector<std::int64_t>{2, 3, 3}));
   EXPECT_EQ(mlp->projections(map).size(1), 1);
@@ -143,14 +147,14 @@ TEST(Gfb, StructuresDiffer) {
 
 TEST(NormaliseMask, PerImageAndPerBatch) {
   const auto mask = random_normal({3, 2, 2}, 0, "mask").abs();
-  const auto image = normalise_mask(mask, "image"), batch = normalise_mask(mask, "batch");
+  const auto image = normalise_mask(mask, "image");
+  const auto batch = normalise_mask(mask, "batch");
   EXPECT_TRUE(torch::allclose(image.amin({1, 2}), torch::zeros(3)));
   EXPECT_TRUE(torch::allclose(image.amax({1, 2}), torch::ones(3), 1e-4, 1e-5));
   EXPECT_NEAR(batch.min().item<float>(), 0, 1e-6);
   EXPECT_NEAR(batch.max().item<float>(), 1, 1e-5);
   EXPECT_TRUE(normalise_mask(mask, "none").equal(mask));
-  // One image more in the batch: the per-image mask of the others stays, the per-batch mask does
-  // not.
+  // One more image in the batch changes the others' per-batch masks, not their per-image masks.
   const auto more = torch::cat({mask, 10 + torch::ones({1, 2, 2})});
   EXPECT_TRUE(normalise_mask(more, "image").narrow(0, 0, 3).equal(image));
   EXPECT_FALSE(torch::allclose(normalise_mask(more, "batch").narrow(0, 0, 3), batch));
@@ -168,11 +172,12 @@ TEST(Encoder, EmbeddingsHaveUnitLengthAndBfloat16StaysInside) {
 }
 
 TEST(Encoder, Bfloat16IsCloseToFloat32) {
-  Encoder full(EncoderOptions{.backbone = {.arch = "narrow", .width = 8}}),
-      half(EncoderOptions{.backbone = {.arch = "narrow", .width = 8}, .bfloat16 = true});
+  Encoder full(EncoderOptions{.backbone = {.arch = "narrow", .width = 8}});
+  Encoder half(EncoderOptions{.backbone = {.arch = "narrow", .width = 8}, .bfloat16 = true});
   for (auto* encoder : {&full, &half}) initialise(**encoder, InitScheme::kResNet, 0, "net");
   const auto x = testing::tiny_batch("x");
-  const auto a = full(x).feature_map, b = half(x).feature_map;
+  const auto a = full(x).feature_map;
+  const auto b = half(x).feature_map;
   EXPECT_LT((a - b).norm().item<double>(), 0.03 * a.norm().item<double>());
   EXPECT_FALSE(a.equal(b)) << "autocast had no effect";
 }

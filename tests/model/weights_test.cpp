@@ -19,21 +19,21 @@ namespace {
 using testing::expect_user_error;
 using testing::TemporaryFolder;
 
-/// The formula of tests/golden/make_goldens.py.
+/// Fills a tensor by the formula of tests/golden/make_goldens.py.
 void fill_by_formula(const std::string& name, torch::Tensor& tensor) {
   int phase = 0;
   for (std::size_t i = 0; i < name.size(); ++i)
     phase += static_cast<int>(i + 1) * static_cast<unsigned char>(name[i]);
   torch::Tensor x = torch::sin(0.37 * torch::arange(tensor.numel(), torch::kDouble) + phase % 1000)
                         .view(tensor.sizes());
-  if (name.ends_with("running_var"))
+  if (name.ends_with("running_var")) {
     x = 1 + 0.5 * x * x;
-  else if (tensor.dim() == 1)
+  } else if (tensor.dim() == 1) {
     x = (name.ends_with("weight") ? 1 : 0) + 0.1 * x;
-  else
-    x = x * std::sqrt(2.0 / static_cast<double>(
-                                tensor.size(0) *
-                                (tensor.dim() == 4 ? tensor.size(2) * tensor.size(3) : 1)));
+  } else {
+    const std::int64_t positions = tensor.dim() == 4 ? tensor.size(2) * tensor.size(3) : 1;
+    x = x * std::sqrt(2.0 / static_cast<double>(tensor.size(0) * positions));
+  }
   tensor.copy_(x);
 }
 
@@ -58,7 +58,7 @@ TEST_P(Torchvision, SameWeightsGiveTheSameMap) {
   const auto single = net(x.to(torch::kFloat32));
   EXPECT_LT((single - expected).norm().item<double>(), 1e-4 * expected.norm().item<double>());
   net->to(torch::kDouble);
-  // The weights passed through float32 on both sides, so that float64 agrees to its own precision.
+  // Both sides round the weights to float32, so float64 agrees to its own precision.
   EXPECT_LT((net(x) - expected).norm().item<double>(), 1e-9 * expected.norm().item<double>());
 }
 
@@ -120,7 +120,7 @@ TEST(Safetensors, DamagedFilesAreRefused) {
     std::memcpy(content.data(), &size, 8);
     return content + header + std::string(data, 'x');
   };
-  refuse(with_header("[1]"), "no JSON object");
+  refuse(with_header("[1]"), "not a JSON object");
   refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,16]}}"),
          "tensor a");
   refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[0,20]},\"b\":{"
@@ -212,7 +212,7 @@ TEST(Safetensors, FilesCarryAChecksumOfAllOfThem) {
   EXPECT_EQ(file.metadata.size(), 1U);
   const std::string good = read_text(folder / "a.safetensors");
   // No flipped bit goes unnoticed: the file is refused, or has lost its checksum (which checkpoints
-  // must have), or it was the padding after the header.
+  // must have), or the bit was in the padding after the header.
   int refused = 0, unmarked = 0, unchanged = 0;
   for (std::size_t at = 0; at < good.size(); ++at) {
     std::string bad = good;
@@ -230,7 +230,7 @@ TEST(Safetensors, FilesCarryAChecksumOfAllOfThem) {
       ++refused;
     }
   }
-  EXPECT_LE(unmarked, 80);  // within the checksum's own name and the metadata's
+  EXPECT_LE(unmarked, 80);  // within the names of the checksum and of the metadata
   EXPECT_LE(unchanged, 7);
   EXPECT_GE(refused, static_cast<int>(good.size()) - 87);
 }
@@ -265,14 +265,14 @@ TEST(InitialWeights, PrefixesAreFoundOrNamed) {
     EXPECT_TRUE(report.missing.empty());
     EXPECT_EQ(report.outside, *prefix ? 1U : 0U);
   }
-  // Of a network and its slowly moving copy the network; of two equals neither, unless one is
-  // named.
+  // Of a network and its momentum copy, the network is read; of two equal ones neither, unless a
+  // prefix selects one.
   std::map<std::string, torch::Tensor> tensors;
   with_prefix(backbone_of(1), "module.encoder_k.", tensors);
   with_prefix(backbone_of(2), "module.encoder_q.", tensors);
   write_tensors(options.init, tensors, {});
   EXPECT_TRUE(first(make_encoder(options, 0)).equal(backbone_of(2).at("conv1.weight")));
-  with_prefix(backbone_of(3), "schema.", tensors);  // no "ema"
+  with_prefix(backbone_of(3), "schema.", tensors);  // "schema" is not "ema"
   write_tensors(options.init, tensors, {});
   expect_user_error([&] { make_encoder(options, 0); }, "--init-prefix", "module.encoder_q.",
                     "schema.");
@@ -283,12 +283,12 @@ TEST(InitialWeights, PrefixesAreFoundOrNamed) {
 }
 
 TEST(InitialWeights, ALegacyCheckpointOfMoCoIsRead) {
-  // The network is another one, so that nothing but its first convolution has a name in common: the
-  // error shows that the file was read.
+  // Of this other network only the first convolution has the same name: the error shows that the
+  // file was read.
   Options options = testing::tiny_options({{"method", "moco_v2"}});
   options.init = std::string(LCR_SOURCE_DIR) + "/tests/golden/weights/checkpoint_legacy.pth.tar";
   options.init_prefix = "state_dict.module.encoder_q.";
-  expect_user_error([&] { make_encoder(options, 0); }, "conv1.weight the first",
+  expect_user_error([&] { make_encoder(options, 0); }, "the first is conv1.weight",
                     "another architecture");
 }
 

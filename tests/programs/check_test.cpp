@@ -1,4 +1,4 @@
-// lcr-check as a user and CI run it: from trained runs to a verdict.
+// lcr-check as users and CI run it: from trained runs to a verdict.
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -73,16 +73,14 @@ TEST_F(CheckProgram, GatesTrainedRuns) {
 }
 
 TEST(Defects, StillFitTheSources) {
-  // So that ci/power_study.sh can be repeated: whoever changes these lines carries the defect over.
+  // ci/power_study.sh applies these patches: a change of the patched lines must adapt them.
   int patches = 0;
   for (const auto& entry :
        std::filesystem::directory_iterator(std::filesystem::path(LCR_SOURCE_DIR) / "ci/defects")) {
     ++patches;
-    EXPECT_EQ(std::system(("cd '" + std::string(LCR_SOURCE_DIR) + "' && git apply --check '" +
-                           entry.path().string() + "'")
-                              .c_str()),
-              0)
-        << entry.path();
+    const std::string command = "cd '" + std::string(LCR_SOURCE_DIR) + "' && git apply --check '" +
+                                entry.path().string() + "'";
+    EXPECT_EQ(std::system(command.c_str()), 0) << entry.path();
   }
   EXPECT_GE(patches, 8);
 }
@@ -127,18 +125,19 @@ TEST_F(CheckProgram, RefusesBadInputInOneLine) {
   refused("", "say metrics");
   refused("metrics --candidate pool", "needs --reference");
   refused("metrics --reference nowhere --candidate pool", "no such reference");
-  refused("metrics --reference reference/tiny --candidate nowhere", "no such folder of results");
+  refused("metrics --reference reference/tiny --candidate nowhere", "no such results folder");
   refused("metrics --reference reference/tiny --candidate pool --alpha 2", "alpha");
   refused("metrics --reference reference/tiny --candidate pool --pool pool",
-          "--pool has no part in 'metrics'");
+          "--pool does not apply to 'metrics'");
   refused("record --results pool --reference r --fewest 50", "has 50 seeds");
   refused("throughput --reference reference/tiny", "--benchmarks FILE.json, or both");
   refused("throughput --reference reference/tiny --candidate pool",
           "throughput.json: no such reference");
   refused("record --results pool --reference r --benchmarks b.json",
           "--benchmarks goes with --speed");
-  refused("record --speed --results pool --reference r --fewest 9", "no part in record --speed");
-  refused("claims --results nowhere", "no such folder of results");
+  refused("record --speed --results pool --reference r --fewest 9",
+          "do not apply to record --speed");
+  refused("claims --results nowhere", "no such results folder");
   refused("study --pool pool", "need 25");
   refused("study --pool pool --reference-seeds -1", "reference-seeds = -1");
   refused("study --pool pool --candidate-seeds ''", "candidate-seeds");

@@ -63,7 +63,7 @@ class DataProgram : public ::testing::Test {
                       testing::image_file(i % 2 ? "4:4:4" : "grey"));
         }
   }
-  /// An archive of a CUB with three images, served under the descriptor's name.
+  /// An archive of CUB with three images; returns its bytes, as a server would send them.
   std::string cub_archive() {
     const std::unique_ptr<archive, int (*)(archive*)> writer(archive_write_new(),
                                                              archive_write_free);
@@ -120,9 +120,9 @@ TEST_F(DataProgram, ListsAndDescribes) {
 }
 
 TEST_F(DataProgram, BadCommandLines) {
-  expect_refused("", "verb");
+  expect_refused("", "unknown command");
   expect_refused("eat cub200", "'eat'");
-  expect_refused("info", "which data set");
+  expect_refused("info", "needs a data set");
   expect_refused("info nothing", "'nothing'");
   expect_refused("fetch nothing", "'nothing'");
   expect_refused("show nothing", "'nothing'");
@@ -180,7 +180,7 @@ TEST_F(DataProgram, AFetchThatStoppedAfterUnpackingGoesOn) {
   const Outcome again = data("fetch cub200");
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_EQ(server.requests(), 1);
-  // What was unpacked by hand is taken as it is.
+  // A set unpacked by hand is accepted as it is.
   fs::create_directories(folder / "other");
   fs::rename(folder / "data/CUB_200_2011", folder / "other/CUB_200_2011");
   const Outcome by_hand = run("lcr-data", "fetch cub200 --data-dir other");
@@ -191,8 +191,8 @@ TEST_F(DataProgram, AFetchThatStoppedAfterUnpackingGoesOn) {
 TEST_F(DataProgram, AFetchThatStoppedBeforeUnpackingGoesOn) {
   const HttpServer server(cub_archive());
   describe_cub(server.url());
-  // A file that is no archive goes into the set's directory, which then is there before anything is
-  // unpacked.
+  // A file that is not an archive goes into the set's directory, which therefore exists before
+  // anything is unpacked.
   HttpServer other("a file", HttpServer::Manner::kNotFound);
   write_bytes(folder / "other", std::string("a file"));
   auto json = nlohmann::json::parse(read_text(home / "datasets/cub200.json"));
@@ -280,8 +280,8 @@ TEST_F(DataProgram, AnExperimentTrainsOnAFolderAndSkipsBadFilesWhenTold) {
   const Outcome skipped = run("cifar100_baseline", c1 + "--skip-bad 2");
   EXPECT_EQ(skipped.code, 0) << skipped.err;
   EXPECT_NE(skipped.err.find("1 image files are left out"), std::string::npos) << skipped.err;
-  EXPECT_NE(skipped.err.find("4 to do"), std::string::npos)
-      << skipped.err;  // another training set, which the controls' evaluations may see too
+  // Another training set, which the evaluations of the controls may use too.
+  EXPECT_NE(skipped.err.find("4 to do"), std::string::npos) << skipped.err;
 }
 
 }  // namespace

@@ -130,8 +130,8 @@ TEST_F(Programs, TrainsOnceReusesAndReproduces) {
   write_fashion("data");
   const Outcome first = run(tiny);
   ASSERT_EQ(first.code, 0) << first.err;
-  EXPECT_NE(first.err.find("7 to do"), std::string::npos)
-      << first.err;  // raw pixels once, three rows at two seeds
+  // Raw pixels once, three rows at two seeds.
+  EXPECT_NE(first.err.find("7 to do"), std::string::npos) << first.err;
   EXPECT_NE(first.out.find("standing in for cifar100"), std::string::npos);
   const auto rows = read_results(folder / "results/quick/c1.csv");
   std::map<std::string, int> last_rank1;
@@ -151,7 +151,7 @@ TEST_F(Programs, TrainsOnceReusesAndReproduces) {
   EXPECT_NE(again.err.find("0 to do"), std::string::npos);
   EXPECT_EQ(read_text(folder / "results/quick/c1.csv"), csv);
 
-  // From nothing, side by side in worker processes: the same numbers.
+  // From scratch, concurrently in worker processes: the same numbers.
   const Outcome parallel = run(tiny + "--runs other-runs --results other --threads 2 --jobs 2");
   EXPECT_NE(parallel.code, 0) << "--jobs is given twice";
   const std::string without_jobs =
@@ -183,7 +183,7 @@ TEST_F(Programs, TrainsOnceReusesAndReproduces) {
     EXPECT_TRUE(
         std::filesystem::exists(folder / ("results/quick/tables/c1." + std::string(extension))));
 
-  // Results that are not what they should be.
+  // Malformed or contradictory results.
   const std::string good = read_text(folder / "results/quick/c1.csv");
   const auto refuse = [&](const std::string& content, const std::string& part) {
     write_atomic(folder / "bad/c1.csv", content);
@@ -195,15 +195,14 @@ TEST_F(Programs, TrainsOnceReusesAndReproduces) {
   const auto last_line = good.rfind('\n', good.size() - 2) + 1;
   std::string changed = good;
   std::filesystem::create_directories(folder / "bad");
-  refuse(good + good.substr(last_line), "stands there twice");
+  refuse(good + good.substr(last_line), "occurs twice");
   refuse(changed.replace(changed.find(",c1,") + 1, 2, "d1"), "belongs to experiment 'd1'");
   refuse(good.substr(0, good.find('\n') + 1), "has no rows");
   changed = good;
   refuse(changed.replace(0, 6, "schama"), "schema");
   changed = good;
-  const auto hash = changed.find(
-      read_results(folder / "results/quick/c1.csv").back()[result_column("config_hash")],
-      last_line);
+  const auto last_row = read_results(folder / "results/quick/c1.csv").back();
+  const auto hash = changed.find(last_row[result_column("config_hash")], last_line);
   refuse(changed.replace(hash, 4, changed.substr(hash, 4) == "0000" ? "1111" : "0000"),
          "mixes two configurations");
 }
@@ -212,20 +211,18 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   write_fashion("data");
   write_atomic(folder / "tiny.ini",
                "[standin]\nsynthbirds-train = 3\nbatch-size = 16\nepochs = 3\n");
-  const std::string
-      command =
-          "reproduce --data-dir data --config tiny.ini --limit-train 0 --limit-test 0 --width 4 "
-          "--image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --subset-epoch 1 --jobs 2 "
-          "--threads 2 "
-          "--seeds 0 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 ",
-      evaluation = "--panel-images 2 --probe-epochs 2";
+  const std::string command =
+      "reproduce --data-dir data --config tiny.ini --limit-train 0 --limit-test 0 --width 4 "
+      "--image-size 16 --batch-size 8 --queue-size 16 --epochs 2 --subset-epoch 1 --jobs 2 "
+      "--threads 2 --seeds 0 --synthbirds-classes 3 --synthbirds-train 8 --synthbirds-test 3 ";
+  const std::string evaluation = "--panel-images 2 --probe-epochs 2";
   const Outcome outcome = run(command + evaluation);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const auto log = read_lines(folder / "results/quick/log.txt");
-  EXPECT_EQ(
-      std::count_if(log.begin(), log.end(),
-                    [](const auto& line) { return line.find(" done in ") != std::string::npos; }),
-      std::count(outcome.err.begin(), outcome.err.end(), ']'));
+  const auto done = std::count_if(log.begin(), log.end(), [](const auto& line) {
+    return line.find(" done in ") != std::string::npos;
+  });
+  EXPECT_EQ(done, std::count(outcome.err.begin(), outcome.err.end(), ']'));
   const Outcome plot = run("lcr-plot report");
   ASSERT_EQ(plot.code, 0) << plot.err;
   for (const char* file :
@@ -240,15 +237,15 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   EXPECT_EQ(report.find("class=\"text holds\""), std::string::npos);
   EXPECT_NE(read_text(folder / "results/quick/tables/main.md").find("stanford-cars (not run)"),
             std::string::npos);
-  // Every row of X1 has its poolings; batch norm's statistics of either kind are kept apart.
+  // Every row of X1 has its poolings; the two kinds of batch norm statistics are kept apart.
   const std::string x1 = read_text(folder / "results/quick/tables/x1.md");
   EXPECT_NE(x1.find("recalibrated"), std::string::npos);
   EXPECT_EQ(x1.find("nan"), std::string::npos);
-  // A second time nothing is trained; one experiment alone finds its runs too.
+  // A second call trains nothing.
   const std::string before = read_text(folder / "results/quick/x1.csv");
   EXPECT_NE(run(command + evaluation).err.find(", 0 to do"), std::string::npos);
   EXPECT_EQ(read_text(folder / "results/quick/x1.csv"), before);
-  // Without gnuplot the tables still come.
+  // Without gnuplot the tables are written all the same.
   const std::string path = std::getenv("PATH");
   ::setenv("PATH", "/nowhere", 1);
   const Outcome without = run("lcr-plot report");
@@ -257,7 +254,7 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   EXPECT_EQ(without.code, 2);
   EXPECT_NE(without.err.find("gnuplot-nox"), std::string::npos) << without.err;
   EXPECT_EQ(table.code, 0);
-  // A single row at a time: the results hold what the store has.
+  // A single row: the results hold what the store has.
   const Outcome row =
       run("loss_weights" + command.substr(9) + " --results one --runs other --rows nu=0.1");
   ASSERT_EQ(row.code, 0) << row.err;
@@ -265,7 +262,7 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   for (const auto& line : read_results(folder / "one/f1.csv"))
     rows.insert(line[result_column("row")]);
   EXPECT_EQ(rows, (std::set<std::string>{"lambda=1, nu=0.1"}));
-  // What would do nothing is refused; what every preset says makes a grid.
+  // Options without effect are refused; every preset makes a grid.
   expect_refused_at("nothing", "loss_weights --probe-lr 1", "--probe-lr has no part in f1");
   expect_refused_at("nothing", "attribution --bn-statistics recalibrated",
                     "--bn-statistics has no part");
@@ -323,9 +320,9 @@ TEST_F(Programs, SubsetsBranchFromTheirTrunkWithTheSameResult) {
   ASSERT_EQ(run(options + "--pin-epochs 1").code, 0);
   ASSERT_EQ(run(switched + "--results branched").code, 0);
   ASSERT_EQ(run(switched + "--results scratch --runs scratch-runs").code, 0);
-  const auto branched = read_results(folder / "branched/c1.csv"),
-             scratch = read_results(folder / "scratch/c1.csv"),
-             whole = read_results(folder / "results/quick/c1.csv");
+  const auto branched = read_results(folder / "branched/c1.csv");
+  const auto scratch = read_results(folder / "scratch/c1.csv");
+  const auto whole = read_results(folder / "results/quick/c1.csv");
   ASSERT_EQ(branched.size(), scratch.size());
   bool differs = false;
   for (std::size_t i = 0; i < branched.size(); ++i) {
@@ -336,7 +333,7 @@ TEST_F(Programs, SubsetsBranchFromTheirTrunkWithTheSameResult) {
                     branched[i][result_column("run_hash")] != whole[i][result_column("run_hash")]);
   }
   EXPECT_TRUE(differs);
-  // One trained from epoch 1 on, the other from the start.
+  // One trained from epoch 1, the other from the start.
   const auto lines = [&](const char* runs, const std::string& directory) {
     const std::string csv =
         read_text(folder / (std::string(runs) + "/" + directory + "/epochs.csv"));
@@ -356,8 +353,8 @@ TEST_F(Programs, SubsetsBranchFromTheirTrunkWithTheSameResult) {
       ++found;
     }
   EXPECT_EQ(found, 1);
-  // Used at test only, the subset still belongs to what is stored, so that a stored run evaluates
-  // as it was recorded.
+  // A subset used at test only is stored with the weights too, so that a stored run evaluates as it
+  // was recorded.
   ASSERT_EQ(
       run(switched + "--subset-scope test_only --results test-only --runs test-only-runs").code, 0);
   int checked = 0;
@@ -399,7 +396,7 @@ TEST_F(Programs, WeightFilesAreInspectedAndConverted) {
             0);
   EXPECT_EQ(read_safetensors(folder / "q.safetensors").tensors.size(), 1U);
   EXPECT_TRUE(read_safetensors(folder / "q.safetensors").tensors.contains("conv1.weight"));
-  // Whatever the form, the same tensors give the same bytes, again and again.
+  // The same tensors give the same bytes, whatever their form and however often converted.
   ASSERT_EQ(run("lcr-weights convert '" + files + "state_dict_zip.pth' zip.safetensors").code, 0);
   ASSERT_EQ(run("lcr-weights convert '" + files + "state_dict_legacy.pth' legacy.safetensors").code,
             0);
@@ -443,12 +440,12 @@ TEST_F(Programs, InitialWeightsArePartOfTheIdentityAndChecked) {
   std::string checkpoint;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "runs"))
     if (entry.path().filename() == "last.safetensors") checkpoint = entry.path();
-  // A run can start from another's checkpoint: of its networks the trained one is read.
+  // A run can start from the checkpoint of another: of its networks the trained one is read.
   const Outcome started = run(tiny + "--rows Untrained --init " + checkpoint);
   EXPECT_EQ(started.code, 0) << started.err;
   EXPECT_NE(started.err.find("under 'method.query.backbone.' loaded"), std::string::npos)
       << started.err;
-  // A run that was started with a prefix is evaluated without the file.
+  // A run that was started with a prefix is evaluated without that file.
   const Outcome prefixed =
       run(tiny + "--rows Ours --runs prefixed --init-prefix method.query.backbone. --init " +
           checkpoint);
@@ -472,13 +469,13 @@ TEST_F(Programs, InitialWeightsArePartOfTheIdentityAndChecked) {
 
 TEST_F(Programs, ADivergedRunNamesItsLastGoodCheckpoint) {
   write_fashion("data");
-  // The learning rate rises until the weights burst.
+  // The learning rate rises until the weights overflow.
   const std::string command = tiny.substr(0, tiny.find("--epochs")) +
                               "--epochs 6 --lr 30 --warmup-epochs 5 --weight-decay 1 "
                               "--checkpoint-every 1epoch --rows Ours --seeds 0 --threads 1 ";
   const Outcome outcome = run(command);
   EXPECT_EQ(outcome.code, 2);
-  // Whichever shows it first: the loss of a step, or the weights when an epoch's checkpoint is due.
+  // Either the loss of a step shows it first, or the weights when a checkpoint is due.
   const auto says_where = [](const std::string& text) {
     return text.find("loss became nan at step") != std::string::npos ||
            text.find("in the training's state is no longer finite after epoch") !=
@@ -488,7 +485,7 @@ TEST_F(Programs, ADivergedRunNamesItsLastGoodCheckpoint) {
   for (const char* part : {"lower lr = 30", "the last good checkpoint is", "/checkpoints/resume-"})
     EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
   EXPECT_EQ(run("lcr-runs verify").code, 0);
-  // Asked for again it goes on from there, and meets the same end.
+  // A second call resumes from there and fails in the same way.
   const Outcome again = run(command);
   EXPECT_EQ(again.code, 2);
   EXPECT_NE(again.err.find("goes on after epoch"), std::string::npos) << again.err;
@@ -516,7 +513,7 @@ TEST_F(Programs, ASignalStopsWithCodeThreeAndWithoutAResult) {
       EXPECT_EQ(entry.path().string().find("moco"), std::string::npos);
       ++untrained;
     }
-  EXPECT_GE(untrained, 1);  // what had finished is kept
+  EXPECT_GE(untrained, 1);  // finished runs are kept
 }
 
 TEST_F(Programs, TwoProgramsTrainARunOnce) {
@@ -526,22 +523,21 @@ TEST_F(Programs, TwoProgramsTrainARunOnce) {
                            "--results a >a.txt 2>&1 & " + command +
                            "--results b >b.txt 2>&1; code=$?; wait; exit $code)";
   ASSERT_EQ(std::system(line.c_str()), 0) << read_text(folder / "b.txt");
-  EXPECT_EQ(
-      read_text(folder / "a/c1.csv"),
-      read_text(folder / "b/c1.csv"));  // wall times included: each run was trained by one of them
+  // Wall times included: each run was trained by only one of them.
+  EXPECT_EQ(read_text(folder / "a/c1.csv"), read_text(folder / "b/c1.csv"));
 }
 
 TEST_F(Programs, AFullDiskUnderTheLogStopsNothing) {
   write_fashion("data");
   const auto code_of = [&](const std::string& command, const std::string& redirections) {
-    const int status = std::system(("cd '" + folder.path().string() + "' && " + program(command) +
-                                    " " + redirections + " </dev/null")
-                                       .c_str());
+    const std::string line = "cd '" + folder.path().string() + "' && " + program(command) + " " +
+                             redirections + " </dev/null";
+    const int status = std::system(line.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   };
   EXPECT_EQ(code_of(tiny + "--results r --rows Ours", ">out.txt 2>/dev/full"), 0);
-  EXPECT_EQ(code_of("lcr-runs list --runs nowhere", ">out.txt 2>/dev/full"),
-            2);  // and does not abort over its message
+  // Does not abort although it cannot print its message.
+  EXPECT_EQ(code_of("lcr-runs list --runs nowhere", ">out.txt 2>/dev/full"), 2);
   EXPECT_EQ(code_of("lcr-runs list", ">/dev/full 2>err.txt"), 2);
   EXPECT_NE(read_text(folder / "err.txt").find("No space left on device"), std::string::npos)
       << read_text(folder / "err.txt");
@@ -557,7 +553,8 @@ TEST_F(Programs, TwoProgramsMakeAnEvaluationOnce) {
   const std::string line = "cd '" + folder.path().string() + "' && (" + command +
                            " >a.txt 2>&1 & " + command + " >b.txt 2>&1; code=$?; wait; exit $code)";
   ASSERT_EQ(std::system(line.c_str()), 0) << read_text(folder / "b.txt");
-  const std::string a = read_text(folder / "a.txt"), b = read_text(folder / "b.txt");
+  const std::string a = read_text(folder / "a.txt");
+  const std::string b = read_text(folder / "b.txt");
   const auto found_it = [](const std::string& said) {
     return said.find("\nfound in the store: ") != std::string::npos;
   };
@@ -571,18 +568,14 @@ TEST_F(Programs, TwoProgramsMakeAnEvaluationOnce) {
 
 TEST_F(Programs, SeveralRanksTrainReproduciblyAsARunOfTheirOwn) {
   write_fashion("data");
-  const std::string two =
-      tiny +
-      "--ranks 2 --projections 3 --subset top_variance --subset-size 2 --subset-epoch 1 --results ";
-  ASSERT_EQ(run(two + "a --runs runs-a").code, 0);
-  ASSERT_EQ(run(two + "b --runs runs-b").code, 0);
-  ASSERT_EQ(
-      run(tiny +
-          "--projections 3 --subset top_variance --subset-size 2 --subset-epoch 1 --results c")
-          .code,
-      0);
-  const auto a = read_results(folder / "a/c1.csv"), b = read_results(folder / "b/c1.csv"),
-             one = read_results(folder / "c/c1.csv");
+  const std::string subset =
+      tiny + "--projections 3 --subset top_variance --subset-size 2 --subset-epoch 1 ";
+  ASSERT_EQ(run(subset + "--ranks 2 --results a --runs runs-a").code, 0);
+  ASSERT_EQ(run(subset + "--ranks 2 --results b --runs runs-b").code, 0);
+  ASSERT_EQ(run(subset + "--results c").code, 0);
+  const auto a = read_results(folder / "a/c1.csv");
+  const auto b = read_results(folder / "b/c1.csv");
+  const auto one = read_results(folder / "c/c1.csv");
   ASSERT_EQ(a.size(), b.size());
   ASSERT_EQ(a.size(), one.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -627,8 +620,8 @@ TEST_F(Programs, StoredRunsAreEvaluatedFurther) {
         entry["value"];
     ++numbers[entry["metric"]];
   }
-  // Four poolings (no object is known, so no oracle): each metric once, kNN for two k, the probe
-  // for two shares and two learning rates.
+  // Four poolings (without masks or boxes there is no oracle): each metric once, kNN for two k, the
+  // probe for two shares and two learning rates.
   EXPECT_EQ(numbers["rank1"], 4);
   EXPECT_EQ(numbers["knn_top5"], 4 * 2);
   EXPECT_EQ(numbers["probe_top1_best"], 4 * 4);
@@ -637,25 +630,24 @@ TEST_F(Programs, StoredRunsAreEvaluatedFurther) {
   EXPECT_EQ(numbers["principal_angle"], 4);
   EXPECT_TRUE(
       std::filesystem::exists(folder / (file.substr(0, file.size() - 5) + "-projections.png")));
-  // The stored network gives the scores that the run recorded.
+  // The stored network reproduces the scores that the run recorded.
   for (const auto& row : read_results(folder / "r/c1.csv"))
     if (row[result_column("row")] == "Ours" && row[result_column("seed")] == "0" &&
         row[result_column("selection")] == "last" &&
-        row[result_column("pooling")] != "none")  // losses are the training's
+        row[result_column("pooling")] != "none")  // "none": training losses
       EXPECT_NEAR(values.at(row[result_column("pooling")] + "/" + row[result_column("metric")]),
                   *parse_number(row[result_column("value")]), 1e-9)
           << row[result_column("metric")];
   const auto labels = read_lines(folder / lcr / "evaluations/labels-0.5.txt");
-  EXPECT_EQ(
-      std::count_if(labels.begin(), labels.end(), [](const auto& line) { return !line.empty(); }),
-      20);
-  // What is in the store is not measured again; measured again, it is the same.
+  const auto is_filled = [](const auto& line) { return !line.empty(); };
+  EXPECT_EQ(std::count_if(labels.begin(), labels.end(), is_filled), 20);
+  // A stored evaluation is not repeated; repeated, it is the same.
   const std::string text = read_text(folder / file);
   EXPECT_NE(run(all + lcr).out.find("found in the store: " + file), std::string::npos);
   std::filesystem::remove(folder / file);
-  EXPECT_EQ((run(all + lcr), read_text(folder / file)), text);
-  // Other protocols, other records: a checkpoint, batch norm, one's own mask normalisation,
-  // features extracted once.
+  run(all + lcr);
+  EXPECT_EQ(read_text(folder / file), text);
+  // Other protocols make other records: a checkpoint, batch norm, mask normalisation, a pooling.
   const std::string retrieval = evaluate + "--run " + lcr;
   const Outcome plain = run(retrieval);
   for (const char* other : {" --checkpoint epoch-1", " --bn-statistics recalibrated",
@@ -691,7 +683,7 @@ TEST_F(Programs, StoredRunsAreEvaluatedFurther) {
   expect_refused("evaluate --data-dir data --protocols probe --label-shares 2 --run " + lcr, "'2'");
   write_bytes(folder / record_of(plain), std::string("{"));
   expect_refused(retrieval, "damaged record");
-  write_fashion("data", 3, 8);  // one label is another
+  write_fashion("data", 3, 8);  // changes one label
   expect_refused(evaluate + "--run " + lcr, "'data=");
 }
 

@@ -37,8 +37,8 @@ class RunsProgram : public testing::ProgramTest {
 TEST_F(RunsProgram, ListsShowsAndVerifies) {
   const Outcome list = run("lcr-runs list");
   EXPECT_EQ(list.code, 0);
-  EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 1 + 7)
-      << list.out;  // raw pixels once, three networks with two seeds each
+  // Raw pixels once, three networks with two seeds each.
+  EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 1 + 7) << list.out;
   EXPECT_NE(list.out.find("done"), std::string::npos);
   EXPECT_NE(list.out.find("rank-1"), std::string::npos);
   const std::string lcr = first_run("-lcr-");
@@ -49,7 +49,7 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
     EXPECT_NE(show.out.find(part), std::string::npos) << part << show.out;
   EXPECT_EQ(run("lcr-runs verify").code, 0);
 
-  // Damage of each kind is found, and the other runs are not blamed for it.
+  // Each kind of damage is found, in the right run only.
   const auto with_damage = [&](const fs::path& file,
                                const std::function<std::string(std::string)>& change,
                                const std::string& part) {
@@ -83,7 +83,7 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
       "not that of the directory");
   with_damage(
       lcr + "/epochs.csv", [](std::string) { return std::string("a,b\n"); }, "epochs.csv");
-  // What another version wrote is no damage, and is not pruned as such.
+  // Records of another version are not damaged, and are not pruned as such.
   const std::string config = read_text(folder / (lcr + "/config.ini"));
   write_bytes(folder / (lcr + "/config.ini"), config + "warp-factor = 9\n");
   const Outcome foreign = run("lcr-runs verify");
@@ -93,10 +93,10 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
       << foreign.out;
   EXPECT_EQ(run("lcr-runs prune --damaged").code, 0);
   EXPECT_TRUE(fs::exists(folder / lcr));
-  // So is a value that only another version knows, where the identity, whose hash is right, says it
-  // too.
-  const std::string moco = first_run("-moco_v2-"),
-                    moco_config = read_text(folder / (moco + "/config.ini"));
+  // The same for a value that only another version knows, if the identity, whose hash is correct,
+  // has it too.
+  const std::string moco = first_run("-moco_v2-");
+  const std::string moco_config = read_text(folder / (moco + "/config.ini"));
   std::string identity = read_text(folder / (moco + "/identity.txt"));
   identity.replace(identity.find("method=moco_v2"), 14, "method=dino");
   const std::string newer = "runs/fashion-mnist-dino-" + sha256_hex(identity).substr(0, 12) + "-s0";
@@ -114,23 +114,24 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
   EXPECT_EQ(run("lcr-runs verify").code, 0);
   expect_error("verify --runs nowhere", "no such run store");
   expect_error("show absent", "no such run");
-  expect_error("frobnicate", "say list");
+  expect_error("frobnicate", "expected list");
   expect_error("list --partial", "for prune");
 }
 
 TEST_F(RunsProgram, PrunesOnlyWhatItIsAskedTo) {
-  const std::string lcr = first_run("-lcr-"), moco = first_run("-moco_v2-");
+  const std::string lcr = first_run("-lcr-");
+  const std::string moco = first_run("-moco_v2-");
   const std::string host = [] {
     char name[256] = {};
     return ::gethostname(name, 255) == 0 ? std::string(name) : "";
   }();
-  write_bytes(folder / (lcr + "/epochs.csv.tmp-" + host + "-4000000"),
-              std::string("x"));  // beyond the largest process number
+  // A temporary file of this machine, from a process that cannot exist: its number is too large.
+  write_bytes(folder / (lcr + "/epochs.csv.tmp-" + host + "-4000000"), std::string("x"));
   write_bytes(folder / (lcr + "/epochs.csv.tmp-elsewhere-4000000"), std::string("x"));
   write_bytes(folder / (lcr + "/checkpoints/resume-000000000001.safetensors"), std::string("x"));
   fs::remove(folder / (moco + "/result.json"));
-  for (const char* left : {"runs/.pruned-a", "runs/.import/b"})
-    fs::create_directories(folder / left);  // by calls that were killed
+  for (const char* leftover : {"runs/.pruned-a", "runs/.import/b"})  // of calls that were killed
+    fs::create_directories(folder / leftover);
   const Outcome planned = run("lcr-runs prune --dry-run");
   EXPECT_NE(planned.out.find("would remove"), std::string::npos);
   EXPECT_TRUE(fs::exists(folder / (lcr + "/checkpoints/resume-000000000001.safetensors")));
@@ -154,9 +155,9 @@ TEST_F(RunsProgram, PrunesOnlyWhatItIsAskedTo) {
   write_bytes(folder / "runs/notes/mine.txt", std::string("x"));
   EXPECT_EQ(run("lcr-runs prune --partial --damaged --weights").code, 0);
   EXPECT_TRUE(fs::exists(folder / "runs/notes/mine.txt"));
-  expect_error("prune runs/", "is no run's directory");
-  expect_error("prune ./runs", "is no run's directory");
-  expect_error("prune notes", "is no run's directory");
+  expect_error("prune runs/", "not a run directory");
+  expect_error("prune ./runs", "not a run directory");
+  expect_error("prune notes", "not a run directory");
   EXPECT_TRUE(fs::exists(folder / lcr));
   // A run in use is left alone.
   const FileLock lock(folder / (lcr + "/lock"));
@@ -176,7 +177,7 @@ TEST_F(RunsProgram, ResultsMadeElsewhereSurviveRegeneration) {
   EXPECT_EQ(run("lcr-runs verify --runs elsewhere").code, 0);
   for (const auto& entry : fs::recursive_directory_iterator(folder / "elsewhere"))
     EXPECT_NE(entry.path().extension(), ".safetensors");
-  // There nothing is trained, and the results are the same, times included.
+  // Nothing is trained there, and the results are the same, times included.
   const Outcome again = run(tiny + "--runs elsewhere --results theirs");
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_NE(again.err.find("0 to do"), std::string::npos) << again.err;
@@ -185,7 +186,7 @@ TEST_F(RunsProgram, ResultsMadeElsewhereSurviveRegeneration) {
   EXPECT_EQ(twice.code, 0);
   EXPECT_NE(twice.out.find("0 runs imported, 7 were there already"), std::string::npos)
       << twice.out;
-  // What is begun here is not overwritten.
+  // A run that was begun here is not overwritten.
   for (const auto& entry : fs::directory_iterator(folder / "elsewhere")) {
     fs::remove(entry.path() / "result.json");
     break;
@@ -229,8 +230,8 @@ TEST_F(RunsProgram, HostileArchivesAreRefusedWhole) {
   };
   expect_refused_whole(with("../escaped", "x"), "leaves the folder");
   expect_refused_whole(with(lcr.filename().string() + "/checkpoints/last.safetensors", "x"),
-                       "no record of a run");
-  expect_refused_whole(with("stray.txt", "x"), "is no run");
+                       "not a record of a run");
+  expect_refused_whole(with("stray.txt", "x"), "is not a run");
   expect_refused_whole({good[0], good[1], good[2]}, "is not finished");
   auto changed = good;
   changed[1].second.replace(changed[1].second.find("epochs = 2"), 10, "epochs = 9");

@@ -38,8 +38,8 @@ std::string verdict(const std::vector<double>& better, const std::vector<double>
   std::vector<ResultRow> rows;
   for (std::size_t i = 0; i < better.size(); ++i) {
     rows.push_back(make_row("A", static_cast<int>(i), better[i]));
-    rows.push_back(make_row("A", static_cast<int>(i), 0,
-                            "bn-statistics=recalibrated"));  // numbers of another kind
+    // Numbers of another kind, which must not count.
+    rows.push_back(make_row("A", static_cast<int>(i), 0, "bn-statistics=recalibrated"));
   }
   for (std::size_t i = 0; i < worse.size(); ++i)
     rows.push_back(make_row("B", static_cast<int>(i), worse[i]));

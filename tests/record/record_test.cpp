@@ -28,7 +28,7 @@ TEST(Options, TableIsSound) {
   std::set<std::string> names;
   const Options defaults;
   for (const auto& spec : option_table()) {
-    EXPECT_TRUE(names.insert(spec.name).second) << spec.name << " stands twice";
+    EXPECT_TRUE(names.insert(spec.name).second) << spec.name << " is listed twice";
     EXPECT_GT(std::string(spec.meaning).size(), 5U) << spec.name;
     const std::string value = get_option(defaults, spec);
     const bool from_variant = !spec.choices.empty() && value.empty();
@@ -132,13 +132,13 @@ TEST(Identity, OnlyActiveOptionsCount) {
                                                  {"nu", "1"},
                                                  {"variant", "authors_code"}}));
   EXPECT_NE(hash({{"method", "lcr"}}), hash({{"method", "lcr"}, {"projections", "8"}}));
-  // The same switches by another name are the same run.
+  // A variant and the switches that it sets are the same run.
   EXPECT_EQ(hash({{"variant", "algorithm_a1_rescaled"}}),
             hash({{"variant", "algorithm_a1"}, {"cam-scale", "max"}, {"mask-norm", "image"}}));
   EXPECT_EQ(hash({{"nu", "0"}, {"tau", "0.9"}}), hash({{"nu", "0"}}));
   EXPECT_EQ(hash({{"method", "untrained"}}),
             hash({{"method", "untrained"}, {"epochs", "3"}, {"lr", "1"}}));
-  // What a structure does not use does not count; what it uses does.
+  // Options that a structure does not use do not count; those that it uses do.
   EXPECT_EQ(hash({{"gfb", "random"}}),
             hash({{"gfb", "random"}, {"nu", "0.5"}, {"tau", "1"}, {"mask-norm", "none"}}));
   EXPECT_NE(hash({{"gfb", "random"}}), hash({{"gfb", "random"}, {"projections", "64"}}));
@@ -226,8 +226,8 @@ TEST_F(CommandLineTest, BadInputIsOneLine) {
   expect_user_error([&] { parse({"--preset", "bad"}); }, "bad.ini", "learning-rate");
   write_atomic(home / "presets/bad.ini", "[z9]\nlr = 0.1\n");
   expect_user_error([&] { parse({"--preset", "bad"}); }, "bad.ini", "z9");
-  write_atomic(home / "presets/bad.ini",
-               "[d1]\nlr = fast\n");  // another experiment's section is checked too
+  // Another experiment's section is checked too.
+  write_atomic(home / "presets/bad.ini", "[d1]\nlr = fast\n");
   expect_user_error([&] { parse({"--preset", "bad"}); }, "bad.ini", "fast");
   write_atomic(home / "presets/bad.ini", "no equals sign\n");
   expect_user_error([&] { parse({"--preset", "bad"}); }, "bad.ini");
@@ -244,12 +244,10 @@ TEST_F(CommandLineTest, ShippedPresetsParseAndHelpNamesEveryOption) {
     if (entry.path().extension() != ".ini") continue;
     ++presets;
     for (const bool byol : {false, true}) {
-      Options options =
-          parse_command_line({"--preset", entry.path().string()},
-                             byol ? std::vector<std::string>{"main", "byol", "byol-cub200"}
-                                  : std::vector<std::string>{"c1"},
-                             LCR_SOURCE_DIR)
-              .options;
+      std::vector<std::string> sections = {"c1"};
+      if (byol) sections = {"main", "byol", "byol-cub200"};
+      const std::vector<std::string> arguments = {"--preset", entry.path().string()};
+      Options options = parse_command_line(arguments, sections, LCR_SOURCE_DIR).options;
       if (byol) options.method = "byol_lcr";
       resolve_variant(options);
       EXPECT_NO_THROW(check_consistency(options)) << entry.path();
@@ -320,14 +318,14 @@ TEST(RunStore, OptionsThatDriftedAreRefusedByName) {
   const auto run = identify_run(options, {0, "d", ""});
   const FileLock lock = store.lock(run);
   store.begin(run, options);
-  store.begin(run, options);  // going on is fine
+  store.begin(run, options);  // beginning the same run again is fine
   const auto directory = store.directory(run);
   const std::string config = read_text(directory / "config.ini");
   std::string changed = config;
   changed.replace(changed.find("epochs = 3"), 10, "epochs = 4");
   write_atomic(directory / "config.ini", changed);
   expect_user_error([&] { store.begin(run, options); }, "config.ini", "epochs: 4 there, 3 here");
-  // A line that was not known when the file was written has its default.
+  // An option that did not exist when the file was written has its default.
   std::string shorter = config;
   shorter.erase(shorter.find("schedule-epochs = 0\n"), 20);
   write_atomic(directory / "config.ini", shorter);

@@ -1,4 +1,4 @@
-// Temporary folders and the checks that many tests share.
+// Temporary folders and checks that many tests share.
 #pragma once
 
 #include <filesystem>
@@ -12,7 +12,7 @@
 
 namespace lcr::testing {
 
-/// A folder that goes away with the object.
+/// A temporary folder, removed with the object.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -37,7 +37,7 @@ void write_bytes(const std::filesystem::path& path, const Bytes& bytes) {
              static_cast<std::streamsize>(bytes.size()));
 }
 
-/// Expects a UserError whose message contains every one of `parts`.
+/// Expects a UserError whose message is one line and contains all of `parts`.
 template <typename Call, typename... Parts>
 void expect_user_error(Call&& call, const Parts&... parts) {
   try {

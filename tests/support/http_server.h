@@ -1,4 +1,4 @@
-// A small HTTP server on loopback that serves one file, well or badly.
+// A small HTTP server on loopback that serves one file, correctly or with a fault.
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,7 @@ class HttpServer {
   enum class Manner {
     kWell,         ///< with byte ranges
     kNoRanges,     ///< always the whole file, status 200
-    kTruncates,    ///< states the length, closes after half of what was asked for
+    kTruncates,    ///< states the length, closes after half of the requested bytes
     kShortLength,  ///< states half the length and sends that much
     kTooLong,      ///< sends twice the file
     kBusyTwice,    ///< status 503 for the first two requests

@@ -24,8 +24,7 @@ inline std::vector<std::uint8_t> from_hex(const std::string& text) {
   return bytes;
 }
 
-/// The bytes of the file of that name ("4:2:0", "grey", "cmyk", "png", ...): an image of 26 x 20
-/// pixels.
+/// The bytes of the image file `name` ("4:2:0", "grey", "cmyk", "png", ...): 26 x 20 pixels.
 inline std::vector<std::uint8_t> image_file(const std::string& name) {
   for (const auto& file : pixel_goldens()["files"])
     if (file["name"] == name) return from_hex(file["bytes"]);

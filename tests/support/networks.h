@@ -11,7 +11,7 @@
 
 namespace lcr::testing {
 
-/// Where the tests of numerics run: LCR_TEST_DEVICE ("cuda"), else the CPU.
+/// The device of the numeric tests: LCR_TEST_DEVICE ("cuda"), by default the CPU.
 inline torch::Device test_device() {
   const char* name = std::getenv("LCR_TEST_DEVICE");
   return name && *name ? torch::Device(name) : torch::Device(torch::kCPU);
@@ -34,7 +34,7 @@ inline Options tiny_options(
   return options;
 }
 
-/// A batch of the tiny size; `which` tells batches apart.
+/// A batch of the tiny size; `which` selects the batch.
 inline torch::Tensor tiny_batch(const std::string& which, std::int64_t count = 6) {
   return random_normal({count, 3, 24, 24}, 9, which);
 }

@@ -1,5 +1,5 @@
-// A home of the suite with small data in a temporary folder, for tests that run the programs as a
-// user does.
+// A suite home with small data in a temporary folder, for tests that run the programs as a user
+// does.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@ struct Outcome {
 
 class ProgramTest : public ::testing::Test {
  protected:
-  /// A home of the suite whose Fashion-MNIST is the small one of write_fashion().
+  /// Makes a suite home whose Fashion-MNIST is the small one of write_fashion().
   void SetUp() override {
     const std::filesystem::path source = LCR_SOURCE_DIR;
     std::filesystem::create_directories(home);
@@ -34,7 +34,7 @@ class ProgramTest : public ::testing::Test {
     ::setenv("LCR_HOME", home.c_str(), 1);
   }
   void TearDown() override { ::unsetenv("LCR_HOME"); }
-  /// Writes Fashion-MNIST's descriptor for 40 images a split, with further changes.
+  /// Writes Fashion-MNIST's descriptor for 40 images per split, with further changes.
   void describe_fashion(const std::function<void(nlohmann::json&)>& change) {
     auto json = nlohmann::json::parse(
         read_text(std::filesystem::path(LCR_SOURCE_DIR) / "datasets/fashion-mnist.json"));
@@ -42,7 +42,7 @@ class ProgramTest : public ::testing::Test {
     change(json);
     write_atomic(home / "datasets/fashion-mnist.json", json.dump());
   }
-  /// A command with the path of its program.
+  /// The command with the full path of its program.
   static std::string program(const std::string& command) {
     const auto blank = command.find(' ');
     return "'" + std::string(LCR_BIN) + "/" + command.substr(0, blank) + "'" +
@@ -55,7 +55,7 @@ class ProgramTest : public ::testing::Test {
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder / "out.txt"),
             read_text(folder / "err.txt")};
   }
-  /// Exit code 2, one line on standard error that holds `part`, and no results.
+  /// Expects exit code 2, one line on standard error that contains `part`, and no results.
   void expect_refused(const std::string& command, const std::string& part) {
     expect_refused_at("results/quick", command, part);
   }
@@ -68,15 +68,16 @@ class ProgramTest : public ::testing::Test {
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
     EXPECT_FALSE(std::filesystem::exists(folder / (results + "/c1.csv")));
   }
-  /// A small Fashion-MNIST in the given folder of the temporary one.
+  /// Writes a small Fashion-MNIST into the subfolder `name`: 40 images per split, of which the last
+  /// has `label`, with `missing` bytes cut off.
   void write_fashion(const std::string& name, std::uint8_t magic = 3, std::uint8_t label = 9,
                      std::size_t missing = 0) {
     constexpr std::size_t kCount = 40, kSide = 28;
     std::filesystem::create_directories(folder / name / "fashion-mnist");
     for (const std::string split : {"train", "t10k"}) {
       std::vector<std::uint8_t> images = {0, 0, 8, magic, 0, 0, 0, kCount,
-                                          0, 0, 0, kSide, 0, 0, 0, kSide},
-                                labels = {0, 0, 8, 1, 0, 0, 0, kCount};
+                                          0, 0, 0, kSide, 0, 0, 0, kSide};
+      std::vector<std::uint8_t> labels = {0, 0, 8, 1, 0, 0, 0, kCount};
       for (std::size_t i = 0; i < kCount * kSide * kSide - missing; ++i)
         images.push_back(static_cast<std::uint8_t>(i * (i / 7 + 3)));
       for (std::size_t i = 0; i < kCount; ++i)

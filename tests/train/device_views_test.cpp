@@ -21,24 +21,26 @@ TEST(DeviceViews, AreTheHostsViews) {
   set.class_count = 2;
   CounterRng rng(RngKey(0, "images"));
   for (int i = 0; i < 24; ++i) {
-    const std::int64_t height = 20 + rng.below(60), width = 20 + rng.below(60);
+    const std::int64_t height = 20 + rng.below(60);
+    const std::int64_t width = 20 + rng.below(60);
     set.places.push_back({height, width, static_cast<std::int64_t>(set.pixels.size())});
     set.labels.push_back(i % 2);
     for (std::int64_t p = 0; p < height * width * 3; ++p)
       set.pixels.push_back(static_cast<std::uint8_t>(rng.below(256)));
   }
 #ifdef LCR_WITH_CUDA_KERNELS
-  const torch::Device cuda(torch::kCUDA, static_cast<c10::DeviceIndex>(
-                                             torch::cuda::device_count() -
-                                             1));  // not the current one where there are several
+  // The last device: not the current one if there are several.
+  const auto index = static_cast<c10::DeviceIndex>(torch::cuda::device_count() - 1);
+  const torch::Device cuda(torch::kCUDA, index);
   for (const auto& [share, augmentation] : {std::pair(0.5, "moco_v2"), std::pair(0.0, "moco_v2"),
                                             std::pair(0.5, "byol"), std::pair(0.0, "byol")}) {
     Options options;
     options.batch_size = 8;
     options.image_size = 40;
     options.augmentation = augmentation;
-    TwoViewInput host(set, options, 3, 1, 2, 0, 1, torch::kCPU, nullptr),
-        device(set, options, 3, 1, 2, 0, 1, cuda, std::make_shared<DeviceViews>(set, cuda, share));
+    TwoViewInput host(set, options, 3, 1, 2, 0, 1, torch::kCPU, nullptr);
+    TwoViewInput device(set, options, 3, 1, 2, 0, 1, cuda,
+                        std::make_shared<DeviceViews>(set, cuda, share));
     for (std::int64_t b = 0; b < host.batch_count(); ++b) {
       const auto [q, k] = host.next();
       const auto [dq, dk] = device.next();

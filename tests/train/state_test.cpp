@@ -22,7 +22,7 @@ using testing::expect_user_error;
 using testing::TemporaryFolder;
 using testing::tiny_options;
 
-/// Images drawn from the counter RNG alone: no drawing library takes part.
+/// Images made by the counter RNG alone, without a drawing library.
 ImageSet noise_images(std::int64_t count) {
   ImageSet set;
   set.height = set.width = 24;
@@ -58,21 +58,22 @@ TEST(TrainingState, ResumingInTheMiddleOfAnEpochIsBitExact) {
             {{"method", "byol_lcr"}, {"epochs", "3"}, {"head-hidden", "7"}, {"optimizer", "lars"}}),
         tiny_options(
             {{"method", "byol"}, {"epochs", "3"}, {"head-hidden", "7"}, {"ranks", "3"}})}) {
-    Trainer whole(make_method(options, 4), options, images, 4, torch::kCPU, 1),
-        paused(make_method(options, 4), options, images, 4, torch::kCPU, 1);
+    Trainer whole(make_method(options, 4), options, images, 4, torch::kCPU, 1);
+    Trainer paused(make_method(options, 4), options, images, 4, torch::kCPU, 1);
     for (Trainer* trainer : {&whole, &paused}) {
       if (uses_gfb(options)) trainer->select_projections({0, 2});
       trainer->run_epoch(0, ignore, 100);
     }
-    const EpochLog second = whole.run_epoch(1, ignore, 100), last = whole.run_epoch(2, ignore, 100);
+    const EpochLog second = whole.run_epoch(1, ignore, 100);
+    const EpochLog last = whole.run_epoch(2, ignore, 100);
     // Stopped after the first of three steps of the second epoch.
     const EpochLog begun = paused.run_epoch(1, ignore, 100, {}, [] { return true; });
     ASSERT_EQ(begun.steps, 1);
     ASSERT_EQ(second.steps, 3);
     paused.save(folder / "state", {"id", 1, begun.steps, "threads=1\n", "records"});
 
-    // Another seed's weights: all must be replaced. Only shuffling BN draws by the method's own
-    // seed during training.
+    // Weights of another seed, which must all be replaced; except with shuffling BN, which draws
+    // by the method's own seed during training.
     const std::uint64_t other_seed = options.key_bn_groups * options.ranks == 1 ? 99 : 4;
     Trainer resumed(make_method(options, other_seed), options, images, 4, torch::kCPU, 1);
     const CheckpointInfo info = resumed.load(folder / "state", "id");
@@ -85,7 +86,8 @@ TEST(TrainingState, ResumingInTheMiddleOfAnEpochIsBitExact) {
     EXPECT_EQ(rest.loss(), second.loss());
     EXPECT_EQ(rest.kl(), second.kl());
     EXPECT_EQ(resumed.run_epoch(2, ignore, 100).loss(), last.loss());
-    const auto a = snapshot(whole), b = snapshot(resumed);
+    const auto a = snapshot(whole);
+    const auto b = snapshot(resumed);
     ASSERT_EQ(a.size(), b.size());
     for (std::size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(a[i].equal(b[i])) << i;
   }
@@ -95,8 +97,8 @@ TEST(TrainingState, AStoredStateEvaluatesAsTheTrainedOne) {
   const ImageSet images = noise_images(20);
   const TemporaryFolder folder;
   const Options options = tiny_options({{"method", "lcr"}});
-  Trainer trained(make_method(options, 0), options, images, 0, torch::kCPU, 1),
-      stored(make_method(options, 1), options, images, 0, torch::kCPU, 1);
+  Trainer trained(make_method(options, 0), options, images, 0, torch::kCPU, 1);
+  Trainer stored(make_method(options, 1), options, images, 0, torch::kCPU, 1);
   trained.run_epoch(
       0, [](std::int64_t, double) {}, 100);
   trained.method().gfb()->select({1});
@@ -107,7 +109,8 @@ TEST(TrainingState, AStoredStateEvaluatesAsTheTrainedOne) {
         {trainer.method().encoder(), trainer.method().gfb(), nullptr, options, torch::kCPU, 1},
         images, test_views(images, options), {"average", "attention"});
   };
-  auto a = features(trained), b = features(stored);
+  auto a = features(trained);
+  auto b = features(stored);
   for (const char* pooling : {"average", "attention"})
     EXPECT_TRUE(a[pooling].equal(b[pooling])) << pooling;
 }
@@ -115,10 +118,10 @@ TEST(TrainingState, AStoredStateEvaluatesAsTheTrainedOne) {
 TEST(TrainingState, ForeignOrDamagedStatesAreRefused) {
   const ImageSet images = noise_images(20);
   const TemporaryFolder folder;
-  const Options options = tiny_options({{"method", "lcr"}}),
-                other = tiny_options({{"method", "lcr"}, {"projections", "4"}});
-  Trainer trainer(make_method(options, 0), options, images, 0, torch::kCPU, 1),
-      wider(make_method(other, 0), other, images, 0, torch::kCPU, 1);
+  const Options options = tiny_options({{"method", "lcr"}});
+  const Options other = tiny_options({{"method", "lcr"}, {"projections", "4"}});
+  Trainer trainer(make_method(options, 0), options, images, 0, torch::kCPU, 1);
+  Trainer wider(make_method(other, 0), other, images, 0, torch::kCPU, 1);
   trainer.save(folder / "state", {"id", 1, 0, "", ""});
   expect_user_error([&] { trainer.load(folder / "state", "another"); }, "belongs to run");
   expect_user_error([&] { wider.load(folder / "state", "id"); }, "gfb");
@@ -133,8 +136,8 @@ TEST(TrainingState, ForeignOrDamagedStatesAreRefused) {
 
 TEST(Fingerprint, TenStepsOfEveryMethodMatchTheRevision) {
   // What a run computes from seed 0 in ten float64 steps. If these numbers change, older runs are
-  // not comparable: raise kNumericsRevision and write the numbers below anew (the test prints
-  // them).
+  // not comparable: raise kNumericsRevision and replace the golden by the numbers that the test
+  // prints.
   const std::string path = std::string(LCR_SOURCE_DIR) + "/tests/golden/fingerprints.json";
   const ImageSet images = noise_images(30);
   nlohmann::json actual = {{"numerics_revision", kNumericsRevision}};

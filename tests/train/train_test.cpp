@@ -30,17 +30,16 @@ TEST(Schedule, CosineMayBeLongerThanTheTraining) {
 }
 
 TEST(Lars, OneStepByHand) {
-  torch::Tensor weight = torch::tensor({{3.0, 4.0}}, torch::kDouble).requires_grad_(),
-                bias = torch::tensor({1.0}, torch::kDouble).requires_grad_(),
-                zero = torch::zeros({1, 1}, torch::kDouble).requires_grad_();
+  torch::Tensor weight = torch::tensor({{3.0, 4.0}}, torch::kDouble).requires_grad_();
+  torch::Tensor bias = torch::tensor({1.0}, torch::kDouble).requires_grad_();
+  torch::Tensor zero = torch::zeros({1, 1}, torch::kDouble).requires_grad_();
   Lars lars({weight, bias, zero}, 0.5, 0.1, 0.01);
   for (int step = 0; step < 2; ++step) {
-    weight.mutable_grad() = torch::tensor(
-        {{-0.3, 0.6}},
-        torch::kDouble);  // with the decay at first (0, 1): norm 1, that of the weight 5
+    // With the decay first (0, 1): norm 1, the weight's norm 5.
+    weight.mutable_grad() = torch::tensor({{-0.3, 0.6}}, torch::kDouble);
     bias.mutable_grad() = torch::tensor({2.0}, torch::kDouble);
-    zero.mutable_grad() =
-        torch::tensor({{1.0}}, torch::kDouble);  // no norm to scale by: a factor of 1
+    // The parameter has norm 0: a factor of 1.
+    zero.mutable_grad() = torch::tensor({{1.0}}, torch::kDouble);
     lars.step(2);
     if (step == 0)
       EXPECT_LT((weight - torch::tensor({{3.0, 3.9}}, torch::kDouble)).abs().max().item<double>(),
@@ -53,7 +52,8 @@ TEST(Lars, OneStepByHand) {
 
 TEST(Sgd, IsTorchs) {
   const auto start = random_normal({7, 3}, 0, "p");
-  auto ours = start.clone().requires_grad_(true), theirs = start.clone().requires_grad_(true);
+  auto ours = start.clone().requires_grad_(true);
+  auto theirs = start.clone().requires_grad_(true);
   Sgd sgd({ours}, 0.9, 0.01);
   torch::optim::SGD reference({theirs},
                               torch::optim::SGDOptions(0.1).momentum(0.9).weight_decay(0.01));
@@ -70,7 +70,8 @@ TEST(Sgd, IsTorchs) {
 }
 
 TEST(Sgd, LeavesParametersWithoutGradientAlone) {
-  auto used = torch::ones({2}).requires_grad_(true), unused = torch::ones({2}).requires_grad_(true);
+  auto used = torch::ones({2}).requires_grad_(true);
+  auto unused = torch::ones({2}).requires_grad_(true);
   Sgd sgd({used, unused}, 0.9, 0.1);
   used.sum().backward();
   sgd.step(0.1);
@@ -173,7 +174,7 @@ TEST(Trainer, NamesTheLossThatDiverged) {
             0, [](std::int64_t, double) {}, 100);
       },
       "the KL loss became nan at step 1", "nu = 0.01");
-  // Nor is such a state ever kept.
+  // Such a state is never saved.
   const testing::TemporaryFolder folder;
   testing::expect_user_error(
       [&] {

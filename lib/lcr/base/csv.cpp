@@ -7,8 +7,8 @@ std::string csv_cell(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
     if (c == '"') quoted += '"';
-    quoted +=
-        c == '\n' || c == '\r' ? ' ' : c;  // the reader is line-based: a cell never spans lines
+    const bool ends_line = c == '\n' || c == '\r';
+    quoted += ends_line ? ' ' : c;  // the reader is line-based: a cell must not span lines
   }
   return quoted + "\"";
 }

@@ -1,5 +1,5 @@
-// Reading and writing CSV (RFC 4180, comma, double quotes). Cells are text: numbers are parsed by
-// the reader of a column, so that an empty cell stays "unknown" and never becomes 0.
+// Reading and writing CSV (RFC 4180, comma, double quotes). Cells are text: the code that reads a
+// column parses its numbers, so that an empty cell stays "unknown" and never becomes 0.
 #pragma once
 
 #include <array>
@@ -12,8 +12,8 @@
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 
-// Without threads it reads on the calling thread. It cuts long file names in its error messages on
-// purpose.
+// CSV_IO_NO_THREAD: read on the calling thread. The ignored warning is about long file names, which
+// the library truncates in its error messages on purpose.
 #define CSV_IO_NO_THREAD
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wstringop-truncation"
@@ -22,13 +22,13 @@
 
 namespace lcr {
 
-/// Quotes a cell where it needs it.
+/// Quotes a cell if it needs it; line breaks become blanks, as read_csv() is line-based.
 std::string csv_cell(std::string_view text);
 
 /// One line of CSV with its newline.
 std::string csv_line(const std::vector<std::string>& cells);
 
-/// Reads the named columns, in that order, from a CSV file with a header line; further columns are
+/// Reads the named columns, in that order, from a CSV file with a header line; other columns are
 /// ignored. Throws UserError naming the file (and line) if the file or a column is missing or a
 /// line is malformed.
 template <std::size_t N>

@@ -1,4 +1,4 @@
-// Errors a user can mend, told apart from faults of this program.
+// Errors that a user can fix, as opposed to faults of this program.
 #pragma once
 
 #include <cerrno>
@@ -14,13 +14,13 @@
 namespace lcr {
 
 /// Bad input: an option, a file, a directory. The message is one line that says what is wrong,
-/// where, and what to do. Programs print it and leave with exit code 2.
+/// where, and what to do. Programs print it and exit with code 2.
 class UserError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// A signal asked the program to stop. Programs leave with exit code 3.
+/// A signal asked the program to stop. Programs exit with code 3.
 class Interrupted : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -32,8 +32,8 @@ template <typename... Args>
   throw UserError(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// Words for people, on standard error. Never throws, unlike fmt::print: a log on a disk that is
-/// full is no reason to stop.
+/// Prints a message for people on standard error. Ignores write errors, unlike fmt::print: a log on
+/// a full disk is no reason to stop.
 template <typename... Args>
 void say(fmt::format_string<Args...> format, Args&&... args) {
   std::fputs(fmt::format(format, std::forward<Args>(args)...).c_str(), stderr);
@@ -48,8 +48,8 @@ inline void check_internal(bool holds, const char* what) {
 /// Exit codes of every program of the suite.
 enum ExitCode : int { kDone = 0, kInternalError = 1, kBadInput = 2, kStopped = 3 };
 
-/// Runs a program's body and turns what it throws, or that its output cannot be written, into one
-/// line on standard error and an exit code.
+/// Runs a program's body. Turns an exception, or a failure to write standard output, into one line
+/// on standard error and an exit code.
 template <typename Body>
 int run_main(const char* program, Body&& body) {
   try {
@@ -63,13 +63,13 @@ int run_main(const char* program, Body&& body) {
   } catch (const Interrupted& e) {
     say("{}: {}\n", program, e.what());
     return kStopped;
-  } catch (const std::system_error&
-               e) {  // a file, a place or standard output that cannot be used: bad input too
+  } catch (const std::system_error& e) {
+    // A file, a folder or standard output that cannot be used: bad input too.
     say("{}: error: {}\n", program, e.what());
     return kBadInput;
   } catch (const std::exception& e) {
-    const std::string what =
-        e.what();  // LibTorch's errors carry a stack trace: the first line says it
+    // LibTorch's errors carry a stack trace after the first line.
+    const std::string what = e.what();
     say("{}: internal error: {}\n", program, what.substr(0, what.find('\n')));
     return kInternalError;
   }

@@ -31,8 +31,8 @@ std::vector<std::uint8_t> read_file(const fs::path& path, std::uint64_t max_byte
     fail("{}: has {} bytes, more than the {} this format can have", path.string(), size, max_bytes);
   std::ifstream in(path, std::ios::binary);
   std::vector<std::uint8_t> bytes(size);
-  if (!in || (size > 0 &&
-              !in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size))))
+  auto* const data = reinterpret_cast<char*>(bytes.data());
+  if (!in || (size > 0 && !in.read(data, static_cast<std::streamsize>(size))))
     fail("{}: cannot be read", path.string());
   return bytes;
 }
@@ -85,7 +85,7 @@ constexpr std::string_view kTemporaryMark = ".tmp-";
 
 bool is_dead(std::int64_t process) {
   if (::kill(static_cast<pid_t>(process), 0) != 0) return errno == ESRCH;
-  // It may have ended and not be waited for yet: the state stands behind the name in parentheses.
+  // It may have ended without being waited for: the state follows the name in parentheses.
   std::ifstream stat("/proc/" + std::to_string(process) + "/stat");
   std::string text;
   std::getline(stat, text);
@@ -94,8 +94,8 @@ bool is_dead(std::int64_t process) {
          (text[name_end + 2] == 'Z' || text[name_end + 2] == 'X');
 }
 
-/// A rename lasts only once its directory is on disk. Some file systems cannot do that: nothing
-/// more can be done there.
+/// Syncs a directory: a rename is durable only once its directory is on disk. Ignores errors, as
+/// some file systems cannot sync directories.
 void sync_directory(const fs::path& directory) {
   const int descriptor =
       ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -111,10 +111,11 @@ std::vector<fs::path> stale_temporaries(const fs::path& directory, Temporaries w
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory, error)) {
     const std::string name = entry.path().filename().string();
-    const auto mark = name.rfind(kTemporaryMark), process_mark = name.rfind('-');
+    const auto mark = name.rfind(kTemporaryMark);
+    const auto process_mark = name.rfind('-');
     if (mark == std::string::npos || process_mark <= mark + kTemporaryMark.size()) continue;
-    const std::string host =
-        name.substr(mark + kTemporaryMark.size(), process_mark - mark - kTemporaryMark.size());
+    const auto host_begin = mark + kTemporaryMark.size();
+    const std::string host = name.substr(host_begin, process_mark - host_begin);
     const auto process = parse_integer(name.substr(process_mark + 1));
     if (process && *process > 0 &&
         (which == Temporaries::kAll || (host == host_name() && is_dead(*process))))
@@ -163,7 +164,7 @@ void require_writable_directory(const fs::path& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (!fs::is_directory(directory))
-    fail("{}: cannot be made a directory{}{}", directory.string(), error ? ": " : "",
+    fail("{}: the directory cannot be created{}{}", directory.string(), error ? ": " : "",
          error.message());
   const fs::path probe =
       directory / fmt::format(".probe{}{}-{}", kTemporaryMark, host_name(), ::getpid());
@@ -215,16 +216,16 @@ std::optional<std::string> lock_holder(const fs::path& path) {
 FileLock::FileLock(const fs::path& path, MissingFolder missing) {
   for (;;) {
     acquire(path, missing);
-    // Whoever waited may have got the lock of a file that was removed meanwhile, which keeps nobody
-    // else out.
-    struct stat own {
-    }, current{};
+    // The file may have been removed or replaced during the wait; a lock on the old one would keep
+    // nobody else out.
+    struct stat own {};
+    struct stat current {};
     if (::fstat(descriptor_, &own) == 0 && ::stat(path.c_str(), &current) == 0 &&
         own.st_ino == current.st_ino && own.st_dev == current.st_dev)
       break;
     ::close(descriptor_);
   }
-  // For people only; a full disk is no reason not to go on.
+  // For people only: a full disk is no reason to stop.
   const std::string self = fmt::format("process {} on {}\n", ::getpid(), host_name());
   [[maybe_unused]] const bool written =
       ::ftruncate(descriptor_, 0) == 0 && ::pwrite(descriptor_, self.data(), self.size(), 0) > 0;
@@ -236,14 +237,14 @@ void FileLock::acquire(const fs::path& path, MissingFolder missing) {
       fail("{}: cannot be opened for locking: {}", path.string(), std::strerror(errno));
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
-    if (error) fail("{}: cannot be made: {}", path.parent_path().string(), error.message());
+    if (error) fail("{}: cannot be created: {}", path.parent_path().string(), error.message());
   }
   int failures = 0;
   while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
     if (error == EWOULDBLOCK || error == EINTR) {
       if (!stop_requested()) {
-        // Whoever only asks for the holder has the lock for an instant.
+        // The first failure may be due to lock_holder(), which has the lock for an instant.
         if (++failures == 2)
           say("waiting for {}, held by {}\n", path.string(), holder_text(descriptor_));
         std::this_thread::sleep_for(std::chrono::milliseconds(100));

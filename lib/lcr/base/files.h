@@ -17,37 +17,39 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint
 /// Reads a whole text file, with the limits of read_file.
 std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes = 64ull << 20);
 
-/// The lines of a text file, without line ends ("\n" or "\r\n"); line n stands at [n - 1].
+/// The lines of a text file, without line ends ("\n" or "\r\n"); line n is at [n - 1].
 std::vector<std::string> read_lines(const std::filesystem::path& path);
 
-/// Reads a file and decompresses it where it is in gzip form. `max_bytes` bounds the decompressed
+/// Reads a file and decompresses it if it is in gzip format. `max_bytes` bounds the decompressed
 /// size, so that a hostile file cannot fill the memory. Throws UserError on a missing, damaged or
 /// truncated file.
 std::vector<std::uint8_t> read_gzip(const std::filesystem::path& path, std::uint64_t max_bytes);
 
-/// Writes `content` to a temporary file beside `path`, fsyncs it, renames it into place and fsyncs
-/// the directory: whatever happens, the file is the old one or the new one. Throws UserError if it
-/// cannot be written; nothing of it is left then.
+/// Writes `content` to a temporary file next to `path`, fsyncs it, renames it into place and fsyncs
+/// the directory: whatever happens, the file is either the old one or the new one. Throws UserError
+/// if it cannot be written, after removing the temporary file.
 void write_atomic(const std::filesystem::path& path, std::string_view content);
 
-/// Which temporary files count.
+/// Which temporary files count as stale.
 enum class Temporaries {
-  kOfDeadProcesses,  ///< of processes of this machine that have ended
-  kAll,  ///< whosever: for directories in which nobody else can be writing (another machine's or
-         ///< container's name says nothing of its processes)
+  /// Those of processes of this machine that have ended: a file of a live process, or of another
+  /// machine's, may still be in use.
+  kOfDeadProcesses,
+  /// Those of any process: for directories in which nobody else can be writing. The name of another
+  /// machine or container does not tell whether its process lives.
+  kAll,
 };
 
-/// The temporary files in a directory that write_atomic() of a killed process left behind (of a
-/// process that lives, or of another machine's, it may still be in use and does not count).
+/// The temporary files in a directory that killed processes left behind in write_atomic().
 std::vector<std::filesystem::path> stale_temporaries(
     const std::filesystem::path& directory, Temporaries which = Temporaries::kOfDeadProcesses);
 
-/// Removes temporary files of write_atomic().
+/// Removes the stale_temporaries() of a directory.
 void remove_stale_temporaries(const std::filesystem::path& directory,
                               Temporaries which = Temporaries::kOfDeadProcesses);
 
-/// Creates a directory with its parents and proves that files can be written there. Throws
-/// UserError if not.
+/// Creates a directory and its parents and checks that files can be written there. Throws UserError
+/// if not.
 void require_writable_directory(const std::filesystem::path& directory);
 
 /// A whole file mapped read-only into memory.
@@ -69,12 +71,13 @@ class MappedFile {
 /// it if the process dies, so none is ever stale. The file says who holds it.
 class FileLock {
  public:
+  /// What to do if the directory of the lock file is missing: throw, or create it.
   enum class MissingFolder { kFail, kMake };
 
-  /// Waits for the lock, and says once on standard error for whom. A file that was removed or
-  /// replaced meanwhile is opened anew: the lock that it gives is always that of the file which
-  /// stands at `path`. Throws Interrupted when a signal asks to stop meanwhile, UserError if the
-  /// directory is not there, now or later, and is not to be made.
+  /// Waits for the lock and says once on standard error who holds it. If the file is removed or
+  /// replaced meanwhile, opens it again: the lock acquired is always on the file at `path`. Throws
+  /// Interrupted if a signal asks to stop during the wait, UserError if the file cannot be opened
+  /// or locked, or if the directory is missing, now or later, and is not to be created.
   explicit FileLock(const std::filesystem::path& path,
                     MissingFolder missing = MissingFolder::kFail);
   ~FileLock();

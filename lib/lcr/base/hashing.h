@@ -1,5 +1,5 @@
 // SHA-256 of bytes: identities of runs, fingerprints of data, checksums of downloads; MD5 where a
-// publisher states no better one.
+// publisher states nothing better.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,7 @@ class Sha256 {
   ~Sha256();
   Sha256(const Sha256&) = delete;
   Sha256& operator=(const Sha256&) = delete;
+  /// Appends bytes.
   void update(const void* data, std::size_t bytes);
   /// The digest in 64 lower-case hexadecimal digits. Call once, last.
   std::string hex();
@@ -26,6 +27,7 @@ class Sha256 {
   std::unique_ptr<Context> context_;
 };
 
+/// SHA-256 of a text, in 64 lower-case hexadecimal digits.
 std::string sha256_hex(std::string_view text);
 
 /// SHA-256 of a file's bytes. Throws UserError if it cannot be read.

@@ -21,7 +21,7 @@ class Progress {
 
   /// `done` units are finished; `note` says more ("loss 5.21").
   void update(std::int64_t done, const std::string& note = {});
-  /// The same where the total becomes known on the way; 0: still unknown.
+  /// The same if the total becomes known only on the way; 0: still unknown.
   void update(std::int64_t done, std::int64_t total);
   /// Prints a line of its own above the bar.
   void line(const std::string& text);
@@ -32,9 +32,12 @@ class Progress {
   void erase();
 
   std::string title_, unit_, note_;
-  std::int64_t total_, done_ = 0;
-  Clock::time_point start_ = Clock::now(), shown_;
-  bool terminal_, drawn_ = false;
+  std::int64_t total_;
+  std::int64_t done_ = 0;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point shown_;
+  bool terminal_;
+  bool drawn_ = false;
 };
 
 }  // namespace lcr

@@ -1,6 +1,6 @@
-// The one source of randomness: a counter-based generator keyed by seed and purpose. There is no
-// hidden state, so a draw depends on its coordinates alone, whatever ran before it, on whatever
-// thread or device.
+// The only source of randomness: a counter-based generator keyed by seed and purpose. There is no
+// hidden state: a draw depends on its key and coordinates alone, not on what ran before it or on
+// the thread or device.
 #pragma once
 
 #include <cstdint>
@@ -42,11 +42,13 @@ class CounterRng {
   }
   /// Uniform on [0, 1), 53 bits.
   double uniform() {
-    const std::uint64_t high = next() >> 5, low = next() >> 6;
+    const std::uint64_t high = next() >> 5;
+    const std::uint64_t low = next() >> 6;
     return static_cast<double>((high << 26) | low) * 0x1.0p-53;
   }
   /// Uniform on [low, high).
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
+  /// True with this probability.
   bool chance(double probability) { return uniform() < probability; }
   /// Uniform on {0, ..., bound-1}, without modulo bias; bound >= 1.
   std::uint32_t below(std::uint32_t bound);

@@ -37,7 +37,7 @@ void watch_parent() {
   ::prctl(PR_SET_PDEATHSIG, SIGUSR1);
   pollfd reader{STDOUT_FILENO, 0, 0};
   if (::poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR))
-    stop_flag = 1;  // nobody reads its reports: the parent died before
+    stop_flag = 1;  // nobody reads standard output: the parent died before prctl()
 }
 
 bool stop_requested() { return stop_flag != 0; }

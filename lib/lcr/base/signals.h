@@ -4,13 +4,13 @@
 
 namespace lcr {
 
-/// From now on the first SIGINT or SIGTERM only sets a flag; a second of either kind ends the
-/// process at once. SIGUSR1, by which a parent stops its workers, sets the flag too and may come
-/// any number of times: a terminal's Ctrl-C reaches parent and workers alike.
+/// From now on the first SIGINT or SIGTERM only sets a flag; a second one of either kind ends the
+/// process at once. SIGUSR1, with which a parent stops its workers, also sets the flag and may
+/// arrive any number of times: a terminal's Ctrl-C reaches parent and workers alike.
 void watch_signals();
 
-/// In a worker, after watch_signals(): the death of the parent counts as its SIGUSR1, and writing
-/// to nobody is no reason to die.
+/// For a worker, after watch_signals(): the death of the parent counts as its SIGUSR1, and SIGPIPE
+/// is ignored, so that writing to a dead parent does not kill the worker.
 void watch_parent();
 
 /// Whether such a signal has arrived.

@@ -15,26 +15,29 @@ namespace lcr {
 
 namespace {
 
-/// Averages f(u) over the null distribution of Welch's statistic T: T u has Student's t
-/// distribution with n_a + n_b - 2 degrees of freedom once the share R of a's sum of squares in
-/// both is known, R has a beta distribution, and u depends on R alone. With R = sin^2 x the
-/// integrand is smooth up to the ends.
+/// Averages f(u) over the null distribution of Welch's statistic T: given the share R of a's sum of
+/// squares in the total, T u has Student's t distribution with n_a + n_b - 2 degrees of freedom; R
+/// has a beta distribution, and u depends on R alone. With R = sin^2 x the integrand is smooth up
+/// to the ends of the interval.
 template <typename F>
 double over_shares(std::size_t n_a, std::size_t n_b, const F& f) {
-  const auto na = static_cast<double>(n_a), nb = static_cast<double>(n_b);
-  const double a = 1 / (na * (na - 1)), b = 1 / (nb * (nb - 1)),
-               scale = (na + nb - 2) / (1 / na + 1 / nb),
-               norm = 2 / boost::math::beta((na - 1) / 2, (nb - 1) / 2);
+  const auto na = static_cast<double>(n_a);
+  const auto nb = static_cast<double>(n_b);
+  const double a = 1 / (na * (na - 1));
+  const double b = 1 / (nb * (nb - 1));
+  const double scale = (na + nb - 2) / (1 / na + 1 / nb);
+  const double norm = 2 / boost::math::beta((na - 1) / 2, (nb - 1) / 2);
   return boost::math::quadrature::gauss<double, 100>::integrate(
       [&](double x) {
-        const double s = std::sin(x), c = std::cos(x);
+        const double s = std::sin(x);
+        const double c = std::cos(x);
         return norm * std::pow(s, na - 2) * std::pow(c, nb - 2) *
                f(std::sqrt((a * s * s + b * c * c) * scale));
       },
       0.0, std::numbers::pi / 2);
 }
 
-/// P(T > t) where nothing has changed.
+/// P(T > t) if nothing has changed.
 double unchanged_tail(double t, std::size_t n_a, std::size_t n_b) {
   const boost::math::students_t student(static_cast<double>(n_a + n_b - 2));
   return over_shares(n_a, n_b, [&](double u) {
@@ -42,14 +45,20 @@ double unchanged_tail(double t, std::size_t n_a, std::size_t n_b) {
   });
 }
 
+/// The p-value if neither side varies.
+double p_without_spread(double difference) {
+  if (difference > 0) return 0.0;
+  return difference < 0 ? 1.0 : 0.5;
+}
+
 }  // namespace
 
 double welch_p_greater(std::span<const double> a, std::span<const double> b, double margin) {
   if (a.size() < 2 || b.size() < 2) return std::numeric_limits<double>::quiet_NaN();
   const double difference = mean(a) - mean(b) - margin;
-  const double va = standard_deviation(a) * standard_deviation(a) / static_cast<double>(a.size()),
-               vb = standard_deviation(b) * standard_deviation(b) / static_cast<double>(b.size());
-  if (va + vb == 0) return difference > 0 ? 0.0 : difference < 0 ? 1.0 : 0.5;
+  const double va = standard_deviation(a) * standard_deviation(a) / static_cast<double>(a.size());
+  const double vb = standard_deviation(b) * standard_deviation(b) / static_cast<double>(b.size());
+  if (va + vb == 0) return p_without_spread(difference);
   const double freedom =
       (va + vb) * (va + vb) /
       (va * va / static_cast<double>(a.size() - 1) + vb * vb / static_cast<double>(b.size() - 1));
@@ -74,11 +83,12 @@ std::vector<double> holm(std::span<const double> p_values) {
 
 double unchanged_p_greater(std::span<const double> a, std::span<const double> b) {
   if (a.size() < 2 || b.size() < 2) return std::numeric_limits<double>::quiet_NaN();
-  const double sd_a = standard_deviation(a), sd_b = standard_deviation(b),
-               difference = mean(a) - mean(b);
+  const double sd_a = standard_deviation(a);
+  const double sd_b = standard_deviation(b);
+  const double difference = mean(a) - mean(b);
   const double error = std::sqrt(sd_a * sd_a / static_cast<double>(a.size()) +
                                  sd_b * sd_b / static_cast<double>(b.size()));
-  if (error == 0) return difference > 0 ? 0.0 : difference < 0 ? 1.0 : 0.5;
+  if (error == 0) return p_without_spread(difference);
   return unchanged_tail(difference / error, a.size(), b.size());
 }
 
@@ -100,7 +110,7 @@ double unchanged_power(double effect, std::size_t n_a, std::size_t n_b, double l
 std::size_t values_needed(double effect, std::size_t n_b, double level, double power,
                           std::size_t most) {
   if (!(effect > 0) || unchanged_power(effect, most, n_b, level) < power) return 0;
-  std::size_t low = 1, high = most;  // low does not do, high does
+  std::size_t low = 1, high = most;  // low is too few, high is enough
   while (high - low > 1) {
     const std::size_t middle = (low + high) / 2;
     (unchanged_power(effect, middle, n_b, level) >= power ? high : low) = middle;
@@ -129,11 +139,14 @@ double median(std::vector<double> values) {
 
 double mann_whitney_p_less(std::span<const double> a, std::span<const double> b) {
   if (a.empty() || b.empty()) return std::numeric_limits<double>::quiet_NaN();
-  // U counts the pairs in which a's value is the larger one, halves for ties: small where a tends
-  // to be smaller.
+  // U counts the pairs in which a's value is larger, ties as 0.5: it is small if a tends to be
+  // smaller.
   double u = 0;
   for (const double x : a)
-    for (const double y : b) u += x > y ? 1 : x == y ? 0.5 : 0;
+    for (const double y : b) {
+      if (x > y) u += 1;
+      if (x == y) u += 0.5;
+    }
   std::vector<double> all(a.begin(), a.end());
   all.insert(all.end(), b.begin(), b.end());
   std::sort(all.begin(), all.end());
@@ -145,8 +158,7 @@ double mann_whitney_p_less(std::span<const double> a, std::span<const double> b)
   }
   constexpr std::size_t kExact = 50;
   if (ties == 0 && a.size() <= kExact && b.size() <= kExact) {
-    // ways[i][u]: of the arrangements of i values of a among the first j of b, how many have this
-    // U.
+    // ways[i][u]: how many arrangements of i values of a among the first j of b have this U.
     const std::size_t most = a.size() * b.size();
     std::vector<std::vector<double>> ways(a.size() + 1, std::vector<double>(most + 1, 0));
     for (auto& row : ways) row[0] = 1;
@@ -159,7 +171,9 @@ double mann_whitney_p_less(std::span<const double> a, std::span<const double> b)
     return std::accumulate(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(u) + 1, 0.0) /
            total;
   }
-  const auto na = static_cast<double>(a.size()), nb = static_cast<double>(b.size()), n = na + nb;
+  const auto na = static_cast<double>(a.size());
+  const auto nb = static_cast<double>(b.size());
+  const double n = na + nb;
   const double variance = na * nb / 12 * (n + 1 - ties / (n * (n - 1)));
   if (variance <= 0) return 1;  // all values are equal
   return boost::math::cdf(boost::math::normal(), (u - na * nb / 2 + 0.5) / std::sqrt(variance));
@@ -170,8 +184,9 @@ Proportion clopper_pearson(std::uint64_t successes, std::uint64_t trials, double
   using Binomial = boost::math::binomial_distribution<>;
   const double tail = (1 - confidence) / 2;
   const auto n = static_cast<double>(trials), k = static_cast<double>(successes);
-  return {k / n, successes == 0 ? 0 : Binomial::find_lower_bound_on_p(n, k, tail),
-          successes == trials ? 1 : Binomial::find_upper_bound_on_p(n, k, tail)};
+  const double low = successes == 0 ? 0 : Binomial::find_lower_bound_on_p(n, k, tail);
+  const double high = successes == trials ? 1 : Binomial::find_upper_bound_on_p(n, k, tail);
+  return {.share = k / n, .low = low, .high = high};
 }
 
 }  // namespace lcr

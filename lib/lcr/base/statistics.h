@@ -10,6 +10,7 @@
 
 namespace lcr {
 
+/// Arithmetic mean; NaN without values.
 inline double mean(std::span<const double> values) {
   double sum = 0;
   for (const double value : values) sum += value;
@@ -27,26 +28,26 @@ inline double standard_deviation(std::span<const double> values) {
 }
 
 /// p-value of Welch's one-sided t-test that the mean of `a` exceeds that of `b` by more than
-/// `margin`. Needs two values on each side (else NaN). Where neither side varies, it is 0, 1 or, of
-/// equal means, 0.5.
+/// `margin`. NaN below two values on a side. If neither side varies, it is 0, 1 or, if the means
+/// differ by exactly `margin`, 0.5.
 double welch_p_greater(std::span<const double> a, std::span<const double> b, double margin = 0);
 
 /// Holm's step-down correction: p-values adjusted so that comparing each with alpha keeps the
-/// chance of any false rejection at alpha. In the order given.
+/// probability of any false rejection at or below alpha. In the order given.
 std::vector<double> holm(std::span<const double> p_values);
 
-/// p-value of Welch's statistic that the mean of `a` exceeds that of `b`, exact where both are
-/// drawn from one normal distribution: the null hypothesis of a regression gate, that nothing has
-/// changed. Welch's own approximate degrees of freedom are far too hopeful in the tail where one
-/// side has few values: with 3 against 20, p < 0.0012 comes six times as often. NaN below two
+/// p-value of Welch's statistic that the mean of `a` exceeds that of `b`, exact if both are drawn
+/// from one normal distribution: the null hypothesis of a regression gate, that nothing has
+/// changed. Welch's own approximate degrees of freedom are far too optimistic in the tail if one
+/// side has few values: with 3 against 20, p < 0.0012 occurs six times too often. NaN below two
 /// values on a side.
 double unchanged_p_greater(std::span<const double> a, std::span<const double> b);
 
-/// The power of that test at `level` where the true means differ by `effect` standard deviations of
+/// The power of that test at `level` if the true means differ by `effect` standard deviations of
 /// a single value. n_*: at least 2.
 double unchanged_power(double effect, std::size_t n_a, std::size_t n_b, double level);
 
-/// The fewest values on side a with which that power reaches `power`; 0 if `most` do not.
+/// The fewest values on side a with which that power reaches `power`; 0 if `most` are not enough.
 std::size_t values_needed(double effect, std::size_t n_b, double level, double power,
                           std::size_t most = 200);
 
@@ -59,17 +60,20 @@ double prediction_margin(std::span<const double> reference, std::size_t n, doubl
 /// Quantile of the standard normal distribution.
 double normal_quantile(double probability);
 
+/// The median; the mean of the middle two of an even number of values. NaN without values.
 double median(std::vector<double> values);
 
 /// p-value of the one-sided Mann-Whitney U test that values of `a` tend to be smaller than those of
-/// `b`: exact where no two values are equal and there are at most 50 of each, else by the normal
-/// approximation with corrections for ties and continuity. NaN where a side is empty.
+/// `b`: exact if no two values are equal and each side has at most 50, otherwise by the normal
+/// approximation with corrections for ties and continuity. NaN if a side is empty.
 double mann_whitney_p_less(std::span<const double> a, std::span<const double> b);
 
 /// A share with its exact (Clopper-Pearson) two-sided confidence interval.
 struct Proportion {
   double share = 0, low = 0, high = 1;
 };
+
+/// The share of `successes` among `trials`; without trials, NaN with the interval [0, 1].
 Proportion clopper_pearson(std::uint64_t successes, std::uint64_t trials, double confidence = 0.95);
 
 }  // namespace lcr

@@ -62,8 +62,8 @@ std::string describe_differences(std::string_view there, std::string_view here) 
     for (const auto& line : split(side == 0 ? there : here, '\n')) {
       if (line.empty() || line.front() == '#') continue;
       const auto equals = line.find('=');
-      std::string name = line.substr(0, equals),
-                  value = equals == std::string::npos ? "" : line.substr(equals + 1);
+      std::string name = line.substr(0, equals);
+      std::string value = equals == std::string::npos ? "" : line.substr(equals + 1);
       if (name.ends_with(' ')) name.pop_back();
       if (value.starts_with(' ')) value.erase(0, 1);
       values[name][static_cast<std::size_t>(side)] = value.empty() ? "empty" : value;
@@ -71,17 +71,16 @@ std::string describe_differences(std::string_view there, std::string_view here) 
   std::vector<std::string> parts;
   for (const auto& [name, sides] : values) {
     if (sides[0] == sides[1]) continue;
-    // Of long values what differs must be in sight.
-    const auto differs = static_cast<std::size_t>(
-        std::mismatch(sides[0].begin(), sides[0].end(), sides[1].begin(), sides[1].end()).first -
-        sides[0].begin());
+    // Long values are cut: the part that differs must be shown.
+    const auto first_difference =
+        std::mismatch(sides[0].begin(), sides[0].end(), sides[1].begin(), sides[1].end()).first;
+    const auto differs = static_cast<std::size_t>(first_difference - sides[0].begin());
     const std::size_t from =
         std::max(sides[0].size(), sides[1].size()) <= 80 || differs < 40 ? 0 : differs - 20;
-    const auto shown = [&](const std::string& value) {
-      return value.empty()
-                 ? "absent"
-                 : (from > 0 ? "..." : "") +
-                       printable(std::string_view(value).substr(std::min(from, value.size())));
+    const auto shown = [&](const std::string& value) -> std::string {
+      if (value.empty()) return "absent";
+      const auto part = std::string_view(value).substr(std::min(from, value.size()));
+      return (from > 0 ? "..." : "") + printable(part);
     };
     parts.push_back(
         fmt::format("{}: {} there, {} here", printable(name), shown(sides[0]), shown(sides[1])));

@@ -21,14 +21,15 @@ std::string format_number(double value);
 /// Splits at every `separator`; an empty text gives no parts.
 std::vector<std::string> split(std::string_view text, char separator);
 
+/// The parts with `separator` between them.
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
-/// Text of foreign files for messages: at most 80 characters, whatever is not printable ASCII as
-/// '?'.
+/// Text from other sources, for messages: at most 80 characters, '?' for each that is not printable
+/// ASCII.
 std::string printable(std::string_view text);
 
 /// How two texts of "name=value" or "name = value" lines differ, for messages: "threads: 1 there, 2
-/// here; epochs: 3 there, absent here". Empty if they do not.
+/// here; epochs: 3 there, absent here". Empty if they do not differ.
 std::string describe_differences(std::string_view there, std::string_view here);
 
 /// Seconds as "45 s", "3 min 20 s" or "2 h 05 min".

@@ -30,7 +30,7 @@ struct ScratchFolder {
   }
 };
 
-/// The path an entry may have inside the folder.
+/// An entry's path inside the folder; fails if it would lead outside.
 fs::path safe_path(const char* name, const fs::path& archive) {
   if (!name || !*name) fail("{}: an entry has no name", archive.string());
   const fs::path path(name);
@@ -43,8 +43,7 @@ fs::path safe_path(const char* name, const fs::path& archive) {
   return clean;
 }
 
-/// Writes all that is not on disk yet of the file system that a folder is on; one that cannot do
-/// that has done what it can.
+/// Syncs the file system that a folder is on. Ignores errors, as some file systems cannot.
 void sync_file_system(const fs::path& folder) {
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
@@ -60,21 +59,20 @@ bool same_content(const fs::path& a, const fs::path& b) {
   return std::equal(first.bytes().begin(), first.bytes().end(), second.bytes().begin());
 }
 
-/// Fails if something of `from` would overwrite something else in `to`. Folders that exist on both
-/// sides are merged; files that are the same are of an unpacking that was killed while it moved
-/// them.
+/// Fails if something in `from` would overwrite something else in `to`. Folders that exist on both
+/// sides are merged; identical files are from an unpacking that was killed while it moved them.
 void require_room(const fs::path& from, const fs::path& to) {
   for (const auto& entry : fs::directory_iterator(from)) {
     const fs::path target = to / entry.path().filename();
     if (!fs::exists(target)) continue;
     if (same_content(entry.path(), target)) continue;
     if (!entry.is_directory() || !fs::is_directory(target))
-      fail("{}: is there already; remove it to unpack the archive again", target.string());
+      fail("{}: already exists; remove it to unpack the archive again", target.string());
     require_room(entry.path(), target);
   }
 }
 
-/// Moves what is in `from` into `to`.
+/// Moves the contents of `from` into `to`.
 void move_into(const fs::path& from, const fs::path& to) {
   std::vector<fs::path> entries;
   for (const auto& entry : fs::directory_iterator(from)) entries.push_back(entry.path());
@@ -96,7 +94,7 @@ void unpack_archive(const fs::path& archive_path, const fs::path& folder,
                     const UnpackLimits& limits) {
   require_writable_directory(folder);
   const ScratchFolder scratch{folder / fmt::format(".unpack-{}", archive_path.filename().string())};
-  fs::remove_all(scratch.path);  // of a killed process
+  fs::remove_all(scratch.path);  // left over from a killed process
   fs::create_directory(scratch.path);
   const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), archive_read_free);
   check_internal(reader != nullptr, "libarchive cannot be set up");
@@ -118,7 +116,7 @@ void unpack_archive(const fs::path& archive_path, const fs::path& folder,
   for (;;) {
     if (stop_requested())
       throw Interrupted("stopped by a signal while unpacking " + archive_path.string() +
-                        "; nothing is kept of it");
+                        "; nothing of it is kept");
     archive_entry* entry = nullptr;
     const int code = archive_read_next_header(reader.get(), &entry);
     if (code == ARCHIVE_EOF) break;
@@ -136,12 +134,12 @@ void unpack_archive(const fs::path& archive_path, const fs::path& folder,
     if (type == AE_IFDIR) {
       fs::create_directories(target, error);
       if (error)
-        fail("{}: entry '{}' cannot be made: {}", archive_path.string(), path.string(),
+        fail("{}: entry '{}' cannot be created: {}", archive_path.string(), path.string(),
              error.message());
       continue;
     }
     if (path.empty() || fs::exists(target))
-      fail("{}: entry '{}' stands twice", archive_path.string(), path.string());
+      fail("{}: entry '{}' occurs twice", archive_path.string(), path.string());
     fs::create_directories(target.parent_path(), error);
     const std::unique_ptr<FILE, int (*)(FILE*)> out(
         error ? nullptr : std::fopen(target.c_str(), "wb"),
@@ -166,9 +164,10 @@ void unpack_archive(const fs::path& archive_path, const fs::path& folder,
            std::strerror(errno));
     progress.update(archive_filter_bytes(reader.get(), -1));
   }
-  if (entries == 0) fail("{}: is empty, or no archive", archive_path.string());
+  if (entries == 0) fail("{}: is empty or not an archive", archive_path.string());
   require_room(scratch.path, folder);
-  sync_file_system(scratch.path);  // what is moved into place is whole, even after a power failure
+  // What is moved into place must be complete even after a power failure.
+  sync_file_system(scratch.path);
   move_into(scratch.path, folder);
 }
 

@@ -82,13 +82,16 @@ void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::
                  const ViewParameters& view, std::int64_t size, std::span<std::uint8_t> out) {
   crop_resize(image, height, width, view.crop, size, size, out, view.interpolation);
   if (view.flip) flip_horizontal(out, size);
-  if (view.jitter)
-    for (const auto operation : view.jitter_order) switch (operation) {
+  if (view.jitter) {
+    for (const auto operation : view.jitter_order) {
+      switch (operation) {
         case 0: adjust_brightness(out, view.brightness); break;
         case 1: adjust_contrast(out, view.contrast); break;
         case 2: adjust_saturation(out, view.saturation); break;
         default: adjust_hue(out, view.hue);
       }
+    }
+  }
   if (view.gray) to_gray(out);
   if (view.blur_sigma > 0) gaussian_blur(out, size, size, view.blur_sigma);
   if (view.solarise) solarise(out);

@@ -11,9 +11,10 @@
 
 namespace lcr {
 
-/// What views are drawn from.
+/// The distribution that views are drawn from.
 struct ViewRecipe {
-  double crop_area_min = 0.2;  ///< of the area; the largest crop is 1, the aspect 3/4 to 4/3
+  /// The smallest crop as a share of the image's area. The largest is 1, the aspect 3/4 to 4/3.
+  double crop_area_min = 0.2;
   double jitter_probability = 0, brightness = 0, contrast = 0, saturation = 0, hue = 0;
   double gray_probability = 0;
   double blur_probability = 0, blur_sigma_min = 0, blur_sigma_max = 0;
@@ -22,12 +23,13 @@ struct ViewRecipe {
   Interpolation interpolation = Interpolation::kBilinear;
 };
 
-/// The training views that the options ask for. view 0 is the query, 1 the key. --augmentation
+/// The training views that the options ask for; `view` 0 is the query, 1 the key. --augmentation
 /// moco_v2 (Chen et al. 2020, which the paper uses unchanged): both alike. byol (Grill et al.
-/// 2020): bicubic; the query view always blurred, the key view at 0.1 and solarised at 0.2.
+/// 2020): bicubic; the query view is always blurred, the key view is blurred with probability 0.1
+/// and solarised with probability 0.2.
 ViewRecipe training_recipe(const Options& options, int view);
 
-/// The linear probe's views: crops from 0.08 of the area on, and flips (torchvision's and MoCo's
+/// The linear probe's views: crops of at least 0.08 of the area and flips (torchvision's and MoCo's
 /// defaults).
 ViewRecipe probe_recipe();
 
@@ -36,8 +38,8 @@ struct ViewParameters {
   Box crop;
   bool flip = false;
   bool jitter = false;
-  std::array<std::uint8_t, 4> jitter_order{0, 1, 2,
-                                           3};  ///< of brightness, contrast, saturation, hue
+  /// The order of brightness (0), contrast (1), saturation (2) and hue (3).
+  std::array<std::uint8_t, 4> jitter_order{0, 1, 2, 3};
   float brightness = 1, contrast = 1, saturation = 1;
   double hue = 0;
   bool gray = false;
@@ -58,23 +60,27 @@ ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width
 void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width,
                  const ViewParameters& view, std::int64_t size, std::span<std::uint8_t> out);
 
-/// Height and width of an image whose short side becomes `side`; the long side is truncated, as
-/// torchvision does.
+/// The size of an image in pixels.
 struct ImageSize {
   std::int64_t height, width;
 };
+
+/// The size of an image after its short side is scaled to `side`; the long side is truncated, as in
+/// torchvision.
 ImageSize with_short_side(std::int64_t height, std::int64_t width, std::int64_t side);
 
-/// Where the test transform cuts: the image is resized to this size, and the view's corner lies at
-/// (left, top) of it.
+/// Where the test transform crops: the image is resized to height x width, and the view's corner is
+/// at (left, top) of it.
 struct TestGeometry {
   std::int64_t height, width, top, left;
 };
+
+/// The geometry of render_test_view() for a height x width image.
 TestGeometry test_geometry(std::int64_t height, std::int64_t width, std::int64_t resize,
                            std::int64_t size);
 
 /// The test transform: resize the short side to `resize` (0: to `size`), crop the centre to size x
-/// size.
+/// size. Renders into out: size x size x 3.
 void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width,
                       std::int64_t resize, std::int64_t size, std::span<std::uint8_t> out);
 

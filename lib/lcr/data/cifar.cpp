@@ -9,15 +9,15 @@ ImageSet read_cifar(const std::vector<std::filesystem::path>& files, CifarForm f
   constexpr std::size_t kSide = 32, kPlane = kSide * kSide;
   constexpr std::uint64_t kMaxBytes = 1ull << 30;
   constexpr int kCoarseClasses = 20;
-  const std::size_t label_bytes = form == CifarForm::kCifar10 ? 1 : 2,
-                    record = label_bytes + 3 * kPlane;
+  const std::size_t label_bytes = form == CifarForm::kCifar10 ? 1 : 2;
+  const std::size_t record = label_bytes + 3 * kPlane;
   ImageSet set;
   set.height = set.width = kSide;
   set.class_count = form == CifarForm::kCifar10 ? 10 : 100;
   for (const auto& path : files) {
     const auto bytes = read_file(path, kMaxBytes);
     if (bytes.empty() || bytes.size() % record != 0)
-      fail("{}: {} bytes are no whole number of {}-byte records: truncated, or another format",
+      fail("{}: {} bytes are not a whole number of {}-byte records: truncated, or another format",
            path.string(), bytes.size(), record);
     set.pixels.reserve(set.pixels.size() + bytes.size());
     for (std::size_t start = 0; start < bytes.size(); start += record) {

@@ -8,14 +8,16 @@
 
 namespace lcr {
 
+/// The two binary forms.
 enum class CifarForm {
-  kCifar10,   ///< records of 3,073 bytes: label, then 1,024 red, green and blue bytes
-  kCifar100,  ///< records of 3,074 bytes: coarse label, fine label, then the same; the fine label
-              ///< is used
+  /// Records of 3,073 bytes: label, then 1,024 bytes each of red, green and blue.
+  kCifar10,
+  /// Records of 3,074 bytes: coarse label, fine label, then the same. The fine label is used.
+  kCifar100,
 };
 
-/// Reads record files in order. Throws UserError on a missing file, a size that is no multiple of
-/// the record's, or a label out of range.
+/// Reads record files in order. Throws UserError on a missing file, a size that is not a multiple
+/// of the record size, or a label out of range.
 ImageSet read_cifar(const std::vector<std::filesystem::path>& files, CifarForm form);
 
 }  // namespace lcr

@@ -14,11 +14,12 @@ void draw_contact_sheet(const ImageSet& set, const std::vector<std::string>& cla
                         const std::filesystem::path& path) {
   constexpr double kGap = 6, kText = 16;
   if (set.count() < 1) fail("there are no images to show");
-  const std::int64_t rows = std::min(sheet.images, set.count()), size = options.image_size;
+  const std::int64_t rows = std::min(sheet.images, set.count());
+  const std::int64_t size = options.image_size;
   const auto tile = static_cast<double>(std::max<std::int64_t>(size, 96));
-  Picture picture(
-      static_cast<std::int64_t>(kGap + static_cast<double>(sheet.views + 2) * (tile + kGap)),
-      static_cast<std::int64_t>(kText + static_cast<double>(rows) * (tile + kText + kGap)));
+  const double sheet_width = kGap + static_cast<double>(sheet.views + 2) * (tile + kGap);
+  const double sheet_height = kText + static_cast<double>(rows) * (tile + kText + kGap);
+  Picture picture(static_cast<std::int64_t>(sheet_width), static_cast<std::int64_t>(sheet_height));
   const auto column = [&](std::int64_t c) { return kGap + static_cast<double>(c) * (tile + kGap); };
   picture.text(column(1), kText - 4, "test view");
   for (std::int64_t v = 0; v < sheet.views; ++v)
@@ -32,16 +33,15 @@ void draw_contact_sheet(const ImageSet& set, const std::vector<std::string>& cla
   for (std::int64_t row = 0; row < rows; ++row) {
     const std::int64_t sample = order[static_cast<std::size_t>(row)];
     const ImageView image = set.image(sample);
-    const double y = kText + static_cast<double>(row) * (tile + kText + kGap) + kText,
-                 text_y = y - 4;
+    const double y = kText + static_cast<double>(row) * (tile + kText + kGap) + kText;
     const auto label = static_cast<std::size_t>(set.labels[static_cast<std::size_t>(sample)]);
-    picture.text(kGap, text_y,
-                 fmt::format("{} #{}  {} x {}",
-                             label < class_names.size() ? class_names[label]
-                                                        : fmt::format("class {}", label),
-                             sample, image.width, image.height));
-    const double w = static_cast<double>(image.width), h = static_cast<double>(image.height),
-                 scale = tile / std::max(w, h);
+    const std::string class_name =
+        label < class_names.size() ? class_names[label] : fmt::format("class {}", label);
+    picture.text(kGap, y - 4,
+                 fmt::format("{} #{}  {} x {}", class_name, sample, image.width, image.height));
+    const auto w = static_cast<double>(image.width);
+    const auto h = static_cast<double>(image.height);
+    const double scale = tile / std::max(w, h);
     picture.image(image.pixels, image.height, image.width, column(0), y, scale);
     if (!set.boxes.empty()) {
       const FractionBox& box = set.boxes[static_cast<std::size_t>(sample)];
@@ -58,13 +58,12 @@ void draw_contact_sheet(const ImageSet& set, const std::vector<std::string>& cla
     render_test_view(image.pixels, image.height, image.width, options.test_resize, size, view);
     picture.image(view, size, size, column(1), y, view_scale);
     for (std::int64_t v = 0; v < sheet.views; ++v) {
-      const auto which = static_cast<std::uint32_t>(v % 2);  // the views of epochs 0, 1, 2...
+      const auto which = static_cast<std::uint32_t>(v % 2);  // both views of epochs 0, 1, 2...
       const CounterRng rng(key, static_cast<std::uint32_t>(v / 2),
                            static_cast<std::uint32_t>(sample), which);
-      render_view(image.pixels, image.height, image.width,
-                  draw_view(rng, image.height, image.width,
-                            training_recipe(options, static_cast<int>(which))),
-                  size, view);
+      const ViewRecipe recipe = training_recipe(options, static_cast<int>(which));
+      const ViewParameters drawn = draw_view(rng, image.height, image.width, recipe);
+      render_view(image.pixels, image.height, image.width, drawn, size, view);
       picture.image(view, size, size, column(v + 2), y, view_scale);
     }
   }

@@ -19,29 +19,29 @@ void for_each_entry(const fs::path& path, Use&& use) {
     const auto blank = lines[i].find(' ');
     const auto id = parse_integer(std::string_view(lines[i]).substr(0, blank));
     if (!id || blank == std::string::npos)
-      fail("{}: line {}: '{}' is no 'id value'", path.string(), i + 1, lines[i]);
+      fail("{}: line {}: '{}' is not 'id value'", path.string(), i + 1, lines[i]);
     use(*id, lines[i].substr(blank + 1), i + 1);
   }
 }
 
-/// The values of a list by id; each id stands once.
+/// The values of a list by id; fails if an id occurs twice.
 std::map<std::int64_t, std::string> read_list(const fs::path& path) {
   std::map<std::int64_t, std::string> values;
   for_each_entry(path, [&](std::int64_t id, const std::string& value, std::size_t line) {
     if (!values.emplace(id, value).second)
-      fail("{}: line {}: image or entry {} stands twice", path.string(), line, id);
+      fail("{}: line {}: id {} occurs twice", path.string(), line, id);
   });
   return values;
 }
 
-/// Exactly `count` numbers.
+/// Parses exactly `count` finite numbers.
 std::vector<double> numbers(const std::string& text, std::size_t count, const fs::path& path,
                             std::int64_t id) {
   std::vector<double> values;
   for (const auto& part : split(text, ' ')) {
     const auto value = parse_number(part);
     if (!value || !std::isfinite(*value))
-      fail("{}: image {}: '{}' is no number", path.string(), id, part);
+      fail("{}: image {}: '{}' is not a number", path.string(), id, part);
     values.push_back(*value);
   }
   if (values.size() != count)
@@ -65,7 +65,7 @@ void add_sizes(std::map<std::int64_t, ListedImage>& images, const fs::path& path
     if (image == images.end()) fail("{}: image {} is not in images.txt", path.string(), id);
     const auto size = numbers(text, 2, path, id);
     if (!(size[0] >= 1 && size[1] >= 1 && size[0] <= 1e6 && size[1] <= 1e6))
-      fail("{}: image {}: '{}' is no size", path.string(), id, text);
+      fail("{}: image {}: '{}' is not a size", path.string(), id, text);
     image->second.width = static_cast<std::int64_t>(size[0]);
     image->second.height = static_cast<std::int64_t>(size[1]);
   }
@@ -94,15 +94,16 @@ Listing list_cub200(const fs::path& root) {
   Listing listing{.name = "cub200", .title = "CUB-200-2011", .root = root};
   for (const auto& [id, name] : read_list(root / "classes.txt"))
     listing.class_names.push_back(name);
-  const auto paths = read_list(root / "images.txt"),
-             labels = read_list(root / "image_class_labels.txt"),
-             split_flags = read_list(root / "train_test_split.txt");
+  const auto paths = read_list(root / "images.txt");
+  const auto labels = read_list(root / "image_class_labels.txt");
+  const auto split_flags = read_list(root / "train_test_split.txt");
   if (paths.size() != labels.size() || paths.size() != split_flags.size())
     fail("{}: images.txt names {} images, image_class_labels.txt {}, train_test_split.txt {}",
          root.string(), paths.size(), labels.size(), split_flags.size());
   std::map<std::int64_t, ListedImage> images;
   for (const auto& [id, path] : paths) {
-    const auto label = labels.find(id), flag = split_flags.find(id);
+    const auto label = labels.find(id);
+    const auto flag = split_flags.find(id);
     if (label == labels.end() || flag == split_flags.end())
       fail("{}: image {} of images.txt is missing from another list", root.string(), id);
     const auto number = parse_integer(label->second);

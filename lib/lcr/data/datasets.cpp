@@ -30,7 +30,7 @@ DatasetDescriptor descriptor_of(const std::string& dataset) {
   return read_descriptor(suite_home() / "datasets" / (dataset + ".json"));
 }
 
-/// The first of the given places that has the file, uncompressed or not; else nothing.
+/// The file in the first place that has it, uncompressed or as .gz; empty if none has it.
 fs::path find_file(const std::vector<fs::path>& places, const std::string& name) {
   for (const auto& place : places)
     for (const char* suffix : {"", ".gz"})
@@ -41,7 +41,7 @@ fs::path find_file(const std::vector<fs::path>& places, const std::string& name)
 Dataset load_fashion_mnist(const DatasetDescriptor& descriptor, const Options& options) {
   const fs::path own = data_directory(options) / descriptor.directory;
   std::vector<fs::path> places = {own};
-  // A folder that was named by hand is the only place: a silent fallback would hide a wrong path.
+  // A folder given by --data-dir is the only place: a silent fallback would hide a wrong path.
   if (options.data_dir.empty()) places.emplace_back("/usr/share/datasets/fashion-mnist");
   const auto get = [&](const std::string& name) {
     fs::path found = find_file(places, name);
@@ -55,10 +55,12 @@ Dataset load_fashion_mnist(const DatasetDescriptor& descriptor, const Options& o
       }
     fail("datasets/fashion-mnist.json does not name {}.gz", name);
   };
+  const std::int64_t classes = descriptor.classes;
   return {
-      "fashion-mnist", descriptor.title,
-      read_idx(get("train-images-idx3-ubyte"), get("train-labels-idx1-ubyte"), descriptor.classes),
-      read_idx(get("t10k-images-idx3-ubyte"), get("t10k-labels-idx1-ubyte"), descriptor.classes)};
+      .name = "fashion-mnist",
+      .title = descriptor.title,
+      .train = read_idx(get("train-images-idx3-ubyte"), get("train-labels-idx1-ubyte"), classes),
+      .test = read_idx(get("t10k-images-idx3-ubyte"), get("t10k-labels-idx1-ubyte"), classes)};
 }
 
 fs::path need_directory(const Options& options, const DatasetDescriptor& descriptor) {
@@ -74,13 +76,17 @@ fs::path need_directory(const Options& options, const DatasetDescriptor& descrip
 Dataset load_cifar(const DatasetDescriptor& descriptor, const Options& options) {
   const fs::path root = need_directory(options, descriptor);
   if (options.dataset == "cifar100")
-    return {"cifar100", descriptor.title, read_cifar({root / "train.bin"}, CifarForm::kCifar100),
-            read_cifar({root / "test.bin"}, CifarForm::kCifar100)};
+    return {.name = "cifar100",
+            .title = descriptor.title,
+            .train = read_cifar({root / "train.bin"}, CifarForm::kCifar100),
+            .test = read_cifar({root / "test.bin"}, CifarForm::kCifar100)};
   std::vector<fs::path> train;
   for (int batch = 1; batch <= 5; ++batch)
     train.push_back(root / fmt::format("data_batch_{}.bin", batch));
-  return {"cifar10", descriptor.title, read_cifar(train, CifarForm::kCifar10),
-          read_cifar({root / "test_batch.bin"}, CifarForm::kCifar10)};
+  return {.name = "cifar10",
+          .title = descriptor.title,
+          .train = read_cifar(train, CifarForm::kCifar10),
+          .test = read_cifar({root / "test_batch.bin"}, CifarForm::kCifar10)};
 }
 
 /// A list's box in fractions of the image, clipped to it.
@@ -90,7 +96,7 @@ FractionBox fraction_box(const ListedBox& box, double width, double height) {
           clip((box.y + box.height) / height)};
 }
 
-/// The images of one split, which begin at `first` in the store.
+/// The images of one split, which start at index `first` of the store.
 ImageSet make_set(const Listing& listing, const std::vector<ListedImage>& images,
                   const PixelStore& store, std::size_t first) {
   ImageSet set;
@@ -109,10 +115,9 @@ ImageSet make_set(const Listing& listing, const std::vector<ListedImage>& images
     set.labels.push_back(image.label);
     set.places.push_back({stored.height, stored.width, stored.offset});
     set.digests.push_back(stored.sha256);
-    // What boxes and parts refer to: the original image, which may have been resized before it came
-    // here.
-    const auto width = static_cast<double>(image.width > 0 ? image.width : stored.source_width),
-               height = static_cast<double>(image.height > 0 ? image.height : stored.source_height);
+    // Boxes and parts refer to the original image, of which the file may be a resized copy.
+    const auto width = static_cast<double>(image.width > 0 ? image.width : stored.source_width);
+    const auto height = static_cast<double>(image.height > 0 ? image.height : stored.source_height);
     if (boxes) set.boxes.push_back(fraction_box(*image.box, width, height));
     if (parts)
       for (const auto& part : image.parts)
@@ -128,22 +133,23 @@ Dataset load_image_files(const Options& options, int threads) {
   std::vector<std::string> paths;
   for (const auto* split : {&listing.train, &listing.test})
     for (const auto& image : *split) paths.push_back(image.path);
-  // The process that starts workers has just checked every image for them.
+  const PixelStoreOptions store_options{.file = pixel_store_file(listing, options),
+                                        .root = listing.root,
+                                        .short_side = options.store_side,
+                                        .cut_bottom = listing.cut_bottom,
+                                        .skip_bad = options.skip_bad,
+                                        .threads = threads};
+  // A worker need not verify: the process that started it has just checked every image.
   const bool verify = options.worker_run.empty();
-  const PixelStore store = open_pixel_store(paths,
-                                            {.file = pixel_store_file(listing, options),
-                                             .root = listing.root,
-                                             .short_side = options.store_side,
-                                             .cut_bottom = listing.cut_bottom,
-                                             .skip_bad = options.skip_bad,
-                                             .threads = threads},
-                                            verify);
+  const PixelStore store = open_pixel_store(paths, store_options, verify);
   if (!store.skipped.empty() && verify) {
     say("{}: {} image files are left out (--skip-bad):\n", listing.title, store.skipped.size());
     for (const auto& reason : store.skipped) say("  {}\n", reason);
   }
-  Dataset data{options.dataset, listing.title, make_set(listing, listing.train, store, 0),
-               make_set(listing, listing.test, store, listing.train.size())};
+  Dataset data{.name = options.dataset,
+               .title = listing.title,
+               .train = make_set(listing, listing.train, store, 0),
+               .test = make_set(listing, listing.test, store, listing.train.size())};
   if (data.train.count() == 0 || data.test.count() == 0)
     fail("{}: none of the images of a split can be decoded", listing.root.string());
   return data;
@@ -168,36 +174,40 @@ Dataset load_all(const Options& options, int threads) {
   return data;
 }
 
+/// Reads the lists of a data set of image files that has a descriptor.
+Listing read_listing(const std::string& dataset, const fs::path& root) {
+  if (dataset == "cub200") return list_cub200(root);
+  if (dataset == "stanford-cars") return list_stanford_cars(root);
+  return list_fgvc_aircraft(root);
+}
+
 }  // namespace
 
 Listing list_dataset(const Options& options) {
   if (options.dataset == "image-folder") {
     if (options.folder.empty())
-      fail("dataset = image-folder: --folder names the folder that holds train/ and test/");
+      fail("dataset = image-folder: name the folder that holds train/ and test/ with --folder");
     return list_image_folder(options.folder);
   }
   const DatasetDescriptor descriptor = descriptor_of(options.dataset);
   const fs::path root = need_directory(options, descriptor);
-  Listing listing = options.dataset == "cub200"          ? list_cub200(root)
-                    : options.dataset == "stanford-cars" ? list_stanford_cars(root)
-                                                         : list_fgvc_aircraft(root);
+  Listing listing = read_listing(options.dataset, root);
   check_counts(descriptor, listing.class_count(), static_cast<std::int64_t>(listing.train.size()),
                static_cast<std::int64_t>(listing.test.size()), root);
   return listing;
 }
 
 fs::path pixel_store_file(const Listing& listing, const Options& options) {
-  // An image folder lies anywhere, and so its store beside it would surprise: it goes where the
-  // others are.
+  // An image folder may be anywhere, and a store next to it would be a surprise: its store is kept
+  // with the others.
   const fs::path folder = options.pixel_store.empty() ? data_directory(options) / "pixel-store"
                                                       : fs::path(options.pixel_store);
-  // Folders of the same name in different places have stores of their own.
-  const std::string name =
-      listing.name == "image-folder"
-          ? listing.title + "-" + sha256_hex(fs::canonical(listing.root).string()).substr(0, 8)
-          : listing.name;
-  return folder / (options.store_side > 0 ? fmt::format("{}-{}.pixels", name, options.store_side)
-                                          : name + ".pixels");
+  std::string name = listing.name;
+  // Image folders of the same name in different places get different stores.
+  if (listing.name == "image-folder")
+    name = listing.title + "-" + sha256_hex(fs::canonical(listing.root).string()).substr(0, 8);
+  if (options.store_side > 0) name += fmt::format("-{}", options.store_side);
+  return folder / (name + ".pixels");
 }
 
 Dataset load_dataset(const Options& options, int threads) {

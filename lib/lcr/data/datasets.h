@@ -1,4 +1,4 @@
-// From --dataset to images: where each data set lies, how it is read, what its splits must hold.
+// From --dataset to images: where each data set is, how it is read, and what its splits must hold.
 #pragma once
 
 #include <filesystem>
@@ -18,14 +18,14 @@ std::filesystem::path data_directory(const Options& options);
 /// datasets/. Throws UserError saying what is missing and where it belongs, or what differs.
 Listing list_dataset(const Options& options);
 
-/// The pixel store of such a data set: its file.
+/// The file of the pixel store of such a data set.
 std::filesystem::path pixel_store_file(const Listing& listing, const Options& options);
 
-/// Loads the data set that the options name, with their limits, checked against its descriptor in
-/// datasets/ where it has one. Image files come through the pixel store, which is built where need
-/// be. Fashion-MNIST comes from the data directory
-/// (`fashion-mnist/`), else from Debian's package, else it is fetched into the data directory.
-/// Throws UserError saying what is missing and where it belongs, or what differs.
+/// Loads the data set that the options name, checked against its descriptor in datasets/ if it has
+/// one, and cut to the options' limits. Image files are read through the pixel store, which is
+/// built if needed. Fashion-MNIST is read from the data directory (`fashion-mnist/`), else (without
+/// --data-dir) from Debian's package, else it is fetched into the data directory. Throws UserError
+/// saying what is missing and where it belongs, or what differs.
 Dataset load_dataset(const Options& options, int threads);
 
 }  // namespace lcr

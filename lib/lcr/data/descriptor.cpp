@@ -11,13 +11,13 @@
 namespace lcr {
 namespace {
 
-/// A count. The JSON library converts 1e84 without a word.
+/// A whole number from 0 to 2^62. The JSON library would convert 1e84 silently.
 std::int64_t count_at(const nlohmann::json& json, const char* key,
                       const std::filesystem::path& path) {
   const auto& value = json.at(key);
   if (!value.is_number_unsigned() || value.get<std::uint64_t>() > (std::uint64_t{1} << 62))
-    fail("{}: malformed data set descriptor: '{}' is no whole number at least 0", path.string(),
-         key);
+    fail("{}: malformed data set descriptor: '{}' is not a whole number from 0 to 2^62",
+         path.string(), key);
   return value.get<std::int64_t>();
 }
 
@@ -54,7 +54,7 @@ DatasetDescriptor read_descriptor(const std::filesystem::path& path) {
       if (remote.md5.empty() && remote.sha256.empty() && remote.content_sha256.empty())
         fail("{}: {} has no checksum", path.string(), remote.name);
       if (std::filesystem::path(remote.name).filename() != remote.name)
-        fail("{}: '{}' is no plain file name", path.string(), remote.name);
+        fail("{}: '{}' is not a plain file name", path.string(), remote.name);
       d.files.push_back(std::move(remote));
     }
     if (d.files.empty()) fail("{}: names no files", path.string());
@@ -70,7 +70,7 @@ std::vector<std::string> descriptor_names(const std::filesystem::path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder, error))
     if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
   if (error)
-    fail("{}: cannot be listed: {}; LCR_HOME names the folder that holds datasets/",
+    fail("{}: cannot be listed: {}; set LCR_HOME to the folder that holds datasets/",
          folder.string(), error.message());
   std::sort(names.begin(), names.end());
   return names;
@@ -87,8 +87,8 @@ void check_counts(const DatasetDescriptor& d, std::int64_t classes, std::int64_t
   compare(train, d.train, "training images");
   compare(test, d.test, "test images");
   if (!differences.empty())
-    fail("{}: {} where {} is expected: files are missing, truncated, or of another data set",
-         root.string(), join(differences, ", "), d.title);
+    fail("{}: does not match {}: {}; files are missing, truncated, or from another data set",
+         root.string(), d.title, join(differences, ", "));
 }
 
 }  // namespace lcr

@@ -21,17 +21,17 @@ namespace lcr {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::uint64_t kMaxContent = 1ull
-                                      << 30;  // of a compressed file that is checked by its content
-constexpr curl_off_t kMaxDownload = curl_off_t{64} << 30;  // where the descriptor states no size
+// Bytes, decompressed, of a file that is checked by its content.
+constexpr std::uint64_t kMaxContent = 1ull << 30;
+constexpr curl_off_t kMaxDownload = curl_off_t{64} << 30;  // if the descriptor states no size
 
-/// One transfer's view of the world.
+/// The state that libcurl's callbacks share.
 struct Transfer {
   Progress* progress;
   FILE* out;
-  std::int64_t start;    ///< bytes that were there before
-  std::int64_t already;  ///< bytes that are there now
-  std::int64_t limit;    ///< bytes the whole file may have
+  std::int64_t start;    ///< bytes in the file before the transfer
+  std::int64_t already;  ///< bytes in the file now
+  std::int64_t limit;    ///< bytes that the whole file may have
   bool disk_failed = false, too_long = false;
   int disk_error = 0;
 };
@@ -56,6 +56,27 @@ int report(void* user, curl_off_t total, curl_off_t, curl_off_t, curl_off_t) {
   return stop_requested() ? 1 : 0;  // 1 ends the transfer
 }
 
+/// Sets up the transfer; libcurl writes its error message to `message` (CURL_ERROR_SIZE bytes).
+void configure(CURL* curl, const RemoteFile& file, Transfer& transfer, char* message) {
+  curl_easy_setopt(curl, CURLOPT_URL, file.url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https,file");
+  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(transfer.already));
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, report);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
+  curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 10L);
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 20L);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 100L);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
+}
+
+/// Sleeps, but returns early once a signal asks to stop.
 void pause(double seconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   while (std::chrono::steady_clock::now() < end && !stop_requested())
@@ -103,8 +124,8 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
   if (fs::exists(target) && matches(file, target, reason)) return;
   require_writable_directory(target.parent_path());
   const fs::path partial = target.string() + ".part";
-  // Of two programs that want the file one fetches it. The lock file stays: removing it would let a
-  // third program lock another one.
+  // If two programs want the file, one fetches it. The lock file stays: removing it would let a
+  // third program lock a new one at the same time.
   const FileLock lock(target.parent_path() / ("." + target.filename().string() + ".lock"));
   std::error_code error;
   std::string existing;
@@ -115,11 +136,11 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
   if (fs::exists(target)) {
     if (matches(file, target, reason)) return;  // another program fetched it meanwhile
     existing = fmt::format("; the file that is there {}", reason);
-    say("{}: {}; fetching it anew\n", target.string(), reason);
+    say("{}: {}; fetching it again\n", target.string(), reason);
   }
   Progress progress("fetch " + file.name, 1, "bytes");
   std::string last_error;
-  bool fresh = !fs::exists(partial);  // whether all of the partial file comes from this call
+  bool fresh = !fs::exists(partial);  // whether this call has fetched all of the partial file
   double wait = options.pause_seconds;
   for (int attempt = 0; attempt < options.attempts; ++attempt) {
     if (attempt > 0) {
@@ -130,7 +151,7 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
     }
     if (stop_requested())
       throw Interrupted("stopped by a signal while fetching " + file.name +
-                        "; what has arrived is kept and continued");
+                        "; what has arrived is kept, and fetching again continues it");
     char message[CURL_ERROR_SIZE] = "";
     CURLcode code = CURLE_OK;
     {
@@ -139,31 +160,17 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
       if (!out) fail("{}: cannot be written: {}", partial.string(), std::strerror(errno));
       std::fseek(out.get(), 0, SEEK_END);
       const std::int64_t there = std::ftell(out.get());
-      Transfer transfer{&progress, out.get(), there, there,
-                        file.bytes > 0 ? file.bytes : kMaxDownload};
-      const bool complete =
-          file.bytes > 0 &&
-          transfer.already >= file.bytes;  // an earlier call was stopped just before the check
+      Transfer transfer{.progress = &progress,
+                        .out = out.get(),
+                        .start = there,
+                        .already = there,
+                        .limit = file.bytes > 0 ? file.bytes : kMaxDownload};
+      // Complete if an earlier call was stopped just before the check.
+      const bool complete = file.bytes > 0 && transfer.already >= file.bytes;
       if (!complete) {
         const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
         check_internal(curl != nullptr, "libcurl cannot be set up");
-        curl_easy_setopt(curl.get(), CURLOPT_URL, file.url.c_str());
-        curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https,file");
-        curl_easy_setopt(curl.get(), CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-        curl_easy_setopt(curl.get(), CURLOPT_RESUME_FROM_LARGE,
-                         static_cast<curl_off_t>(transfer.already));
-        curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, receive);
-        curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &transfer);
-        curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
-        curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, report);
-        curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &transfer);
-        curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, message);
-        curl_easy_setopt(curl.get(), CURLOPT_FAILONERROR, 1L);
-        curl_easy_setopt(curl.get(), CURLOPT_FOLLOWLOCATION, 1L);
-        curl_easy_setopt(curl.get(), CURLOPT_MAXREDIRS, 10L);
-        curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT, 20L);
-        curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_LIMIT, 100L);
-        curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_TIME, 60L);
+        configure(curl.get(), file, transfer, message);
         code = curl_easy_perform(curl.get());
       }
       if (std::fflush(out.get()) != 0 && !transfer.disk_failed) {
@@ -172,19 +179,19 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
       }
       if (transfer.disk_failed)
         fail(
-            "{}: cannot be written: {}; what has arrived is kept there, and continued when there "
-            "is room",
+            "{}: cannot be written: {}; what has arrived is kept there: free some space and run "
+            "again to continue",
             partial.string(), std::strerror(transfer.disk_error));
       if (transfer.too_long) code = CURLE_FILESIZE_EXCEEDED;
     }
     if (code == CURLE_ABORTED_BY_CALLBACK)
       throw Interrupted("stopped by a signal while fetching " + file.name +
-                        "; what has arrived is kept and continued");
+                        "; what has arrived is kept, and fetching again continues it");
     if (code == CURLE_OK) {
       if (matches(file, partial, reason)) return finished();
-      last_error = "what it sent " + reason;
-      // A shorter file may go on where it ended; anything else is begun anew, once: what an earlier
-      // call left may be to blame.
+      last_error = "the download " + reason;
+      // A file that is too short is continued where it ended; anything else is fetched again from
+      // the start, once: what an earlier call left may be to blame.
       if (file.bytes > 0 && static_cast<std::int64_t>(fs::file_size(partial, error)) < file.bytes)
         continue;
       fs::remove(partial, error);
@@ -194,17 +201,15 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
       fresh = true;
       continue;
     }
-    last_error =
-        code == CURLE_FILESIZE_EXCEEDED
-            ? fmt::format("it sends more than {} bytes", file.bytes > 0 ? file.bytes : kMaxDownload)
-        : *message ? message
-                   : curl_easy_strerror(code);
+    last_error = *message ? message : curl_easy_strerror(code);
     if (code == CURLE_FILESIZE_EXCEEDED) {
+      last_error = fmt::format("the server sends more than {} bytes",
+                               file.bytes > 0 ? file.bytes : kMaxDownload);
       fs::remove(partial, error);
       if (fresh) break;
       fresh = true;
     } else if (code == CURLE_RANGE_ERROR || code == CURLE_BAD_DOWNLOAD_RESUME) {
-      fs::remove(partial, error);  // the server cannot continue: from the start, then
+      fs::remove(partial, error);  // the server cannot continue it: fetch it from the start
       fresh = true;
     } else if (code == CURLE_FILE_COULDNT_READ_FILE || code == CURLE_UNSUPPORTED_PROTOCOL ||
                code == CURLE_URL_MALFORMAT ||

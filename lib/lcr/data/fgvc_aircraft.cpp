@@ -9,9 +9,9 @@ namespace lcr {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::int64_t kBannerRows = 20;
+constexpr std::int64_t kBannerRows = 20;  // the copyright banner at the bottom of every image
 
-/// The lines of a list that are not empty.
+/// The non-empty lines of a list.
 std::vector<std::string> lines(const fs::path& path) {
   auto all = read_lines(path);
   std::erase(all, "");
@@ -30,19 +30,21 @@ Listing list_fgvc_aircraft(const fs::path& root) {
   std::map<std::string, std::int32_t> label_of;
   for (std::size_t i = 0; i < listing.class_names.size(); ++i)
     if (!label_of.emplace(listing.class_names[i], static_cast<std::int32_t>(i)).second)
-      fail("{}: variant '{}' stands twice", (data / "variants.txt").string(),
+      fail("{}: variant '{}' occurs twice", (data / "variants.txt").string(),
            listing.class_names[i]);
-  std::map<std::string, ListedBox> boxes;  // images_box.txt: "image xmin ymin xmax ymax", from 1
+  // images_box.txt: "image xmin ymin xmax ymax"; pixels count from 1, both corners are inside.
+  std::map<std::string, ListedBox> boxes;
   if (const fs::path path = data / "images_box.txt"; fs::exists(path))
     for (const auto& line : lines(path)) {
       const auto parts = split(line, ' ');
       std::vector<double> values;
-      for (std::size_t i = 1; i < parts.size(); ++i)
-        values.push_back(parse_integer(parts[i]) ? static_cast<double>(*parse_integer(parts[i]))
-                                                 : -1);
+      for (std::size_t i = 1; i < parts.size(); ++i) {
+        const auto value = parse_integer(parts[i]);
+        values.push_back(value ? static_cast<double>(*value) : -1);
+      }
       if (values.size() != 4 || values[0] < 0 || values[1] < 0 || values[2] < values[0] ||
           values[3] < values[1])
-        fail("{}: '{}' is no 'image xmin ymin xmax ymax'", path.string(), line);
+        fail("{}: '{}' is not 'image xmin ymin xmax ymax'", path.string(), line);
       boxes[parts[0]] = {values[0] - 1, values[1] - 1, values[2] - values[0] + 1,
                          values[3] - values[1] + 1};
     }
@@ -53,7 +55,7 @@ Listing list_fgvc_aircraft(const fs::path& root) {
       const auto label =
           blank == std::string::npos ? label_of.end() : label_of.find(line.substr(blank + 1));
       if (label == label_of.end())
-        fail("{}: '{}' is no 'image variant' with a variant of variants.txt", path.string(), line);
+        fail("{}: '{}' is not 'image variant' with a variant of variants.txt", path.string(), line);
       const std::string id = line.substr(0, blank);
       require_inner_path(id, path.string());
       const auto box = boxes.find(id);

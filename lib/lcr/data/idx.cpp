@@ -22,7 +22,7 @@ std::array<std::int64_t, Dimensions> check_header(const std::vector<std::uint8_t
   constexpr std::size_t kHeader = 4 + 4 * Dimensions;
   constexpr std::uint32_t kMagic = 0x0800 + Dimensions;
   if (bytes.size() < kHeader)
-    fail("{}: truncated: {} bytes are no IDX header", path.string(), bytes.size());
+    fail("{}: truncated: {} bytes are too few for an IDX header", path.string(), bytes.size());
   if (const auto magic = big_endian(bytes.data()); magic != kMagic)
     fail("{}: magic number {:#010x} instead of {:#010x}: not an IDX file of {} dimensions",
          path.string(), magic, kMagic, Dimensions);
@@ -45,7 +45,8 @@ std::array<std::int64_t, Dimensions> check_header(const std::vector<std::uint8_t
 
 ImageSet read_idx(const std::filesystem::path& images, const std::filesystem::path& labels,
                   std::int64_t class_count) {
-  const auto image_bytes = read_gzip(images, kMaxBytes), label_bytes = read_gzip(labels, kMaxBytes);
+  const auto image_bytes = read_gzip(images, kMaxBytes);
+  const auto label_bytes = read_gzip(labels, kMaxBytes);
   const auto [count, height, width] = check_header<3>(image_bytes, images);
   const auto [label_count] = check_header<1>(label_bytes, labels);
   if (count != label_count)

@@ -17,7 +17,7 @@ constexpr std::int64_t kMaxPixels = 200'000'000;
 
 void require_size(std::int64_t width, std::int64_t height, const std::filesystem::path& path) {
   if (width < 1 || height < 1 || width > kMaxPixels / height)
-    fail("{}: {} x {} pixels are too many, or none", path.string(), width, height);
+    fail("{}: {} x {} pixels: too many, or none", path.string(), width, height);
 }
 
 /// Pillow's product of two bytes as fractions of 255.
@@ -36,7 +36,7 @@ void from_inverted_cmyk(const std::vector<std::uint8_t>& cmyk, std::vector<std::
     }
 }
 
-/// The smallest scale at which the short side keeps `min_side` pixels.
+/// The smallest scale at which the short side keeps at least `min_side` pixels.
 tjscalingfactor choose_scale(int width, int height, std::int64_t min_side) {
   int count = 0;
   const tjscalingfactor* factors = tjGetScalingFactors(&count);
@@ -51,7 +51,7 @@ tjscalingfactor choose_scale(int width, int height, std::int64_t min_side) {
   return best;
 }
 
-/// Whether JPEG's end-of-image marker stands among the last bytes.
+/// Whether JPEG's end-of-image marker is among the last bytes.
 bool has_end_marker(std::span<const std::uint8_t> bytes) {
   constexpr std::size_t kTail = 64;
   const auto tail = bytes.last(std::min(bytes.size(), kTail));
@@ -67,28 +67,34 @@ RgbImage decode_jpeg(std::span<const std::uint8_t> bytes, const std::filesystem:
   int width = 0, height = 0, sampling = 0, space = 0;
   if (tjDecompressHeader3(decoder.get(), bytes.data(), bytes.size(), &width, &height, &sampling,
                           &space) != 0)
-    fail("{}: no JPEG image: {}", path.string(), tjGetErrorStr2(decoder.get()));
+    fail("{}: not a JPEG image: {}", path.string(), tjGetErrorStr2(decoder.get()));
   require_size(width, height, path);
-  // Even a blank image needs a bit for every 8 x 8 block: a small file is no reason to make room
-  // for a large image.
+  // Even a blank image needs a bit for every 8 x 8 block: a small file is no reason to allocate a
+  // large image.
   constexpr std::int64_t kMaxPixelsPerByte = 1024;
   if (std::int64_t{width} * height / kMaxPixelsPerByte > static_cast<std::int64_t>(bytes.size()))
     fail("{}: damaged JPEG image: {} bytes cannot hold {} x {} pixels", path.string(), bytes.size(),
          width, height);
   const bool cmyk = space == TJCS_CMYK || space == TJCS_YCCK;
   const auto scale = min_side > 0 ? choose_scale(width, height, min_side) : tjscalingfactor{1, 1};
-  const int out_width = TJSCALED(width, scale), out_height = TJSCALED(height, scale);
+  const int out_width = TJSCALED(width, scale);
+  const int out_height = TJSCALED(height, scale);
   const std::size_t area =
       static_cast<std::size_t>(out_width) * static_cast<std::size_t>(out_height);
-  RgbImage image{out_height, out_width, std::vector<std::uint8_t>(area * 3), height, width};
+  RgbImage image{.height = out_height,
+                 .width = out_width,
+                 .pixels = std::vector<std::uint8_t>(area * 3),
+                 .source_height = height,
+                 .source_width = width};
   std::vector<std::uint8_t> four(cmyk ? area * 4 : 0);
-  if (tjDecompress2(decoder.get(), bytes.data(), bytes.size(),
-                    cmyk ? four.data() : image.pixels.data(), out_width, 0, out_height,
-                    cmyk ? TJPF_CMYK : TJPF_RGB, TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS) != 0) {
-    // Stray bytes between markers harm nothing, and some cameras write them; every other warning
-    // means lost pixels.
+  std::uint8_t* target = cmyk ? four.data() : image.pixels.data();
+  const int format = cmyk ? TJPF_CMYK : TJPF_RGB;
+  if (tjDecompress2(decoder.get(), bytes.data(), bytes.size(), target, out_width, 0, out_height,
+                    format, TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS) != 0) {
     const std::string reason = tjGetErrorStr2(decoder.get());
-    // Only the first warning is told; the end marker says that nothing is missing.
+    // Stray bytes between markers are harmless, and some cameras write them; every other warning
+    // means lost pixels. Only the first warning is reported; the end marker shows that nothing is
+    // missing.
     const bool harmless = tjGetErrorCode(decoder.get()) == TJERR_WARNING &&
                           reason.find("extraneous bytes") != std::string::npos &&
                           has_end_marker(bytes);
@@ -103,15 +109,18 @@ RgbImage decode_png(std::span<const std::uint8_t> bytes, const std::filesystem::
   png.version = PNG_IMAGE_VERSION;
   const std::unique_ptr<png_image, void (*)(png_image*)> release(&png, png_image_free);
   if (!png_image_begin_read_from_memory(&png, bytes.data(), bytes.size()))
-    fail("{}: no PNG image: {}", path.string(), png.message);
+    fail("{}: not a PNG image: {}", path.string(), png.message);
   require_size(png.width, png.height, path);
-  // Read with the alpha channel and dropped after: libpng would otherwise blend with a background.
+  // The alpha channel is read and then dropped: libpng would otherwise blend with a background.
   png.format = PNG_FORMAT_RGBA;
   std::vector<std::uint8_t> rgba(PNG_IMAGE_SIZE(png));
   if (!png_image_finish_read(&png, nullptr, rgba.data(), 0, nullptr))
     fail("{}: damaged PNG image: {}", path.string(), png.message);
-  RgbImage image{png.height, png.width, std::vector<std::uint8_t>(rgba.size() / 4 * 3), png.height,
-                 png.width};
+  RgbImage image{.height = png.height,
+                 .width = png.width,
+                 .pixels = std::vector<std::uint8_t>(rgba.size() / 4 * 3),
+                 .source_height = png.height,
+                 .source_width = png.width};
   for (std::size_t i = 0; i < rgba.size() / 4; ++i)
     std::memcpy(&image.pixels[i * 3], &rgba[i * 4], 3);
   return image;

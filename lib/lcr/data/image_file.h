@@ -1,5 +1,5 @@
-// Image files to RGB pixels: JPEG (libjpeg-turbo, accurate integer DCT and smooth chroma, as Pillow
-// decodes) and PNG (libpng).
+// Decodes image files to RGB pixels: JPEG (libjpeg-turbo, accurate integer DCT and smooth chroma,
+// as Pillow decodes) and PNG (libpng).
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 
 namespace lcr {
 
+/// A decoded image.
 struct RgbImage {
   std::int64_t height = 0, width = 0;
   std::vector<std::uint8_t> pixels;                  ///< height x width x 3
@@ -22,7 +23,8 @@ struct RgbImage {
 RgbImage decode_image(std::span<const std::uint8_t> bytes, const std::filesystem::path& path,
                       std::int64_t min_side = 0);
 
-/// Reads and decodes a file of at most 256 MiB.
+/// Reads and decodes a file of at most 256 MiB. Throws UserError as decode_image() does, or if the
+/// file cannot be read.
 RgbImage read_image(const std::filesystem::path& path, std::int64_t min_side = 0);
 
 /// Writes a PNG file, height x width x 3. Throws UserError if it cannot be written.

@@ -15,7 +15,7 @@ bool is_image(const fs::path& path) {
   return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
 }
 
-/// Names in a folder, sorted, that satisfy `wanted`.
+/// The names of the entries of a folder that satisfy `wanted`, sorted.
 template <typename Wanted>
 std::vector<std::string> names(const fs::path& folder, Wanted&& wanted) {
   std::vector<std::string> out;
@@ -44,20 +44,23 @@ Listing list_image_folder(const fs::path& root) {
   if (const auto other = folders("test"); other != listing.class_names) {
     const auto differs = std::mismatch(other.begin(), other.end(), listing.class_names.begin(),
                                        listing.class_names.end());
-    fail("{}: train/ has {} classes, test/ {}, and they differ, first at '{}'", root.string(),
+    fail("{}: train/ has {} classes and test/ {}; they differ, first at '{}'", root.string(),
          listing.class_names.size(), other.size(),
          differs.first != other.end() ? *differs.first : *differs.second);
   }
-  for (const char* split : {"train", "test"})
+  const auto read = [&](const char* split, std::vector<ListedImage>& images) {
+    const auto wanted = [](const fs::directory_entry& e) {
+      return e.is_regular_file() && is_image(e.path());
+    };
     for (std::size_t label = 0; label < listing.class_names.size(); ++label) {
       const fs::path folder = fs::path(split) / listing.class_names[label];
-      for (const auto& name : names(root / folder, [](const fs::directory_entry& e) {
-             return e.is_regular_file() && is_image(e.path());
-           }))
-        (split == std::string("train") ? listing.train : listing.test)
-            .push_back(
-                {.path = (folder / name).string(), .label = static_cast<std::int32_t>(label)});
+      for (const auto& name : names(root / folder, wanted))
+        images.push_back(
+            {.path = (folder / name).string(), .label = static_cast<std::int32_t>(label)});
     }
+  };
+  read("train", listing.train);
+  read("test", listing.test);
   if (listing.train.empty() || listing.test.empty())
     fail("{}: {} training and {} test images (.jpg, .jpeg, .png) found", root.string(),
          listing.train.size(), listing.test.size());

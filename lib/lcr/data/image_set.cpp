@@ -49,7 +49,8 @@ std::vector<std::int64_t> balanced_indices(std::span<const std::int32_t> labels,
   for (std::size_t i = 0; i < rank.size(); ++i)
     rank[i] = seen[static_cast<std::size_t>(labels[i])]++;
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
-    const auto x = static_cast<std::size_t>(a), y = static_cast<std::size_t>(b);
+    const auto x = static_cast<std::size_t>(a);
+    const auto y = static_cast<std::size_t>(b);
     return rank[x] != rank[y] ? rank[x] < rank[y] : labels[x] < labels[y];
   });
   order.resize(static_cast<std::size_t>(limit));

@@ -1,4 +1,4 @@
-// A labelled set of images in memory, as every reader delivers it.
+// A labelled set of images in memory, as every reader returns it.
 #pragma once
 
 #include <cstdint>
@@ -30,25 +30,27 @@ struct FractionPoint {
 
 /// RGB images with a class label each.
 struct ImageSet {
-  std::int64_t height = 0, width = 0;  ///< of every image, where they are alike
+  std::int64_t height = 0, width = 0;  ///< of every image, if all have the same size
   std::int64_t class_count = 0;
-  std::vector<std::uint8_t> pixels;  ///< one image after the other; empty where they lie in `store`
-  std::shared_ptr<const MappedFile> store;
-  std::vector<std::int32_t> labels;  ///< count, in [0, class_count)
-  std::vector<std::uint8_t>
-      masks;  ///< count x height x width, 255 on the object; empty where there is no ground truth
-  std::vector<FractionBox> boxes;    ///< count, around the object; empty where there are none
-  std::vector<FractionPoint> parts;  ///< count x number of parts; empty where there are none
-  std::vector<std::string>
-      digests;  ///< count, SHA-256 of each image's pixels; empty where they are not known yet
-  /// Where images differ in size: of each its height, width and first byte in `pixels` or `store`.
-  /// Empty where they are alike.
+  std::vector<std::uint8_t> pixels;         ///< one image after the other; empty if in `store`
+  std::shared_ptr<const MappedFile> store;  ///< the file that holds the pixels, if one does
+  std::vector<std::int32_t> labels;         ///< count, in [0, class_count)
+  /// count x height x width, 255 on the object; empty if there is no ground truth.
+  std::vector<std::uint8_t> masks;
+  std::vector<FractionBox> boxes;    ///< count, around the object; empty if there are none
+  std::vector<FractionPoint> parts;  ///< count x number of parts; empty if there are none
+  /// count, SHA-256 of each image's pixels; empty if they are not known yet.
+  std::vector<std::string> digests;
+  /// The height, width and first byte, in `pixels` or `store`, of an image in a set whose images
+  /// differ in size.
   struct Place {
     std::int64_t height, width, offset;
   };
-  std::vector<Place> places;
+  std::vector<Place> places;  ///< count; empty if all images have the same size
 
+  /// The number of images.
   std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
+  /// Image `i`, in [0, count()).
   ImageView image(std::int64_t i) const {
     const Place place = places.empty() ? Place{height, width, i * height * width * 3}
                                        : places[static_cast<std::size_t>(i)];
@@ -78,8 +80,8 @@ std::vector<std::int64_t> balanced_indices(std::span<const std::int32_t> labels,
 /// The images of balanced_indices().
 ImageSet limit_balanced(ImageSet set, std::int64_t limit);
 
-/// SHA-256 of sizes, labels, pixels (by the SHA-256 of each image) and masks: content and record
-/// order.
+/// SHA-256 of sizes, labels, pixels (by the SHA-256 of each image) and masks: identifies the
+/// content and its order.
 std::string fingerprint(const ImageSet& set);
 
 }  // namespace lcr

@@ -1,4 +1,4 @@
-// What a data set's lists say about its image files, before any of them is decoded.
+// What a data set's lists say about its image files, before any is decoded.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace lcr {
 
-/// A rectangle in pixels of the original image, as lists give it.
+/// A rectangle in pixels of the original image, as the lists give it.
 struct ListedBox {
   double x, y, width, height;
 };
@@ -20,41 +20,44 @@ struct ListedPart {
   bool visible;
 };
 
+/// One image file of a data set.
 struct ListedImage {
   std::string path;  ///< relative to the data set's root
   std::int32_t label = 0;
   std::optional<ListedBox> box;        ///< of the object
   std::vector<ListedPart> parts;       ///< in the order of part_names
-  std::int64_t width = 0, height = 0;  ///< of the original image; 0: as the file is
+  std::int64_t width = 0, height = 0;  ///< of the original image; 0: the file's own
 };
 
+/// The image files of both splits, with their classes.
 struct Listing {
   std::string name, title;
   std::filesystem::path root;
   std::vector<std::string> class_names;
   std::vector<std::string> part_names;
   std::vector<ListedImage> train, test;
-  std::int64_t cut_bottom = 0;  ///< rows at the bottom of every image that do not belong to it
+  std::int64_t cut_bottom = 0;  ///< rows at the bottom of every image that are not part of it
 
   std::int64_t class_count() const { return static_cast<std::int64_t>(class_names.size()); }
 };
 
-/// Throws UserError naming `source` unless `path` is relative and stays below the folder it is
-/// relative to.
+/// Throws UserError naming `source` unless `path` is relative and stays within its folder.
 void require_inner_path(const std::string& path, const std::string& source);
 
+// The list_...() functions throw UserError naming the file if one is missing or malformed.
+
 /// CUB-200-2011 as the official archive unpacks: images.txt, image_class_labels.txt,
-/// train_test_split.txt, classes.txt; bounding_boxes.txt and parts/ where they are there.
-/// original_sizes.txt ("id width height") may say what sizes boxes and parts refer to, if the
-/// images were resized since.
+/// train_test_split.txt and classes.txt; bounding_boxes.txt and parts/ are optional, as is
+/// original_sizes.txt ("id width height"): the sizes that boxes and parts refer to, if the images
+/// were resized since.
 Listing list_cub200(const std::filesystem::path& root);
 
 /// Stanford Cars: the official cars_train/, cars_test/, devkit/ and cars_test_annos_withlabels.mat
-/// (in devkit/ or beside it), or train/CLASS/ and test/CLASS/ as the authors' code has it.
+/// (in devkit/ or next to it), or train/CLASS/ and test/CLASS/ as in the authors' code.
 Listing list_stanford_cars(const std::filesystem::path& root);
 
-/// FGVC-Aircraft 2013b by variant, trainval for training; the copyright banner of 20 rows is cut
-/// off.
+/// FGVC-Aircraft 2013b: variants as classes, trainval for training; cut_bottom is the copyright
+/// banner of 20 rows.
 Listing list_fgvc_aircraft(const std::filesystem::path& root);
 
 /// train/CLASS/*.jpg and test/CLASS/*.jpg (also .jpeg, .png); classes and images in alphabetical

@@ -28,9 +28,9 @@ BatchPlan EpochPlan::batch(std::int64_t index) const {
     const ViewRecipe recipe = training_recipe(options_, static_cast<int>(view));
     for (const std::int64_t sample : plan.samples) {
       const ImageView image = set_.image(sample);
-      views->push_back(draw_view(CounterRng(key, static_cast<std::uint32_t>(epoch_),
-                                            static_cast<std::uint32_t>(sample), view),
-                                 image.height, image.width, recipe));
+      const CounterRng rng(key, static_cast<std::uint32_t>(epoch_),
+                           static_cast<std::uint32_t>(sample), view);
+      views->push_back(draw_view(rng, image.height, image.width, recipe));
     }
     ++view;
   }
@@ -66,7 +66,7 @@ void TwoViewLoader::stop() {
 
 TwoViewBatch TwoViewLoader::next() {
   std::unique_lock lock(mutex_);
-  check_internal(delivered_ < batch_count(), "more batches asked for than the epoch has");
+  check_internal(delivered_ < batch_count(), "more batches requested than the epoch has");
   ready_.wait(lock, [&] { return error_ || finished_.contains(delivered_); });
   if (error_) std::rethrow_exception(error_);
   TwoViewBatch batch = std::move(finished_.extract(delivered_).mapped());
@@ -101,18 +101,17 @@ void TwoViewLoader::work() {
 
 TwoViewBatch TwoViewLoader::make(std::int64_t batch) const {
   BatchPlan plan = plan_.batch(batch);
-  const std::int64_t n = static_cast<std::int64_t>(plan.samples.size()), size = options_.image_size,
-                     bytes = size * size * 3;
+  const std::size_t n = plan.samples.size();
+  const std::int64_t size = options_.image_size;
+  const auto view_bytes = static_cast<std::size_t>(size * size * 3);
   TwoViewBatch out;
   for (const auto& [drawn, rendered] :
        {std::pair(&plan.query, &out.query), std::pair(&plan.key, &out.key)}) {
-    rendered->resize(static_cast<std::size_t>(n * bytes));
-    for (std::int64_t i = 0; i < n; ++i) {
-      const ImageView image = set_.image(plan.samples[static_cast<std::size_t>(i)]);
-      render_view(image.pixels, image.height, image.width, (*drawn)[static_cast<std::size_t>(i)],
-                  size,
-                  std::span(*rendered).subspan(static_cast<std::size_t>(i * bytes),
-                                               static_cast<std::size_t>(bytes)));
+    rendered->resize(n * view_bytes);
+    for (std::size_t i = 0; i < n; ++i) {
+      const ImageView image = set_.image(plan.samples[i]);
+      const auto target = std::span(*rendered).subspan(i * view_bytes, view_bytes);
+      render_view(image.pixels, image.height, image.width, (*drawn)[i], size, target);
     }
   }
   out.samples = std::move(plan.samples);

@@ -26,15 +26,16 @@ struct BatchPlan {
   std::vector<ViewParameters> query, key;  ///< N each
 };
 
-/// Which samples each batch of an epoch holds and what their views are: depends on (seed, epoch,
-/// sample, view) alone. Of several ranks each plans its consecutive share of every batch. The last,
-/// smaller batch of an epoch is dropped.
+/// The samples of each batch of an epoch, and the parameters of their views, which depend on (seed,
+/// epoch, sample, view) only. Each of several ranks plans its consecutive share of every batch. A
+/// last, smaller batch is dropped.
 class EpochPlan {
  public:
   /// `set` and `options` must outlive the plan.
   EpochPlan(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch,
             int rank = 0, int ranks = 1);
   std::int64_t batch_count() const { return batch_count_; }
+  /// This rank's share of batch `index`: N = batch_size / ranks samples.
   BatchPlan batch(std::int64_t index) const;
 
  private:
@@ -42,11 +43,12 @@ class EpochPlan {
   const Options& options_;
   std::uint64_t seed_;
   std::int64_t epoch_, batch_count_;
-  std::int64_t share_, first_;  ///< images of each batch, and where in the batch they start
+  std::int64_t share_;  ///< images of this rank in each batch
+  std::int64_t first_;  ///< index of the first of them within the batch
   std::vector<std::int64_t> order_;
 };
 
-/// Delivers the batches of an EpochPlan in order, from batch `first` on, rendered by `workers`
+/// Delivers the batches of an EpochPlan in order, starting at batch `first`, rendered by `workers`
 /// threads. At most `workers + 1` batches are held at a time.
 class TwoViewLoader {
  public:
@@ -58,7 +60,7 @@ class TwoViewLoader {
   TwoViewLoader& operator=(const TwoViewLoader&) = delete;
 
   std::int64_t batch_count() const { return plan_.batch_count(); }
-  /// The next batch, while there is one. Rethrows what went wrong in a worker.
+  /// The next batch; there must be one left. Rethrows a worker's exception.
   TwoViewBatch next();
 
  private:

@@ -48,7 +48,7 @@ struct Element {
   Bytes data;
 };
 
-/// Reads elements one after the other out of a stretch of bytes.
+/// Reads consecutive elements from a range of bytes.
 class Reader {
  public:
   Reader(Bytes bytes, const std::filesystem::path& path) : bytes_(bytes), path_(path) {}
@@ -56,9 +56,10 @@ class Reader {
 
   Element next() {
     require(8);
-    const std::uint32_t first = word(0), second = word(4);
-    if (const std::uint32_t small_bytes = first >> 16;
-        small_bytes != 0) {  // up to four bytes within the tag
+    const std::uint32_t first = word(0);
+    const std::uint32_t second = word(4);
+    const std::uint32_t small_bytes = first >> 16;
+    if (small_bytes != 0) {  // up to four bytes within the tag
       if (small_bytes > 4) damaged("a small element claims more than 4 bytes");
       const Element element{first & 0xFFFF, bytes_.subspan(4, small_bytes)};
       bytes_ = bytes_.subspan(8);
@@ -67,7 +68,7 @@ class Reader {
     bytes_ = bytes_.subspan(8);
     require(second);
     const Element element{first, bytes_.first(second)};
-    // Padded to 8 bytes, but for compressed elements; the last one's padding may be missing.
+    // All but compressed elements are padded to 8 bytes; the last one's padding may be missing.
     const std::size_t padded = first == kCompressed ? second : (std::size_t{second} + 7) / 8 * 8;
     bytes_ = bytes_.subspan(std::min(padded, bytes_.size()));
     return element;
@@ -75,7 +76,8 @@ class Reader {
 
   Element next(std::uint32_t type, const char* what) {
     const Element element = next();
-    if (element.type != type) damaged(fmt::format("{} has type {}", what, element.type));
+    if (element.type != type)
+      damaged(fmt::format("{}: type {} instead of {}", what, element.type, type));
     return element;
   }
 
@@ -86,7 +88,7 @@ class Reader {
 
  private:
   void require(std::size_t bytes) const {
-    if (bytes_.size() < bytes) damaged("it is cut short");
+    if (bytes_.size() < bytes) damaged("it is truncated");
   }
   std::uint32_t word(std::size_t at) const {
     std::uint32_t value = 0;
@@ -121,7 +123,7 @@ std::vector<double> numbers_of(const Element& element, const Reader& reader) {
     case kUInt32: return convert<std::uint32_t>(element.data);
     case kSingle: return convert<float>(element.data);
     case kDouble: return convert<double>(element.data);
-    default: reader.damaged(fmt::format("numbers of type {}", element.type));
+    default: reader.damaged(fmt::format("numbers of unknown type {}", element.type));
   }
 }
 
@@ -131,7 +133,7 @@ std::string ascii(const std::vector<double>& codes) {
   return text;
 }
 
-/// What a whole file may still take.
+/// What the rest of a file may still take.
 struct Budget {
   std::int64_t arrays = kMaxEntries;
   std::uint64_t inflated_bytes = kMaxBytes;
@@ -145,7 +147,7 @@ MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& 
   MatArray array;
   if (reader.at_end()) return array;  // an empty field
   const Element flags = reader.next(kUInt32, "array flags");
-  if (flags.data.size() != 8) reader.damaged("array flags of a wrong size");
+  if (flags.data.size() != 8) reader.damaged("array flags of the wrong size");
   const std::uint32_t kind = flags.data[0];
   std::int64_t entries = 1;
   for (const double size : numbers_of(reader.next(kInt32, "dimensions"), reader)) {
@@ -172,7 +174,7 @@ MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& 
     const Bytes names = reader.next(kInt8, "field names").data;
     if (length.size() != 1 || length[0] < 1 || length[0] > 64 ||
         names.size() % static_cast<std::size_t>(length[0]) != 0)
-      reader.damaged("field names of a wrong size");
+      reader.damaged("field names of the wrong size");
     for (std::size_t at = 0; at < names.size(); at += static_cast<std::size_t>(length[0])) {
       const std::string field(reinterpret_cast<const char*>(names.data()) + at,
                               static_cast<std::size_t>(length[0]));
@@ -185,13 +187,13 @@ MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& 
     array.kind = kind == kCharClass ? MatArray::Kind::kText : MatArray::Kind::kNumbers;
     if (entries > 0) array.numbers = numbers_of(reader.next(), reader);
     if (static_cast<std::int64_t>(array.numbers.size()) != entries)
-      reader.damaged("an array has another number of values than its dimensions say");
+      reader.damaged("an array's number of values does not match its dimensions");
     if (kind == kCharClass) {
       array.text = ascii(array.numbers);
       array.numbers.clear();
     }
   } else {
-    fail("{}: variable '{}' is of class {}, which is not read", path.string(), name, kind);
+    fail("{}: variable '{}' has class {}, which is not supported", path.string(), name, kind);
   }
   return array;
 }
@@ -220,7 +222,7 @@ std::vector<std::uint8_t> inflate_all(Bytes data, const std::filesystem::path& p
     out.resize(out.size() - stream.avail_out);
   }
   if (code != Z_STREAM_END)
-    fail("{}: damaged MATLAB file: its compressed data are cut short or wrong", path.string());
+    fail("{}: damaged MATLAB file: its compressed data is truncated or corrupt", path.string());
   budget.inflated_bytes -= std::min<std::uint64_t>(out.size(), budget.inflated_bytes);
   return out;
 }
@@ -242,14 +244,14 @@ const MatArray* MatArray::field(const std::string& name, std::int64_t index) con
 
 std::map<std::string, MatArray> read_mat(const std::filesystem::path& path) {
   const auto bytes = read_file(path, kMaxBytes);
-  // A text, the version 0x0100 and "MI" in the writer's byte order.
+  // The header: text, the version 0x0100 and "MI" in the writer's byte order.
   if (bytes.size() < kHeaderBytes || bytes[124] != 0 || bytes[125] != 1 || bytes[126] != 'I' ||
       bytes[127] != 'M')
-    fail("{}: is no little-endian MATLAB file of version 5; save it anew with save(..., '-v6')",
+    fail("{}: not a little-endian MATLAB file of version 5; save it again with save(..., '-v6')",
          path.string());
   std::map<std::string, MatArray> variables;
   Reader reader(Bytes(bytes).subspan(kHeaderBytes), path);
-  if (reader.at_end()) reader.damaged("it is cut short");
+  if (reader.at_end()) reader.damaged("it is truncated");
   Budget budget;
   while (!reader.at_end()) {
     Element element = reader.next();
@@ -259,7 +261,7 @@ std::map<std::string, MatArray> read_mat(const std::filesystem::path& path) {
       element = Reader(inflated, path).next();
     }
     if (element.type != kMatrix)
-      reader.damaged(fmt::format("an element of type {} where a variable belongs", element.type));
+      reader.damaged(fmt::format("an element of type {} instead of a variable", element.type));
     std::string name;
     MatArray array = read_array(element.data, name, path, 0, budget);
     variables[name] = std::move(array);

@@ -1,6 +1,6 @@
-// A restricted reader of MATLAB files (version 5, as annotations of data sets have it): numbers,
-// texts, cells and structs, nothing else. Every size is checked against what is there before
-// anything is allocated; libraries for this format crash on truncated files.
+// A restricted reader of MATLAB files (version 5, the format of data sets' annotations): numbers,
+// text, cells and structs only. Every size is checked against the bytes present before anything is
+// allocated; libraries for this format crash on truncated files.
 #pragma once
 
 #include <cstdint>
@@ -11,24 +11,24 @@
 
 namespace lcr {
 
-/// One array.
+/// One array; only the members of its kind are filled.
 struct MatArray {
   enum class Kind { kNumbers, kText, kCells, kStructs } kind = Kind::kNumbers;
   std::vector<std::int64_t> shape;
-  std::vector<double> numbers;  ///< column by column
-  std::string text;             ///< of one row; characters beyond ASCII become '?'
-  std::vector<MatArray>
-      elements;  ///< of cells: one an entry; of structs: entry by entry, its fields in order
-  std::vector<std::string> fields;  ///< of structs
+  std::vector<double> numbers;  ///< column-major
+  std::string text;             ///< of one row; non-ASCII characters become '?'
+  /// Cells: one per entry. Structs: entry by entry, each with its fields in order.
+  std::vector<MatArray> elements;
+  std::vector<std::string> fields;  ///< names of a struct's fields
 
-  /// Entries of cells or structs.
+  /// The number of entries of cells or structs.
   std::int64_t count() const;
   /// The field of the struct at `index`, or null if there is no such field.
   const MatArray* field(const std::string& name, std::int64_t index) const;
 };
 
-/// The variables of a file by name. Throws UserError on a file that is damaged, of another version
-/// or byte order, larger than 64 MiB (decompressed too), or holds other kinds of arrays.
+/// The variables of a file by name. Throws UserError if the file is damaged, has another version or
+/// byte order, is larger than 64 MiB (also when decompressed), or holds other kinds of arrays.
 std::map<std::string, MatArray> read_mat(const std::filesystem::path& path);
 
 }  // namespace lcr

@@ -17,8 +17,8 @@ std::vector<std::uint8_t> object_region(const ImageSet& images, std::int64_t i, 
     // The mask goes through the images' own transform, as a grey image.
     const auto area = images.height * images.width;
     const std::uint8_t* mask = images.masks.data() + i * area;
-    std::vector<std::uint8_t> gray(static_cast<std::size_t>(area * 3)),
-        view(static_cast<std::size_t>(size * size * 3));
+    std::vector<std::uint8_t> gray(static_cast<std::size_t>(area * 3));
+    std::vector<std::uint8_t> view(static_cast<std::size_t>(size * size * 3));
     for (std::int64_t p = 0; p < area * 3; ++p) gray[static_cast<std::size_t>(p)] = mask[p / 3];
     render_test_view(gray, images.height, images.width, resize, size, view);
     for (std::size_t p = 0; p < region.size(); ++p) region[p] = view[p * 3] >= 128;

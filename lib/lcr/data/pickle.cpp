@@ -13,15 +13,15 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-constexpr std::size_t kMaxBytes = 16 << 20, kMaxValues = 2'000'000;
+constexpr std::size_t kMaxPickleBytes = 16 << 20, kMaxValues = 2'000'000;
 
-/// The stack machine of Python's pickle module (Lib/pickletools.py lists its opcodes), as far as
-/// data need it.
-class Reader {
+/// The stack machine of Python's pickle module (Lib/pickletools.py lists its opcodes), limited to
+/// what plain data needs.
+class PickleReader {
  public:
-  Reader(std::span<const std::uint8_t> bytes, std::size_t at, const std::string& name,
+  PickleReader(std::span<const std::uint8_t> bytes, std::size_t at, const std::string& name,
          const std::set<std::string, std::less<>>& allowed)
-      : bytes_(bytes.first(std::min(bytes.size(), at + kMaxBytes))),
+      : bytes_(bytes.first(std::min(bytes.size(), at + kMaxPickleBytes))),
         start_(at),
         at_(at),
         cut_(bytes_.size() < bytes.size()),
@@ -45,10 +45,10 @@ class Reader {
   [[noreturn]] void ends_early() const {
     if (cut_)
       fail(
-          "{}: its pickle is larger than 16 MiB: it holds more than weights; save the state_dict "
-          "alone",
+          "{}: its pickle is larger than 16 MiB, so it holds more than weights; save only the "
+          "state_dict",
           name_);
-    damaged("it ends early");
+    damaged("it is truncated");
   }
 
   std::span<const std::uint8_t> take(std::uint64_t count) {
@@ -72,8 +72,8 @@ class Reader {
   }
 
   std::string line() {
-    const auto begin = bytes_.begin() + static_cast<std::ptrdiff_t>(at_),
-               end = std::find(begin, bytes_.end(), '\n');
+    const auto begin = bytes_.begin() + static_cast<std::ptrdiff_t>(at_);
+    const auto end = std::find(begin, bytes_.end(), '\n');
     if (end == bytes_.end()) ends_early();
     at_ += static_cast<std::size_t>(end - begin) + 1;
     return {begin, end};
@@ -89,14 +89,14 @@ class Reader {
   void push_text(std::string value) { push(Kind::kText).text = std::move(value); }
 
   PickleValue* pop() {
-    // Never below a mark: what lies there belongs to a list under construction.
+    // Never below a mark: values there belong to a list under construction.
     if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) damaged("its stack is empty");
     PickleValue* value = stack_.back();
     stack_.pop_back();
     return value;
   }
 
-  /// The values above the last mark, which goes too.
+  /// Pops the last mark and returns the values above it.
   std::vector<const PickleValue*> pop_to_mark() {
     if (marks_.empty()) damaged("a mark is missing");
     const auto first = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
@@ -108,7 +108,7 @@ class Reader {
 
   PickleValue& top(Kind kind) {
     if (stack_.size() <= (marks_.empty() ? 0 : marks_.back()) || stack_.back()->kind != kind)
-      damaged("an item for what is no list or dict");
+      damaged("it adds an item to something other than a list or dict");
     return *stack_.back();
   }
 
@@ -128,8 +128,8 @@ class Reader {
     std::string full = module + " " + function;
     if (!allowed_.contains(full))
       fail(
-          "{}: its pickle names {}.{}, which no weights need; nothing of it was run. Save the "
-          "state_dict alone, or convert the file where you trust it",
+          "{}: its pickle names {}.{}, which weights do not need; nothing of it was run. Save only "
+          "the state_dict, or convert the file with PyTorch if you trust it",
           name_, printable(module), printable(function));
     push(Kind::kGlobal).text = std::move(full);
   }
@@ -138,7 +138,7 @@ class Reader {
     PickleValue* arguments = pop();
     PickleValue* function = pop();
     if (function->kind != Kind::kGlobal || arguments->kind != Kind::kList)
-      damaged("a call of what is no function");
+      damaged("it calls something other than a function");
     PickleValue& result =
         push(function->text == "collections OrderedDict" ? Kind::kDict : Kind::kCall);
     take_in(arguments->items.size());
@@ -147,19 +147,19 @@ class Reader {
       result.items = arguments->items;
       return;
     }
-    for (const PickleValue* pairs :
-         arguments->items) {  // OrderedDict([[key, value], ...]): as Python 2 wrote it
+    // OrderedDict([[key, value], ...]), as Python 2 wrote it.
+    for (const PickleValue* pairs : arguments->items) {
       if (pairs->kind != Kind::kList) continue;
       take_in(pairs->items.size());
       for (const PickleValue* pair : pairs->items) {
         if (pair->kind != Kind::kList || pair->items.size() != 2)
-          damaged("an OrderedDict of other than pairs");
+          damaged("the items of an OrderedDict are not pairs");
         result.items.insert(result.items.end(), pair->items.begin(), pair->items.end());
       }
     }
   }
 
-  /// Counts items of one list that are taken into another value: a shared list could be taken in
+  /// Counts the items of one list that are copied into another value: a shared list could be copied
   /// again and again.
   void take_in(std::size_t count) {
     if ((taken_in_ += count) > kMaxValues) too_many();
@@ -173,7 +173,7 @@ class Reader {
   }
   void recall(std::uint64_t index) {
     const auto found = memo_.find(index);
-    if (found == memo_.end()) damaged("it refers to what it does not have");
+    if (found == memo_.end()) damaged("it refers to a value that it does not have");
     stack_.push_back(found->second);
     if (stack_.size() > kMaxValues) too_many();
   }
@@ -184,13 +184,14 @@ class Reader {
       push(Kind::kLong).text.assign(part.begin(), part.end());
       return;
     }
-    std::uint64_t value = count > 0 && (part.back() & 0x80) ? ~0ull : 0;  // two's complement
+    const bool negative = count > 0 && (part.back() & 0x80);  // two's complement
+    std::uint64_t value = negative ? ~0ull : 0;
     for (std::size_t i = 0; i < count; ++i)
       value = (value & ~(0xffull << (8 * i))) | static_cast<std::uint64_t>(part[i]) << (8 * i);
     push_integer(static_cast<std::int64_t>(value));
   }
 
-  /// One opcode; false after STOP.
+  /// Executes one opcode; returns false after STOP.
   bool step() {
     const std::uint8_t opcode = take(1)[0];
     switch (opcode) {
@@ -285,24 +286,25 @@ class Reader {
         return true;
       }
       case 0x93: {
-        const PickleValue *function = pop(), *module = pop();
+        const PickleValue* function = pop();
+        const PickleValue* module = pop();
         if (function->kind != Kind::kText || module->kind != Kind::kText)
-          damaged("a name that is no text");
+          damaged("a name that is not text");
         push_global(module->text, function->text);
         return true;
       }
       case 'R':
       case 0x81: call(); return true;
       case 'b':
+        // BUILD: attributes of the object below, such as a state_dict's versions; not needed.
         pop();
-        return true;  // BUILD: attributes of the object below; a state_dict's versions, nothing
-                      // that weights need
+        return true;
       case 'Q': {
         const PickleValue* id = pop();
         push(Kind::kPersistent).items = {id};
         return true;
       }
-      default: damaged(fmt::format("opcode 0x{:02x} is none that weights need", opcode));
+      default: damaged(fmt::format("weights do not need opcode 0x{:02x}", opcode));
     }
   }
 
@@ -322,7 +324,7 @@ class Reader {
 
 Pickle read_pickle(std::span<const std::uint8_t> bytes, std::size_t& at, const std::string& name,
                    const std::set<std::string, std::less<>>& allowed) {
-  Reader reader(bytes, at, name, allowed);
+  PickleReader reader(bytes, at, name, allowed);
   Pickle pickle = reader.read();
   at = reader.end();
   return pickle;

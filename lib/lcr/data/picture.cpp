@@ -19,7 +19,7 @@ Surface make_surface(std::int64_t width, std::int64_t height) {
                                              static_cast<int>(height)),
                   cairo_surface_destroy);
   if (cairo_surface_status(surface.get()) != CAIRO_STATUS_SUCCESS)
-    fail("a picture of {} x {} pixels cannot be made: ask for fewer or smaller images", width,
+    fail("a picture of {} x {} pixels cannot be created: ask for fewer or smaller images", width,
          height);
   return surface;
 }
@@ -82,8 +82,8 @@ void Picture::image(std::span<const std::uint8_t> rgb, std::int64_t height, std:
   cairo_rectangle(cairo, 0, 0, static_cast<double>(width), static_cast<double>(height));
   cairo_clip(cairo);
   cairo_set_source_surface(cairo, source.get(), 0, 0);
-  cairo_pattern_set_extend(cairo_get_source(cairo),
-                           CAIRO_EXTEND_PAD);  // the border is as solid as the rest
+  // Without this, smoothing makes the border pixels translucent.
+  cairo_pattern_set_extend(cairo_get_source(cairo), CAIRO_EXTEND_PAD);
   cairo_paint(cairo);
   cairo_restore(cairo);
 }
@@ -92,8 +92,8 @@ void Picture::text(double x, double y, const std::string& text) {
   cairo_t* cairo = canvas_->context.get();
   set_colour(cairo, {0.1, 0.1, 0.1});
   cairo_move_to(cairo, x, y);
-  // Class names come from file names, in whatever encoding: Cairo refuses to draw anything after a
-  // text that is not UTF-8.
+  // Class names come from file names, in any encoding: Cairo refuses to draw anything after a text
+  // that is not UTF-8.
   std::string shown = text;
   for (auto& letter : shown)
     if (static_cast<unsigned char>(letter) >= 128 || static_cast<unsigned char>(letter) < 32)
@@ -131,9 +131,9 @@ void Picture::write(const std::filesystem::path& path) const {
   cairo_surface_t* surface = canvas_->surface.get();
   cairo_surface_flush(surface);
   const auto* data = cairo_image_surface_get_data(surface);
-  const int stride = cairo_image_surface_get_stride(surface),
-            width = cairo_image_surface_get_width(surface),
-            height = cairo_image_surface_get_height(surface);
+  const int stride = cairo_image_surface_get_stride(surface);
+  const int width = cairo_image_surface_get_width(surface);
+  const int height = cairo_image_surface_get_height(surface);
   std::vector<std::uint8_t> rgb;
   rgb.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 3);
   for (int y = 0; y < height; ++y)

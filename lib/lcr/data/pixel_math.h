@@ -1,6 +1,6 @@
 // The arithmetic of one pixel in every image operation, PIL's rounding included: one set of
-// functions for the CPU's loops and the CUDA kernels, so that both give the same bytes. Compiled
-// without fused multiply-add on either.
+// functions for the CPU's loops and the CUDA kernels, so that both give the same bytes. Both are
+// compiled without fused multiply-add.
 #pragma once
 
 #include <cmath>
@@ -23,10 +23,12 @@ LCR_HOST_DEVICE int luma(int r, int g, int b) {
   return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
 }
 
-/// PIL's blend of a value towards `base`: truncating within [0, 255], clipping beyond.
+/// PIL's blend, base + factor * (value - base): truncated within [0, 255], clipped outside.
 LCR_HOST_DEVICE int blend(int base, int value, float factor) {
   const float mixed = static_cast<float>(base) + factor * static_cast<float>(value - base);
-  return mixed <= 0 ? 0 : mixed >= 255 ? 255 : static_cast<int>(mixed);
+  if (mixed <= 0) return 0;
+  if (mixed >= 255) return 255;
+  return static_cast<int>(mixed);
 }
 
 /// The mean grey level of an image from the sum of its luma, rounded as PIL's ImageStat does.
@@ -34,38 +36,39 @@ LCR_HOST_DEVICE int mean_luma(std::int64_t sum, std::int64_t pixels) {
   return static_cast<int>(static_cast<double>(sum) / static_cast<double>(pixels) + 0.5);
 }
 
-/// The hue shift in steps of the 8-bit colour circle; truncates toward 0, then wraps, as PIL's
-/// callers do.
+/// The hue shift in steps of the 8-bit colour circle; truncates, then wraps, as PIL's callers do.
 LCR_HOST_DEVICE int hue_offset(double shift) { return static_cast<int>(shift * 255) & 255; }
 
-/// A colour in 8-bit HSV (the value is the largest of R, G and B).
+/// A colour's hue and saturation in 8-bit HSV (the value is the largest of R, G and B).
 struct HueSaturation {
   int hue, saturation;
 };
 
-/// RGB to 8-bit HSV. Every value is computed and then chosen from, so that loops over it vectorise.
-/// Grey gives 0, 0.
+/// RGB to 8-bit HSV. All cases are computed and then one is selected, so that loops over it
+/// vectorise. Grey gives 0, 0.
 LCR_HOST_DEVICE HueSaturation hue_saturation(int r, int g, int b) {
-  const int high = larger(larger(r, g), b), low = smaller(smaller(r, g), b);
+  const int high = larger(larger(r, g), b);
+  const int low = smaller(smaller(r, g), b);
   const float range = static_cast<float>(larger(high - low, 1));
-  const float rc = static_cast<float>(high - r) / range, gc = static_cast<float>(high - g) / range,
-              bc = static_cast<float>(high - b) / range;
+  const float rc = static_cast<float>(high - r) / range;
+  const float gc = static_cast<float>(high - g) / range;
+  const float bc = static_cast<float>(high - b) / range;
   // PIL adds in double and stores floats: one rounding, not two.
-  const float from_red = bc - gc, from_green = static_cast<float>(2.0 + rc - bc),
-              from_blue = static_cast<float>(4.0 + gc - rc);
+  const float from_red = bc - gc;
+  const float from_green = static_cast<float>(2.0 + rc - bc);
+  const float from_blue = static_cast<float>(4.0 + gc - rc);
   const float not_red = g == high ? from_green : from_blue;
-  const double turned =
-      (r == high ? from_red : not_red) / 6.0 + 1.0;  // in [5/6, 11/6]: its fraction is the hue
+  // In [5/6, 11/6]: its fraction is the hue.
+  const double turned = (r == high ? from_red : not_red) / 6.0 + 1.0;
   const double less = turned - 1.0;
   const auto circle = static_cast<float>(turned >= 1.0 ? less : turned);
+  const float saturation = static_cast<float>(high - low) / static_cast<float>(larger(high, 1));
   return {clip_byte(static_cast<int>(circle * 255.0)),
-          clip_byte(static_cast<int>(static_cast<float>(high - low) /
-                                     static_cast<float>(larger(high, 1)) * 255.0))};
+          clip_byte(static_cast<int>(saturation * 255.0))};
 }
 
-/// How far an 8-bit hue pulls a channel (0: R, 1: G, 2: B) from the value towards grey's
-/// complement, 0 to 1: the channel is value * (1 - saturation * weight). It is 0, f, 1 or 1 - f
-/// with f the fraction of the hue's sector.
+/// The weight, 0 to 1, by which an 8-bit hue lowers a channel (0: R, 1: G, 2: B): the channel is
+/// value * (1 - saturation * weight). It is 0, f, 1 or 1 - f, f being the sector's fractional part.
 LCR_HOST_DEVICE float hue_weight(int hue, int channel) {
   const double sector = hue * 6.0 / 255.0;
   const int index = static_cast<int>(sector);
@@ -79,40 +82,44 @@ LCR_HOST_DEVICE float hue_weight(int hue, int channel) {
   }
 }
 
-/// A channel of the colour with this value, 8-bit saturation and hue weight; rounds half up.
+/// A channel of the colour with this 8-bit value, 8-bit saturation and hue weight; rounds half up.
 LCR_HOST_DEVICE int channel_of(int value, int saturation, float weight) {
   const float level =
       static_cast<float>(value) * (1.0F - static_cast<float>(saturation) / 255.0F * weight);
-  return clip_byte(
-      static_cast<int>(static_cast<double>(level) + 0.5));  // in double, where adding 0.5 is exact
+  // In double, where adding 0.5 is exact.
+  return clip_byte(static_cast<int>(static_cast<double>(level) + 0.5));
 }
 
 /// Inverts bright values (BYOL's solarisation, threshold 128).
 LCR_HOST_DEVICE int solarise(int value) { return value < 128 ? value : 255 - value; }
 
 // PIL's antialiased resampling: each output position of an axis is a weighted sum of `count` input
-// positions from `first` on, weights in fixed point.
+// positions starting at `first`, with weights in fixed point.
+
+/// Fractional bits of the weights.
 constexpr int kResizePrecision = 32 - 8 - 2;
 
+/// One axis of a resize.
 struct ResizeAxis {
-  double scale, filter_scale,
-      support;  ///< input positions an output position; at least 1; half the filter's width
-  std::int64_t in;
-  bool bicubic;
+  double scale;         ///< input positions per output position
+  double filter_scale;  ///< the scale, but at least 1
+  double support;       ///< half the filter's width, in input positions
+  std::int64_t in;      ///< input positions
+  bool bicubic;         ///< else bilinear
 };
 
 LCR_HOST_DEVICE ResizeAxis resize_axis(std::int64_t in, std::int64_t out, bool bicubic) {
-  const double scale = static_cast<double>(in) / static_cast<double>(out),
-               filter_scale = scale > 1.0 ? scale : 1.0;
+  const double scale = static_cast<double>(in) / static_cast<double>(out);
+  const double filter_scale = scale > 1.0 ? scale : 1.0;
   return {scale, filter_scale, filter_scale * (bicubic ? 2.0 : 1.0), in, bicubic};
 }
 
-/// Room that the weights of one output position need.
+/// The most weights that one output position needs.
 LCR_HOST_DEVICE std::int64_t resize_taps(const ResizeAxis& axis) {
   return static_cast<std::int64_t>(std::ceil(axis.support)) * 2 + 1;
 }
 
-/// The unnormalised filter at `distance` input positions from the centre, in filter scales.
+/// The unnormalised filter at `distance` from the centre, in units of the filter scale.
 LCR_HOST_DEVICE double resize_filter(double distance, bool bicubic) {
   const double x = distance < 0 ? -distance : distance;
   if (!bicubic) return x < 1.0 ? 1.0 - x : 0.0;
@@ -122,12 +129,12 @@ LCR_HOST_DEVICE double resize_filter(double distance, bool bicubic) {
   return 0.0;
 }
 
-/// Fills the weights of output position i; returns their number, and in `first` where they begin.
+/// Writes the weights of output position i and their first input position; returns their number.
 LCR_HOST_DEVICE std::int64_t resize_weights(const ResizeAxis& axis, std::int64_t i,
                                             std::int64_t& first, std::int32_t* weights) {
   const double centre = (static_cast<double>(i) + 0.5) * axis.scale;
-  const auto begin = static_cast<std::int64_t>(centre - axis.support + 0.5),
-             end = static_cast<std::int64_t>(centre + axis.support + 0.5);
+  const auto begin = static_cast<std::int64_t>(centre - axis.support + 0.5);
+  const auto end = static_cast<std::int64_t>(centre + axis.support + 0.5);
   first = begin > 0 ? begin : 0;
   const std::int64_t count = (end < axis.in ? end : axis.in) - first;
   const double step = 1.0 / axis.filter_scale;
@@ -143,16 +150,18 @@ LCR_HOST_DEVICE std::int64_t resize_weights(const ResizeAxis& axis, std::int64_t
   return count;
 }
 
-// PIL's Gaussian blur: three box blurs along each axis, of a box whose threefold application has
-// variance sigma^2; the box's fraction weighs one more pixel at both ends (Gwosdek et al. 2011).
+// PIL's Gaussian blur: three box blurs along each axis, with a box whose threefold application has
+// variance sigma^2. The box's fractional part is the weight of one more pixel at each end (Gwosdek
+// et al. 2011).
 constexpr int kBlurPasses = 3;
 
 struct BoxBlur {
-  int radius;  ///< whole pixels to each side
-  std::uint32_t inner,
-      outer;  ///< weights of the whole pixels and of the two at the ends, in 1/2^24
+  int radius;           ///< whole pixels on each side
+  std::uint32_t inner;  ///< weight of each whole pixel, in 1/2^24
+  std::uint32_t outer;  ///< weight of each of the two end pixels, in 1/2^24
 };
 
+/// The box for a Gaussian of standard deviation sigma (pixels).
 LCR_HOST_DEVICE BoxBlur box_blur(double sigma) {
   const double variance = sigma * sigma / kBlurPasses;
   const double whole = std::floor((std::sqrt(12.0 * variance + 1.0) - 1.0) / 2.0);
@@ -161,10 +170,11 @@ LCR_HOST_DEVICE BoxBlur box_blur(double sigma) {
   const auto size = static_cast<float>(whole + fraction);
   const int radius = static_cast<int>(size);
   const auto inner = static_cast<std::uint32_t>((1 << 24) / (size * 2 + 1));
-  return {radius, inner, ((1u << 24) - static_cast<std::uint32_t>(radius * 2 + 1) * inner) / 2};
+  const std::uint32_t outer = ((1u << 24) - static_cast<std::uint32_t>(radius * 2 + 1) * inner) / 2;
+  return {radius, inner, outer};
 }
 
-/// Whether the box leaves every image as it is.
+/// Whether the box leaves every image unchanged.
 LCR_HOST_DEVICE bool is_identity(const BoxBlur& box) { return box.inner == 1u << 24; }
 
 /// One output value from the sum of the whole pixels and the sum of the two ends.

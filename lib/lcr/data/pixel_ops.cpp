@@ -11,9 +11,8 @@
 #include "lcr/base/error.h"
 #include "lcr/data/pixel_math.h"
 
-// The hot loops are compiled twice, and the better one is chosen when the program starts: with AVX2
-// they are 2 to 4 times faster. Both compute the same bytes. Sanitizers do not get along with that
-// choice.
+// The hot loops are compiled twice, and the faster version is chosen when the program starts: AVX2
+// makes them 2 to 4 times faster. Both compute the same bytes. Sanitizers do not support this.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define LCR_VECTORISED __attribute__((target_clones("avx2", "default")))
@@ -26,7 +25,7 @@ namespace {
 
 /// For each output position of one axis: where its filter begins, and its weights.
 struct Taps {
-  std::int64_t room = 0;  // weights an output position has space for
+  std::int64_t room = 0;  ///< space for weights per output position
   std::vector<std::int64_t> first, count;
   std::vector<std::int32_t> weight;
 };
@@ -46,9 +45,9 @@ Taps make_taps(std::int64_t in, std::int64_t out, bool bicubic) {
 
 constexpr std::int64_t kRowsAtOnce = 4;
 
-/// Four rows side by side: `rows` holds, for each column, the R, G, B and an unused byte of each of
-/// the four. Writes out_width pixels to each of the rows of `out`, which are `out_step` bytes
-/// apart.
+/// Resizes four rows side by side: `rows` holds, for each column, the R, G, B and an unused byte of
+/// each of the four. Writes out_width pixels to each of the four rows of `out`, which are
+/// `out_step` bytes apart.
 void resize_rows_plain(const std::uint8_t* rows, const Taps& taps, std::int64_t out_width,
                        std::uint8_t* out, std::int64_t out_step) {
   for (std::int64_t x = 0; x < out_width; ++x) {
@@ -67,8 +66,7 @@ void resize_rows_plain(const std::uint8_t* rows, const Taps& taps, std::int64_t 
 }
 
 #ifdef __x86_64__
-/// The same with AVX2: GCC does not find these instructions by itself, and this is the hottest loop
-/// of all.
+/// The same with AVX2: GCC does not find these instructions by itself. This loop is the hottest.
 __attribute__((target("avx2"))) void resize_rows_avx2(const std::uint8_t* rows, const Taps& taps,
                                                       std::int64_t out_width, std::uint8_t* out,
                                                       std::int64_t out_step) {
@@ -76,7 +74,8 @@ __attribute__((target("avx2"))) void resize_rows_avx2(const std::uint8_t* rows, 
     const std::int32_t* weight = taps.weight.data() + x * taps.room;
     const std::uint8_t* source = rows + taps.first[static_cast<std::size_t>(x)] * 4 * kRowsAtOnce;
     const std::int64_t count = taps.count[static_cast<std::size_t>(x)];
-    __m256i upper = _mm256_set1_epi32(1 << (kResizePrecision - 1)), lower = upper;
+    __m256i upper = _mm256_set1_epi32(1 << (kResizePrecision - 1));
+    __m256i lower = upper;
     for (std::int64_t k = 0; k < count; ++k, source += 4 * kRowsAtOnce) {
       const __m256i w = _mm256_set1_epi32(weight[k]);
       const __m128i pixels = _mm_loadu_si128(reinterpret_cast<const __m128i*>(source));
@@ -84,7 +83,7 @@ __attribute__((target("avx2"))) void resize_rows_avx2(const std::uint8_t* rows, 
       lower = _mm256_add_epi32(
           lower, _mm256_mullo_epi32(_mm256_cvtepu8_epi32(_mm_srli_si128(pixels, 8)), w));
     }
-    // To bytes, clipped. Packing works within halves: rows 0, 2, 1, 3 come out.
+    // To bytes, clipped. Packing works within halves: the rows come out in the order 0, 2, 1, 3.
     const __m256i words = _mm256_packs_epi32(_mm256_srai_epi32(upper, kResizePrecision),
                                              _mm256_srai_epi32(lower, kResizePrecision));
     const __m256i bytes = _mm256_packus_epi16(words, words);
@@ -110,8 +109,8 @@ void resize_rows(const std::uint8_t* rows, const Taps& taps, std::int64_t out_wi
   resize_rows_plain(rows, taps, out_width, out, out_step);
 }
 
-/// Puts up to four rows of an image side by side, as resize_rows() reads them; the last one stands
-/// in for those that are missing.
+/// Puts up to four rows of an image side by side, as resize_rows() reads them; the last row
+/// replaces missing ones.
 void interleave_rows(const std::uint8_t* rows, std::int64_t step, std::int64_t count,
                      std::int64_t width, std::uint8_t* out) {
   const std::uint8_t* row[kRowsAtOnce];
@@ -187,11 +186,13 @@ struct HueWeights {
 };
 
 LCR_VECTORISED void shift_hues(Planes& p, int offset, const HueWeights& weights) {
-  const float *red = weights.of_channel[0].data(), *green = weights.of_channel[1].data(),
-              *blue = weights.of_channel[2].data();
+  const float* red = weights.of_channel[0].data();
+  const float* green = weights.of_channel[1].data();
+  const float* blue = weights.of_channel[2].data();
   for (std::size_t i = 0; i < kBlock; ++i) {
     const auto [hue, saturation] = hue_saturation(p.r[i], p.g[i], p.b[i]);
-    const int value = larger(larger(p.r[i], p.g[i]), p.b[i]), shifted = (hue + offset) & 255;
+    const int value = larger(larger(p.r[i], p.g[i]), p.b[i]);
+    const int shifted = (hue + offset) & 255;
     p.r[i] = channel_of(value, saturation, red[shifted]);
     p.g[i] = channel_of(value, saturation, green[shifted]);
     p.b[i] = channel_of(value, saturation, blue[shifted]);
@@ -214,7 +215,7 @@ LCR_VECTORISED void join_planes(const Planes& planes, std::int64_t count, std::u
   }
 }
 
-/// Applies `operation` to the image, a block of planes at a time.
+/// Applies `operation` to the image, one block of planes at a time.
 template <typename Operation>
 void by_planes(std::span<std::uint8_t> image, Operation&& operation) {
   Planes planes{};
@@ -227,7 +228,7 @@ void by_planes(std::span<std::uint8_t> image, Operation&& operation) {
   }
 }
 
-/// out[i] from in[i - r - 1 ... i + r + 1], `step` apart, for i in [0, length).
+/// Computes out[i] from in[i - r - 1 ... i + r + 1], `step` bytes apart, for i in [0, length).
 LCR_VECTORISED void box_blur_line(const std::uint8_t* __restrict in, std::int64_t step,
                                   std::int64_t length, BoxBlur box, std::uint8_t* __restrict out) {
   const std::int64_t reach = (box.radius + 1) * step;
@@ -257,24 +258,27 @@ void crop_resize(std::span<const std::uint8_t> image, std::int64_t height, std::
   check_internal(box.x >= 0 && box.y >= 0 && box.width > 0 && box.height > 0 &&
                      box.x + box.width <= width && box.y + box.height <= height,
                  "crop outside the image");
-  // Horizontal pass into 8 bits, then vertical: PIL's order, and its rounding in between.
+  // Horizontal pass into 8 bits, then vertical pass: PIL's order, with its rounding in between.
   const bool bicubic = interpolation == Interpolation::kBicubic;
-  const Taps across = make_taps(box.width, out_width, bicubic),
-             down = make_taps(box.height, out_height, bicubic);
+  const Taps across = make_taps(box.width, out_width, bicubic);
+  const Taps down = make_taps(box.height, out_height, bicubic);
   const std::int64_t row_bytes = out_width * 3;
   const std::int64_t padded_height = (box.height + kRowsAtOnce - 1) / kRowsAtOnce * kRowsAtOnce;
-  std::vector<std::uint8_t> middle(static_cast<std::size_t>(padded_height * row_bytes)),
-      four(static_cast<std::size_t>(box.width * 4 * kRowsAtOnce));
+  std::vector<std::uint8_t> middle(static_cast<std::size_t>(padded_height * row_bytes));
+  std::vector<std::uint8_t> four(static_cast<std::size_t>(box.width * 4 * kRowsAtOnce));
   for (std::int64_t y = 0; y < box.height; y += kRowsAtOnce) {
-    interleave_rows(image.data() + ((box.y + y) * width + box.x) * 3, width * 3,
-                    std::min(kRowsAtOnce, box.height - y), box.width, four.data());
+    const std::uint8_t* rows = image.data() + ((box.y + y) * width + box.x) * 3;
+    const std::int64_t row_count = std::min(kRowsAtOnce, box.height - y);
+    interleave_rows(rows, width * 3, row_count, box.width, four.data());
     resize_rows(four.data(), across, out_width, middle.data() + y * row_bytes, row_bytes);
   }
   std::vector<std::int32_t> sum(static_cast<std::size_t>(row_bytes));
-  for (std::int64_t y = 0; y < out_height; ++y)
-    resize_column(middle.data() + down.first[static_cast<std::size_t>(y)] * row_bytes, row_bytes,
-                  down.weight.data() + y * down.room, down.count[static_cast<std::size_t>(y)],
-                  sum.data(), out.data() + y * row_bytes);
+  for (std::int64_t y = 0; y < out_height; ++y) {
+    const auto at = static_cast<std::size_t>(y);
+    const std::uint8_t* rows = middle.data() + down.first[at] * row_bytes;
+    const std::int32_t* weight = down.weight.data() + y * down.room;
+    resize_column(rows, row_bytes, weight, down.count[at], sum.data(), out.data() + y * row_bytes);
+  }
 }
 
 void flip_horizontal(std::span<std::uint8_t> image, std::int64_t width) {
@@ -318,11 +322,13 @@ void gaussian_blur(std::span<std::uint8_t> image, std::int64_t height, std::int6
                    double sigma) {
   const BoxBlur box = box_blur(sigma);
   if (is_identity(box)) return;
-  const std::int64_t margin = box.radius + 1, row_bytes = width * 3;
-  // Rows: each between copies of its end pixels.
+  const std::int64_t margin = box.radius + 1;
+  const std::int64_t row_bytes = width * 3;
+  // Rows: each one extended by copies of its end pixels.
   std::vector<std::uint8_t> line(static_cast<std::size_t>(row_bytes + 2 * margin * 3));
   for (std::int64_t y = 0; y < height; ++y) {
-    std::uint8_t *row = image.data() + y * row_bytes, *middle = line.data() + margin * 3;
+    std::uint8_t* row = image.data() + y * row_bytes;
+    std::uint8_t* middle = line.data() + margin * 3;
     for (int pass = 0; pass < kBlurPasses; ++pass) {
       std::memcpy(middle, row, static_cast<std::size_t>(row_bytes));
       for (std::int64_t i = 0; i < margin; ++i) {
@@ -332,7 +338,7 @@ void gaussian_blur(std::span<std::uint8_t> image, std::int64_t height, std::int6
       box_blur_line(middle, 3, row_bytes, box, row);
     }
   }
-  // Columns: all of a row at once, from a copy of the image with its first and last row repeated.
+  // Columns: a whole row at once, from a copy of the image with its first and last row repeated.
   std::vector<std::uint8_t> copy(static_cast<std::size_t>((height + 2 * margin) * row_bytes));
   for (int pass = 0; pass < kBlurPasses; ++pass) {
     std::memcpy(copy.data() + margin * row_bytes, image.data(),

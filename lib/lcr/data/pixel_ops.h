@@ -1,6 +1,5 @@
-// Image operations with the arithmetic of PIL (Pillow), 8 bits a channel, rounding included: what
-// torchvision's transforms, and so the paper's, compute. Images are height x width x 3, RGB, rows
-// contiguous.
+// Image operations with the arithmetic of PIL (Pillow), 8 bits per channel, rounding included, as
+// in torchvision's and hence the paper's transforms. Images are height x width x 3, RGB, row-major.
 #pragma once
 
 #include <cstdint>
@@ -16,21 +15,24 @@ struct Box {
 
 enum class Interpolation { kBilinear, kBicubic };
 
-/// Cuts `box` out of an image and resizes it to out_height x out_width by PIL's antialiased filter.
+/// Cuts `box` out of an image and resizes it to out_height x out_width with PIL's antialiased
+/// filter. `box` must lie within the image. out: out_height x out_width x 3.
 void crop_resize(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width,
                  const Box& box, std::int64_t out_height, std::int64_t out_width,
                  std::span<std::uint8_t> out,
                  Interpolation interpolation = Interpolation::kBilinear);
 
+/// Mirrors the image, left to right.
 void flip_horizontal(std::span<std::uint8_t> image, std::int64_t width);
 
-// The colour operations of torchvision's ColorJitter on PIL images; a factor of 1 (a hue shift of
-// 0) leaves the image as it is.
+// The colour operations of torchvision's ColorJitter on PIL images, in place; a factor of 1 (a hue
+// shift of 0) leaves the image unchanged.
 void adjust_brightness(std::span<std::uint8_t> image, float factor);
 void adjust_contrast(std::span<std::uint8_t> image, float factor);
 void adjust_saturation(std::span<std::uint8_t> image, float factor);
-/// `shift` in [-0.5, 0.5] of the colour circle.
+/// `shift`: as a fraction of the colour circle, in [-0.5, 0.5].
 void adjust_hue(std::span<std::uint8_t> image, double shift);
+/// Sets all three channels to the luma.
 void to_gray(std::span<std::uint8_t> image);
 /// Inverts values of 128 and more.
 void solarise(std::span<std::uint8_t> image);

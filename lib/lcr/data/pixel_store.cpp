@@ -23,16 +23,17 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr char kMagic[] = "LCRPIX 1";
-constexpr std::size_t kMagicBytes = 8, kDigits = 64,
-                      kHeaderBytes = kMagicBytes + 2 * sizeof(std::uint64_t) + kDigits;
-constexpr int kDecoder = 1;  // raised when decoding or scaling changes
+constexpr std::size_t kMagicBytes = 8;
+constexpr std::size_t kDigits = 64;  // of a SHA-256
+constexpr std::size_t kStoreHeaderBytes = kMagicBytes + 2 * sizeof(std::uint64_t) + kDigits;
+constexpr int kDecoder = 1;  // incremented when decoding or scaling changes
 
 struct Header {
   std::uint64_t index_offset, index_bytes;
   std::string index_sha256;
 };
 
-/// What the store was made from: any change of it makes the store stale.
+/// A hash of what the store is made from: any change makes the store stale.
 std::string source_hash(const std::vector<std::string>& paths, const PixelStoreOptions& options) {
   Sha256 hash;
   const std::string settings = fmt::format("decoder={} short_side={} cut_bottom={}\n", kDecoder,
@@ -50,23 +51,23 @@ std::string source_hash(const std::vector<std::string>& paths, const PixelStoreO
   return hash.hex();
 }
 
-/// Thrown inside where a store is no good; the text says why.
+/// Thrown within this file if a store is unusable; `reason` says why.
 struct BadStore {
   std::string reason;
 };
 
 Header read_header(std::span<const std::uint8_t> bytes) {
-  if (bytes.size() < kHeaderBytes || std::memcmp(bytes.data(), kMagic, kMagicBytes) != 0)
-    throw BadStore{"it is no pixel store of this version"};
+  if (bytes.size() < kStoreHeaderBytes || std::memcmp(bytes.data(), kMagic, kMagicBytes) != 0)
+    throw BadStore{"it is not a pixel store of this version"};
   Header header;
   std::memcpy(&header.index_offset, bytes.data() + kMagicBytes, sizeof header.index_offset);
   std::memcpy(&header.index_bytes, bytes.data() + kMagicBytes + sizeof header.index_offset,
               sizeof header.index_bytes);
-  header.index_sha256.assign(reinterpret_cast<const char*>(bytes.data()) + kHeaderBytes - kDigits,
+  header.index_sha256.assign(reinterpret_cast<const char*>(bytes.data()) + kStoreHeaderBytes - kDigits,
                              kDigits);
-  if (header.index_offset < kHeaderBytes || header.index_offset > bytes.size() ||
+  if (header.index_offset < kStoreHeaderBytes || header.index_offset > bytes.size() ||
       header.index_bytes != bytes.size() - header.index_offset)
-    throw BadStore{"it is cut short or too long"};
+    throw BadStore{"it is truncated or too long"};
   return header;
 }
 
@@ -75,7 +76,7 @@ struct OpenStore {
   std::string source;
 };
 
-/// Maps a store and checks its index; with `verify` every image too.
+/// Maps a store and checks its index and, with `verify`, every image. Throws BadStore.
 OpenStore open_checked(const fs::path& path, bool verify, int threads) {
   OpenStore open;
   if (fs::file_size(path) == 0) throw BadStore{"it is empty"};
@@ -90,14 +91,18 @@ OpenStore open_checked(const fs::path& path, bool verify, int threads) {
     open.source = json.at("source");
     open.store.skipped = json.at("skipped").get<std::vector<std::string>>();
     for (const auto& entry : json.at("images")) {
-      const StoredImage image{entry.at(0), entry.at(1), entry.at(2),
-                              entry.at(3), entry.at(4), entry.at(5)};
+      const StoredImage image{.height = entry.at(0),
+                              .width = entry.at(1),
+                              .offset = entry.at(2),
+                              .source_height = entry.at(3),
+                              .source_width = entry.at(4),
+                              .sha256 = entry.at(5)};
       const auto room = static_cast<std::int64_t>(header.index_offset);
       constexpr std::int64_t kMaxSide = 1 << 24;
       if (image.height < 0 || image.width < 0 || image.height > kMaxSide ||
-          image.width > kMaxSide || image.offset < static_cast<std::int64_t>(kHeaderBytes) ||
+          image.width > kMaxSide || image.offset < static_cast<std::int64_t>(kStoreHeaderBytes) ||
           image.offset > room || image.height * image.width * 3 > room - image.offset)
-        throw BadStore{"an image lies outside of it"};
+        throw BadStore{"an image lies outside it"};
       open.store.images.push_back(image);
     }
   } catch (const nlohmann::json::exception&) {
@@ -120,7 +125,7 @@ OpenStore open_checked(const fs::path& path, bool verify, int threads) {
   return open;
 }
 
-/// A file that disappears unless it is kept.
+/// A file that is removed unless keep_as() succeeds.
 class TemporaryFile {
  public:
   explicit TemporaryFile(fs::path path)
@@ -141,7 +146,7 @@ class TemporaryFile {
   void rewind() {
     if (std::fseek(file_, 0, SEEK_SET) != 0) complain();
   }
-  /// Puts everything on disk and renames it.
+  /// Writes everything to disk and renames the file.
   void keep_as(const fs::path& target) {
     if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) complain();
     const int closed = std::fclose(file_);
@@ -152,7 +157,7 @@ class TemporaryFile {
 
  private:
   [[noreturn]] void complain() const {
-    fail("{}: cannot be written: {}; --pixel-store names another folder", path_.string(),
+    fail("{}: cannot be written: {}; choose another folder with --pixel-store", path_.string(),
          std::strerror(errno));
   }
 
@@ -161,11 +166,11 @@ class TemporaryFile {
   bool kept_ = false;
 };
 
-/// Cuts and scales a decoded image as the options say. What is cut was decoded at full scale.
+/// Cuts and scales a decoded image as the options say. Images to be cut are decoded at full scale.
 RgbImage prepare(RgbImage image, const fs::path& path, const PixelStoreOptions& options) {
   if (options.cut_bottom > 0) {
     if (image.height <= options.cut_bottom)
-      fail("{}: of its {} rows, {} are to be cut off", path.string(), image.height,
+      fail("{}: has {} rows, but {} are to be cut off", path.string(), image.height,
            options.cut_bottom);
     image.height = image.source_height -= options.cut_bottom;
     image.pixels.resize(static_cast<std::size_t>(image.height * image.width * 3));
@@ -184,19 +189,21 @@ RgbImage prepare(RgbImage image, const fs::path& path, const PixelStoreOptions& 
 void build(const std::vector<std::string>& paths, const PixelStoreOptions& options,
            const std::string& source) {
   TemporaryFile out(options.file.string() + ".tmp");  // ours alone: the lock is held
-  const std::string nothing(kHeaderBytes, '\0');
-  out.write(nothing.data(), nothing.size());
+  const std::string placeholder(kStoreHeaderBytes, '\0');  // the header is written last
+  out.write(placeholder.data(), placeholder.size());
   Progress progress("decode images", static_cast<std::int64_t>(paths.size()), "images");
-  nlohmann::json images = nlohmann::json::array(), skipped = nlohmann::json::array();
-  std::int64_t offset = kHeaderBytes;
-  // A part at a time: memory stays bounded while the order in the file is that of the paths.
-  constexpr std::uintmax_t kPartBytes = 32
-                                        << 20;  // of files, which decode to ten times as much or so
+  nlohmann::json images = nlohmann::json::array();
+  nlohmann::json skipped = nlohmann::json::array();
+  std::int64_t offset = kStoreHeaderBytes;
+  // One part at a time: memory stays bounded, and the images are in the order of the paths. A part
+  // is 32 MiB of files, which decode to about ten times as much.
+  constexpr std::uintmax_t kPartBytes = 32 << 20;
   const std::size_t most = 32 * static_cast<std::size_t>(options.threads);
+  const std::int64_t min_side = options.cut_bottom > 0 ? 0 : options.short_side;
   for (std::size_t start = 0, count = 0; start < paths.size(); start += count) {
     if (stop_requested())
       throw Interrupted(
-          "stopped by a signal while the pixel store was built; nothing is kept of it");
+          "stopped by a signal while the pixel store was being built; nothing of it is kept");
     count = 0;
     for (std::uintmax_t bytes = 0;
          count < most && start + count < paths.size() && (count == 0 || bytes < kPartBytes);
@@ -207,9 +214,8 @@ void build(const std::vector<std::string>& paths, const PixelStoreOptions& optio
     parallel_for(static_cast<std::int64_t>(count), options.threads, [&](std::int64_t i) {
       const auto at = static_cast<std::size_t>(i);
       try {
-        decoded[at] = prepare(read_image(options.root / paths[start + at],
-                                         options.cut_bottom > 0 ? 0 : options.short_side),
-                              options.root / paths[start + at], options);
+        const fs::path path = options.root / paths[start + at];
+        decoded[at] = prepare(read_image(path, min_side), path, options);
         digests[at] = sha256_hex(
             {reinterpret_cast<const char*>(decoded[at].pixels.data()), decoded[at].pixels.size()});
       } catch (const UserError& e) {
@@ -221,11 +227,12 @@ void build(const std::vector<std::string>& paths, const PixelStoreOptions& optio
       const RgbImage& image = decoded[i];
       if (!errors[i].empty()) {
         skipped.push_back(errors[i]);
-        if (static_cast<std::int64_t>(skipped.size()) > options.skip_bad)
-          fail("{}; {}--skip-bad N leaves out up to N such files", errors[i],
-               options.skip_bad > 0
-                   ? fmt::format("it is file {} that cannot be decoded; ", skipped.size())
-                   : "");
+        if (static_cast<std::int64_t>(skipped.size()) > options.skip_bad) {
+          std::string which;
+          if (options.skip_bad > 0)
+            which = fmt::format("it is file {} that cannot be decoded; ", skipped.size());
+          fail("{}; {}--skip-bad N leaves out up to N such files", errors[i], which);
+        }
         progress.line("left out: " + errors[i]);
       }
       images.push_back(
@@ -254,7 +261,8 @@ PixelStore open_pixel_store(const std::vector<std::string>& paths, const PixelSt
   std::error_code error;
   fs::create_directories(options.file.parent_path(), error);
   const auto try_open = [&](bool tell) -> std::optional<PixelStore> {
-    std::string reason = "older than its images or settings, or without images that are wanted";
+    std::string reason =
+        "it does not match its images or settings, or leaves out images that are wanted";
     if (!fs::exists(options.file)) return std::nullopt;
     try {
       OpenStore open = open_checked(options.file, verify, options.threads);
@@ -264,13 +272,13 @@ PixelStore open_pixel_store(const std::vector<std::string>& paths, const PixelSt
     } catch (const BadStore& bad) {
       reason = bad.reason;
     }
-    if (tell) say("{}: {}; building it anew\n", options.file.string(), reason);
+    if (tell) say("{}: {}; rebuilding it\n", options.file.string(), reason);
     return std::nullopt;
   };
-  // A good store needs no lock, and so no folder that can be written.
+  // A good store needs no lock, and so no writable folder.
   if (auto store = try_open(false)) return std::move(*store);
   if (error)
-    fail("{}: cannot be created: {}; --pixel-store names another folder",
+    fail("{}: cannot be created: {}; choose another folder with --pixel-store",
          options.file.parent_path().string(), error.message());
   const FileLock lock(options.file.string() + ".lock");
   if (auto store = try_open(true)) return std::move(*store);  // another process built it meanwhile
@@ -278,7 +286,7 @@ PixelStore open_pixel_store(const std::vector<std::string>& paths, const PixelSt
   try {
     return open_checked(options.file, false, options.threads).store;
   } catch (const BadStore& bad) {
-    fail("{}: {} though it was just built: the disk may be failing", options.file.string(),
+    fail("{}: {}, although it was just built: the disk may be failing", options.file.string(),
          bad.reason);
   }
 }

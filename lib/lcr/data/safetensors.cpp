@@ -42,7 +42,7 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
   WeightFile file;
   file.format = "safetensors";
   std::uint64_t header_size = 0;
-  if (all.size() < 8) fail("{}: {} bytes are no safetensors file", path, all.size());
+  if (all.size() < 8) fail("{}: {} bytes are too few for a safetensors file", path, all.size());
   std::memcpy(&header_size, all.data(), 8);
   if (header_size > kMaxHeader || header_size > all.size() - 8)
     fail("{}: its header claims {} bytes: not a safetensors file, or truncated", path, header_size);
@@ -53,7 +53,7 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
   try {
     header =
         Json::parse(all.begin() + 8, all.begin() + 8 + static_cast<std::ptrdiff_t>(header_size));
-    if (!header.is_object()) fail("{}: its header is no JSON object", path);
+    if (!header.is_object()) fail("{}: its header is not a JSON object", path);
     for (const auto& [key, value] : header.items()) {
       name = key;
       if (key == "__metadata__") {
@@ -102,7 +102,7 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
   if (at != data_size) fail("{}: {} bytes at its end belong to no tensor", path, data_size - at);
   if (const auto found = file.metadata.find(kChecksumKey); found != file.metadata.end()) {
     if (checksum(header, {{all.data() + 8 + header_size, data_size}}) != found->second)
-      fail("{}: damaged: its content does not have the checksum that it carries", path);
+      fail("{}: damaged: its content does not match its checksum", path);
     file.checksummed = true;
     file.metadata.erase(found);
   }
@@ -117,9 +117,9 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
 void write_safetensors(const std::filesystem::path& path,
                        const std::map<std::string, TensorToWrite>& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  std::vector<std::pair<std::uint64_t, std::string>>
-      order;  // by falling element size, then by name
+  std::vector<std::pair<std::uint64_t, std::string>> order;
   for (const auto& [name, tensor] : tensors) order.emplace_back(element_size(tensor.dtype), name);
+  // By falling element size, then by name.
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   Json header = Json::object();
@@ -139,7 +139,7 @@ void write_safetensors(const std::filesystem::path& path,
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // so that the data is aligned
   if (text.size() > kMaxHeader)
-    fail("{}: names and metadata of {} bytes are more than the {} that are read again",
+    fail("{}: its names and metadata take {} bytes, more than the {} that can be read back",
          path.string(), text.size(), kMaxHeader);
   std::string content(8, '\0');
   const std::uint64_t header_size = text.size();

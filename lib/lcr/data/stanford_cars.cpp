@@ -8,12 +8,12 @@ namespace lcr {
 namespace fs = std::filesystem;
 namespace {
 
-/// A variable of the kind that the devkit has.
+/// Reads a variable and checks that it has the kind that the devkit gives it, and entries.
 MatArray read_variable(const fs::path& path, const std::string& name, MatArray::Kind kind) {
   auto variables = read_mat(path);
   const auto found = variables.find(name);
   if (found == variables.end() || found->second.kind != kind || found->second.count() == 0)
-    fail("{}: holds no variable '{}' as the devkit has it", path.string(), name);
+    fail("{}: has no variable '{}' of the devkit's kind", path.string(), name);
   return std::move(found->second);
 }
 
@@ -52,8 +52,11 @@ std::vector<ListedImage> read_annotations(const fs::path& path, const std::strin
       fail("{}: image {} has class {}, not 1 to {}", path.string(), i + 1, label, class_count);
     const std::string& name = text_of(field("fname"), path);
     require_inner_path(name, path.string());
-    const double x1 = number_of(field("bbox_x1"), path), y1 = number_of(field("bbox_y1"), path),
-                 x2 = number_of(field("bbox_x2"), path), y2 = number_of(field("bbox_y2"), path);
+    const double x1 = number_of(field("bbox_x1"), path);
+    const double y1 = number_of(field("bbox_y1"), path);
+    const double x2 = number_of(field("bbox_x2"), path);
+    const double y2 = number_of(field("bbox_y2"), path);
+    // Classes and pixels are counted from 1; both corners are inside the box.
     images.push_back({.path = folder + "/" + name,
                       .label = static_cast<std::int32_t>(label) - 1,
                       .box = ListedBox{x1 - 1, y1 - 1, x2 - x1 + 1, y2 - y1 + 1}});

@@ -15,11 +15,11 @@ namespace lcr {
 namespace {
 
 constexpr double kPi = std::numbers::pi;
-constexpr std::uint64_t kDataSeed =
-    20230618;  // the data set is one fixed set, like a downloaded one
+// The data set is one fixed set, like a downloaded one.
+constexpr std::uint64_t kDataSeed = 20230618;
 
 constexpr std::uint32_t kThings = 40;           // kinds of distractors
-constexpr std::uint32_t kStandinSpecies = 500;  // the first of the stand-in's
+constexpr std::uint32_t kStandinSpecies = 500;  // the stand-in's first
 constexpr std::int64_t kStandinBirds = 40;
 
 struct Rgb {
@@ -89,7 +89,7 @@ void line(cairo_t* c, double x0, double y0, double x1, double y1, double width) 
   cairo_stroke(c);
 }
 
-/// What tells one species from another.
+/// The traits that tell one species from another.
 struct Species {
   double body_hue, body_saturation, body_value, head_hue, head_saturation, head_value, wing_hue,
       belly_value, beak, tail;
@@ -122,15 +122,22 @@ Species make_species(std::uint32_t index) {
 /// silhouette. One call draws the same shapes on both, so that the mask is exact.
 void draw_bird(cairo_t* image, cairo_t* mask, const Species& s, CounterRng& rng) {
   const auto jitter = [&](double sd) { return sd * rng.normal(); };
-  const double light = rng.uniform(.85, 1.15), length = .26 * (1 + jitter(.06)),
-               height = .15 * (1 + jitter(.08));
+  const double light = rng.uniform(.85, 1.15);
+  const double length = .26 * (1 + jitter(.06));
+  const double height = .15 * (1 + jitter(.08));
   const Rgb body = hsv(s.body_hue + jitter(.01), s.body_saturation, s.body_value * light);
   const Rgb head = hsv(s.head_hue + jitter(.01), s.head_saturation, s.head_value * light);
-  const Rgb wing = hsv(s.wing_hue + jitter(.01), .6, .7 * light),
-            belly = hsv(s.body_hue, .15, s.belly_value * light);
-  const double tail_low = jitter(.018), tail_high = jitter(.018), beak_tip = jitter(.012),
-               foot_left = jitter(.012), foot_right = jitter(.012);
-  const double cx = .5, cy = .55, hx = cx + length * .85, hy = cy - height, r = .085;
+  const Rgb wing = hsv(s.wing_hue + jitter(.01), .6, .7 * light);
+  const Rgb belly = hsv(s.body_hue, .15, s.belly_value * light);
+  const double tail_low = jitter(.018);
+  const double tail_high = jitter(.018);
+  const double beak_tip = jitter(.012);
+  const double foot_left = jitter(.012);
+  const double foot_right = jitter(.012);
+  const double cx = .5, cy = .55;       // of the body
+  const double hx = cx + length * .85;  // of the head
+  const double hy = cy - height;
+  const double r = .085;
   for (cairo_t* c : {image, mask}) {
     const auto colour = [&](Rgb value) { c == mask ? set(c, {1, 1, 1}) : set(c, value); };
     colour({.24, .16, .16});
@@ -159,8 +166,8 @@ void draw_bird(cairo_t* image, cairo_t* mask, const Species& s, CounterRng& rng)
     colour(wing);
     ellipse(c, cx - length * .65, cy - height * .55, cx + length * .35, cy + height * .35);
     for (unsigned bar = 0; bar < s.bars; ++bar) {
-      const double part = static_cast<double>(bar) / s.bars,
-                   x = cx - length * .55 + part * length * .85;
+      const double part = static_cast<double>(bar) / s.bars;
+      const double x = cx - length * .55 + part * length * .85;
       if (s.wing_pattern == 0) {
         colour({.94, .94, .94});
         line(c, x, cy - height * .45, x, cy + height * .3, .02);
@@ -179,20 +186,24 @@ void draw_bird(cairo_t* image, cairo_t* mask, const Species& s, CounterRng& rng)
 /// Draws one of forty kinds of distractor in the unit square.
 void draw_thing(cairo_t* c, std::uint32_t kind, CounterRng& rng) {
   CounterRng traits(RngKey(kDataSeed, "synthbirds/things"), kind);
-  const double hue = traits.uniform(), saturation = traits.uniform(.3, .9),
-               value = traits.uniform(.3, .95);
+  const double hue = traits.uniform();
+  const double saturation = traits.uniform(.3, .9);
+  const double value = traits.uniform(.3, .95);
   const Rgb second = hsv(traits.uniform(), traits.uniform(.3, .9), traits.uniform(.3, .95));
-  const unsigned corners = 4 + traits.below(5), pattern = traits.below(4),
-                 count = 2 + traits.below(3);
+  const unsigned corners = 4 + traits.below(5);
+  const unsigned pattern = traits.below(4);
+  const unsigned count = 2 + traits.below(3);
   const double k = traits.uniform(.35, .75);
   const Rgb first = hsv(hue + .01 * rng.normal(), saturation, value * rng.uniform(.9, 1.1));
-  const double m = .5, r = .4 * (1 + .05 * rng.normal());
+  const double m = .5;  // the middle
+  const double r = .4 * (1 + .05 * rng.normal());
   set(c, first);
   switch (kind % 6) {
     case 0:  // star
       cairo_new_path(c);
       for (unsigned i = 0; i < 2 * corners; ++i) {
-        const double radius = i % 2 ? r * k : r, angle = i * kPi / corners;
+        const double radius = i % 2 ? r * k : r;
+        const double angle = i * kPi / corners;
         cairo_line_to(c, m + radius * std::cos(angle), m + radius * std::sin(angle));
       }
       cairo_fill(c);
@@ -242,7 +253,7 @@ void draw_thing(cairo_t* c, std::uint32_t kind, CounterRng& rng) {
   }
 }
 
-/// Cloudy colour noise of five octaves, then random shapes.
+/// Draws cloudy colour noise of five octaves, then random shapes.
 void draw_background(Canvas& canvas, int size, CounterRng& rng) {
   std::vector<double> clouds(static_cast<std::size_t>(size * size * 3));
   for (int channel = 0; channel < 3; ++channel) {
@@ -254,11 +265,14 @@ void draw_background(Canvas& canvas, int size, CounterRng& rng) {
     for (auto& value : grid) value = rng.normal() * .18 / std::pow(cells, .35);
     for (int y = 0; y < size; ++y)
       for (int x = 0; x < size; ++x) {
-        const double gx = std::clamp((x + .5) * cells / size - .5, 0.0, cells - 1.0),
-                     gy = std::clamp((y + .5) * cells / size - .5, 0.0, cells - 1.0);
-        const int x0 = static_cast<int>(gx), y0 = static_cast<int>(gy),
-                  x1 = std::min(x0 + 1, cells - 1), y1 = std::min(y0 + 1, cells - 1);
-        const double fx = gx - x0, fy = gy - y0;
+        const double gx = std::clamp((x + .5) * cells / size - .5, 0.0, cells - 1.0);
+        const double gy = std::clamp((y + .5) * cells / size - .5, 0.0, cells - 1.0);
+        const int x0 = static_cast<int>(gx);
+        const int y0 = static_cast<int>(gy);
+        const int x1 = std::min(x0 + 1, cells - 1);
+        const int y1 = std::min(y0 + 1, cells - 1);
+        const double fx = gx - x0;
+        const double fy = gy - y0;
         for (int channel = 0; channel < 3; ++channel) {
           const auto at = [&](int column, int r) {
             return grid[static_cast<std::size_t>((r * cells + column) * 3 + channel)];
@@ -272,18 +286,20 @@ void draw_background(Canvas& canvas, int size, CounterRng& rng) {
   for (int y = 0; y < size; ++y)
     for (int x = 0; x < size; ++x) {
       std::uint8_t* pixel = canvas.pixel(x, y);
-      for (int channel = 0; channel < 3; ++channel)
-        pixel[2 - channel] = static_cast<std::uint8_t>(
-            255 *
-            std::clamp(clouds[static_cast<std::size_t>((y * size + x) * 3 + channel)], 0.0, 1.0));
+      for (int channel = 0; channel < 3; ++channel) {
+        const double level = clouds[static_cast<std::size_t>((y * size + x) * 3 + channel)];
+        pixel[2 - channel] = static_cast<std::uint8_t>(255 * std::clamp(level, 0.0, 1.0));
+      }
       pixel[3] = 255;
     }
   canvas.modified();
   cairo_t* c = canvas.get();
   for (unsigned shapes = 4 + rng.below(8); shapes > 0; --shapes) {
     set(c, {rng.uniform(), rng.uniform(), rng.uniform()});
-    const double x = rng.uniform(0, size), y = rng.uniform(0, size),
-                 w = rng.uniform(.05, .35) * size, h = rng.uniform(.05, .35) * size;
+    const double x = rng.uniform(0, size);
+    const double y = rng.uniform(0, size);
+    const double w = rng.uniform(.05, .35) * size;
+    const double h = rng.uniform(.05, .35) * size;
     const unsigned kind = rng.below(3);
     if (kind == 0)
       ellipse(c, x, y, x + w, y + h);
@@ -295,11 +311,12 @@ void draw_background(Canvas& canvas, int size, CounterRng& rng) {
   }
 }
 
-/// Maps the unit square to a box of side `scale` around (x, y), all in units of the image, turned
+/// Maps the unit square to a box of side `scale` around (x, y), all in units of the image, rotated
 /// by up to 25 degrees and mirrored half of the time.
 void place(std::initializer_list<cairo_t*> contexts, int size, double x, double y, double scale,
            CounterRng& rng) {
-  const double angle = rng.uniform(-25, 25) * kPi / 180, mirror = rng.chance(.5) ? -1 : 1;
+  const double angle = rng.uniform(-25, 25) * kPi / 180;
+  const double mirror = rng.chance(.5) ? -1 : 1;
   for (cairo_t* c : contexts) {
     cairo_identity_matrix(c);
     cairo_translate(c, x * size, y * size);
@@ -315,7 +332,8 @@ void draw_scene(const Species& species, int size, CounterRng rng, std::uint8_t* 
   draw_background(image, size, rng);
   const double angle = rng.uniform(0, 2 * kPi);
   for (unsigned things = 1 + rng.below(2); things > 0; --things) {
-    const double opposite = angle + kPi + rng.uniform(-.9, .9), scale = rng.uniform(.45, .75);
+    const double opposite = angle + kPi + rng.uniform(-.9, .9);
+    const double scale = rng.uniform(.45, .75);
     place({image.get()}, size, .5 + .3 * std::cos(opposite), .5 + .3 * std::sin(opposite), scale,
           rng);
     draw_thing(image.get(), rng.below(kThings), rng);
@@ -326,7 +344,8 @@ void draw_scene(const Species& species, int size, CounterRng rng, std::uint8_t* 
   cairo_identity_matrix(image.get());
   for (unsigned twigs = rng.below(3); twigs > 0; --twigs) {
     set(image.get(), {rng.uniform(), rng.uniform(), rng.uniform()});
-    const double x = rng.uniform(0, size), y = rng.uniform(0, size);
+    const double x = rng.uniform(0, size);
+    const double y = rng.uniform(0, size);
     line(image.get(), x, y, x + rng.uniform(-.6, .6) * size, y + rng.uniform(-.6, .6) * size,
          size * rng.uniform(.005, .016));
   }
@@ -338,12 +357,13 @@ void draw_scene(const Species& species, int size, CounterRng rng, std::uint8_t* 
     }
 }
 
-/// The background and one object: a bird of the species, or a distractor.
+/// Draws the background and one object: a bird of species `which`, or a distractor of that kind.
 void draw_portrait(bool bird, std::uint32_t which, int size, CounterRng rng, std::uint8_t* rgb) {
   Canvas image(size), mask(size);
   draw_background(image, size, rng);
-  const double x = rng.uniform(.3, .7), y = rng.uniform(.3, .7),
-               scale = bird ? rng.uniform(.7, 1.1) : rng.uniform(.6, 1);
+  const double x = rng.uniform(.3, .7);
+  const double y = rng.uniform(.3, .7);
+  const double scale = bird ? rng.uniform(.7, 1.1) : rng.uniform(.6, 1);
   place({image.get(), mask.get()}, size, x, y, scale, rng);
   if (bird)
     draw_bird(image.get(), mask.get(), make_species(which), rng);
@@ -361,7 +381,8 @@ ImageSet draw_standin_split(std::int64_t size, std::int64_t per_class, const cha
   ImageSet set;
   set.height = set.width = size;
   set.class_count = kStandinBirds + kThings;
-  const std::int64_t count = set.class_count * per_class, area = size * size;
+  const std::int64_t count = set.class_count * per_class;
+  const std::int64_t area = size * size;
   set.pixels.resize(static_cast<std::size_t>(count * area * 3));
   for (std::int64_t i = 0; i < count; ++i)
     set.labels.push_back(static_cast<std::int32_t>(i / per_class));
@@ -369,10 +390,10 @@ ImageSet draw_standin_split(std::int64_t size, std::int64_t per_class, const cha
   parallel_for(count, threads, [&](std::int64_t i) {
     const auto label = static_cast<std::uint32_t>(i / per_class);
     const bool bird = label < kStandinBirds;
-    draw_portrait(
-        bird, bird ? kStandinSpecies + label : label - static_cast<std::uint32_t>(kStandinBirds),
-        static_cast<int>(size), CounterRng(key, label, static_cast<std::uint32_t>(i % per_class)),
-        set.pixels.data() + i * area * 3);
+    const std::uint32_t which =
+        bird ? kStandinSpecies + label : label - static_cast<std::uint32_t>(kStandinBirds);
+    const CounterRng rng(key, label, static_cast<std::uint32_t>(i % per_class));
+    draw_portrait(bird, which, static_cast<int>(size), rng, set.pixels.data() + i * area * 3);
   });
   return set;
 }
@@ -381,7 +402,8 @@ ImageSet draw_split(const SynthBirdsSettings& settings, std::int64_t per_class, 
   ImageSet set;
   set.height = set.width = settings.size;
   set.class_count = settings.classes;
-  const std::int64_t count = settings.classes * per_class, area = settings.size * settings.size;
+  const std::int64_t count = settings.classes * per_class;
+  const std::int64_t area = settings.size * settings.size;
   set.pixels.resize(static_cast<std::size_t>(count * area * 3));
   set.masks.resize(static_cast<std::size_t>(count * area));
   for (std::int64_t i = 0; i < count; ++i)

@@ -16,8 +16,8 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-/// What torch.save names. The last group belongs to what stands beside weights in checkpoints; it
-/// is read over.
+/// The classes and functions that torch.save names. The last group, from "argparse Namespace" on,
+/// belongs to other values in checkpoints, which are ignored.
 const std::set<std::string, std::less<>> kAllowed = {"collections OrderedDict",
                                                      "torch._utils _rebuild_tensor_v2",
                                                      "torch._utils _rebuild_tensor",
@@ -47,12 +47,12 @@ const std::map<std::string, const char*> kStorageTypes = {
     {"torch ShortStorage", "I16"},     {"torch CharStorage", "I8"},   {"torch ByteStorage", "U8"},
     {"torch BoolStorage", "BOOL"}};
 
-/// The bytes of one storage.
+/// Where the bytes of one storage are.
 struct Storage {
   std::uint64_t begin = 0, size = 0;
 };
 
-/// What a persistent identifier says: ('storage', class, key, device, elements, view).
+/// The content of a persistent identifier: ('storage', class, key, device, elements, view).
 struct StorageId {
   std::string dtype, key;
   std::int64_t elements = 0;
@@ -60,7 +60,7 @@ struct StorageId {
 
 StorageId read_storage_id(const PickleValue& value, const std::string& name) {
   const PickleValue* id = value.items.empty() ? nullptr : value.items.front();
-  const auto bad = [&] { fail("{}: damaged: a storage is not described as PyTorch does", name); };
+  const auto bad = [&] { fail("{}: damaged: a storage is not described in PyTorch's form", name); };
   if (!id || id->kind != Kind::kList || id->items.size() < 5 || id->items.size() > 6) bad();
   const auto& part = id->items;
   if (part[0]->kind != Kind::kText || part[0]->text != "storage" ||
@@ -71,13 +71,13 @@ StorageId read_storage_id(const PickleValue& value, const std::string& name) {
   if (type == kStorageTypes.end()) bad();
   if (part.size() == 6 && part[5]->kind != Kind::kNone)
     fail(
-        "{}: a storage is a view of another, as only PyTorch before 0.4 wrote: save the file again "
-        "with a newer one",
+        "{}: a storage is a view of another, which only PyTorch before 0.4 wrote: save the file "
+        "again with a newer version",
         name);
   return {type->second, part[2]->text, part[4]->integer};
 }
 
-/// From the pickle's values to descriptors.
+/// Turns a pickle's values into tensor descriptors.
 class Collector {
  public:
   Collector(WeightFile& file, const std::map<std::string, Storage>& storages,
@@ -93,30 +93,37 @@ class Collector {
   }
 
  private:
+  /// A text or number as text, "" for other values.
+  static std::string metadata_text(const PickleValue& value) {
+    switch (value.kind) {
+      case Kind::kText: return value.text;
+      case Kind::kInteger: return std::to_string(value.integer);
+      case Kind::kReal: return format_number(value.real);
+      default: return "";
+    }
+  }
+
   void add_metadata(const PickleValue& key, const PickleValue& value) {
     if (key.kind != Kind::kText) return;
-    const auto text = value.kind == Kind::kText      ? value.text
-                      : value.kind == Kind::kInteger ? std::to_string(value.integer)
-                      : value.kind == Kind::kReal    ? format_number(value.real)
-                                                     : "";
+    const std::string text = metadata_text(value);
     if (!text.empty() && text == printable(text) && key.text == printable(key.text))
       file_.metadata[key.text] = text;
   }
 
   void visit(const PickleValue& value, const std::string& path, int depth) {
-    // Shared and circular parts could be walked for ever.
+    // Shared and circular parts could be walked forever.
     if (++visited_ > 2'000'000 || depth > 64)
-      fail("{}: its dicts are nested too deep, or hold too much", name_);
-    if (path.size() > 2000) return;  // no name of a tensor
+      fail("{}: its dicts are nested too deep or hold too much", name_);
+    if (path.size() > 2000) return;  // too long for a tensor's name
     if (value.kind == Kind::kDict) {
       for (std::size_t i = 0; i + 1 < value.items.size(); i += 2) {
         const PickleValue& key = *value.items[i];
-        if (key.kind != Kind::kText && key.kind != Kind::kInteger)
+        if (key.kind != Kind::kText && key.kind != Kind::kInteger) {
           ++visited_;
-        else
-          visit(*value.items[i + 1],
-                join(path, key.kind == Kind::kText ? key.text : std::to_string(key.integer)),
-                depth + 1);
+          continue;
+        }
+        const std::string text = key.kind == Kind::kText ? key.text : std::to_string(key.integer);
+        visit(*value.items[i + 1], join(path, text), depth + 1);
       }
     } else if (value.kind == Kind::kList) {
       for (std::size_t i = 0; i < value.items.size(); ++i)
@@ -134,39 +141,41 @@ class Collector {
     check_tensor_name(key, name_);
     const std::string what = name_ + ": tensor " + key;
     const auto bad = [&](const char* why) { fail("{}: {}", what, why); };
-    if (depth > 4 || call.kind != Kind::kCall) bad("is not described as PyTorch does");
+    constexpr const char* kForm = "is not described in PyTorch's form";
+    if (depth > 4 || call.kind != Kind::kCall) bad(kForm);
     const auto& arguments = call.items;
     if (call.text == "torch._utils _rebuild_parameter") {
-      if (arguments.empty()) bad("is not described as PyTorch does");
+      if (arguments.empty()) bad(kForm);
       return add_tensor(*arguments[0], key, depth + 1);
     }
     // (storage, offset, shape, strides, ...)
     if (arguments.size() < 4 || arguments[0]->kind != Kind::kPersistent ||
         arguments[1]->kind != Kind::kInteger)
-      bad("is not described as PyTorch does");
+      bad(kForm);
     const StorageId id = read_storage_id(*arguments[0], name_);
     const auto storage = storages_.find(id.key);
-    if (storage == storages_.end()) bad("the file lacks its storage");
+    if (storage == storages_.end()) bad("its storage is missing");
     TensorDescriptor tensor;
     tensor.dtype = id.dtype;
     tensor.shape = numbers(*arguments[2], what);
     tensor.strides = numbers(*arguments[3], what);
-    const std::uint64_t size = element_size(id.dtype), available = storage->second.size / size;
+    const std::uint64_t size = element_size(id.dtype);
+    const std::uint64_t available = storage->second.size / size;
     if (static_cast<std::uint64_t>(id.elements) > available) bad("its storage is truncated");
     const std::uint64_t count = element_count(tensor.shape, size, 1ull << 62, what);
     if (count > available)
-      bad("has more elements than its storage; an expanded tensor is saved by its contiguous()");
-    if (tensor.shape.size() != tensor.strides.size()) bad("has not one stride for each dimension");
+      bad("has more elements than its storage; save an expanded tensor as its contiguous() copy");
+    if (tensor.shape.size() != tensor.strides.size()) bad("does not have one stride per dimension");
     const std::int64_t offset = arguments[1]->integer;
     if (offset < 0 || static_cast<std::uint64_t>(offset) > available)
       bad("lies outside its storage");
     std::uint64_t last = static_cast<std::uint64_t>(offset);
     for (std::size_t d = 0; d < tensor.shape.size() && count > 0; ++d) {
-      if (tensor.shape[d] == 1) continue;  // its stride moves nothing
+      if (tensor.shape[d] == 1) continue;  // its stride has no effect
       if (tensor.strides[d] < 0 || static_cast<std::uint64_t>(tensor.strides[d]) > available)
         bad("lies outside its storage");
-      const auto steps = static_cast<std::uint64_t>(tensor.shape[d] - 1),
-                 stride = static_cast<std::uint64_t>(tensor.strides[d]);
+      const auto steps = static_cast<std::uint64_t>(tensor.shape[d] - 1);
+      const auto stride = static_cast<std::uint64_t>(tensor.strides[d]);
       if (stride > 0 && steps > (available - last) / stride) bad("lies outside its storage");
       last += steps * stride;
     }
@@ -174,16 +183,15 @@ class Collector {
     tensor.begin = storage->second.begin + static_cast<std::uint64_t>(offset) * size;
     tensor.end = count == 0 ? tensor.begin : storage->second.begin + (last + 1) * size;
     if (count == 0 || is_row_major(tensor)) tensor.strides.clear();
-    // What describes a tensor takes memory, too, and one description can stand under many names.
+    // Descriptors take memory too, and one tensor can appear under many names.
     if ((total_ += count * size + key.size() + 16 * tensor.shape.size() + 128) >
         16 * file_.bytes.size() + (1 << 20))
-      fail("{}: its tensors share storages so much that they are 16 times as large as the file",
-           name_);
+      fail("{}: its tensors share storages and take more than 16 times the file's size", name_);
     if (!file_.tensors.emplace(key, std::move(tensor)).second)
       fail("{}: two tensors have the name {}", name_, key);
   }
 
-  /// Of a tensor with elements.
+  /// For a tensor with at least one element.
   static bool is_row_major(const TensorDescriptor& tensor) {
     std::int64_t expected = 1;
     for (std::size_t d = tensor.shape.size(); d-- > 0;) {
@@ -196,10 +204,9 @@ class Collector {
   static std::vector<std::int64_t> numbers(const PickleValue& value, const std::string& what) {
     std::vector<std::int64_t> out;
     // torch.Size is a call whose one argument is the list.
-    const PickleValue& list =
-        value.kind == Kind::kCall && value.text == "torch Size" && value.items.size() == 1
-            ? *value.items[0]
-            : value;
+    const bool is_size =
+        value.kind == Kind::kCall && value.text == "torch Size" && value.items.size() == 1;
+    const PickleValue& list = is_size ? *value.items[0] : value;
     if (list.kind != Kind::kList || list.items.size() > 64) fail("{}: bad shape", what);
     for (const PickleValue* item : list.items) {
       if (item->kind != Kind::kInteger) fail("{}: bad shape", what);
@@ -226,18 +233,18 @@ std::vector<Entry> unpack_zip(const std::vector<std::uint8_t>& bytes,
   const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), archive_read_free);
   check_internal(reader != nullptr, "libarchive cannot be set up");
   const auto complain = [&] {
+    const char* reason = archive_error_string(reader.get());
     fail("{}: is a damaged or truncated zip archive: {}", name,
-         archive_error_string(reader.get()) ? archive_error_string(reader.get())
-                                            : "no reason given");
+         reason ? reason : "no reason given");
   };
   archive_read_support_format_zip_seekable(reader.get());
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-  archive_read_set_options(reader.get(),
-                           "zip:ignorecrc32");  // a fuzzer would never get past the checksums
+  // A fuzzer would never get past the checksums.
+  archive_read_set_options(reader.get(), "zip:ignorecrc32");
 #endif
   if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) complain();
-  const std::uint64_t limit =
-      4 * bytes.size() + (1 << 20);  // torch.save does not compress; a bomb would
+  // torch.save does not compress; a zip bomb does.
+  const std::uint64_t limit = 4 * bytes.size() + (1 << 20);
   std::vector<Entry> entries;
   std::vector<std::uint8_t> block(1 << 20);
   out.reserve(bytes.size());
@@ -257,14 +264,14 @@ std::vector<Entry> unpack_zip(const std::vector<std::uint8_t>& bytes,
       if (got == 0) break;
       if (got < 0) complain();
       if (out.size() + static_cast<std::uint64_t>(got) > limit)
-        fail("{}: unpacks to more than four times its size: no file of torch.save", name);
+        fail("{}: unpacks to more than four times its size: not a file of torch.save", name);
       out.insert(out.end(), block.begin(), block.begin() + got);
     }
     found.content.size = out.size() - found.content.begin;
     if (found.path.ends_with("/data.pkl") &&
         std::any_of(entries.begin(), entries.end(),
                     [&](const Entry& other) { return other.path == found.path; }))
-      fail("{}: data.pkl stands twice", name);
+      fail("{}: has data.pkl twice", name);
     entries.push_back(std::move(found));
   }
 }
@@ -278,20 +285,18 @@ WeightFile parse_zip(const std::vector<std::uint8_t>& bytes, const std::string& 
            std::count(entry.path.begin(), entry.path.end(), '/') == 1;
   });
   if (data == entries.end())
-    fail("{}: is a zip archive without data.pkl: no file of torch.save", name);
+    fail("{}: is a zip archive without data.pkl: not a file of torch.save", name);
   const std::string top = data->path.substr(0, data->path.size() - std::strlen("data.pkl"));
   std::map<std::string, Storage> storages;
   for (const auto& entry : entries) {
     if (entry.path == top + "constants.pkl")
       fail("{}: is a TorchScript program, which is code: save its state_dict", name);
-    if (entry.path == top + "byteorder" &&
-        std::string(file.bytes.begin() + static_cast<std::ptrdiff_t>(entry.content.begin),
-                    file.bytes.begin() + static_cast<std::ptrdiff_t>(
-                                             entry.content.begin + entry.content.size)) != "little")
-      fail("{}: was written in another byte order than little-endian", name);
+    const auto content = std::span(file.bytes).subspan(entry.content.begin, entry.content.size);
+    if (entry.path == top + "byteorder" && std::string(content.begin(), content.end()) != "little")
+      fail("{}: its byte order is not little-endian", name);
     if (entry.path.starts_with(top + "data/") &&
         !storages.emplace(entry.path.substr(top.size() + 5), entry.content).second)
-      fail("{}: entry {} stands twice", name, printable(entry.path));
+      fail("{}: has entry {} twice", name, printable(entry.path));
   }
   std::size_t at = 0;
   const Pickle pickle = read_pickle(
@@ -309,14 +314,14 @@ WeightFile parse_legacy(std::vector<std::uint8_t> bytes, const std::string& name
   const Pickle magic = next();
   if (magic.root->kind != Kind::kLong ||
       magic.root->text != std::string("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10))
-    fail("{}: is a pickle, but none of torch.save", name);
+    fail("{}: is a pickle, but not a file of torch.save", name);
   if (const Pickle protocol = next();
       protocol.root->kind != Kind::kInteger || protocol.root->integer != 1001)
-    fail("{}: has a legacy format that is not 1001", name);
+    fail("{}: has a legacy format other than 1001", name);
   const Pickle system = next();
   for (std::size_t i = 0; i + 1 < system.root->items.size(); i += 2)
     if (system.root->items[i]->text == "little_endian" && system.root->items[i + 1]->integer != 1)
-      fail("{}: was written in another byte order than little-endian", name);
+      fail("{}: its byte order is not little-endian", name);
   const Pickle pickle = next();
   const Pickle keys = next();
   if (keys.root->kind != Kind::kList) fail("{}: damaged: its list of storages is missing", name);
@@ -331,7 +336,7 @@ WeightFile parse_legacy(std::vector<std::uint8_t> bytes, const std::string& name
   std::map<std::string, Storage> storages;
   for (const PickleValue* key : keys.root->items) {
     const auto id = key->kind == Kind::kText ? described.find(key->text) : described.end();
-    if (id == described.end()) fail("{}: damaged: a storage that no tensor has", name);
+    if (id == described.end()) fail("{}: damaged: a storage belongs to no tensor", name);
     if (file.bytes.size() - at < 8)
       fail("{}: is truncated at storage {}", name, printable(id->first));
     std::int64_t elements = 0;
@@ -339,13 +344,13 @@ WeightFile parse_legacy(std::vector<std::uint8_t> bytes, const std::string& name
     at += 8;
     const std::uint64_t size = element_size(id->second.dtype);
     if (elements != id->second.elements)
-      fail("{}: damaged: storage {} has {} elements where its description says {}", name,
+      fail("{}: damaged: storage {} has {} elements, but its description says {}", name,
            printable(id->first), elements, id->second.elements);
     if (static_cast<std::uint64_t>(elements) > (file.bytes.size() - at) / size)
       fail("{}: is truncated at storage {}", name, printable(id->first));
     if (!storages.emplace(id->first, Storage{at, static_cast<std::uint64_t>(elements) * size})
              .second)
-      fail("{}: damaged: storage {} stands twice", name, printable(id->first));
+      fail("{}: damaged: storage {} appears twice", name, printable(id->first));
     at += static_cast<std::uint64_t>(elements) * size;
   }
   if (at != file.bytes.size())
@@ -361,8 +366,7 @@ bool is_zip(const std::vector<std::uint8_t>& bytes) {
 }  // namespace
 
 bool looks_like_torch_file(const std::vector<std::uint8_t>& bytes) {
-  // A safetensors file with a header of 640 bytes begins like a pickle, too; its header then
-  // follows.
+  // A safetensors file with a header of 640 bytes begins like a pickle, too, but has '{' at byte 8.
   return is_zip(bytes) || (bytes.size() >= 9 && bytes[0] == 0x80 && bytes[1] >= 2 &&
                            bytes[1] <= 5 && bytes[8] != '{');
 }
@@ -370,7 +374,7 @@ bool looks_like_torch_file(const std::vector<std::uint8_t>& bytes) {
 WeightFile parse_torch_file(std::vector<std::uint8_t> bytes, const std::string& name) {
   if (is_zip(bytes)) return parse_zip(bytes, name);
   if (!looks_like_torch_file(bytes))
-    fail("{}: is neither a zip archive nor a pickle: no file of torch.save, or truncated", name);
+    fail("{}: is neither a zip archive nor a pickle: not a file of torch.save, or truncated", name);
   return parse_legacy(std::move(bytes), name);
 }
 

@@ -1,22 +1,21 @@
 // The stages of rendering views, element by element over a whole batch: what the CUDA kernels run.
-// Plain C++17 without any library, so that nvcc reads it and the tests run the very same functions
-// on the CPU, against render_view().
+// Plain C++17 without any library, so that nvcc compiles it and the tests run the same functions on
+// the CPU, against render_view().
 #pragma once
 
 #include "lcr/data/pixel_math.h"
 
 namespace lcr {
 
-/// One view to render, as it is copied to the device (made from ViewParameters by
-/// make_view_task()).
+/// One view to render, as copied to the device; make_view_task() makes it from ViewParameters.
 struct ViewTask {
   std::int64_t image;        ///< offset of the source image's first byte
   std::int32_t image_width;  ///< pixels
   std::int32_t crop_x, crop_y, crop_width, crop_height;
   std::int32_t flip, bicubic, jitter, gray, solarise, blurs;  ///< 0 or 1
-  std::int32_t order[4];  ///< of brightness 0, contrast 1, saturation 2, hue 3
+  std::int32_t order[4];  ///< of 0: brightness, 1: contrast, 2: saturation, 3: hue
   float brightness, contrast, saturation;
-  std::int32_t hue_steps;
+  std::int32_t hue_steps;  ///< as hue_offset() gives them
   BoxBlur box;
 };
 
@@ -27,15 +26,16 @@ struct ViewBuffers {
   std::int64_t room;  ///< at least resize_taps() of every axis
   const std::uint8_t* pixels;
   const ViewTask* tasks;
-  std::int64_t* first;    ///< views x 2 x size: where the weights of an output position begin (axis
-                          ///< 0: across, 1: down)
-  std::int32_t* count;    ///< the same: how many there are
+  /// views x 2 x size (axis 0: across, 1: down): the first input position of an output position.
+  std::int64_t* first;
+  std::int32_t* count;    ///< likewise: the number of its weights
   std::int32_t* weights;  ///< views x 2 x size x room
   std::uint8_t* middle;   ///< views x rows x size x 3
   std::uint8_t* out;      ///< views x size x size x 3
   std::uint8_t* scratch;  ///< as out
 };
 
+/// First stage: the weights of output position i of both axes.
 LCR_HOST_DEVICE std::int64_t weight_elements(const ViewBuffers& b) { return b.views * 2 * b.size; }
 LCR_HOST_DEVICE void make_weights(const ViewBuffers& b, std::int64_t i) {
   const ViewTask& task = b.tasks[i / (2 * b.size)];
@@ -46,17 +46,19 @@ LCR_HOST_DEVICE void make_weights(const ViewBuffers& b, std::int64_t i) {
       resize_weights(axis, i % b.size, b.first[i], b.weights + i * b.room));
 }
 
+/// Second stage: pixel i of `middle`, resized across.
 LCR_HOST_DEVICE std::int64_t across_elements(const ViewBuffers& b) {
   return b.views * b.rows * b.size;
 }
 LCR_HOST_DEVICE void resize_across(const ViewBuffers& b, std::int64_t i) {
-  const std::int64_t view = i / (b.rows * b.size), y = i / b.size % b.rows, x = i % b.size,
-                     at = view * 2 * b.size + x;
+  const std::int64_t view = i / (b.rows * b.size);
+  const std::int64_t y = i / b.size % b.rows;
+  const std::int64_t x = i % b.size;
+  const std::int64_t at = view * 2 * b.size + x;
   const ViewTask& task = b.tasks[view];
   if (y >= task.crop_height) return;
-  const std::uint8_t* source =
-      b.pixels + task.image +
-      ((task.crop_y + y) * task.image_width + task.crop_x + b.first[at]) * 3;
+  const std::int64_t pixel = (task.crop_y + y) * task.image_width + task.crop_x + b.first[at];
+  const std::uint8_t* source = b.pixels + task.image + pixel * 3;
   for (int channel = 0; channel < 3; ++channel) {
     std::int32_t sum = 1 << (kResizePrecision - 1);
     for (std::int32_t k = 0; k < b.count[at]; ++k)
@@ -65,12 +67,15 @@ LCR_HOST_DEVICE void resize_across(const ViewBuffers& b, std::int64_t i) {
   }
 }
 
+/// Third stage: pixel i of the views, resized down and flipped.
 LCR_HOST_DEVICE std::int64_t view_elements(const ViewBuffers& b) {
   return b.views * b.size * b.size;
 }
 LCR_HOST_DEVICE void resize_down(const ViewBuffers& b, std::int64_t i) {
-  const std::int64_t view = i / (b.size * b.size), y = i / b.size % b.size, x = i % b.size,
-                     at = (view * 2 + 1) * b.size + y;
+  const std::int64_t view = i / (b.size * b.size);
+  const std::int64_t y = i / b.size % b.size;
+  const std::int64_t x = i % b.size;
+  const std::int64_t at = (view * 2 + 1) * b.size + y;
   const ViewTask& task = b.tasks[view];
   const std::uint8_t* source = b.middle + ((view * b.rows + b.first[at]) * b.size + x) * 3;
   std::uint8_t* target = b.out + (i - x + (task.flip ? b.size - 1 - x : x)) * 3;
@@ -82,9 +87,18 @@ LCR_HOST_DEVICE void resize_down(const ViewBuffers& b, std::int64_t i) {
   }
 }
 
-/// The colour stage of one view, by `threads` threads that call it together. add_up(value): the sum
-/// of the value over all threads, on every thread, once all have come so far (whole numbers: any
-/// order gives the same).
+/// What brightness (0), contrast (1) and saturation (2) blend a pixel with, and by which factor.
+LCR_HOST_DEVICE int blend_base(int operation, int grey_mean, const int* rgb) {
+  if (operation == 0) return 0;
+  return operation == 1 ? grey_mean : luma(rgb[0], rgb[1], rgb[2]);
+}
+LCR_HOST_DEVICE float blend_factor(int operation, const ViewTask& task) {
+  if (operation == 0) return task.brightness;
+  return operation == 1 ? task.contrast : task.saturation;
+}
+
+/// The colour stage of one view, by `threads` threads that call it together. add_up(value): waits
+/// for all threads and gives each the sum of their values (integers: the order does not matter).
 template <typename AddUp>
 LCR_HOST_DEVICE void colour_view(const ViewBuffers& b, std::int64_t view, int thread, int threads,
                                  AddUp add_up) {
@@ -100,24 +114,20 @@ LCR_HOST_DEVICE void colour_view(const ViewBuffers& b, std::int64_t view, int th
         sum += luma(image[i * 3], image[i * 3 + 1], image[i * 3 + 2]);
       grey_mean = mean_luma(add_up(sum), pixels);
     }
-    for (std::int64_t i = thread; i < pixels;
-         i += threads) {  // each thread comes back to its own pixels
+    // Each thread has the same pixels in every step.
+    for (std::int64_t i = thread; i < pixels; i += threads) {
       std::uint8_t* p = image + i * 3;
       int rgb[3] = {p[0], p[1], p[2]};
       if (operation == 3) {
         const HueSaturation colour = hue_saturation(rgb[0], rgb[1], rgb[2]);
-        const int value = larger(larger(rgb[0], rgb[1]), rgb[2]),
-                  hue = (colour.hue + task.hue_steps) & 255;
+        const int value = larger(larger(rgb[0], rgb[1]), rgb[2]);
+        const int hue = (colour.hue + task.hue_steps) & 255;
         for (int channel = 0; channel < 3; ++channel)
           p[channel] = static_cast<std::uint8_t>(
               channel_of(value, colour.saturation, hue_weight(hue, channel)));
       } else {
-        const int base = operation == 0   ? 0
-                         : operation == 1 ? grey_mean
-                                          : luma(rgb[0], rgb[1], rgb[2]);
-        const float factor = operation == 0   ? task.brightness
-                             : operation == 1 ? task.contrast
-                                              : task.saturation;
+        const int base = blend_base(operation, grey_mean, rgb);
+        const float factor = blend_factor(operation, task);
         for (int channel = 0; channel < 3; ++channel)
           p[channel] = static_cast<std::uint8_t>(blend(base, rgb[channel], factor));
       }
@@ -130,22 +140,31 @@ LCR_HOST_DEVICE void colour_view(const ViewBuffers& b, std::int64_t view, int th
     }
 }
 
-/// One of the blur's six passes: three across, then three down; even passes read `out` and write
-/// `scratch`, odd ones the other way round. Views without blur stay where they are.
+/// `at` clamped to [0, length).
+LCR_HOST_DEVICE std::int64_t clamp_position(std::int64_t at, std::int64_t length) {
+  if (at < 0) return 0;
+  return at >= length ? length - 1 : at;
+}
+
 constexpr int kBlurStages = 2 * kBlurPasses;
+/// Pixel i in one of the blur's six passes: three across, then three down; even passes read `out`
+/// and write `scratch`, odd ones the other way round. Views without blur stay in `out`.
 LCR_HOST_DEVICE void blur_pass(const ViewBuffers& b, int pass, std::int64_t i) {
-  const std::int64_t view = i / (b.size * b.size), y = i / b.size % b.size, x = i % b.size;
+  const std::int64_t view = i / (b.size * b.size);
+  const std::int64_t y = i / b.size % b.size;
+  const std::int64_t x = i % b.size;
   const ViewTask& task = b.tasks[view];
   if (!task.blurs) return;
   const std::uint8_t* from = (pass % 2 == 0 ? b.out : b.scratch) + view * b.size * b.size * 3;
   std::uint8_t* to = (pass % 2 == 0 ? b.scratch : b.out) + i * 3;
   const bool across = pass < kBlurPasses;
-  const std::int64_t step = across ? 3 : b.size * 3, place = across ? x : y;
+  const std::int64_t step = across ? 3 : b.size * 3;
+  const std::int64_t place = across ? x : y;
   const std::uint8_t* line = from + (across ? y * b.size : x) * 3;
   for (int channel = 0; channel < 3; ++channel) {
     std::uint32_t whole = 0, ends = 0;
     for (int k = -task.box.radius - 1; k <= task.box.radius + 1; ++k) {
-      const std::int64_t at = place + k < 0 ? 0 : place + k >= b.size ? b.size - 1 : place + k;
+      const std::int64_t at = clamp_position(place + k, b.size);
       const std::uint32_t value = line[at * step + channel];
       if (k < -task.box.radius || k > task.box.radius)
         ends += value;
@@ -156,6 +175,7 @@ LCR_HOST_DEVICE void blur_pass(const ViewBuffers& b, int pass, std::int64_t i) {
   }
 }
 
+/// Last stage: pixel i of the views, solarised.
 LCR_HOST_DEVICE void solarise_element(const ViewBuffers& b, std::int64_t i) {
   if (!b.tasks[i / (b.size * b.size)].solarise) return;
   for (int channel = 0; channel < 3; ++channel)

@@ -12,7 +12,8 @@
 namespace lcr {
 namespace {
 
-/// Copies the elements below dimension `dimension`; `from` is the first of them.
+/// Copies the elements of dimensions `dimension` and up; `from` is the first of them. Returns the
+/// end of the copy.
 std::uint8_t* copy_strided(const std::uint8_t* from, const TensorDescriptor& tensor,
                            std::size_t dimension, std::uint64_t size, std::uint8_t* out) {
   if (dimension == tensor.shape.size()) {
@@ -32,13 +33,13 @@ std::uint64_t element_size(const std::string& dtype) {
       {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},
       {"I32", 4}, {"I16", 2}, {"I8", 1},  {"U8", 1},   {"BOOL", 1}};
   const auto found = sizes.find(dtype);
-  if (found == sizes.end()) fail("tensor type '{}' is not known", printable(dtype));
+  if (found == sizes.end()) fail("unknown tensor type '{}'", printable(dtype));
   return found->second;
 }
 
 std::uint64_t element_count(const std::vector<std::int64_t>& shape, std::uint64_t size,
                             std::uint64_t limit, const std::string& what) {
-  if (shape.size() > 64) fail("{}: {} dimensions are more than 64", what, shape.size());
+  if (shape.size() > 64) fail("{}: has {} dimensions, more than 64", what, shape.size());
   if (std::any_of(shape.begin(), shape.end(), [](std::int64_t n) { return n < 0; }))
     fail("{}: bad shape", what);
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
@@ -56,8 +57,8 @@ void check_tensor_name(const std::string& name, const std::string& path) {
       std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
   if (name.size() > 1000 || !plain || name == "__metadata__")
     fail(
-        "{}: '{}' cannot be the name of a tensor: it must be of at most 1,000 printable characters "
-        "and not __metadata__",
+        "{}: '{}' cannot be the name of a tensor: it must have at most 1,000 characters, all "
+        "printable ASCII, and not be __metadata__",
         path, printable(name));
 }
 
@@ -83,16 +84,17 @@ WeightFile read_weights(const std::filesystem::path& path) {
                      name.ends_with(".ckpt");
   if (!torch && !name.ends_with(".safetensors"))
     fail(
-        "{}: weights are read from .safetensors, .pth, .pt, .pth.tar, .bin and .ckpt files; this "
-        "is none by its name",
+        "{}: is not a weight file by its name: .safetensors, .pth, .pt, .pth.tar, .bin and .ckpt "
+        "files are read",
         path.string());
   std::vector<std::uint8_t> bytes = read_file(path, kMaxWeightFile);
   const bool torch_content = looks_like_torch_file(bytes);
-  if (torch != torch_content && bytes.size() >= 8)
-    fail("{}: its name says {}, its content does not{}", path.string(),
-         torch ? "torch.save" : "safetensors",
-         torch_content ? ": it is what torch.save writes; name it .pth"
-                       : ": name it for what it is, or fetch it again");
+  if (torch != torch_content && bytes.size() >= 8) {
+    const char* format = torch ? "torch.save" : "safetensors";
+    const char* advice = torch_content ? "it is a file of torch.save; name it .pth"
+                                       : "rename it to match its content, or fetch it again";
+    fail("{}: its name says {}, its content does not: {}", path.string(), format, advice);
+  }
   return torch ? parse_torch_file(std::move(bytes), path.string())
                : parse_safetensors(std::move(bytes), path.string());
 }

@@ -7,7 +7,7 @@
 namespace lcr {
 namespace {
 
-/// Leaves of the marked cells (h x w, 0 or 1) only the largest component.
+/// Keeps only the largest component of the marked cells (h x w, 0 or 1); none marked: marks all.
 void keep_largest_component(float* cells, std::int64_t h, std::int64_t w) {
   std::vector<int> component(static_cast<std::size_t>(h * w), 0);
   std::vector<std::int64_t> stack;

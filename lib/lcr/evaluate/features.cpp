@@ -30,10 +30,10 @@ std::vector<std::uint8_t> render_bytes(const RenderView& render, std::int64_t st
   return views;
 }
 
-/// Puts a module into evaluation mode, and gives it its own mode back.
+/// Puts a module into evaluation mode and restores its own mode at the end of the scope.
 class ModeGuard {
  public:
-  /// holder: of a module, perhaps an empty one.
+  /// holder: a module holder, possibly empty.
   template <typename Holder>
   explicit ModeGuard(const Holder& holder)
       : module_(holder ? holder.ptr() : nullptr), training_(module_ && module_->is_training()) {
@@ -52,6 +52,35 @@ class ModeGuard {
 
 torch::Tensor pool_by_mask(const torch::Tensor& map, const torch::Tensor& mask) {
   return unit_length((map * mask.unsqueeze(1)).mean({2, 3}));
+}
+
+/// Weights each position by the share of its cell of the view that the object covers. regions: N x
+/// s x s of 0 and 1.
+torch::Tensor pool_by_object(const torch::Tensor& map, const torch::Tensor& regions) {
+  const torch::Tensor cells =
+      torch::nn::functional::adaptive_avg_pool2d(
+          regions.to(map.device()).to(map.scalar_type()).unsqueeze(1),
+          torch::nn::functional::AdaptiveAvgPool2dFuncOptions({map.size(2), map.size(3)}))
+          .squeeze(1);
+  // If the centre crop cuts the object off, nothing is known about it: all positions count.
+  const torch::Tensor cut_off = cells.amax({1, 2}, true).eq(0).to(cells.scalar_type());
+  return pool_by_mask(map, cells + cut_off);
+}
+
+/// Unit-length features of one batch by one pooling. start: index of the batch's first image.
+torch::Tensor pool_batch(const std::string& pooling, const torch::Tensor& map, std::int64_t start,
+                         const EvaluatedNetwork& network, const ImageSet& images) {
+  if (pooling == "average") return unit_length(map.mean({2, 3}));
+  if (pooling == "bilinear") {
+    Encoder encoder = network.encoder;
+    return unit_length(encoder->pool(map));
+  }
+  if (pooling == "activation") return pool_by_mask(map, activation_mask(map));
+  if (pooling == "oracle")
+    return pool_by_object(map, object_regions(images, start, map.size(0), network));
+  check_internal(pooling == "attention" || pooling == "random_gfb", "unknown pooling");
+  GradCamFittingBranch gfb = pooling == "attention" ? network.gfb : network.random_gfb;
+  return pool_by_mask(map, normalise_mask(gfb(map), network.options.eval_mask_norm));
 }
 
 }  // namespace
@@ -87,16 +116,16 @@ void for_each_feature_map(const EvaluatedNetwork& network, std::int64_t count,
                           const std::function<void(const torch::Tensor&, std::int64_t)>& body) {
   const torch::NoGradGuard no_grad;
   Encoder encoder = network.encoder;
-  const ModeGuard encoder_mode(network.encoder), gfb_mode(network.gfb),
-      random_mode(network.random_gfb);
+  const ModeGuard encoder_mode(network.encoder);
+  const ModeGuard gfb_mode(network.gfb);
+  const ModeGuard random_mode(network.random_gfb);
   for (std::int64_t start = 0; start < count; start += kEvaluationBatch) {
     if (stop_requested())
       throw Interrupted(
-          "stopped by a signal during evaluation; finished runs are kept, this one starts again "
-          "when asked for");
-    body(encoder->feature_map(
-             render_batch(render, start, std::min(kEvaluationBatch, count - start), network)),
-         start);
+          "stopped by a signal during evaluation; finished runs are kept; run the command again to "
+          "evaluate this one");
+    const std::int64_t here = std::min(kEvaluationBatch, count - start);
+    body(encoder->feature_map(render_batch(render, start, here, network)), start);
   }
 }
 
@@ -116,41 +145,11 @@ PooledFeatures extract_features(const EvaluatedNetwork& network, const ImageSet&
                                 const RenderView& render,
                                 const std::vector<std::string>& poolings) {
   std::map<std::string, std::vector<torch::Tensor>> parts;
-  Encoder encoder = network.encoder;
-  GradCamFittingBranch gfb = network.gfb, random_gfb = network.random_gfb;
-  for_each_feature_map(
-      network, images.count(), render, [&](const torch::Tensor& map, std::int64_t start) {
-        for (const auto& pooling : poolings) {
-          torch::Tensor features;
-          if (pooling == "average") {
-            features = unit_length(map.mean({2, 3}));
-          } else if (pooling == "bilinear") {
-            features = unit_length(encoder->pool(map));
-          } else if (pooling == "attention") {
-            features = pool_by_mask(map, normalise_mask(gfb(map), network.options.eval_mask_norm));
-          } else if (pooling == "random_gfb") {
-            features =
-                pool_by_mask(map, normalise_mask(random_gfb(map), network.options.eval_mask_norm));
-          } else if (pooling == "activation") {
-            features = pool_by_mask(map, activation_mask(map));
-          } else {
-            check_internal(pooling == "oracle", "unknown pooling");
-            const torch::Tensor regions = object_regions(images, start, map.size(0), network)
-                                              .to(map.device())
-                                              .to(map.scalar_type())
-                                              .unsqueeze(1);
-            const torch::Tensor cells =
-                torch::nn::functional::adaptive_avg_pool2d(
-                    regions,
-                    torch::nn::functional::AdaptiveAvgPool2dFuncOptions({map.size(2), map.size(3)}))
-                    .squeeze(1);
-            // Where the centre crop has cut the object off, nothing is known: all positions count.
-            features =
-                pool_by_mask(map, cells + cells.amax({1, 2}, true).eq(0).to(cells.scalar_type()));
-          }
-          parts[pooling].push_back(features);
-        }
-      });
+  const auto pool = [&](const torch::Tensor& map, std::int64_t start) {
+    for (const auto& pooling : poolings)
+      parts[pooling].push_back(pool_batch(pooling, map, start, network, images));
+  };
+  for_each_feature_map(network, images.count(), render, pool);
   PooledFeatures features;
   for (const auto& [pooling, batches] : parts) features[pooling] = torch::cat(batches);
   return features;
@@ -163,10 +162,9 @@ torch::Tensor raw_pixel_features(const ImageSet& images, const Options& options,
   std::vector<torch::Tensor> parts;
   for (std::int64_t start = 0; start < images.count(); start += kEvaluationBatch) {
     const std::int64_t count = std::min(kEvaluationBatch, images.count() - start);
-    parts.push_back(
-        unit_length(to_input(render_bytes(render, start, count, size, threads), count, size, device)
-                        .contiguous()
-                        .flatten(1)));
+    const torch::Tensor input =
+        to_input(render_bytes(render, start, count, size, threads), count, size, device);
+    parts.push_back(unit_length(input.contiguous().flatten(1)));
   }
   return torch::cat(parts);
 }

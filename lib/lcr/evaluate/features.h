@@ -17,26 +17,26 @@
 
 namespace lcr {
 
-/// Images a batch of evaluation: only a mask normalised per "batch" depends on it.
+/// Images per evaluation batch. Only masks normalised over the "batch" depend on it.
 inline constexpr std::int64_t kEvaluationBatch = 128;
 
-/// A network under evaluation, and where it runs. `options` gives the test transform and the
+/// A network under evaluation and where it runs. `options` gives the test transform and the
 /// normalisation of masks.
 struct EvaluatedNetwork {
   Encoder encoder;
   GradCamFittingBranch gfb;         ///< the method's branch; may be null
-  GradCamFittingBranch random_gfb;  ///< an untrained branch, the control; may be null
+  GradCamFittingBranch random_gfb;  ///< an untrained branch as a control; may be null
   const Options& options;
   torch::Device device;
   int threads;
 };
 
-/// Writes view i into out: image_size x image_size x 3.
+/// Writes view i, image_size x image_size x 3 bytes, to `out`.
 using RenderView = std::function<void(std::int64_t i, std::span<std::uint8_t> out)>;
 
 /// The test transform of each image.
 RenderView test_views(const ImageSet& images, const Options& options);
-/// The linear probe's random crops and flips; a view depends on (seed, epoch, i) alone.
+/// The linear probe's random crops and flips; a view depends only on (seed, epoch, i).
 RenderView probe_views(const ImageSet& images, const Options& options, std::uint64_t seed,
                        std::int64_t epoch);
 
@@ -44,33 +44,33 @@ RenderView probe_views(const ImageSet& images, const Options& options, std::uint
 torch::Tensor render_batch(const RenderView& render, std::int64_t start, std::int64_t count,
                            const EvaluatedNetwork& network);
 
-/// Calls body with the feature map of each batch of views and the index of its first, without
-/// gradients, in evaluation mode (the modules' modes are restored at the end).
+/// Calls body with the feature map of each batch of views and the index of the batch's first view,
+/// without gradients, in evaluation mode (the modules' modes are restored at the end). Throws
+/// Interrupted if a signal asks to stop.
 void for_each_feature_map(
     const EvaluatedNetwork& network, std::int64_t count, const RenderView& render,
     const std::function<void(const torch::Tensor& map, std::int64_t start)>& body);
 
-/// Unit-length features of one image set by pooling, M x F float32 on the device.
+/// Unit-length features of one image set for each pooling: M x F float32 on the device.
 using PooledFeatures = std::map<std::string, torch::Tensor>;
 
 /// The poolings that the network and the images allow. "average": mean over positions. "bilinear":
-/// MoCo-Bilinear's own. The others are means of map x mask over positions (Weight Average Pooling),
-/// the mask being: "attention", the GFB's; "random_gfb", an untrained GFB's; "activation", that of
+/// MoCo-Bilinear's own. The others are means of map x mask over positions (Weight Average Pooling)
+/// with one of these masks: "attention", the GFB's; "random_gfb", an untrained GFB's; "activation",
 /// activation_mask(), without learning; "oracle", the true region of the object (or its box),
 /// averaged over each position's cell of the image: an upper bound.
 std::vector<std::string> available_poolings(const EvaluatedNetwork& network,
                                             const ImageSet& images);
 
-/// One pass over the views by the named poolings. For "oracle" the views must be the test views.
+/// Computes the named poolings in one pass over the views. "oracle" needs the test views.
 PooledFeatures extract_features(const EvaluatedNetwork& network, const ImageSet& images,
                                 const RenderView& render, const std::vector<std::string>& poolings);
 
-/// The test views' pixels themselves as unit-length features, M x (3 size size): a control.
+/// A control: the pixels of the test views as unit-length features, M x (3 size size).
 torch::Tensor raw_pixel_features(const ImageSet& images, const Options& options,
                                  const torch::Device& device, int threads);
 
-/// Regions of the objects in test views [start, start + count): N x size x size, uint8 of 0 and 1,
-/// on the CPU.
+/// Object regions in test views [start, start + count): N x size x size, uint8 of 0 and 1, on CPU.
 torch::Tensor object_regions(const ImageSet& images, std::int64_t start, std::int64_t count,
                              const EvaluatedNetwork& network);
 

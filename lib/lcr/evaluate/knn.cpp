@@ -12,16 +12,16 @@ KnnScores knn_classify(const torch::Tensor& train, const torch::Tensor& train_la
                        std::int64_t chunk) {
   const torch::NoGradGuard no_grad;
   if (k < 1 || k > train.size(0))
-    fail("kNN: k = {} is not 1 to {}, the number of training images", k, train.size(0));
+    fail("kNN: k = {} is not between 1 and {}, the number of training images", k, train.size(0));
   if (!torch::isfinite(train).all().item<bool>() || !torch::isfinite(test).all().item<bool>())
-    fail("kNN: there are features that are NaN or infinite");
+    fail("kNN: some features are NaN or infinite");
   const torch::Tensor transposed = train.t();
   const std::int64_t shown = std::min<std::int64_t>(5, classes);
   double top1 = 0, top5 = 0;
   for (std::int64_t start = 0; start < test.size(0); start += chunk) {
     const std::int64_t here = std::min(chunk, test.size(0) - start);
     const auto [similarity, neighbour] = test.narrow(0, start, here).mm(transposed).topk(k, 1);
-    // Relative to the nearest: the ratio of the votes stays, and nothing overflows.
+    // Relative to the nearest neighbour: vote ratios stay the same, and nothing overflows.
     const torch::Tensor vote =
         ((similarity - similarity.narrow(1, 0, 1)).to(torch::kDouble) / temperature).exp();
     const torch::Tensor votes =

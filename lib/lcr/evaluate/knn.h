@@ -11,10 +11,10 @@ struct KnnScores {
 };
 
 /// Each test image's k nearest training images (by dot product; unit length for cosine similarity)
-/// vote for their class with weight exp(similarity / temperature); of equal votes the lower class
-/// counts. k is at most the number of training images. Features: M x D, labels: M, int64, below
-/// `classes`; all on one device. Memory is bounded by `chunk` x training images. Throws UserError
-/// on features that are not finite and on k out of range.
+/// vote for their class with weight exp(similarity / temperature); ties go to the lower class. k is
+/// at most the number of training images. Features: M x D; labels: M, int64, below `classes`; all
+/// on one device. Memory is bounded by `chunk` x training images. Throws UserError if features are
+/// not finite or k is out of range.
 KnnScores knn_classify(const torch::Tensor& train, const torch::Tensor& train_labels,
                        const torch::Tensor& test, const torch::Tensor& test_labels,
                        std::int64_t classes, std::int64_t k, double temperature,

@@ -15,7 +15,7 @@ namespace {
 
 void require_finite(const torch::Tensor& features) {
   if (!torch::isfinite(features).all().item<bool>())
-    fail("linear probe: there are features that are NaN or infinite");
+    fail("linear probe: some features are NaN or infinite");
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ LinearProbe::LinearProbe(std::int64_t features, std::int64_t classes, const Prob
 void LinearProbe::train_epoch(const torch::Tensor& features, const torch::Tensor& labels) {
   const torch::NoGradGuard no_grad;
   if (stop_requested())
-    throw Interrupted("stopped by a signal during the linear probe; nothing of it is kept");
+    throw Interrupted("stopped by a signal during the linear probe; its results are discarded");
   require_finite(features);
   const std::int64_t count = labels.size(0);
   double lr = options_.lr;
@@ -60,8 +60,8 @@ void LinearProbe::train_epoch(const torch::Tensor& features, const torch::Tensor
   ++epoch_;
   if (!torch::isfinite(weight_).all().item<bool>())
     fail(
-        "linear probe: the weights are no longer finite after epoch {}: lower its learning rate of "
-        "{}",
+        "linear probe: the weights are no longer finite after epoch {}; lower the learning rate "
+        "(now {})",
         epoch_, options_.lr);
 }
 
@@ -94,8 +94,7 @@ ProbeScores linear_probe(const torch::Tensor& train, const torch::Tensor& train_
 
 std::vector<std::int64_t> stratified_share(const std::vector<std::int64_t>& labels, double share,
                                            std::uint64_t seed) {
-  if (!(share > 0 && share <= 1))
-    fail("a share of {} of the labels is not above 0 and at most 1", share);
+  if (!(share > 0 && share <= 1)) fail("label share of {} is not in (0, 1]", share);
   std::map<std::int64_t, std::vector<std::int64_t>> members;
   for (std::size_t i = 0; i < labels.size(); ++i)
     members[labels[i]].push_back(static_cast<std::int64_t>(i));

@@ -10,7 +10,7 @@ namespace lcr {
 
 void Localisation::add(const torch::Tensor& maps, const torch::Tensor& regions) {
   if (!torch::isfinite(maps).all().item<bool>())
-    fail("localisation: there are attention maps that are NaN or infinite");
+    fail("localisation: some attention maps are NaN or infinite");
   const std::int64_t count = regions.size(0), side = regions.size(1), pixels = side * side;
   const torch::Tensor resized = at::upsample_bilinear2d(maps.to(torch::kFloat32).unsqueeze(1),
                                                         {side, side}, /*align_corners=*/false)
@@ -30,8 +30,9 @@ void Localisation::add(const torch::Tensor& maps, const torch::Tensor& regions) 
     area_ += area;
     const auto [low, high] = std::minmax_element(map, map + pixels);
     double sum = 0, sum_inside = 0, maxima = 0, maxima_inside = 0;
-    std::array<double, kThresholds> all{},
-        inside{};  // pixels by the highest threshold that they reach
+    // Pixel counts by the highest threshold that they reach.
+    std::array<double, kThresholds> all{};
+    std::array<double, kThresholds> inside{};
     for (std::int64_t p = 0; p < pixels; ++p) {
       sum += map[p];
       const bool on = region[p] != 0;
@@ -40,9 +41,9 @@ void Localisation::add(const torch::Tensor& maps, const torch::Tensor& regions) 
         maxima += 1;
         maxima_inside += on;
       }
-      const double scaled =
-          *high > *low ? (static_cast<double>(map[p]) - *low) / (static_cast<double>(*high) - *low)
-                       : 0.0;
+      double scaled = 0;
+      if (*high > *low)
+        scaled = (static_cast<double>(map[p]) - *low) / (static_cast<double>(*high) - *low);
       const auto bin = static_cast<std::size_t>(
           std::min<std::int64_t>(kThresholds - 1, static_cast<std::int64_t>(scaled * kThresholds)));
       all[bin] += 1;
@@ -63,13 +64,13 @@ LocalisationScores Localisation::scores() const {
   if (images_ == 0) fail("localisation: none of the {} views shows its object", cut_off_);
   const double percent = 100.0 / static_cast<double>(images_);
   const auto best = std::max_element(iou_.begin(), iou_.end());
-  return {pointing_ * percent,
-          mass_ * percent,
-          *best * percent,
-          static_cast<double>(best - iou_.begin()) / kThresholds,
-          area_ * percent,
-          images_,
-          cut_off_};
+  return {.pointing = pointing_ * percent,
+          .mass = mass_ * percent,
+          .iou = *best * percent,
+          .threshold = static_cast<double>(best - iou_.begin()) / kThresholds,
+          .area = area_ * percent,
+          .images = images_,
+          .cut_off = cut_off_};
 }
 
 }  // namespace lcr

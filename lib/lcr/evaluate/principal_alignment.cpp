@@ -13,24 +13,23 @@ namespace {
 
 using Matrix = Eigen::MatrixXd;
 
-/// Covariance (C x C) of the feature map's vectors over all positions and images.
+/// Covariance (C x C) of the feature map's vectors over all positions of all images.
 Matrix covariance(const EvaluatedNetwork& network, const ImageSet& images) {
   torch::Tensor sum, products;
   std::int64_t count = 0;
-  for_each_feature_map(
-      network, images.count(), test_views(images, network.options),
-      [&](const torch::Tensor& map, std::int64_t) {
-        const torch::Tensor vectors = map.permute({0, 2, 3, 1}).reshape({-1, map.size(1)});
-        if (count == 0) {
-          sum = torch::zeros({map.size(1)}, vectors.options().dtype(torch::kDouble));
-          products = torch::zeros({map.size(1), map.size(1)}, sum.options());
-        }
-        sum += vectors.sum(0).to(torch::kDouble);
-        products += vectors.t().mm(vectors).to(torch::kDouble);
-        count += vectors.size(0);
-      });
-  const torch::Tensor mean = sum / count,
-                      result = (products / count - mean.outer(mean)).cpu().contiguous();
+  const auto add = [&](const torch::Tensor& map, std::int64_t) {
+    const torch::Tensor vectors = map.permute({0, 2, 3, 1}).reshape({-1, map.size(1)});
+    if (count == 0) {
+      sum = torch::zeros({map.size(1)}, vectors.options().dtype(torch::kDouble));
+      products = torch::zeros({map.size(1), map.size(1)}, sum.options());
+    }
+    sum += vectors.sum(0).to(torch::kDouble);
+    products += vectors.t().mm(vectors).to(torch::kDouble);
+    count += vectors.size(0);
+  };
+  for_each_feature_map(network, images.count(), test_views(images, network.options), add);
+  const torch::Tensor mean = sum / count;
+  const torch::Tensor result = (products / count - mean.outer(mean)).cpu().contiguous();
   return Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
       result.data_ptr<double>(), result.size(0), result.size(1));
 }
@@ -51,22 +50,23 @@ PrincipalAlignment principal_alignment(const EvaluatedNetwork& network, const Im
                                        std::int64_t directions) {
   const auto all = static_cast<std::int64_t>(ranked.size());
   check_internal(directions >= 1 && directions <= std::max<std::int64_t>(1, all / 2),
-                 "more directions than the ranking has to either end");
+                 "more directions than half of the ranking");
   GradCamFittingBranch gfb = network.gfb;
   const torch::Tensor weights = gfb->projection_weights().to(torch::kDouble).cpu();
   const Matrix sigma = covariance(network, images);
   PrincipalAlignment result{.channels = sigma.rows(), .directions = directions};
   if (directions > result.channels)
-    fail("projections: {} directions do not fit into the feature map's {} channels", directions,
+    fail("projections: {} directions are more than the feature map's {} channels", directions,
          result.channels);
   const Eigen::SelfAdjointEigenSolver<Matrix> solver(sigma);
   if (solver.info() != Eigen::Success)
     fail(
-        "projections: the principal components of the feature map cannot be computed; are its "
-        "values finite?");
-  const Matrix principal = solver.eigenvectors().rightCols(directions);  // eigenvalues ascend
-  const Matrix top = span_of(weights, {ranked.begin(), ranked.begin() + directions}),
-               bottom = span_of(weights, {ranked.end() - directions, ranked.end()});
+        "projections: cannot compute the principal components of the feature map; check that its "
+        "values are finite");
+  // Eigenvalues are in ascending order.
+  const Matrix principal = solver.eigenvectors().rightCols(directions);
+  const Matrix top = span_of(weights, {ranked.begin(), ranked.begin() + directions});
+  const Matrix bottom = span_of(weights, {ranked.end() - directions, ranked.end()});
   const auto captured = [&](const Matrix& basis) {
     return (basis.transpose() * sigma * basis).trace() / sigma.trace();
   };

@@ -11,7 +11,7 @@
 namespace lcr {
 namespace {
 
-constexpr double kMapShare = 0.65;  // of the colour in the picture; the rest is the greyed view
+constexpr double kMapShare = 0.65;  // share of the map's colour; the rest is the greyed view
 
 /// The heat of one map (side x side, in [0, 1]) over the greyed view.
 std::vector<std::uint8_t> heat_over(const float* map, const std::vector<std::uint8_t>& view,
@@ -38,9 +38,10 @@ void draw_projection_panel(const EvaluatedNetwork& network, const ImageSet& imag
                            std::int64_t columns, std::uint64_t seed,
                            const std::filesystem::path& path) {
   constexpr double kTile = 112, kGap = 4, kLabel = 150, kTop = 22, kBar = 70;
-  const auto count = static_cast<std::int64_t>(ranked.size()),
-             each = std::min<std::int64_t>(3, std::max<std::int64_t>(1, count / 2));
-  const std::int64_t low = std::min(each, count - each), side = network.options.image_size;
+  const auto count = static_cast<std::int64_t>(ranked.size());
+  const std::int64_t each = std::min<std::int64_t>(3, std::max<std::int64_t>(1, count / 2));
+  const std::int64_t low = std::min(each, count - each);
+  const std::int64_t side = network.options.image_size;
   std::vector<std::int64_t> shown(ranked.begin(), ranked.begin() + each);
   shown.insert(shown.end(), ranked.end() - low, ranked.end());
 
@@ -55,8 +56,8 @@ void draw_projection_panel(const EvaluatedNetwork& network, const ImageSet& imag
     const torch::Tensor selected =
         gfb->projections(map).index_select(1, torch::tensor(shown, torch::kLong).to(map.device()));
     const torch::Tensor shifted = selected - selected.amin({2, 3}, true);
-    const torch::Tensor scaled =
-        shifted / shifted.amax({2, 3}, true).clamp_min(1e-12);  // a constant map stays 0 everywhere
+    // A constant map stays 0 everywhere.
+    const torch::Tensor scaled = shifted / shifted.amax({2, 3}, true).clamp_min(1e-12);
     const torch::Tensor resized =
         at::upsample_bilinear2d(scaled, {side, side}, /*align_corners=*/false).cpu();
     maps = maps.defined() ? torch::cat({maps, resized}) : resized;
@@ -73,12 +74,11 @@ void draw_projection_panel(const EvaluatedNetwork& network, const ImageSet& imag
   };
   picture.text(6, row_y(0) + kTile / 2, "image");
   for (std::size_t r = 0; r < shown.size(); ++r) {
-    const bool high = static_cast<std::int64_t>(r) < each;
+    const auto row = static_cast<std::int64_t>(r);
+    const bool high = row < each;
+    const std::int64_t rank = high ? row + 1 : count - low + 1 + row - each;
     const double y = row_y(r + 1) + kTile / 2;
-    picture.text(6, y - 14,
-                 fmt::format("{} variance, rank {}", high ? "high" : "low",
-                             high ? static_cast<std::int64_t>(r) + 1
-                                  : count - low + 1 + static_cast<std::int64_t>(r) - each));
+    picture.text(6, y - 14, fmt::format("{} variance, rank {}", high ? "high" : "low", rank));
     picture.text(6, y, fmt::format("projection {} of {}", shown[r], count));
     picture.text(6, y + 14, fmt::format("variance {:.3g}", variance[shown[r]].item<double>()));
   }
@@ -90,13 +90,16 @@ void draw_projection_panel(const EvaluatedNetwork& network, const ImageSet& imag
                              chosen.labels[static_cast<std::size_t>(c)]));
     render(c, view);
     picture.image(view, side, side, x, row_y(0), scale);
-    for (std::size_t r = 0; r < shown.size(); ++r)
-      picture.image(heat_over(maps[c][static_cast<std::int64_t>(r)].data_ptr<float>(), view, side),
-                    side, side, x, row_y(r + 1), scale);
+    for (std::size_t r = 0; r < shown.size(); ++r) {
+      const torch::Tensor map = maps[c][static_cast<std::int64_t>(r)];
+      picture.image(heat_over(map.data_ptr<float>(), view, side), side, side, x, row_y(r + 1),
+                    scale);
+    }
   }
-  // The colour bar: what the colours of one map mean.
-  const double bar_x = kLabel + static_cast<double>(columns) * (kTile + kGap) + 10,
-               bar_top = row_y(1), bar_height = 2 * kTile;
+  // The colour bar: the meaning of the colours within one map.
+  const double bar_x = kLabel + static_cast<double>(columns) * (kTile + kGap) + 10;
+  const double bar_top = row_y(1);
+  const double bar_height = 2 * kTile;
   for (int i = 0; i < 64; ++i)
     picture.fill(bar_x, bar_top + bar_height * i / 64.0, 12, bar_height / 64 + 1,
                  heat_colour(1 - (i + 0.5) / 64));

@@ -11,12 +11,10 @@ torch::Tensor projection_variance(const EvaluatedNetwork& network, const ImageSe
   GradCamFittingBranch gfb = network.gfb;
   torch::Tensor sum = torch::zeros(
       {gfb->count()}, torch::TensorOptions().dtype(torch::kDouble).device(network.device));
-  for_each_feature_map(
-      network, images.count(), test_views(images, network.options),
-      [&](const torch::Tensor& map, std::int64_t) {
-        sum +=
-            gfb->projections(map).flatten(2).var(2, /*unbiased=*/false).sum(0).to(torch::kDouble);
-      });
+  const auto add = [&](const torch::Tensor& map, std::int64_t) {
+    sum += gfb->projections(map).flatten(2).var(2, /*unbiased=*/false).sum(0).to(torch::kDouble);
+  };
+  for_each_feature_map(network, images.count(), test_views(images, network.options), add);
   return (sum / images.count()).cpu();
 }
 
@@ -35,13 +33,13 @@ std::vector<std::int64_t> choose_projections(const torch::Tensor& variance, cons
   } else {
     check_internal(options.subset == "random", "unknown projection subset");
     const std::int64_t others = variance.numel() - options.subset_size;
-    const auto draw =
-        random_permutation(CounterRng(RngKey(seed, "projection subset"),
-                                      static_cast<std::uint32_t>(options.subset_seed)),
-                           others);
-    for (std::int64_t i = 0; i < options.subset_size; ++i)
-      chosen.push_back(ranked[static_cast<std::size_t>(options.subset_size +
-                                                       draw[static_cast<std::size_t>(i)])]);
+    const CounterRng rng(RngKey(seed, "projection subset"),
+                         static_cast<std::uint32_t>(options.subset_seed));
+    const auto draw = random_permutation(rng, others);
+    for (std::int64_t i = 0; i < options.subset_size; ++i) {
+      const std::int64_t place = options.subset_size + draw[static_cast<std::size_t>(i)];
+      chosen.push_back(ranked[static_cast<std::size_t>(place)]);
+    }
   }
   std::sort(chosen.begin(), chosen.end());
   return chosen;

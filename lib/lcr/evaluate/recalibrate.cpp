@@ -11,12 +11,13 @@
 namespace lcr {
 namespace {
 
+/// whole: the encoder and the GFB too, not only the untrained branch.
 void estimate(const EvaluatedNetwork& network, const ImageSet& train, std::uint64_t seed,
               bool whole) {
   const torch::NoGradGuard no_grad;
   Encoder encoder = network.encoder;
   GradCamFittingBranch gfb = network.gfb, random_gfb = network.random_gfb;
-  std::vector<torch::nn::Module*> modules;
+  std::vector<torch::nn::Module*> modules;  // whose statistics are estimated
   if (whole) modules.push_back(encoder.get());
   if (whole && gfb) modules.push_back(gfb.get());
   if (random_gfb) modules.push_back(random_gfb.get());
@@ -26,20 +27,19 @@ void estimate(const EvaluatedNetwork& network, const ImageSet& train, std::uint6
     module->train();
     set_batch_norm_groups(*module, 1);
   }
-  // Lists are sorted by class: without shuffling, a batch would hold a class or two and its
-  // variance say little of the set's.
+  // Lists are sorted by class: without shuffling, a batch would hold one or two classes, and its
+  // variance would say little about the whole set's.
   const auto order = random_permutation(CounterRng(RngKey(seed, "recalibration")), train.count());
   const RenderView in_list_order = test_views(train, network.options);
   const RenderView shuffled = [&](std::int64_t i, std::span<std::uint8_t> out) {
     in_list_order(order[static_cast<std::size_t>(i)], out);
   };
-  const std::int64_t batch = std::min(kEvaluationBatch, train.count()),
-                     batches = train.count() / batch;
+  const std::int64_t batch = std::min(kEvaluationBatch, train.count());
+  const std::int64_t batches = train.count() / batch;
   for (std::int64_t b = 0; b < batches; ++b) {
     if (stop_requested())
       throw Interrupted(
-          "stopped by a signal during the estimation of batch norm's statistics; nothing of it is "
-          "kept");
+          "stopped by a signal while estimating batch norm statistics; they are discarded");
     // Momentum 1 / (b + 1) makes the running statistics the mean over the batches so far.
     for (auto* module : modules) set_batch_norm_momentum(*module, 1.0 / static_cast<double>(b + 1));
     const torch::Tensor map =

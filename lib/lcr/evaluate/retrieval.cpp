@@ -13,15 +13,15 @@ namespace {
 
 constexpr std::int64_t kNoHit = std::numeric_limits<std::int64_t>::max();
 
-/// What one query's ranked list says.
+/// Scores of one query's ranked list.
 struct QueryResult {
   std::int64_t first_hit = kNoHit;  ///< rank, from 1, of the first image of its class
   double average_precision = 0;
 };
 
-/// On the CPU without sorting the list: only the few images of the query's class are sorted, and
-/// every other image is counted between them. similarity: of the query to the whole gallery;
-/// relevant: the gallery's images of its class, ascending; self: index that is left out, or -1.
+/// For the CPU. Does not sort the whole list: sorts only the few images of the query's class, and
+/// counts the other images between them. similarity: of the query to the whole gallery; relevant:
+/// the gallery's images of the query's class, ascending; self: the index to leave out, or -1.
 QueryResult rank_query(const float* similarity, std::int64_t count,
                        const std::vector<std::int64_t>& relevant, std::int64_t self) {
   std::vector<std::int64_t> hits;
@@ -32,8 +32,8 @@ QueryResult rank_query(const float* similarity, std::int64_t count,
     return similarity[a] != similarity[b] ? similarity[a] > similarity[b] : a < b;
   };
   std::sort(hits.begin(), hits.end(), before);
-  // Their similarities, padded to one less than a power of two: a search without branches, for many
-  // images at once.
+  // The hits' similarities, padded to one less than a power of two for a branch-free search over
+  // many images at once.
   std::size_t slots = 1;
   while (slots <= hits.size()) slots *= 2;
   std::vector<float> values(slots - 1, -std::numeric_limits<float>::infinity());
@@ -56,7 +56,7 @@ QueryResult rank_query(const float* similarity, std::int64_t count,
               -std::numeric_limits<float>::infinity());
     float highest = block[0];
     for (const float value : block) highest = std::max(highest, value);
-    if (highest < lowest) continue;  // of good features, most images come after the last hit
+    if (highest < lowest) continue;  // with good features, most images rank after the last hit
     std::uint32_t place[kBlock] = {};
     for (std::size_t half = slots / 2; half > 0; half /= 2)
       for (std::int64_t i = 0; i < kBlock; ++i)
@@ -80,17 +80,18 @@ QueryResult rank_query(const float* similarity, std::int64_t count,
   return result;
 }
 
-/// On other devices by sorting whole lists, in tensors.
+/// For other devices. Sorts whole lists, in tensors. first_self: gallery index of the first query,
+/// to leave each query out of its own list, or -1.
 std::vector<QueryResult> rank_queries_sorted(torch::Tensor similarity,
                                              const torch::Tensor& query_labels,
                                              const torch::Tensor& gallery_labels,
                                              std::int64_t first_self) {
   std::int64_t count = similarity.size(1);
-  if (first_self >= 0)
-    similarity.diagonal(first_self)
-        .fill_(-std::numeric_limits<double>::infinity());  // to the end of its list, where it is
-                                                           // cut off
-  if (first_self >= 0) --count;
+  if (first_self >= 0) {
+    // Moves the query itself to the end of its list, where it is cut off.
+    similarity.diagonal(first_self).fill_(-std::numeric_limits<double>::infinity());
+    --count;
+  }
   const torch::Tensor order =
       std::get<1>(similarity.sort(/*stable=*/true, /*dim=*/1, /*descending=*/true))
           .narrow(1, 0, count);
@@ -99,13 +100,14 @@ std::vector<QueryResult> rank_queries_sorted(torch::Tensor similarity,
                                 .eq(query_labels.unsqueeze(1))
                                 .to(torch::kDouble);
   const torch::Tensor precision = hit.cumsum(1) / torch::arange(1, count + 1, hit.options());
-  const torch::Tensor average = ((precision * hit).sum(1) / hit.sum(1).clamp_min(1)).cpu(),
-                      any = hit.amax(1).cpu(), first = hit.argmax(1).cpu();
-  std::vector<QueryResult> results;
+  const torch::Tensor average = ((precision * hit).sum(1) / hit.sum(1).clamp_min(1)).cpu();
+  const torch::Tensor any = hit.amax(1).cpu();
+  const torch::Tensor first = hit.argmax(1).cpu();
+  std::vector<QueryResult> results(static_cast<std::size_t>(hit.size(0)));
   for (std::int64_t q = 0; q < hit.size(0); ++q)
-    results.push_back(any[q].item<double>() > 0 ? QueryResult{first[q].item<std::int64_t>() + 1,
-                                                              average[q].item<double>()}
-                                                : QueryResult{});
+    if (any[q].item<double>() > 0)
+      results[static_cast<std::size_t>(q)] = {first[q].item<std::int64_t>() + 1,
+                                              average[q].item<double>()};
   return results;
 }
 
@@ -115,12 +117,12 @@ RetrievalScores retrieve(const torch::Tensor& queries, const torch::Tensor& quer
   const torch::NoGradGuard no_grad;
   const std::int64_t count = queries.size(0), size = gallery.size(0);
   if (!torch::isfinite(queries).all().item<bool>() || !torch::isfinite(gallery).all().item<bool>())
-    fail("retrieval: there are features that are NaN or infinite");
+    fail("retrieval: some features are NaN or infinite");
   check_internal(query_labels.size(0) == count && gallery_labels.size(0) == size,
-                 "a label for each feature");
+                 "retrieval needs one label per feature");
   const bool on_cpu = queries.is_cpu();
-  const torch::Tensor asked = query_labels.cpu().contiguous(),
-                      found = gallery_labels.cpu().contiguous();
+  const torch::Tensor asked = query_labels.cpu().contiguous();
+  const torch::Tensor found = gallery_labels.cpu().contiguous();
   std::unordered_map<std::int64_t, std::vector<std::int64_t>> members;
   for (std::int64_t i = 0; i < size; ++i) members[found.data_ptr<std::int64_t>()[i]].push_back(i);
   const std::vector<std::int64_t> nobody;
@@ -141,9 +143,9 @@ RetrievalScores retrieve(const torch::Tensor& queries, const torch::Tensor& quer
     at::parallel_for(0, here, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t q = begin; q < end; ++q) {
         const auto group = members.find(asked.data_ptr<std::int64_t>()[start + q]);
+        const auto& relevant = group == members.end() ? nobody : group->second;
         results[static_cast<std::size_t>(start + q)] = rank_query(
-            values.data_ptr<float>() + q * size, size,
-            group == members.end() ? nobody : group->second, leave_one_out ? start + q : -1);
+            values.data_ptr<float>() + q * size, size, relevant, leave_one_out ? start + q : -1);
       }
     });
   }

@@ -13,22 +13,21 @@ struct RetrievalScores {
   double rank1 = 0;  ///< queries whose nearest neighbour has their class
   double rank5 = 0;  ///< queries with at least one image of their class among the five nearest
   double mean_average_precision = 0;  ///< over the full ranked list
-  std::vector<double> rank;  ///< rank[k - 1]: at least one image of their class among the k
-                             ///< nearest, for k up to kMaxRank
-  std::int64_t without_match =
-      0;  ///< queries whose class nothing else has; they count 0 everywhere
+  /// rank[k - 1]: queries with an image of their class among the k nearest, for k up to kMaxRank.
+  std::vector<double> rank;
+  /// Number of queries with no other image of their class; they score 0 everywhere.
+  std::int64_t without_match = 0;
 };
 
 inline constexpr std::int64_t kMaxRank = 50;
 
-/// Ranks by dot product; features: M x D, unit length for cosine similarity; labels: M, int64; same
+/// Ranks by dot product. features: M x D, unit length for cosine similarity; labels: M, int64; same
 /// device. A query is never its own result. Ties go to the lower index. Memory is bounded by
-/// `chunk` x M similarities at a time. Throws UserError on fewer than two images or features that
-/// are not finite.
+/// `chunk` x M similarities. Throws UserError on fewer than two images or non-finite features.
 RetrievalScores leave_one_out_retrieval(const torch::Tensor& features, const torch::Tensor& labels,
                                         std::int64_t chunk = 256);
 
-/// The same with queries (Q x D) apart from the gallery (G x D) that they search.
+/// The same with separate queries (Q x D) and gallery (G x D), at least 1 of each.
 RetrievalScores query_gallery_retrieval(const torch::Tensor& queries,
                                         const torch::Tensor& query_labels,
                                         const torch::Tensor& gallery,

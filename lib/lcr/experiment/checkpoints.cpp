@@ -37,7 +37,10 @@ fs::path Checkpoints::file(const std::string& name) const {
 }
 
 void Checkpoints::keep(Trainer& trainer, const std::string& name, std::int64_t epochs_done) const {
-  trainer.save(file(name), {identity_, epochs_done, 0, environment_, "", inexact_});
+  trainer.save(file(name), {.identity = identity_,
+                            .epochs_done = epochs_done,
+                            .environment = environment_,
+                            .inexact = inexact_});
 }
 
 bool Checkpoints::due() const {
@@ -52,9 +55,12 @@ bool Checkpoints::due_after(std::int64_t epochs_done) const {
 
 void Checkpoints::write(Trainer& trainer, const TrainingRecord& record) {
   const std::int64_t steps = record.epochs_done * trainer.steps_per_epoch() + record.log.steps;
-  trainer.save(
-      file(fmt::format("resume-{:012}", steps)),
-      {identity_, record.epochs_done, record.log.steps, environment_, to_text(record), inexact_});
+  trainer.save(file(fmt::format("resume-{:012}", steps)), {.identity = identity_,
+                                                           .epochs_done = record.epochs_done,
+                                                           .steps_done = record.log.steps,
+                                                           .environment = environment_,
+                                                           .progress = to_text(record),
+                                                           .inexact = inexact_});
   const auto files = resume_files(directory_);
   for (std::size_t i = 2; i < files.size(); ++i) fs::remove(files[i]);
   written_ = Clock::now();
@@ -71,38 +77,38 @@ void Checkpoints::resume(Trainer& trainer, TrainingRecord& record) {
       info = trainer.load(path, identity_);
       stored = parse_training_record(info.progress, path.string());
       if (stored.epochs_done != info.epochs_done || stored.log.steps != info.steps_done)
-        fail("{}: damaged: its records are of another step", path.string());
+        fail("{}: damaged: its records belong to another step", path.string());
     } catch (const ForeignCheckpoint&) {
       throw;
     } catch (const UserError& e) {
       damage = e.what();
-      if (::access(path.c_str(), R_OK) == 0)
-        damaged.push_back(path);  // one that cannot be read may be whole
-      say("warning: {}; it is passed over\n", damage);
+      // A file that cannot be read may be intact: it is not removed.
+      if (::access(path.c_str(), R_OK) == 0) damaged.push_back(path);
+      say("warning: {}; it is skipped\n", damage);
       continue;
     }
     const auto differences = describe_differences(info.environment, environment_);
     if (!differences.empty() && !inexact_allowed_)
       fail(
-          "{}: going on from it would not give the same bits ({}, where 'there' is the "
-          "checkpoint): run as before, or give --inexact-resume, or remove {} to train the run "
-          "anew",
+          "{}: resuming from it would not give the same bits ({}, where 'there' is the "
+          "checkpoint): run under the same conditions as before, give --inexact-resume, or remove "
+          "{} to train the run again",
           path.string(), differences, directory_.string());
-    for (const auto& useless : damaged)
-      fs::remove(useless);  // else they would count among the last two
+    // Damaged files must not count among the last two.
+    for (const auto& useless : damaged) fs::remove(useless);
     record = std::move(stored);
     ++record.resumed;
     const bool repeats = !inexact_always_ && differences.empty();
     record.inexact_resume = record.inexact_resume || !repeats;
     inexact_ = inexact_ || record.inexact_resume;
     drop_abandoned_best(record, repeats);
-    say("{}: goes on after epoch {}, step {} of the next{}\n", directory_.filename().string(),
+    say("{}: resumes after epoch {}, step {} of the next{}\n", directory_.filename().string(),
         record.epochs_done, record.log.steps,
         differences.empty() ? "" : "; inexactly: " + differences);
     return;
   }
   if (!files.empty())
-    fail("{}; so is every other checkpoint of this run: remove {} to train it anew", damage,
+    fail("{}; so is every other checkpoint of this run: remove {} to train it again", damage,
          directory_.string());
 }
 
@@ -112,14 +118,14 @@ void Checkpoints::drop_abandoned_best(const TrainingRecord& record, bool repeats
   const auto metadata = read_safetensors(best).metadata;
   const auto entry = metadata.find("epochs_done");
   const auto epoch = entry == metadata.end() ? std::nullopt : parse_integer(entry->second);
-  if (epoch && *epoch <= record.epochs_done)
-    return;  // from before the checkpoint: still this training's
+  // An epoch before the checkpoint is part of this training too.
+  if (epoch && *epoch <= record.epochs_done) return;
   const bool is_inexact =
       std::find(metadata.begin(), metadata.end(), kInexactMark) != metadata.end();
-  if (repeats && is_inexact == inexact_) return;  // that epoch comes again, with the same bits
+  if (repeats && is_inexact == inexact_) return;  // that epoch will be repeated, with the same bits
   fs::remove(best);
-  say("warning: {} was of a later epoch of another continuation, which this one does not repeat: "
-      "removed; until a better epoch comes there are no weights of the best one\n",
+  say("warning: {} belonged to a later epoch of another continuation, which this one does not "
+      "repeat: removed; there are no weights of the best epoch until a better one is reached\n",
       best.string());
 }
 

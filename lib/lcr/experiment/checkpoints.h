@@ -1,5 +1,5 @@
-// The checkpoints of a run in training: written now and then, the last two kept, and what a stopped
-// or killed run goes on from.
+// The checkpoints of a run in training. They are written at intervals, the last two are kept, and a
+// run that was stopped or killed resumes from them.
 #pragma once
 
 #include <chrono>
@@ -13,52 +13,53 @@
 
 namespace lcr {
 
-/// "name=value" lines of what changes the last bits of a training: on the CPU its threads, ISA and
-/// the libraries that compute; on CUDA the device, LibTorch and whether only deterministic
+/// "name=value" lines of the conditions that change the last bits of a training: on the CPU the
+/// threads, ISA and numeric libraries; on CUDA the device, LibTorch and whether only deterministic
 /// operations are used.
 std::string describe_environment(const Options& options, const Provenance& provenance, bool cuda);
 
-/// How a run stands by its files.
+/// Writes the checkpoints of one run and resumes the run from them.
 class Checkpoints {
  public:
-  /// directory: of the run. identity: its hash. environment: of describe_environment().
-  /// inexact_init: what the run begins with bears kInexactMark; then, and after an inexact
-  /// resume(), all that is written here bears it too.
+  /// directory: the run's. identity: its hash. environment: what describe_environment() returns.
+  /// inexact_init: whether the run's initial weights have kInexactMark; if so, or after an inexact
+  /// resume(), everything written here gets the mark too.
   Checkpoints(std::filesystem::path directory, std::string identity, std::string environment,
               const Options& options, bool inexact_init);
 
   const std::string& environment() const { return environment_; }
 
-  /// checkpoints/<name>.safetensors, to be kept.
+  /// checkpoints/<name>.safetensors in the run's directory. Creates the folder.
   std::filesystem::path file(const std::string& name) const;
-  /// Keeps the trainer's state under a name: of the last epoch, the best, a pinned one.
+  /// Saves the trainer's state permanently under a name: the last epoch's, the best, a pinned one.
   void keep(Trainer& trainer, const std::string& name, std::int64_t epochs_done) const;
 
-  /// Whether so many minutes have gone since the last one that the options ask for another.
+  /// Whether the interval of --checkpoint-every in minutes has passed since the last checkpoint.
   bool due() const;
-  /// Whether the options ask for one after this many epochs.
+  /// Whether --checkpoint-every asks for a checkpoint after this many epochs.
   bool due_after(std::int64_t epochs_done) const;
-  /// Writes a checkpoint to go on from, and removes those before the last two.
+  /// Writes a checkpoint for resuming and removes all but the last two.
   void write(Trainer& trainer, const TrainingRecord& record);
 
-  /// Brings trainer and record to the newest checkpoint that is whole, if there is any; says on
-  /// standard error where it goes on, and which files were passed over because they are damaged
-  /// (they are removed then). Throws UserError where all are damaged, where one is another run's or
-  /// of another format, and where threads, ISA, libraries or device are not those it was written
-  /// with, unless --inexact-resume was given. Weights kept as the best that belong to a later epoch
-  /// of a continuation that this one does not repeat are removed, with a word.
+  /// Restores trainer and record from the newest intact checkpoint, if there is any. Says on
+  /// standard error where the run resumes and which damaged files it skips, and removes those.
+  /// Throws UserError if all are damaged, if one belongs to another run or has another format, or,
+  /// without --inexact-resume, if it was written with other threads, ISA, libraries or device. If
+  /// the weights of the best epoch belong to a later epoch of a continuation that this one does not
+  /// repeat, removes them with a warning.
   void resume(Trainer& trainer, TrainingRecord& record);
 
-  /// "checkpoints/resume-00001234.safetensors", the newest one; empty if there is none.
+  /// The path of the newest checkpoint for resuming (resume-<steps>.safetensors); empty if there is
+  /// none.
   std::string newest() const;
 
-  /// Removes all checkpoints of a run's directory that are only for going on from.
+  /// Removes all checkpoints in a run's directory that exist only for resuming.
   static void clear(const std::filesystem::path& directory);
 
  private:
-  static std::vector<std::filesystem::path> resume_files(
-      const std::filesystem::path& directory);  ///< newest first
-  /// repeats: what comes gives the same bits as the continuation that may have been before.
+  /// The checkpoints for resuming, newest first.
+  static std::vector<std::filesystem::path> resume_files(const std::filesystem::path& directory);
+  /// repeats: from here on the training gives the same bits as any earlier continuation did.
   void drop_abandoned_best(const TrainingRecord& record, bool repeats) const;
 
   using Clock = std::chrono::steady_clock;

@@ -39,8 +39,8 @@ torch::Device resolve_device(const std::string& name) {
     fail("device = '{}': LibTorch finds no CUDA device on this machine; use --device cpu", name);
 #else
     fail(
-        "device = '{}': this build's LibTorch {} has no CUDA; build against one that has (README, "
-        "'GPU') or use --device cpu",
+        "device = '{}': this build's LibTorch {} has no CUDA support; build with one that has it "
+        "(README, 'GPU') or use --device cpu",
         name, TORCH_VERSION);
 #endif
   }
@@ -79,8 +79,8 @@ void configure_libtorch(const Options& options, int threads) {
   at::globalContext().setAllowTF32CuDNN(tf32);
   at::globalContext().setAllowTF32CuBLAS(tf32);
   if (options.deterministic) {
-    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8",
-             0);  // what cuBLAS asks for; before its first use
+    // cuBLAS is deterministic only with this setting, made before its first use.
+    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
     at::globalContext().setDeterministicCuDNN(true);
     at::globalContext().setBenchmarkCuDNN(false);
@@ -96,11 +96,11 @@ Provenance describe_provenance(const Options& options, const torch::Device& devi
   provenance.libraries = numeric_libraries();
   const std::string key = "CPU capability usage: ";
   const auto at = config.find(key);
-  provenance.isa =
-      at == std::string::npos
-          ? "unknown"
-          : config.substr(at + key.size(),
-                          config.find_first_of(",\n", at + key.size()) - at - key.size());
+  provenance.isa = "unknown";
+  if (at != std::string::npos) {
+    const auto start = at + key.size();
+    provenance.isa = config.substr(start, config.find_first_of(",\n", start) - start);
+  }
   provenance.compiler = kCompiler;
   provenance.precision = uses_network(options) ? options.precision : "float32";
   provenance.threads = threads;

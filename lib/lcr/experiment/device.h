@@ -10,21 +10,22 @@
 
 namespace lcr {
 
-/// "auto" (the first CUDA device if there is one, else the CPU), "cpu", "cuda", "cuda:N". Throws
-/// UserError saying whether this LibTorch has no CUDA or the machine no such device.
+/// Parses "auto" (the first CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
+/// Throws UserError if the name is invalid, this LibTorch has no CUDA support, or the machine has
+/// no such device.
 torch::Device resolve_device(const std::string& name);
 
-/// --threads, with 0 for all the cores this process may use.
+/// The value of --threads, where 0 means all cores that this process may use.
 int resolve_threads(const Options& options);
 
-/// Sets LibTorch's threads (its own default can be one), float32 that is float32 (no TF32), and
-/// deterministic operations where the options say so.
+/// Sets LibTorch's threads (its own default can be 1) and, if the options ask for them, full
+/// float32 precision (no TF32) and deterministic operations.
 void configure_libtorch(const Options& options, int threads);
 
-/// What stands in the record of a run on this device.
+/// The provenance to record for a run on this device.
 Provenance describe_provenance(const Options& options, const torch::Device& device, int threads);
 
-/// The CPU's or GPU's name.
+/// The name of the CPU or GPU.
 std::string device_name(const torch::Device& device);
 
 /// Largest resident set of this process so far, in MiB.

@@ -36,7 +36,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EvaluationEntry, pooling, metric, detail, val
 
 namespace {
 
-/// Raised by whoever changes what a protocol measures.
+/// Increment this with every change of what a protocol measures.
 constexpr int kProtocolRevision = 1;
 
 bool has(const Options& options, const char* protocol) {
@@ -45,7 +45,7 @@ bool has(const Options& options, const char* protocol) {
 }
 
 /// "name=value" lines of the active evaluation options that differ from their defaults, and the
-/// normalisation of masks, which may be chosen apart from the run's.
+/// normalisation of masks, which may differ from the run's.
 std::string protocol_text(const Options& options) {
   const Options defaults;
   std::string text = fmt::format("protocol_revision={}\n", kProtocolRevision);
@@ -54,9 +54,8 @@ std::string protocol_text(const Options& options) {
     const std::string value = get_option(options, spec);
     if (value != get_option(defaults, spec)) text += fmt::format("{}={}\n", spec.name, value);
   }
-  if (uses_network(options))
-    text += "eval-mask-norm=" + options.eval_mask_norm +
-            "\n";  // the untrained branch's mask has it too
+  // For every network: the mask of the untrained branch is normalised too.
+  if (uses_network(options)) text += "eval-mask-norm=" + options.eval_mask_norm + "\n";
   return text;
 }
 
@@ -70,7 +69,7 @@ torch::Tensor label_tensor(const ImageSet& set, const torch::Device& device) {
       .to(device);
 }
 
-/// One evaluation under way.
+/// Executes one evaluation.
 class Evaluator {
  public:
   Evaluator(const fs::path& run, const RunIdentity& identity, const Options& options,
@@ -94,10 +93,7 @@ class Evaluator {
     if (has(options_, "retrieval")) retrieval(features);
     PooledFeatures train;
     if (has(options_, "knn") || (probes_ && options_.probe == "cached")) {
-      train = network_ ? extract_features(*network_, data_.train, test_views(data_.train, options_),
-                                          trained_poolings(features))
-                       : PooledFeatures{{"none", raw_pixel_features(data_.train, options_, device_,
-                                                                    threads_)}};
+      train = training_features(trained_poolings(features));
       advance("training features");
     }
     if (has(options_, "knn")) knn(train, features);
@@ -121,15 +117,15 @@ class Evaluator {
 
   void advance(const std::string& note) { observer_(++done_, total_, note); }
 
-  /// Network and branches as the run's checkpoint has them.
+  /// Restores the network and its branches from the run's checkpoint.
   void restore(const RunIdentity& identity) {
     if (!uses_network(options_)) {
       for (const char* protocol : {"localisation", "projections"})
         if (has(options_, protocol))
-          fail("{}: method {} has no network: protocol {} has nothing to look at", run_.string(),
+          fail("{}: method {} has no network, which protocol {} needs", run_.string(),
                options_.method, protocol);
       if (probes_ && options_.probe == "augmented")
-        fail("{}: method {} has no network: only probe = cached", run_.string(), options_.method);
+        fail("{}: method {} has no network: use probe = cached", run_.string(), options_.method);
       return;
     }
     Encoder encoder{nullptr};
@@ -138,8 +134,8 @@ class Evaluator {
       const fs::path checkpoint = run_ / "checkpoints" / (options_.checkpoint + ".safetensors");
       if (!fs::exists(checkpoint))
         fail(
-            "{}: is not there. Runs that were imported, or pruned with --weights, have records "
-            "only: remove {} to train it again",
+            "{}: no such checkpoint. Runs that were imported, or pruned with --weights, have "
+            "records only: remove {} to train the run again",
             checkpoint.string(), run_.string());
       trainer_ =
           std::make_unique<Trainer>(make_method(without_init(), seed_, data_.train.class_count),
@@ -172,31 +168,33 @@ class Evaluator {
     advance("network");
   }
 
-  /// A network as read from a file must be read from the same.
+  /// Whether --init has the given identity: "run <hash>" of the run that made it, or its SHA-256.
+  bool init_is(const std::string& identity) const {
+    if (!identity.starts_with("run ")) return sha256_file(options_.init) == identity;
+    const auto metadata = read_safetensors(options_.init).metadata;
+    return metadata.contains("identity") && metadata.at("identity") == identity.substr(4);
+  }
+
+  /// An untrained network that was read from a file must be read from the same file again.
   void check_same_initial_weights(const std::string& init) const {
     if (init.empty()) return;
     if (options_.init.empty())
-      fail("{}: this run is a network as read from a file; name the same file with --init ({})",
+      fail("{}: this run is an untrained network from a file; give the same file with --init ({})",
            run_.string(), init);
-    const bool same =
-        init.starts_with("run ")
-            ? read_safetensors(options_.init).metadata.contains("identity") &&
-                  read_safetensors(options_.init).metadata.at("identity") == init.substr(4)
-            : sha256_file(options_.init) == init;
-    if (!same)
-      fail("{}: --init {} is not what this run began with ({})", run_.string(), options_.init,
-           init);
+    if (!init_is(init))
+      fail("{}: --init {} is not the file of this run's initial weights ({})", run_.string(),
+           options_.init, init);
   }
 
-  /// The checkpoint replaces every weight: the file that training began with need not be there any
-  /// more.
+  /// The options without --init: the checkpoint replaces every weight, so the file from which the
+  /// training started may be gone.
   Options without_init() const {
     Options options = options_;
     options.init.clear();
     return options;
   }
 
-  /// The poolings asked for; empty: all.
+  /// The poolings that the options ask for; empty: all.
   std::vector<std::string> wanted_poolings() const {
     auto names = split(options_.poolings, ',');
     for (auto& name : names)
@@ -217,7 +215,7 @@ class Evaluator {
       if (wants(name.c_str())) poolings.push_back(name);
     for (const auto& name : wanted_poolings())
       if (std::find(available.begin(), available.end(), name) == available.end())
-        fail("poolings: this run and its data do not allow '{}'; there are {}", name,
+        fail("poolings: this run and its data do not allow '{}'; they allow {}", name,
              join(available, ", "));
     auto features =
         extract_features(*network_, data_.test, test_views(data_.test, options_), poolings);
@@ -225,8 +223,13 @@ class Evaluator {
     return features;
   }
 
-  /// What a classifier can be trained on: an oracle's training views would need the truth of every
-  /// crop.
+  PooledFeatures training_features(const std::vector<std::string>& poolings) {
+    if (!network_) return {{"none", raw_pixel_features(data_.train, options_, device_, threads_)}};
+    return extract_features(*network_, data_.train, test_views(data_.train, options_), poolings);
+  }
+
+  /// The poolings on which a classifier can be trained. Not the oracle: its training views would
+  /// need the ground truth of every crop.
   static std::vector<std::string> trained_poolings(const PooledFeatures& features) {
     std::vector<std::string> names;
     for (const auto& [pooling, unused] : features)
@@ -246,8 +249,8 @@ class Evaluator {
   }
 
   void knn(const PooledFeatures& train, const PooledFeatures& test) {
-    const torch::Tensor train_labels = label_tensor(data_.train, device_),
-                        test_labels = label_tensor(data_.test, device_);
+    const torch::Tensor train_labels = label_tensor(data_.train, device_);
+    const torch::Tensor test_labels = label_tensor(data_.test, device_);
     for (const auto& [pooling, x] : train)
       for (const double k : parse_numbers("knn-neighbours", options_.knn_neighbours, 1, 1e9)) {
         const KnnScores scores =
@@ -259,15 +262,15 @@ class Evaluator {
       }
   }
 
-  /// All probes side by side, epoch by epoch: they share each epoch's features.
+  /// Trains all probes together, epoch by epoch, because they share each epoch's features.
   void probe(const PooledFeatures& cached, const PooledFeatures& test) {
     struct Running {
       std::string pooling, detail;
       torch::Tensor rows, labels;
       LinearProbe probe;
     };
-    const torch::Tensor labels = label_tensor(data_.train, device_),
-                        test_labels = label_tensor(data_.test, device_);
+    const torch::Tensor labels = label_tensor(data_.train, device_);
+    const torch::Tensor test_labels = label_tensor(data_.test, device_);
     const auto poolings = trained_poolings(test);
     if (poolings.empty())
       fail("probe: none of the poolings '{}' can be trained on", options_.poolings);
@@ -279,8 +282,8 @@ class Evaluator {
       for (const auto i : chosen) lines += fmt::format("{}\n", i);
       write_atomic(run_ / "evaluations" / fmt::format("labels-{}.txt", format_number(share)),
                    lines);
-      const torch::Tensor rows = torch::tensor(chosen, torch::kLong).to(device_),
-                          own = labels.index_select(0, rows);
+      const torch::Tensor rows = torch::tensor(chosen, torch::kLong).to(device_);
+      const torch::Tensor own = labels.index_select(0, rows);
       for (const double lr : parse_numbers("probe-lr", options_.probe_lr, 1e-9, 1e6))
         for (const auto& pooling : poolings) {
           const ProbeOptions settings{
@@ -288,12 +291,14 @@ class Evaluator {
               .batch_size = options_.probe_batch_size,
               .lr = lr,
               .milestones = {options_.probe_epochs * 6 / 10, options_.probe_epochs * 8 / 10}};
+          const torch::Tensor& like = test.at(pooling);
           probes.push_back(
-              {pooling,
-               fmt::format("label-share={};probe-lr={}", format_number(share), format_number(lr)),
-               rows, own,
-               LinearProbe(test.at(pooling).size(1), data_.train.class_count, settings, seed_,
-                           test.at(pooling))});
+              {.pooling = pooling,
+               .detail = fmt::format("label-share={};probe-lr={}", format_number(share),
+                                     format_number(lr)),
+               .rows = rows,
+               .labels = own,
+               .probe = LinearProbe(like.size(1), data_.train.class_count, settings, seed_, like)});
         }
     }
     for (std::int64_t epoch = 0; epoch < options_.probe_epochs; ++epoch) {
@@ -321,7 +326,7 @@ class Evaluator {
     }
   }
 
-  /// The maps of one batch of test views, by source.
+  /// The attention maps of one batch of test views, by source.
   std::map<std::string, torch::Tensor> attention_maps(std::int64_t start, std::int64_t count) {
     std::map<std::string, torch::Tensor> maps;
     const torch::Tensor query =
@@ -337,8 +342,8 @@ class Evaluator {
       maps["uniform"] = torch::ones_like(maps["activation_norm"]);
     }
     if (!trainer_) return maps;
-    // A GradCAM needs a pair: the test view against a random key view of the same image, as
-    // training draws them.
+    // A GradCAM needs a pair of views: here the test view and a random key view of the same image,
+    // drawn as in training.
     const RngKey key(seed_, "localisation keys");
     const RenderView key_views = [&](std::int64_t i, std::span<std::uint8_t> out) {
       const ImageView image = data_.test.image(i);
@@ -357,11 +362,11 @@ class Evaluator {
   void localisation() {
     const std::string truth = object_ground_truth(data_.test);
     if (truth.empty())
-      fail("localisation: {} has neither masks nor boxes of its objects", data_.title);
+      fail("localisation: {} has neither masks nor boxes for its objects", data_.title);
     std::map<std::string, Localisation> found;
     for (std::int64_t start = 0; start < data_.test.count(); start += kEvaluationBatch) {
       if (stop_requested())
-        throw Interrupted("stopped by a signal during localisation; nothing of it is kept");
+        throw Interrupted("stopped by a signal during localisation; its results are discarded");
       const std::int64_t count = std::min(kEvaluationBatch, data_.test.count() - start);
       const torch::Tensor regions = object_regions(data_.test, start, count, *network_);
       for (const auto& [source, maps] : attention_maps(start, count))
@@ -382,7 +387,7 @@ class Evaluator {
 
   void projections() {
     if (!network_->gfb || !network_->gfb->linear())
-      fail("{}: projections: this run has no GFB of linear projections", run_.string());
+      fail("{}: projections: this run has no GFB with linear projections", run_.string());
     const ImageSet& images = options_.variance_images == "test" ? data_.test : data_.train;
     const torch::Tensor variance = projection_variance(*network_, images);
     const auto ranked = rank_projections(variance);
@@ -416,7 +421,7 @@ class Evaluator {
   const RunObserver& observer_;
   bool probes_ = false;
   std::int64_t done_ = 0, total_ = 0;
-  std::unique_ptr<Trainer> trainer_;           ///< of a method that trains
+  std::unique_ptr<Trainer> trainer_;           ///< null if the method does not train
   std::unique_ptr<EvaluatedNetwork> network_;  ///< null for raw pixels
   std::vector<EvaluationEntry> entries_;
 };
@@ -469,8 +474,8 @@ EvaluationRecord evaluate_run(const fs::path& run, const RunIdentity& identity,
   require_writable_directory(run / "evaluations");
   EvaluationRecord record{.hash = evaluation_hash(options)};
   record.file = record_file(run, record.hash);
-  // Two programs that want the same evaluation make it once. Not the run's own lock: a run in
-  // training can be evaluated, and one by several protocols side by side.
+  // If two programs want the same evaluation, only one makes it. This is not the run's own lock: a
+  // run can be evaluated during its training, and by several protocols at the same time.
   const FileLock lock(fs::path(record.file).replace_extension(".lock"));
   if (auto made = find_evaluation(run, identity, options)) return *made;
   record.entries = Evaluator(run, identity, options, data, threads, observer).run();

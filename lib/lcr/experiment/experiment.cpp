@@ -36,7 +36,19 @@ std::vector<Experiment>& registry() {
   return experiments;
 }
 
-/// Reads the files of initial weights once before anything is trained, and says what they fill.
+/// The number of tensors and the first three names, for a message.
+std::string list_tensors(std::vector<std::string> names) {
+  // Not the counters of batch norm, which files of other origin lack.
+  std::erase_if(names,
+                [](const std::string& name) { return name.ends_with("num_batches_tracked"); });
+  const std::size_t count = names.size();
+  if (count == 0) return "none";
+  if (count > 3) names.resize(3);
+  return fmt::format("{} ({}{})", count, join(names, ", "), count > 3 ? ", ..." : "");
+}
+
+/// Reads each file of initial weights once, before anything is trained, and reports which tensors
+/// were loaded.
 void check_initial_weights(const std::vector<Cell>& cells) {
   std::set<std::string> seen;
   for (const auto& cell : cells) {
@@ -51,34 +63,31 @@ void check_initial_weights(const std::vector<Cell>& cells) {
     LoadReport report = load_initial_weights(encoder, cell.options);
     const auto classifier = std::erase_if(
         report.unexpected, [](const std::string& name) { return name.starts_with("fc."); });
-    const auto list = [](std::vector<std::string> names) {
-      std::erase_if(names, [](const std::string& name) {
-        return name.ends_with("num_batches_tracked");
-      });  // counters: files of other origin lack them
-      const std::size_t count = names.size();
-      if (count > 3) names.resize(3);
-      return count == 0
-                 ? std::string("none")
-                 : fmt::format("{} ({}{})", count, join(names, ", "), count > 3 ? ", ..." : "");
-    };
+    const std::string prefix = report.prefix.empty() ? "" : " under '" + report.prefix + "'";
+    const std::string outside =
+        report.outside > 0 ? fmt::format("; {} elsewhere in the file", report.outside) : "";
     say("{}: {} tensors{} loaded into the backbone; missing: {}; unexpected: {}{}\n",
-        cell.options.init, report.loaded,
-        report.prefix.empty() ? "" : " under '" + report.prefix + "'", list(report.missing),
-        list(report.unexpected),
-        report.outside > 0 ? fmt::format("; {} elsewhere in the file", report.outside) : "");
+        cell.options.init, report.loaded, prefix, list_tensors(report.missing),
+        list_tensors(report.unexpected), outside);
     if (classifier > 0)
-      say("{}: its fc layer is left out: a backbone ends before it\n", cell.options.init);
+      say("{}: its fc layer is skipped, because a backbone ends before it\n", cell.options.init);
   }
 }
 
-/// Whether the store has the run and all evaluations of it that the cell asks for.
+/// Whether the store has the run and all evaluations that the cell asks for.
 bool is_done(const Cell& cell, const RunStore& store) {
+  const fs::path run = store.directory(cell.identity);
+  const auto is_evaluated = [&](const Options& evaluation) {
+    return find_evaluation(run, cell.identity, evaluation).has_value();
+  };
   return store.find(cell.identity) &&
-         std::all_of(
-             cell.evaluations.begin(), cell.evaluations.end(), [&](const Options& evaluation) {
-               return find_evaluation(store.directory(cell.identity), cell.identity, evaluation)
-                   .has_value();
-             });
+         std::all_of(cell.evaluations.begin(), cell.evaluations.end(), is_evaluated);
+}
+
+/// The state of a run as --dry-run shows it.
+const char* state_of(const Cell& cell, const RunStore& store) {
+  if (store.find(cell.identity)) return is_done(cell, store) ? "done" : "evaluate";
+  return fs::exists(store.directory(cell.identity) / "identity.txt") ? "partial" : "absent";
 }
 
 void print_dry_run(const std::vector<Cell>& cells, const RunStore& store,
@@ -92,7 +101,8 @@ void print_dry_run(const std::vector<Cell>& cells, const RunStore& store,
     directories.insert(cell.identity.directory);
   }
   fmt::print("{} runs on {} ({})\n\n", directories.size(), device.str(), device_name(device));
-  // Time a step takes, from the finished runs of the same method and backbone in this grid.
+  // The time per step, from finished runs of this grid with the same method, backbone and image
+  // size.
   std::map<std::string, double> seconds_per_step;
   const auto kind = [](const Options& o) {
     return o.method + "/" + o.arch + "/" + std::to_string(o.image_size);
@@ -107,11 +117,7 @@ void print_dry_run(const std::vector<Cell>& cells, const RunStore& store,
   std::set<std::string> counted;
   for (const auto& cell : cells) {
     const bool trained = store.find(cell.identity).has_value();
-    fmt::print("{:<9} {:<4} {:<32} seed {:<3} {}\n",
-               !trained ? (fs::exists(store.directory(cell.identity) / "identity.txt") ? "partial"
-                                                                                       : "absent")
-               : is_done(cell, store) ? "done"
-                                      : "evaluate",
+    fmt::print("{:<9} {:<4} {:<32} seed {:<3} {}\n", state_of(cell, store),
                cell.experiment ? cell.experiment->id : "", cell.row.name, cell.seed,
                cell.identity.directory);
     if (trained || !trains(cell.options) || !counted.insert(cell.identity.directory).second)
@@ -121,9 +127,9 @@ void print_dry_run(const std::vector<Cell>& cells, const RunStore& store,
     if (known)
       estimate += found->second * static_cast<double>(count_steps(cell.options, *cell.data));
   }
-  fmt::print("\nTime to train what is absent, one run at a time: {}\n",
+  fmt::print("\nTime to train the absent runs, one at a time: {}\n",
              known ? "about " + format_duration(estimate)
-                   : "not known, no finished run of the same kind is in the store");
+                   : "unknown, because the store has no finished run of the same kind");
   const Cell* before = nullptr;
   for (const auto& cell : cells) {
     if (before && before->experiment == cell.experiment && before->row.name == cell.row.name)
@@ -136,7 +142,7 @@ void print_dry_run(const std::vector<Cell>& cells, const RunStore& store,
   }
 }
 
-/// What the columns of one cell's results have in common.
+/// Makes the result rows of one cell, whose columns are largely the same.
 struct RowMaker {
   const Experiment& experiment;
   const Cell& cell;
@@ -175,7 +181,7 @@ struct RowMaker {
             p.inexact_resume || p.inexact_init ? "inexact" : ""};
   }
 
-  /// "random", "stand-in <run>", or the name and digest of the file.
+  /// "random", "none" (no network), "stand-in <run>", or the name and digest of the file.
   std::string initial_weights() const {
     const std::string& init = cell.identity.inputs.init;
     if (init.empty()) return uses_network(cell.options) ? "random" : "none";
@@ -184,7 +190,7 @@ struct RowMaker {
   }
 };
 
-/// The scores of every evaluated epoch, out of the run's epochs.csv.
+/// Adds the scores of every evaluated epoch, from the run's epochs.csv.
 void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::path& run,
                const std::string& pooling) {
   static constexpr const char* kScores[] = {"rank1", "rank5", "mean_average_precision"};
@@ -227,7 +233,7 @@ std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector
       check_internal(record.has_value(), "a run of the grid lacks an evaluation");
       const std::int64_t epoch = trains(cell.options) ? cell.options.epochs : 0;
       for (const auto& entry : record->entries) {
-        // An evaluation of the same weights by the same protocol repeats what the run recorded.
+        // The run already recorded what this evaluation measured again: same weights and protocol.
         if (evaluation.bn_statistics == "as_trained" && entry.detail.empty() &&
             recorded.contains(entry.pooling + "/" + entry.metric))
           continue;
@@ -288,7 +294,7 @@ void print_summary(const Experiment& experiment, const std::vector<Cell>& cells,
              "mAP %", "pooling", "samples/s");
   std::set<std::string> printed;
   for (const auto& first : cells) {
-    // One line a row and data set.
+    // One line per row and data set.
     const std::string title =
         first.row.name + (listed.size() > 1 ? ", " + first.options.dataset : "");
     if (first.experiment != &experiment || !printed.insert(title).second) continue;
@@ -300,7 +306,7 @@ void print_summary(const Experiment& experiment, const std::vector<Cell>& cells,
           cell.options.dataset != first.options.dataset)
         continue;
       const auto result = store.find(cell.identity);
-      if (!result) continue;  // not selected
+      if (!result) continue;  // --rows did not select it
       for (const auto& m : result->measurements)
         if (m.selection == "last" && m.pooling == pooling) values[m.metric].push_back(m.value);
       if (result->samples_per_second > 0) speeds.push_back(result->samples_per_second);
@@ -317,19 +323,20 @@ void print_summary(const Experiment& experiment, const std::vector<Cell>& cells,
   }
 }
 
-/// Removes what killed processes left behind in a finished run: checkpoints to go on from,
+/// Removes the files that killed processes left behind in a finished run: checkpoints for resuming,
 /// half-written evaluations.
 void clear_leftovers(const fs::path& run) {
   Checkpoints::clear(run);
   remove_stale_temporaries(run / "evaluations");
 }
 
-/// The run that this process was started for, and whatever evaluations of it are missing.
+/// Executes the run for which this process was started, and its missing evaluations.
 void work(Grid& grid, int threads) {
   const std::string& wanted = grid.control().worker_run;
   bool found = false;
-  // Each evaluation counts as a step: a finished one is progress that stays.
-  std::int64_t evaluations = 0, evaluated = 0;
+  // Each evaluation counts as one step of progress, because a finished one is kept.
+  std::int64_t evaluations = 0;
+  std::int64_t evaluated = 0;
   for (const auto& cell : grid.cells())
     if (cell.identity.directory == wanted)
       evaluations += static_cast<std::int64_t>(cell.evaluations.size());
@@ -359,11 +366,11 @@ void work(Grid& grid, int threads) {
       ++evaluated;
     }
   }
-  if (!found) fail("--worker-run {}: no run of this grid", wanted);
+  if (!found) fail("--worker-run {}: this grid has no such run", wanted);
 }
 
-/// The worker's command line: this one, with its share of the threads and what only the parent
-/// knows.
+/// The worker's command line: this program's, with the worker's share of the threads, its run, and
+/// the stand-in's identity, which only the parent knows.
 std::vector<std::string> worker_arguments(const std::vector<std::string>& arguments,
                                           const Cell& cell, int threads) {
   std::vector<std::string> out = {"--threads", std::to_string(threads), "--worker-run",
@@ -372,13 +379,14 @@ std::vector<std::string> worker_arguments(const std::vector<std::string>& argume
     out.insert(out.end(), {"--worker-standin", cell.identity.inputs.init.substr(4)});
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--threads")
-      ++i;  // and its value
+      ++i;  // skip its value too
     else if (!arguments[i].starts_with("--threads="))
       out.push_back(arguments[i]);
   }
   return out;
 }
 
+/// The tasks for all selected runs that are not done, by stage. Says how many there are.
 std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& arguments, int threads) {
   const Options& control = grid.control();
   std::vector<WorkerTask> tasks;
@@ -406,13 +414,14 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
           grid.store().find(cell.identity)
               ? 1
               : std::max<std::int64_t>(1, count_steps(cell.options, *cell.data));
-      // A run that others wait for has the machine to itself.
+      // A run for which others wait gets all threads.
       const int share =
           stage == 0 ? threads : std::max(1, threads / static_cast<int>(control.jobs));
-      tasks.push_back({fmt::format("{}{} s{}", cell.experiment ? cell.experiment->id + " " : "",
-                                   cell.row.name, cell.seed),
-                       worker_arguments(arguments, cell, share),
-                       steps * (trains(cell.options) ? cell.options.batch_size : 1), stage});
+      const std::string id = cell.experiment ? cell.experiment->id + " " : "";
+      tasks.push_back({.label = fmt::format("{}{} s{}", id, cell.row.name, cell.seed),
+                       .arguments = worker_arguments(arguments, cell, share),
+                       .units = steps * (trains(cell.options) ? cell.options.batch_size : 1),
+                       .stage = stage});
     }
   for (const auto& cell : grid.cells()) {
     const fs::path directory = grid.store().directory(cell.identity);
@@ -424,8 +433,8 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
     if (cell.stage == 0 && needed && !planned.contains(cell.identity.directory) &&
         !fs::exists(directory / "backbone.safetensors"))
       fail(
-          "{}: is finished, but its weights, which other runs start from, are not there (imported "
-          "runs have records only): remove the directory to train it again",
+          "{}: is finished, but the weights from which other runs start are missing (imported runs "
+          "have records only): remove the directory to train it again",
           directory.string());
   }
   say("{} of {} runs are in the store, {} to do{}\n", wanted.size() - planned.size(), wanted.size(),
@@ -439,8 +448,8 @@ void warn_about_queues(const std::vector<Cell>& cells) {
   for (const auto& cell : cells)
     if (contrasts(cell.options) && cell.options.queue_size > cell.data->train.count() &&
         told.insert({cell.data, cell.options.queue_size}).second)
-      say("warning: queue-size = {} is larger than the training set of {} images: it holds {:.1f} "
-          "epochs of keys, the sample's own older ones among the negatives\n",
+      say("warning: queue-size = {} is larger than the training set of {} images: the queue holds "
+          "{:.1f} epochs of keys, so a sample's negatives include its own older keys\n",
           cell.options.queue_size, cell.data->train.count(),
           static_cast<double>(cell.options.queue_size) /
               static_cast<double>(cell.data->train.count()));
@@ -454,9 +463,10 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   if (options.help) {
     std::vector<std::string> ids;
     for (const auto& experiment : experiments) ids.push_back(experiment.id);
-    fmt::print("{}", help_text(program, experiments.size() == 1
-                                            ? experiments.front().title
-                                            : "all experiments in one (" + join(ids, ", ") + ")"));
+    const std::string title = experiments.size() == 1
+                                  ? experiments.front().title
+                                  : "all experiments in one (" + join(ids, ", ") + ")";
+    fmt::print("{}", help_text(program, title));
     return kDone;
   }
   const torch::Device device = resolve_device(options.device);
@@ -506,7 +516,7 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
 }  // namespace
 
 RegisteredExperiment::RegisteredExperiment(Experiment experiment) {
-  // In the order of their ids, whatever the linker's.
+  // In the order of the ids, which does not depend on the linker.
   auto& all = registry();
   all.insert(std::upper_bound(all.begin(), all.end(), experiment,
                               [](const Experiment& a, const Experiment& b) { return a.id < b.id; }),

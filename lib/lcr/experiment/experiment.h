@@ -1,4 +1,4 @@
-// The main program of experiments: a grid of rows and seeds over the run store.
+// The main program of experiments: runs a grid of rows and seeds on top of the run store.
 #pragma once
 
 #include <functional>
@@ -13,29 +13,31 @@ namespace lcr {
 /// Options by name, as text.
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
-/// One row of a paper's table: a name and the options that make it.
+/// One row of a table in the paper: a name and the options that define it.
 struct ExperimentRow {
   std::string name;
   Settings settings;
-  bool headline = true;  ///< trained with every seed of --seeds; else with those of --other-seeds
+  bool headline = true;  ///< trained with the seeds of --seeds; if false, of --other-seeds
 };
 
+/// A table or figure of the paper.
 struct Experiment {
-  std::string id;     ///< "c1": its section in presets, its results file, its plot specification
+  /// For example "c1": names its section in presets, its results file and its plot specification.
+  std::string id;
   std::string title;  ///< one line for --help
-  std::vector<std::string> paper_datasets;  ///< what the paper used, as in --dataset; others are
-                                            ///< labelled as standing in for the first
-  /// The rows, which may depend on the preset (what a sweep goes through).
+  /// The data sets of the paper, as in --dataset. Others are labelled as standing in for the first.
+  std::vector<std::string> paper_datasets;
+  /// The rows, which may depend on the preset (the values of a sweep).
   std::function<std::vector<ExperimentRow>(const Options&)> rows;
-  /// Evaluations of every finished run beyond the retrieval that each records: options of the
-  /// protocols. What a run's method or data do not allow (localisation without masks, projections
-  /// without a GFB) is left out for that run.
+  /// Evaluations of every finished run, in addition to the retrieval that each run records, as
+  /// options of the protocols. Protocols that a run's method or data do not allow (localisation
+  /// without masks, projections without a GFB) are left out for that run.
   std::vector<Settings> evaluations;
-  bool curves = false;  ///< the results also hold the scores of every evaluated epoch
+  bool curves = false;  ///< the results also contain the scores of every evaluated epoch
 };
 
-/// A global object of this type makes an experiment known to main(): experiments/NAME.cpp has one
-/// each.
+/// A global object of this type registers an experiment with main(). Each experiments/NAME.cpp has
+/// one.
 struct RegisteredExperiment {
   explicit RegisteredExperiment(Experiment experiment);
 };
@@ -43,9 +45,10 @@ struct RegisteredExperiment {
 /// The experiments that are linked into the program, in the order of their ids.
 const std::vector<Experiment>& registered_experiments();
 
-/// Runs all experiments that are linked into the program: parses the command line, asks the store
-/// for each run of their grids, trains and evaluates what is absent (each run in a process of its
-/// own, `--jobs` at a time; shared runs once), writes results/<tag>/<id>.csv and prints a summary.
+/// Runs all experiments that are linked into the program: parses the command line, looks up each
+/// run of their grids in the store, trains and evaluates the absent ones (each run in its own
+/// process,
+/// `--jobs` at a time; shared runs once), writes results/<tag>/<id>.csv and prints a summary.
 /// Returns the exit code.
 int run_registered_experiments(int argc, char** argv);
 

@@ -14,7 +14,7 @@
 namespace lcr {
 namespace {
 
-/// What load_dataset() reads.
+/// The values of the options that load_dataset() reads: equal keys mean equal data.
 std::string data_key(const Options& o) {
   std::string key;
   for (const char* name :
@@ -24,7 +24,7 @@ std::string data_key(const Options& o) {
   return key;
 }
 
-/// The protocols that the run's method and data allow.
+/// The evaluation's protocols that the run's method and data allow.
 std::string possible_protocols(const Options& options, const Dataset& data) {
   std::vector<std::string> possible;
   for (const auto& protocol : split(options.protocols, ',')) {
@@ -69,7 +69,7 @@ void Grid::identify(int threads) {
            cell.data->title, cell.data->train.count(), options.batch_size);
     std::string init;
     if (starts_from_standin(options)) {
-      // A worker is told; the stand-in itself came first.
+      // A worker gets the hash from its parent. Otherwise the stand-in is an earlier cell.
       std::string hash = options.worker_standin;
       for (const auto& other : cells())
         if (hash.empty() && other.stage == 0 && other.options.arch == options.arch &&
@@ -91,15 +91,14 @@ void Grid::identify(int threads) {
       init = init_sha256[options.init];
     }
     const auto& loaded = *data_.at(data_key(options));
-    cell.identity = identify_run(
-        options,
-        {cell.seed, data_fingerprint(loaded.train_fingerprint, loaded.test_fingerprint), init});
+    const std::string data = data_fingerprint(loaded.train_fingerprint, loaded.test_fingerprint);
+    cell.identity = identify_run(options, {cell.seed, data, init});
     for (auto& evaluation : cell.evaluations)
       evaluation.protocols = possible_protocols(evaluation, *cell.data);
     std::erase_if(cell.evaluations,
                   [](const Options& evaluation) { return evaluation.protocols.empty(); });
   }
-  // Whoever branches off another run needs that one's state of the epoch.
+  // A run that branches off another needs the other's state after the epoch of the branch.
   for (const auto& branch : cells()) {
     if (branch.stage != 2) continue;
     Options trunk = branch.options;

@@ -1,4 +1,4 @@
-// The runs of one or several experiments, resolved, with their data and identities.
+// The resolved runs of one or several experiments, with their data and identities.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,16 @@
 
 namespace lcr {
 
+/// All runs that a program is asked for.
 class Grid {
  public:
-  /// Makes the plan, before any data is read, fetched or decoded; then reads the data, checks the
-  /// runs against them and identifies them. Throws UserError.
+  /// Makes the plan before any data is read, fetched or decoded; then reads the data, checks the
+  /// runs against it and computes their identities. Throws UserError.
   Grid(const std::vector<Experiment>& experiments, const std::vector<std::string>& arguments,
        int threads);
 
   std::vector<Cell>& cells() { return plan_.cells; }
-  /// What is common to all experiments: the control options of the first.
+  /// The control options, which all experiments share: those of the first.
   const Options& control() const { return plan_.command_lines.front().options; }
   const RunStore& store() const { return store_; }
 

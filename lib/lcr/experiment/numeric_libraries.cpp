@@ -13,8 +13,8 @@
 namespace lcr {
 namespace {
 
-/// The build id out of the notes of a loaded ELF object, 16 hexadecimal digits of it; empty if it
-/// has none.
+/// The first 16 hexadecimal digits of a loaded ELF object's build id, read from its notes; empty if
+/// it has none.
 std::string build_id(const dl_phdr_info& object) {
   for (int i = 0; i < object.dlpi_phnum; ++i) {
     const ElfW(Phdr)& segment = object.dlpi_phdr[i];
@@ -55,8 +55,9 @@ int collect(dl_phdr_info* object, std::size_t, void* lines) {
   for (const auto& wanted : kNames) {
     if (!name.starts_with(wanted)) continue;
     const std::string id = build_id(*object);
-    static_cast<std::set<std::string>*>(lines)->insert(fmt::format(
-        "{}={}", name, id.empty() ? fmt::format("{} bytes", loaded_size(*object)) : "build " + id));
+    const std::string build =
+        id.empty() ? fmt::format("{} bytes", loaded_size(*object)) : "build " + id;
+    static_cast<std::set<std::string>*>(lines)->insert(fmt::format("{}={}", name, build));
   }
   return 0;
 }

@@ -11,25 +11,24 @@
 namespace lcr {
 namespace {
 
-/// "tried to allocate 2.00 GiB", out of LibTorch's longer message: the phrase, a number and its
-/// unit.
-std::string asked(const std::string& what) {
+/// "tried to allocate 2.00 GiB" (phrase, number and unit) from LibTorch's longer message; empty if
+/// it does not say so.
+std::string allocation_in(const std::string& what) {
   const std::string phrase = "ried to allocate ";
   const auto at = what.find(phrase);
   if (at == std::string::npos) return "";
   const auto unit = what.find(' ', at + phrase.size());
-  std::string amount =
-      what.substr(at + phrase.size(), what.find_first_of(" .\n", unit + 1) - at - phrase.size());
-  return "tried to allocate " + amount;
+  const auto start = at + phrase.size();
+  return "tried to allocate " + what.substr(start, what.find_first_of(" .\n", unit + 1) - start);
 }
 
 [[noreturn]] void advise(const Options& o, const std::string& what) {
   std::string lower =
       fmt::format("--batch-size (now {}), --image-size (now {})", o.batch_size, o.image_size);
   if (contrasts(o)) lower += fmt::format(", --queue-size (now {})", o.queue_size);
-  if (uses_network(o) && o.precision == "float32") lower += ", --precision bfloat16";
-  fail("out of memory{}: what lowers it: {}, fewer --jobs", what.empty() ? "" : " (" + what + ")",
-       lower);
+  const bool is_float32 = uses_network(o) && o.precision == "float32";
+  fail("out of memory{}: lower {}; {}fewer --jobs also help", what.empty() ? "" : " (" + what + ")",
+       lower, is_float32 ? "--precision bfloat16 and " : "");
 }
 
 }  // namespace
@@ -42,7 +41,7 @@ void explain_out_of_memory(const Options& options, const std::function<void()>& 
     if (what.find("out of memory") == std::string::npos &&
         what.find("allocate memory") == std::string::npos)
       throw;
-    advise(options, asked(what));
+    advise(options, allocation_in(what));
   } catch (const std::bad_alloc&) {
     advise(options, "");
   }

@@ -1,4 +1,4 @@
-// Memory that was asked for and not there: said in words that help.
+// Error messages for memory that runs out.
 #pragma once
 
 #include <functional>
@@ -7,8 +7,8 @@
 
 namespace lcr {
 
-/// Runs `body`. Where it ends for want of memory, on the GPU or the host, throws a UserError that
-/// says how much was asked for and which options lower it.
+/// Runs `body`. If it runs out of memory, on the GPU or the host, throws a UserError that says how
+/// much it tried to allocate and which options reduce the need.
 void explain_out_of_memory(const Options& options, const std::function<void()>& body);
 
 }  // namespace lcr

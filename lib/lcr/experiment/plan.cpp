@@ -24,7 +24,8 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
               const std::vector<std::string>& arguments) {
   const torch::Device device = resolve_device(command.options.device);
   for (const auto& row : experiment.rows(command.options)) {
-    Options options = command.options, host = command.options;
+    Options options = command.options;
+    Options host = command.options;
     for (const auto& [name, value] : row.settings) set_option(host, name, value, "row " + row.name);
     if (bootstraps(host))
       options = parse_command_line(arguments, {experiment.id, "byol", "byol-" + host.dataset},
@@ -33,8 +34,7 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
     std::vector<std::string> varied;
     for (const auto& [name, value] : row.settings) {
       if (command.given.contains(name) && get_option(options, find_option(name, "")) != value)
-        fail("command line: --{} is what the rows of {} vary; it cannot be set", name,
-             experiment.id);
+        fail("command line: --{} cannot be set: the rows of {} vary it", name, experiment.id);
       set_option(options, name, value, "row " + row.name);
       varied.push_back(name + "=" + value);
     }
@@ -42,7 +42,7 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
     try {
       resolve(options, device);
     } catch (const UserError& e) {
-      if (!selected) continue;  // nobody asks for it, and the store can have nothing of it
+      if (!selected) continue;  // not asked for, and the store cannot have it
       fail("row {}: {}", row.name, e.what());
     }
     std::vector<Options> evaluations;
@@ -53,23 +53,21 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
       check_evaluation(evaluation);
       evaluations.push_back(std::move(evaluation));
     }
-    // Seeds of the command line hold for every row, unless it names others too.
+    // --seeds on the command line applies to every row, unless --other-seeds is given there too.
     const bool own_seeds =
         !row.headline && !options.other_seeds.empty() &&
         (!command.given.contains("seeds") || command.given.contains("other-seeds"));
     auto seeds = parse_seeds(own_seeds ? options.other_seeds : options.seeds);
     if (options.method == "raw_pixels") seeds = {0};  // nothing random about it
     for (const auto seed : seeds)
-      cells.push_back({&experiment,
-                       row,
-                       options,
-                       seed,
-                       join(varied, ";"),
-                       nullptr,
-                       {},
-                       evaluations,
-                       selected,
-                       has_subset(options) ? 2 : 1});
+      cells.push_back({.experiment = &experiment,
+                       .row = row,
+                       .options = options,
+                       .seed = seed,
+                       .varied = join(varied, ";"),
+                       .evaluations = evaluations,
+                       .selected = selected,
+                       .stage = has_subset(options) ? 2 : 1});
   }
 }
 
@@ -80,15 +78,15 @@ void check_rows(const std::vector<Cell>& cells, const std::string& rows) {
   for (const auto& cell : cells)
     if (std::find(names.begin(), names.end(), cell.row.name) == names.end())
       names.push_back(cell.row.name);
-  fail("rows = '{}': there is no such row; there are '{}'", rows, join(names, "', '"));
+  fail("rows = '{}': no row's name contains this; the rows are '{}'", rows, join(names, "', '"));
 }
 
 void check_given_evaluation_options(const CommandLine& command,
                                     const std::vector<Experiment>& experiments) {
   for (const auto& name : command.given) {
     if (find_option(name, "").part != OptionPart::kEvaluation) continue;
-    // One that no evaluation leaves open would be ignored in silence. A checkpoint other than the
-    // last belongs to no row.
+    // An option that every evaluation sets itself would be ignored silently. A checkpoint other
+    // than the last belongs to no row.
     const bool used =
         name != "checkpoint" &&
         std::any_of(experiments.begin(), experiments.end(), [&](const Experiment& experiment) {
@@ -100,8 +98,9 @@ void check_given_evaluation_options(const CommandLine& command,
                              });
         });
     if (!used)
-      fail("command line: --{} has no part in {}; the program evaluate applies it to a stored run",
-           name, experiments.size() == 1 ? experiments.front().id : "these experiments");
+      fail(
+          "command line: --{} has no effect in {}; the program evaluate applies it to a stored run",
+          name, experiments.size() == 1 ? experiments.front().id : "these experiments");
   }
 }
 
@@ -118,7 +117,7 @@ void add_standins(std::vector<Cell>& cells, const CommandLine& command) {
     options.method = "supervised";
     options.pretrain = "none";
     std::string key;
-    // The network must be the one that starts from it, and runs where that does.
+    // The stand-in must have the network of the run that starts from it, and run in the same place.
     for (const char* name :
          {"arch", "stem", "width", "stride-in-1x1", "bn-eps", "image-size", "precision", "device",
           "threads", "runs", "checkpoint-every", "inexact-resume", "deterministic"}) {
@@ -129,16 +128,12 @@ void add_standins(std::vector<Cell>& cells, const CommandLine& command) {
     const auto [entry, is_new] = known.emplace(key, standins.size());
     if (is_new) {
       resolve(options, resolve_device(options.device));
-      standins.push_back({nullptr,
-                          {"Stand-in for ImageNet's weights", {}},
-                          options,
-                          0,
-                          "",
-                          nullptr,
-                          {},
-                          {},
-                          false,
-                          0});
+      standins.push_back({.experiment = nullptr,
+                          .row = {.name = "Stand-in for ImageNet's weights", .settings = {}},
+                          .options = options,
+                          .seed = 0,
+                          .selected = false,
+                          .stage = 0});
     }
     if (cell.selected) standins[entry->second].selected = true;
   }

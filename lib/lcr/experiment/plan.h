@@ -1,4 +1,4 @@
-// The rows of one or several experiments and their seeds, resolved. No data is read.
+// Resolves the rows and seeds of one or several experiments. Reads no data.
 #pragma once
 
 #include <cstdint>
@@ -18,23 +18,24 @@ struct Cell {
   ExperimentRow row;
   Options options;
   std::uint64_t seed = 0;
-  std::string varied;             ///< "method=lcr"
-  const Dataset* data = nullptr;  ///< null until Grid reads it, as `identity` is empty
-  RunIdentity identity;
-  std::vector<Options> evaluations;  ///< the options with those of each evaluation
+  std::string varied;                ///< the row's own settings, for example "method=lcr"
+  const Dataset* data = nullptr;     ///< null until Grid reads it
+  RunIdentity identity;              ///< empty until Grid computes it
+  std::vector<Options> evaluations;  ///< `options` with the settings of each evaluation
   bool selected = true;              ///< by --rows
-  int stage =
-      1;  ///< runs of a lower stage come first: 0 pre-training, 2 what branches off another run
+  /// Runs of a lower stage come first: 0 pre-training, 1 most runs, 2 branches off another run.
+  int stage = 1;
 };
 
+/// The cells of all experiments.
 struct Plan {
   std::vector<CommandLine> command_lines;  ///< one per experiment
   std::vector<Cell> cells;                 ///< the stand-ins first
 };
 
 /// Resolves and checks all rows and seeds, and adds the stand-ins that they start from. For a
-/// worker (--worker-run) only what its run may be. `experiments` must outlive the plan. Throws
-/// UserError.
+/// worker (--worker-run), keeps only cells that may be its run. `experiments` must outlive the
+/// plan. Throws UserError.
 Plan make_plan(const std::vector<Experiment>& experiments,
                const std::vector<std::string>& arguments);
 

@@ -33,8 +33,8 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// The protocol in words, hashed into every row: two numbers with different evaluation hashes were
-/// not measured alike.
+/// The protocol in words. Its hash is in every row: numbers with different evaluation hashes were
+/// not measured in the same way.
 std::string protocol_text(const Options& o) {
   std::string text = fmt::format(
       "retrieval: leave-one-out on the test split, dot product of unit-length features, ties to "
@@ -63,10 +63,10 @@ Evaluation evaluate(const EvaluatedNetwork& network, const Dataset& data,
   return scores;
 }
 
-/// A run that switches to a subset of projections is the run without the switch up to that epoch.
-/// Where that one (its trunk) has a checkpoint of the epoch that was made under the same
-/// conditions, goes on from there and returns the epoch; otherwise returns 0. The numbers are the
-/// same either way.
+/// Up to the epoch of the switch, a run that switches to a subset of projections equals the run
+/// without the switch (its trunk). If the trunk has a checkpoint of that epoch, written under the
+/// same conditions, continues from it and returns the epoch; otherwise returns 0. The numbers are
+/// the same either way.
 std::int64_t branch_from_trunk(Trainer& trainer, const Options& options,
                                const RunIdentity& identity, const RunStore& store,
                                const std::string& environment) {
@@ -81,7 +81,7 @@ std::int64_t branch_from_trunk(Trainer& trainer, const Options& options,
   const auto made_under = metadata.find("environment");
   if (made_under == metadata.end() || made_under->second != environment || !trunk_result ||
       trunk_result->provenance.inexact_resume) {
-    say("{}: was not trained under the same conditions (threads, CPU features, libraries); {} "
+    say("{}: was not written under the same conditions (threads, CPU features, libraries); {} "
         "starts from the beginning\n",
         path.string(), identity.directory);
     return 0;
@@ -90,15 +90,15 @@ std::int64_t branch_from_trunk(Trainer& trainer, const Options& options,
   return options.subset_epoch;
 }
 
-/// Whether the initial weights, a stand-in's or those of --init, say that their training went on
-/// inexactly from a checkpoint.
+/// Whether the initial weights, from a stand-in or --init, have the mark of a training that was
+/// resumed inexactly from a checkpoint.
 bool starts_inexactly(const Options& options) {
   if (!uses_network(options) || options.init.empty()) return false;
   const auto metadata = read_weights(options.init).metadata;
   return std::find(metadata.begin(), metadata.end(), kInexactMark) != metadata.end();
 }
 
-/// The weights that other runs start from, in the form that --init reads.
+/// Writes the weights from which other runs start, in a format that --init reads.
 void write_backbone(const std::filesystem::path& path, Encoder& encoder,
                     const std::string& identity, bool inexact) {
   std::map<std::string, std::string> metadata = {{"identity", identity}};
@@ -113,7 +113,7 @@ void write_selection(const std::filesystem::path& path, const torch::Tensor& var
   write_atomic(path, nlohmann::json{{"variance", values}, {"chosen", chosen}}.dump(1) + "\n");
 }
 
-/// A selection of projections that holds as long as the object.
+/// Selects projections for the object's lifetime; does nothing if `chosen` is null.
 class SelectionFor {
  public:
   SelectionFor(Method& method, const std::vector<std::int64_t>* chosen)
@@ -131,18 +131,17 @@ class SelectionFor {
   bool active_;
 };
 
-/// Trains as far as --max-steps and says how it went; records nothing.
+/// Trains up to --max-steps and prints losses and speed; records nothing.
 void try_training(Trainer& trainer, const Options& options, const std::string& name,
                   const RunObserver& observer) {
   std::int64_t done = 0;
   for (std::int64_t epoch = 0; epoch < options.epochs && done < options.max_steps; ++epoch) {
-    const EpochLog log = trainer.run_epoch(
-        epoch,
-        [&](std::int64_t steps, double loss) {
-          observer(steps, options.max_steps,
-                   fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options.epochs, loss));
-        },
-        options.max_steps - done, {}, stop_requested);
+    const StepObserver observe = [&](std::int64_t steps, double loss) {
+      observer(steps, options.max_steps,
+               fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options.epochs, loss));
+    };
+    const EpochLog log =
+        trainer.run_epoch(epoch, observe, options.max_steps - done, {}, stop_requested);
     done += log.steps;
     say("{}: {} steps in {}: loss {:.4f}, contrastive {:.4f}, KL {:.4f}, {:.2f} samples/s, peak "
         "memory {:.0f} MiB\n",
@@ -152,7 +151,7 @@ void try_training(Trainer& trainer, const Options& options, const std::string& n
   }
 }
 
-/// A training with its records, from wherever its checkpoints leave it to its end.
+/// A training with its records, from its newest checkpoint, if there is one, to its end.
 class RecordedTraining {
  public:
   RecordedTraining(Trainer& trainer, const Options& options, const RunIdentity& identity,
@@ -173,7 +172,8 @@ class RecordedTraining {
         poolings_(poolings_of(options)),
         pinned_(parse_epochs(options.pin_epochs)) {}
 
-  /// The finished record; its wall_seconds are those of earlier processes.
+  /// Returns the finished record. Its wall_seconds count only earlier processes. Throws UserError
+  /// if the training diverges, Interrupted after a signal.
   TrainingRecord run() {
     record_.epochs_csv = epochs_header(poolings_);
     checkpoints_.resume(trainer_, record_);
@@ -191,7 +191,7 @@ class RecordedTraining {
     } catch (const Diverged& e) {
       const std::string last = checkpoints_.newest();
       fail("{}; {}", e.what(),
-           last.empty() ? "no checkpoint was kept before (--checkpoint-every)"
+           last.empty() ? "no earlier checkpoint was kept (--checkpoint-every)"
                         : "the last good checkpoint is " + last);
     }
     record_.wall_seconds = before_;
@@ -208,19 +208,20 @@ class RecordedTraining {
             (checkpoints_.due() || checkpoints_.due_after(record_.epochs_done)))
           write_checkpoint();
       }
-    } catch (const Interrupted&) {  // before a step, or while evaluating, which leaves the
-                                    // training's state as it was
+    } catch (const Interrupted&) {
+      // Thrown between steps or during an evaluation, which does not change the training's state.
       write_checkpoint();
       throw Interrupted(
-          fmt::format("stopped by a signal after epoch {}, step {} of the next: kept, and "
-                      "continued when asked for",
+          fmt::format("stopped by a signal after epoch {}, step {} of the next: a checkpoint is "
+                      "kept; run the same command again to resume",
                       record_.epochs_done, record_.log.steps));
     }
   }
 
   void train_epoch() {
-    const std::int64_t epoch = record_.epochs_done, steps = trainer_.steps_per_epoch(),
-                       total = options_.epochs * steps;
+    const std::int64_t epoch = record_.epochs_done;
+    const std::int64_t steps = trainer_.steps_per_epoch();
+    const std::int64_t total = options_.epochs * steps;
     if (has_subset(options_) && epoch == options_.subset_epoch && record_.log.steps == 0) choose();
     const StepObserver observe = [&](std::int64_t done, double loss) {
       observer_(done, total,
@@ -234,6 +235,7 @@ class RecordedTraining {
     }
   }
 
+  /// Chooses the subset of projections and records it.
   void choose() {
     const torch::Tensor variance =
         projection_variance(network_, options_.subset_images == "test" ? data_.test : data_.train);
@@ -242,22 +244,21 @@ class RecordedTraining {
     if (options_.subset_scope == "train_and_test") trainer_.select_projections(record_.chosen);
   }
 
-  /// Evaluates and records the epoch whose steps are done.
+  /// Evaluates and records the epoch whose steps are complete.
   void finish_epoch() {
     const EpochLog& log = record_.log;
     const bool evaluates = log.epoch % options_.eval_every == 0 || log.epoch == options_.epochs;
-    // The scores of a run that switches begin after the switch: those before belong to the trunk.
+    // A run that switches has scores only after the switch: earlier ones belong to the trunk.
     const bool counts = evaluates && (!has_subset(options_) || log.epoch > options_.subset_epoch);
     if (counts) {
-      const SelectionFor selection(
-          trainer_.method(),
-          has_subset(options_) && options_.subset_scope == "test_only" ? &record_.chosen : nullptr);
+      const bool selects = has_subset(options_) && options_.subset_scope == "test_only";
+      const SelectionFor selection(trainer_.method(), selects ? &record_.chosen : nullptr);
       const Evaluation& scores = record_.history[log.epoch] = evaluate(network_, data_, labels_);
       if (const double rank1 = scores.at(own_pooling(options_.method)).rank1;
           rank1 > record_.best_rank1) {
         record_.best_rank1 = rank1;
-        checkpoints_.keep(trainer_, "best_rank1",
-                          log.epoch);  // with the selection that it was evaluated with
+        // Saved with the selection of projections that the evaluation used.
+        checkpoints_.keep(trainer_, "best_rank1", log.epoch);
       }
     }
     if (std::find(pinned_.begin(), pinned_.end(), log.epoch) != pinned_.end())
@@ -291,7 +292,7 @@ class RecordedTraining {
   const std::vector<std::int64_t> pinned_;
   TrainingRecord record_;
   Clock::time_point start_;
-  double before_ = 0;  ///< wall time up to the checkpoint that this process went on from
+  double before_ = 0;  ///< wall time of earlier processes, up to the checkpoint
 };
 
 }  // namespace
@@ -323,11 +324,11 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
   }
   const auto start = Clock::now();
   const auto directory = store.directory(identity);
-  const FileLock lock = store.lock(identity);  // two programs that want the same run train it once
+  const FileLock lock = store.lock(identity);  // if two programs want the run, only one trains it
   if (store.find(identity)) return;
+  // While the lock is held, no other process writes here.
   for (const auto& folder : {directory, directory / "checkpoints"})
-    remove_stale_temporaries(folder,
-                             Temporaries::kAll);  // nobody else writes here while the lock is held
+    remove_stale_temporaries(folder, Temporaries::kAll);
   store.begin(identity, options);
 
   RunResult result;

@@ -17,10 +17,11 @@ Options read_run_options(const fs::path& run, const Options& control) {
   for (const auto& line : read_lines(path)) {
     if (line.empty() || line.front() == '#') continue;
     const auto equals = line.find(" = ");
-    if (equals == std::string::npos) fail("{}: '{}' is no 'name = value'", path.string(), line);
+    if (equals == std::string::npos)
+      fail("{}: '{}' is not of the form 'name = value'", path.string(), line);
     set_option(options, line.substr(0, equals), line.substr(equals + 3), path.string());
   }
-  resolve_variant(options);  // switches without effect on this run are not in the file
+  resolve_variant(options);  // the file lacks the switches that have no effect on this run
   return options;
 }
 
@@ -39,10 +40,10 @@ RunIdentity check_run_identity(const fs::path& run, const Options& options, cons
   for (const auto& line : split(text, '\n'))
     if (std::find(now.begin(), now.end(), line) == now.end())
       fail(
-          "{}: this run has '{}', which the data or this program no longer give: it cannot be "
-          "evaluated beside them",
+          "{}: this run has '{}', which does not match the data or this program: they cannot be "
+          "used to evaluate it",
           run.string(), line);
-  fail("{}: identity.txt lacks settings that the run has; the record is damaged", run.string());
+  fail("{}: the record is damaged: identity.txt lacks settings of the run", run.string());
 }
 
 }  // namespace lcr

@@ -1,4 +1,4 @@
-// A run of the store, read back.
+// Reads a stored run back.
 #pragma once
 
 #include <filesystem>
@@ -9,13 +9,13 @@
 
 namespace lcr {
 
-/// The options of a run out of its config.ini, over `control` (which gives data directory, device,
-/// threads and how to evaluate). Throws UserError if there is no such run or its record is damaged.
+/// The options of a run: `control` (data directory, device, threads, evaluation) overridden by the
+/// run's config.ini. Throws UserError if there is no such run or its record is damaged.
 Options read_run_options(const std::filesystem::path& run, const Options& control);
 
-/// The identity that the run was stored under, made anew from its options and the data. Throws
-/// UserError naming the first line in which they differ: the data or this program's numerics are
-/// then not those that it was trained with.
+/// The run's identity, computed again from its options and the data and checked against the stored
+/// one. Throws UserError naming the first line that differs: the run was then trained with other
+/// data or numerics than this program's.
 RunIdentity check_run_identity(const std::filesystem::path& run, const Options& options,
                                const Dataset& data);
 

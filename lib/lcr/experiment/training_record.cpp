@@ -24,6 +24,11 @@ constexpr std::pair<const char*, double RetrievalScores::*> kMetrics[] = {
     {"rank5", &RetrievalScores::rank5},
     {"mean_average_precision", &RetrievalScores::mean_average_precision}};
 
+const char* host_loss(const Options& options) {
+  if (options.method == "supervised") return "classification_loss";
+  return bootstraps(options) ? "byol_loss" : "contrastive_loss";
+}
+
 }  // namespace
 
 std::string to_text(const TrainingRecord& record) { return nlohmann::json(record).dump(); }
@@ -31,7 +36,7 @@ std::string to_text(const TrainingRecord& record) { return nlohmann::json(record
 TrainingRecord parse_training_record(const std::string& text, const std::string& source) {
   try {
     auto json = nlohmann::json::parse(text);
-    // Of before they were recorded.
+    // Checkpoints of older versions lack these records.
     if (!json.contains("commits")) json["commits"] = nlohmann::json::array();
     if (!json.contains("last")) json["last"] = EpochLog();
     return json.get<TrainingRecord>();
@@ -64,10 +69,8 @@ std::string epochs_row(const EpochLog& log, const Evaluation* scores,
 
 std::vector<Measurement> loss_measurements(const EpochLog& last, const Options& options) {
   if (last.steps == 0) return {};
-  const char* host = options.method == "supervised" ? "classification_loss"
-                     : bootstraps(options)          ? "byol_loss"
-                                                    : "contrastive_loss";
-  std::vector<Measurement> losses = {{"last", "none", host, last.contrastive(), last.epoch}};
+  std::vector<Measurement> losses = {
+      {"last", "none", host_loss(options), last.contrastive(), last.epoch}};
   if (uses_gfb(options)) losses.push_back({"last", "none", "kl_loss", last.kl(), last.epoch});
   return losses;
 }

@@ -1,5 +1,5 @@
-// What a training has recorded so far: all that its results are made from, and that it must have
-// again when it goes on from a checkpoint.
+// What a training has recorded so far: everything that its results are computed from, and that it
+// must restore when it resumes from a checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -13,41 +13,43 @@
 
 namespace lcr {
 
-/// The scores of every pooling at one moment.
+/// The scores of one evaluation, by pooling.
 using Evaluation = std::map<std::string, RetrievalScores>;
 
+/// The records of a training. They are part of its checkpoints.
 struct TrainingRecord {
   std::int64_t epochs_done = 0;
-  EpochLog log;                                ///< of the epoch after those
-  EpochLog last;                               ///< of the last whole epoch
+  EpochLog log;                                ///< the epoch in progress, after `epochs_done`
+  EpochLog last;                               ///< the last complete epoch
   std::map<std::int64_t, Evaluation> history;  ///< by epoch
-  std::string epochs_csv;
-  double best_rank1 = -1;
-  std::vector<std::int64_t> chosen;  ///< projections kept after subset_epoch
-  std::int64_t train_steps = 0;      ///< that train_seconds were spent on: a branch's own
+  std::string epochs_csv;                      ///< content of the file so far
+  double best_rank1 = -1;                      ///< in percent; -1: not evaluated yet
+  std::vector<std::int64_t> chosen;            ///< projections kept after subset_epoch
+  std::int64_t train_steps = 0;  ///< steps of train_seconds: without those of a branch's trunk
   double train_seconds = 0, wall_seconds = 0;
-  int resumed = 0;
-  bool inexact_resume = false;
-  std::vector<std::string> commits;  ///< of the programs that trained it, in their order
+  int resumed = 0;                   ///< how many times the training resumed from a checkpoint
+  bool inexact_resume = false;       ///< at least one of those resumes could not be bit-exact
+  std::vector<std::string> commits;  ///< of the programs that trained it, in order
 };
 
-/// As JSON text, with every number exact.
+/// The record as JSON text, with every number exact.
 std::string to_text(const TrainingRecord& record);
-/// Throws UserError naming `source` where it is not what to_text() made.
+/// Parses what to_text() wrote. Throws UserError naming `source` if the text is damaged.
 TrainingRecord parse_training_record(const std::string& text, const std::string& source);
 
-/// The header of epochs.csv; `poolings` are those that each epoch is evaluated by.
+/// The header of epochs.csv; `poolings` are those by which each epoch is evaluated.
 std::string epochs_header(const std::vector<std::string>& poolings);
-/// A line of it; `scores`: null where the epoch was not evaluated.
+/// A line of epochs.csv; `scores` is null if the epoch was not evaluated.
 std::string epochs_row(const EpochLog& log, const Evaluation* scores,
                        const std::vector<std::string>& poolings, std::int64_t batch_size);
 
 /// The losses of the last epoch, means over its steps: "contrastive_loss" ("byol_loss",
-/// "classification_loss" on other hosts) and, with a GFB, "kl_loss", before their weights lambda
+/// "classification_loss" on other hosts) and, with a GFB, "kl_loss", without their weights lambda
 /// and nu; pooling "none".
 std::vector<Measurement> loss_measurements(const EpochLog& last, const Options& options);
 
-/// From the evaluations of all epochs to the measurements of the three selections.
+/// The measurements of the selections "last", "best_rank1" (by `own_pooling`) and "best_each" from
+/// the evaluations of all epochs, of which there must be at least one.
 std::vector<Measurement> select_measurements(const std::map<std::int64_t, Evaluation>& history,
                                              const std::string& own_pooling);
 

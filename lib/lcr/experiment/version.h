@@ -1,10 +1,11 @@
-// What was built: filled in by the build.
+// The version of this program, filled in by the build.
 #pragma once
 
 namespace lcr {
 
-extern const char* const
-    kCommit;  ///< twelve digits, "+dirty" where the tree differs, "unknown" outside a repository
+/// Twelve digits, with "+dirty" if the tree has changes; "unknown" outside a repository.
+extern const char* const kCommit;
+/// Name and version of the compiler.
 extern const char* const kCompiler;
 
 }  // namespace lcr

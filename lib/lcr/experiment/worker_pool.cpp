@@ -33,17 +33,17 @@ struct Worker {
   const WorkerTask* task;
   pid_t process;
   int pipe;
-  double
-      killed_at;  ///< the fraction at which the last attempt at this task was killed; -1: none was
+  /// The fraction at which the last attempt at this task was killed; -1 if none was.
+  double killed_at;
   std::string buffer, note;
   double fraction = 0;
   Clock::time_point start = Clock::now();
 };
 
-/// A task that waits for its turn.
+/// A task that waits to be started.
 struct Waiting {
   const WorkerTask* task;
-  double killed_at = -1;
+  double killed_at = -1;  ///< as in Worker
 };
 
 Worker start(const Waiting& waiting) {
@@ -51,7 +51,7 @@ Worker start(const Waiting& waiting) {
   if (::pipe2(ends, O_CLOEXEC) != 0)
     throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
   std::string program = "/proc/self/exe";
-  std::vector<char*> arguments = {::program_invocation_name};  // for its messages
+  std::vector<char*> arguments = {::program_invocation_name};  // the name in its messages
   for (const auto& argument : waiting.task->arguments)
     arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
@@ -67,10 +67,11 @@ Worker start(const Waiting& waiting) {
     ::close(ends[0]);
     throw std::runtime_error(std::string("cannot start a worker: ") + std::strerror(error));
   }
-  return {waiting.task, process, ends[0], waiting.killed_at, {}, {}, 0, Clock::now()};
+  return {
+      .task = waiting.task, .process = process, .pipe = ends[0], .killed_at = waiting.killed_at};
 }
 
-/// Takes in what the worker has written. False once it has closed its end.
+/// Reads what the worker has written. Returns false once the worker has closed its end.
 bool read_reports(Worker& worker) {
   char block[4096];
   const ssize_t got = ::read(worker.pipe, block, sizeof block);
@@ -81,7 +82,8 @@ bool read_reports(Worker& worker) {
        worker.buffer.erase(0, end + 1)) {
     const auto parts = split(std::string_view(worker.buffer).substr(0, end), '\t');
     if (parts.size() != 4 || parts[0] != "progress") continue;
-    const auto done = parse_integer(parts[1]), total = parse_integer(parts[2]);
+    const auto done = parse_integer(parts[1]);
+    const auto total = parse_integer(parts[2]);
     if (done && total && *total > 0)
       worker.fraction = static_cast<double>(*done) / static_cast<double>(*total);
     worker.note = parts[3];
@@ -89,12 +91,13 @@ bool read_reports(Worker& worker) {
   return true;
 }
 
+/// How a process ended.
 struct Ending {
   int code = kInternalError;
-  int signal = 0;  ///< that killed it, where it did not end by itself or as asked for
+  int signal = 0;  ///< the signal that killed it; 0 if it exited or was asked to stop
 };
 
-/// Waits for a process.
+/// Waits for a process to end.
 Ending wait_for(pid_t process) {
   int status = 0;
   while (::waitpid(process, &status, 0) < 0)
@@ -103,6 +106,18 @@ Ending wait_for(pid_t process) {
   if (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGUSR1)
     return {kStopped};
   return {kInternalError, WTERMSIG(status)};
+}
+
+/// Why a worker failed that was killed by a signal, for a message.
+std::string describe_kill(const Worker& worker, int signal) {
+  std::string hint;
+  if (signal == SIGKILL && worker.fraction > worker.killed_at)
+    hint = ", perhaps because memory ran out";
+  else if (signal == SIGKILL)
+    hint =
+        " again without further progress; if memory ran out, lower batch-size or queue-size, or "
+        "use a larger machine";
+  return fmt::format(" (killed by signal {}{})", signal, hint);
 }
 
 }  // namespace
@@ -121,8 +136,8 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
     ::gmtime_r(&now, &utc);
     char stamp[32];
     std::strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    record << stamp << " " << title << " " << text
-           << std::endl;  // at once: the log is for when something goes wrong
+    // Flushed at once, because the log is needed when something goes wrong.
+    record << stamp << " " << title << " " << text << std::endl;
   };
   std::list<Worker> workers;
   std::deque<Waiting> waiting;
@@ -130,8 +145,8 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
   std::size_t finished = 0;
   int result = kDone;
   bool told = false;
-  ::setenv("OMP_WAIT_POLICY", "passive",
-           0);  // for the workers: threads that wait give the core to others
+  // For the workers: waiting threads must leave their core to others.
+  ::setenv("OMP_WAIT_POLICY", "passive", 0);
   while (!waiting.empty() || !workers.empty()) {
     const auto may_start = [&] {
       return std::all_of(workers.begin(), workers.end(), [&](const Worker& worker) {
@@ -165,11 +180,11 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
       auto [code, signal] = wait_for(worker->process);
       if (signal == SIGKILL && worker->fraction > worker->killed_at && result == kDone &&
           !stop_requested()) {
-        jobs = std::max(1, std::min(jobs, static_cast<int>(workers.size())) -
-                               1);  // fewer than there were just now
+        // Fewer than are running now.
+        jobs = std::max(1, std::min(jobs, static_cast<int>(workers.size())) - 1);
         tell(fmt::format(
-            "{} was killed (signal 9), perhaps for want of memory: it is started again and goes on "
-            "from its last checkpoint, if it has one; from now on at most {} side by side",
+            "{} was killed (signal 9), perhaps because memory ran out: it is started again and "
+            "resumes from its last checkpoint, if it has one; from now on at most {} run at a time",
             worker->task->label, jobs));
         waiting.push_front({worker->task, worker->fraction});
         worker = workers.erase(worker);
@@ -178,22 +193,15 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
       ++finished;
       finished_units += worker->task->units;
       if (code == kDone) {
-        tell(fmt::format(
-            "[{}/{}] {} done in {}{}", finished, tasks.size(), worker->task->label,
-            format_duration(std::chrono::duration<double>(Clock::now() - worker->start).count()),
-            worker->note.empty() ? "" : "; " + worker->note));
+        const std::chrono::duration<double> seconds = Clock::now() - worker->start;
+        tell(fmt::format("[{}/{}] {} done in {}{}", finished, tasks.size(), worker->task->label,
+                         format_duration(seconds.count()),
+                         worker->note.empty() ? "" : "; " + worker->note));
       } else {
-        std::string reason;
-        if (signal != 0)
-          reason = fmt::format(" (killed by signal {}{})", signal,
-                               signal != SIGKILL ? ""
-                               : worker->fraction > worker->killed_at
-                                   ? ", perhaps for want of memory"
-                                   : " again without having got further; if for want of memory, "
-                                     "lower batch-size or queue-size, or use a larger machine");
-        if (signal == SIGKILL && stop_requested())
-          code = kStopped;  // whoever asked for a stop did not wait; it goes on from its last
-                            // checkpoint like the others
+        const std::string reason = signal != 0 ? describe_kill(*worker, signal) : "";
+        // After a request to stop, a kill means that the wait was cut short: the run can be resumed
+        // from its last checkpoint, like the others.
+        if (signal == SIGKILL && stop_requested()) code = kStopped;
         tell(fmt::format("[{}/{}] {} {}{}", finished, tasks.size(), worker->task->label,
                          code == kStopped ? "stopped" : "failed", reason));
         if (result == kDone) result = code;
@@ -209,7 +217,7 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
     progress.update(static_cast<std::int64_t>(done), join(notes, " | "));
   }
   if (result != kDone || waiting.empty()) return result;
-  tell("stopped by a signal; finished runs are kept, unfinished ones go on when asked for again");
+  tell("stopped by a signal; finished runs are kept; run the same command again for the others");
   return kStopped;
 }
 
@@ -218,8 +226,8 @@ void report_progress(std::int64_t done, std::int64_t total, const std::string& n
   const auto now = Clock::now();
   if (now - shown < std::chrono::milliseconds(250) && done < total) return;
   shown = now;
-  std::fputs(fmt::format("progress\t{}\t{}\t{}\n", done, total, note).c_str(),
-             stdout);  // the parent may be gone: then the worker is stopping
+  // A write error is ignored: if the parent is gone, the worker is already stopping.
+  std::fputs(fmt::format("progress\t{}\t{}\t{}\n", done, total, note).c_str(), stdout);
   std::fflush(stdout);
 }
 

@@ -1,5 +1,5 @@
-// Runs of a grid side by side, each in a process of its own: a crash costs one run, and GPU
-// contexts stay apart.
+// Executes the runs of a grid in parallel, each in its own process: a crash costs one run, and GPU
+// contexts stay separate.
 #pragma once
 
 #include <cstdint>
@@ -9,24 +9,26 @@
 
 namespace lcr {
 
+/// One run for a worker process.
 struct WorkerTask {
-  std::string label;                   ///< for the display
-  std::vector<std::string> arguments;  ///< of this same program
-  std::int64_t units = 1;              ///< of work, for the overall progress
-  int stage = 0;                       ///< starts only when all tasks of lower stages have ended
+  std::string label;                   ///< for messages
+  std::vector<std::string> arguments;  ///< the worker's command line, without the program
+  std::int64_t units = 1;              ///< amount of work, for the overall progress
+  int stage = 0;                       ///< starts only after all tasks of lower stages have ended
 };
 
-/// Starts this program once a task, in their order, which must be that of their stages, at most
-/// `jobs` at a time, and shows their overall progress. A worker reports by report_progress(). One
-/// that the system kills (SIGKILL, which is also how it makes room in memory) is started again,
-/// from then on with fewer side by side than there were, as long as it gets further than when it
-/// was last killed. When one fails, no further ones are started and its exit code is returned once
-/// the others have ended; otherwise 0. A SIGINT or SIGTERM is passed on to the workers as SIGUSR1
-/// (watch_parent()). What ended when and how is appended to the file `log`, a line each.
+/// Starts this program once per task, at most `jobs` at a time, and shows their overall progress,
+/// which the workers report by report_progress(). The tasks are started in their order, which must
+/// be that of their stages. A worker that the system kills (SIGKILL, which is also how it frees
+/// memory) is started again as long as it gets further than when it was last killed; from then on,
+/// fewer run in parallel than at that moment. If a worker fails, no more are started, and its exit
+/// code is returned once the others have ended; otherwise returns 0, or kStopped after a signal.
+/// SIGINT and SIGTERM are passed on to the workers as SIGUSR1 (watch_parent()). Appends one line
+/// per event to the file `log`.
 int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title,
                 const std::string& unit, const std::filesystem::path& log);
 
-/// Called in a worker: tells the parent, at most four times a second (and at the end).
+/// Called in a worker: reports to the parent, at most four times per second and at the end.
 void report_progress(std::int64_t done, std::int64_t total, const std::string& note);
 
 }  // namespace lcr

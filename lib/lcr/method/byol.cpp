@@ -9,7 +9,7 @@
 namespace lcr {
 namespace {
 
-/// Of each row with its counterpart, N x 1.
+/// Cosine similarity of each row with its counterpart, N x 1.
 torch::Tensor cosine(const torch::Tensor& a, const torch::Tensor& b) {
   const auto normalise = [](const torch::Tensor& x) {
     return torch::nn::functional::normalize(x,
@@ -23,8 +23,8 @@ torch::Tensor cosine(const torch::Tensor& a, const torch::Tensor& b) {
 Byol::Byol(const Options& options, std::uint64_t seed)
     : Host(options, seed),
       online_(register_module("online", make_encoder(options, seed))),
-      target_(register_module("target",
-                              make_encoder(options, seed))),  // the same seed: it starts as a copy
+      // The same seed: the target starts as a copy of the online network.
+      target_(register_module("target", make_encoder(options, seed))),
       predictor_(register_module("predictor",
                                  ProjectionHead(options.embedding_dim, options.head_hidden,
                                                 options.embedding_dim, /*batch_norm=*/true))) {
@@ -48,11 +48,11 @@ Objective Byol::predict(const torch::Tensor& query_view, const torch::Tensor& ke
   const auto project = [](Encoder& encoder, const torch::Tensor& feature_map) {
     return encoder->head()(encoder->pool(feature_map));
   };
-  const torch::Tensor query_map = online_->feature_map(query_view),
-                      query_projection = project(online_, query_map);
+  const torch::Tensor query_map = online_->feature_map(query_view);
+  const torch::Tensor query_projection = project(online_, query_map);
   const torch::Tensor key_projection = project(online_, online_->feature_map(key_view));
-  const torch::Tensor query_prediction = predictor_(query_projection),
-                      key_prediction = predictor_(key_projection);
+  const torch::Tensor query_prediction = predictor_(query_projection);
+  const torch::Tensor key_prediction = predictor_(key_projection);
   torch::Tensor query_target, key_target;
   {
     const torch::NoGradGuard no_grad;
@@ -60,10 +60,10 @@ Objective Byol::predict(const torch::Tensor& query_view, const torch::Tensor& ke
     key_target = project(target_, target_->feature_map(key_view));
   }
   const torch::Tensor positive = cosine(query_prediction, key_target);
-  return {query_map,
-          {},
-          (positive.mean() + cosine(key_prediction, query_target).mean()) / -2,
-          positive};
+  return {.feature_map = query_map,
+          .key_feature_map = {},
+          .loss = (positive.mean() + cosine(key_prediction, query_target).mean()) / -2,
+          .positive = positive};
 }
 
 torch::Tensor Byol::objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,

@@ -1,13 +1,14 @@
-// BYOL (Grill et al. 2020), as the authors of LCR use it: a second host of the GFB.
+// BYOL (Grill et al. 2020) as the authors of LCR use it: a second host of the GFB.
 #pragma once
 
 #include "lcr/method/host.h"
 
 namespace lcr {
 
-/// An online network (backbone, projector, predictor) predicts what the target network, a slowly
-/// moving copy of its backbone and projector, makes of the other view. No negatives, no queue. The
-/// momentum of the copy is fixed, as in the authors' code; the BYOL paper lets it rise to 1.
+/// An online network (backbone, projector, predictor) predicts the target network's projection of
+/// the other view, without negatives and without a queue. The target network is a slowly moving
+/// copy of the online backbone and projector, with a fixed momentum as in the authors' code; the
+/// BYOL paper raises it to 1.
 class Byol : public Host {
  public:
   Byol(const Options& options, std::uint64_t seed);
@@ -21,9 +22,9 @@ class Byol : public Host {
   Encoder& target_encoder() { return target_; }
 
  protected:
-  /// loss: the mean of -cos(prediction of one view, target's projection of the other) over both
-  /// ways round (half the BYOL paper's, but for a constant). positive: cos of the query view's
-  /// prediction.
+  /// loss: -cos(prediction of one view, target's projection of the other), averaged over the batch
+  /// and both directions (half the BYOL paper's loss, up to a constant). positive: cos of the query
+  /// view's prediction, N x 1.
   Objective predict(const torch::Tensor& query_view, const torch::Tensor& key_view);
 
  private:

@@ -26,36 +26,45 @@ std::vector<torch::Tensor> Lcr<HostMethod>::trained_parameters() {
   return parameters;
 }
 
-// The part of Algorithm A1's loop body that is not MoCo v2, in its order. Above it in the
-// algorithm, and elsewhere here: the two augmentations (data/augment.h); q, k, logits and the
-// contrastive loss (MoCoV2::contrast; for BYOL Byol::predict). Below it: backward and SGD
-// (train/trainer.cpp); the momentum update and the enqueuing (MoCoV2::step, finish_step; as in MoCo
-// the update comes before the keys are encoded instead of after the SGD step, which differs by a
-// first update that changes nothing).
+// The part of Algorithm A1's loop body that is not MoCo v2, in the same order. Before it,
+// elsewhere: the two augmentations (data/augment.h); q, k, logits and the contrastive loss
+// (MoCoV2::contrast, or Byol::predict for BYOL). After it: backward and SGD (train/trainer.cpp);
+// the momentum update and the enqueueing (MoCoV2::step, finish_step). As in MoCo, the update comes
+// before the keys are encoded instead of after the SGD step; the only difference is an additional
+// first update, which changes nothing.
 template <class HostMethod>
 StepLoss Lcr<HostMethod>::complete(const Objective& objective, std::int64_t step, int direction) {
   const Options& options = this->options_;
-  const torch::Tensor& feature_map =
-      objective.feature_map;  // feat_map: N x 2048 x 7 x 7 in the paper
+  // feat_map: N x 2048 x 7 x 7 in the paper.
+  const torch::Tensor& feature_map = objective.feature_map;
   if (bn_as_authors_) {
-    // The authors' code sends the q and then the k features through the branch for a second
-    // contrastive loss that it never uses; what remains of it are two more updates of the branch's
-    // BN statistics.
+    // The authors' code passes the q and then the k features through the branch for a second
+    // contrastive loss that it never uses. Only two more updates of the branch's BN statistics
+    // remain of it.
     const torch::NoGradGuard no_grad;
     gfb_(feature_map);
     gfb_(objective.key_feature_map);
   }
-  const torch::Tensor attention_mask =
-      normalise_mask(gfb_(feature_map), options.mask_norm);  // projections_max: N x 7 x 7
+  // projections_max: N x 7 x 7.
+  const torch::Tensor attention_mask = normalise_mask(gfb_(feature_map), options.mask_norm);
 
-  const torch::Tensor host_loss = objective.loss.detach(), loss = options.lambda * objective.loss;
+  const torch::Tensor host_loss = objective.loss.detach();
+  const torch::Tensor loss = options.lambda * objective.loss;
   if (options.nu == 0 || !gfb_->trainable())
-    return {loss, host_loss, torch::zeros_like(host_loss), attention_mask.detach(), {}};
+    return {.total = loss,
+            .contrastive = host_loss,
+            .kl = torch::zeros_like(host_loss),
+            .mask = attention_mask.detach(),
+            .target = {}};
   const torch::Tensor gradcam_map = target_map(objective, step, direction);  // N x 7 x 7
-  const torch::Tensor kl = rationale_loss(attention_mask, gradcam_map,
-                                          {options.kl_axis, options.tau, options.kl_reduction});
-  return {loss + options.nu * kl, host_loss, kl.detach(), attention_mask.detach(),
-          gradcam_map.detach()};
+  const RationaleLossOptions kl_options{
+      .axis = options.kl_axis, .tau = options.tau, .reduction = options.kl_reduction};
+  const torch::Tensor kl = rationale_loss(attention_mask, gradcam_map, kl_options);
+  return {.total = loss + options.nu * kl,
+          .contrastive = host_loss,
+          .kl = kl.detach(),
+          .mask = attention_mask.detach(),
+          .target = gradcam_map.detach()};
 }
 
 template <class HostMethod>
@@ -68,14 +77,13 @@ torch::Tensor Lcr<HostMethod>::target_map(const Objective& objective, std::int64
                         feature_map.options());
   // feat_grads = autograd.grad(logits_pos, feat_map) in Algorithm A1; the authors' code
   // differentiates the loss instead.
-  const torch::Tensor cam = scale_cam(grad_cam(cam_scalar(options.cam_source, objective),
-                                               feature_map, options.detach_target == "yes"),
-                                      options.cam_scale);
+  const torch::Tensor scalar = cam_scalar(options.cam_source, objective);
+  const bool detach = options.detach_target == "yes";
+  const torch::Tensor cam = scale_cam(grad_cam(scalar, feature_map, detach), options.cam_scale);
   if (options.cam_source != "shuffled") return cam;
-  const auto order = random_permutation(
-      CounterRng(RngKey(this->seed_, "shuffled target"), static_cast<std::uint32_t>(step),
-                 static_cast<std::uint32_t>(direction)),
-      cam.size(0));
+  const CounterRng rng(RngKey(this->seed_, "shuffled target"), static_cast<std::uint32_t>(step),
+                       static_cast<std::uint32_t>(direction));
+  const auto order = random_permutation(rng, cam.size(0));
   return cam.index_select(
       0, torch::tensor(order, torch::TensorOptions().dtype(torch::kLong).device(cam.device())));
 }

@@ -1,5 +1,5 @@
-// Learning Common Rationale (Shu, van den Hengel, Liu, CVPR 2023): a GradCAM Fitting Branch on a
-// host method. The paper's host is MoCo v2 (Algorithm A1); the authors' code also has BYOL.
+// Learning Common Rationale (Shu, van den Hengel, Liu, CVPR 2023): a GradCAM Fitting Branch added
+// to a host method. The paper's host is MoCo v2 (Algorithm A1); the authors' code also has BYOL.
 #pragma once
 
 #include "lcr/method/byol.h"

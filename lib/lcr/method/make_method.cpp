@@ -27,27 +27,26 @@ Encoder make_encoder(const Options& options, std::uint64_t seed) {
 
 LoadReport load_initial_weights(Encoder& encoder, const Options& options) {
   const WeightFile file = read_weights(options.init);
-  // A file may say how its network is built; with the stride in the wrong place nothing fails, the
-  // features are only worse.
+  // A file's metadata may say how its network is built. A stride in the wrong place raises no
+  // error: the features are only worse.
   for (const char* name : {"stride_in_1x1", "bn_eps"}) {
     const auto said = file.metadata.find(name);
     if (said == file.metadata.end()) continue;
-    const std::string ours = std::string(name) == "bn_eps" ? format_number(options.bn_eps)
-                             : options.stride_in_1x1       ? "true"
-                                                           : "false";
+    std::string ours = options.stride_in_1x1 ? "true" : "false";
+    if (std::string(name) == "bn_eps") ours = format_number(options.bn_eps);
     if (said->second != ours && parse_number(said->second) != options.bn_eps)
       fail(
-          "{}: its metadata says {} = {}, the options say {}: set stride-in-1x1 and bn-eps as the "
-          "file asks",
+          "{}: its metadata says {} = {}, but the options say {}; set stride-in-1x1 and bn-eps to "
+          "the file's values",
           options.init, name, said->second, ours);
   }
-  LoadReport report = load_weights(*encoder->backbone(), file,
-                                   options.init_prefix.empty()
-                                       ? find_prefix(*encoder->backbone(), file, options.init)
-                                       : options.init_prefix);
+  const std::string prefix = options.init_prefix.empty()
+                                 ? find_prefix(*encoder->backbone(), file, options.init)
+                                 : options.init_prefix;
+  LoadReport report = load_weights(*encoder->backbone(), file, prefix);
   if (!report.misshapen.empty())
     fail(
-        "{}: {} tensors, {} the first, have another shape than in arch = {}: weights of another "
+        "{}: {} tensors (the first is {}) have other shapes than in arch = {}: weights of another "
         "architecture",
         options.init, report.misshapen.size(), report.misshapen.front(), options.arch);
   if (report.loaded == 0)

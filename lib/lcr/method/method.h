@@ -1,4 +1,4 @@
-// What the trainer sees of a self-supervised method.
+// The trainer's view of a self-supervised method.
 #pragma once
 
 #include <cstdint>
@@ -19,44 +19,43 @@ namespace lcr {
 /// The parts of one step's loss; `total` carries the graph.
 struct StepLoss {
   torch::Tensor total;
-  torch::Tensor contrastive;  ///< the host's own (L_CL of the paper; BYOL's), detached
+  torch::Tensor contrastive;  ///< the host's own loss (L_CL of the paper; BYOL's loss), detached
   torch::Tensor kl;           ///< L_KL before its weight nu, detached; zero for methods without it
-  torch::Tensor
-      mask;  ///< attention mask of the query views, N x h x w, detached; undefined without a GFB
-  torch::Tensor target;  ///< the map that it fits, detached; undefined without a KL loss
+  /// Attention mask of the query views, N x h x w, detached; undefined without a GFB.
+  torch::Tensor mask;
+  torch::Tensor target;  ///< the map that the mask fits, detached; undefined without a KL loss
 };
 
 /// A method owns its networks as submodules, so that moving, saving and listing parameters work on
-/// it as a whole.
+/// the whole method.
 class Method : public torch::nn::Module {
  public:
-  /// The loss of a batch of two views, each N x 3 x H x W, normalised. Moves the key encoder
-  /// forward: call once a step, then back-propagate `total`, update trained_parameters(), and call
+  /// The loss of a batch of two views, each N x 3 x H x W, normalised. Updates the key encoder:
+  /// call once per step, then back-propagate `total`, update trained_parameters() and call
   /// finish_step(). `step` counts from 0 over the whole training.
   virtual StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view,
                         std::int64_t step) = 0;
-  /// Enqueues the step's keys, where the method has a queue: after the backward pass, which still
-  /// needs the queue as it was.
+  /// Enqueues the step's keys if the method has a queue. Call after the backward pass, which still
+  /// needs the old queue.
   virtual void finish_step() = 0;
   /// Makes this the replica of one rank of a data-parallel group: keys are then shuffled among the
-  /// ranks and enqueued from all of them. `group` must outlive the steps; gradients are the
-  /// trainer's to average.
+  /// ranks and enqueued from all of them. `group` must outlive the steps. Gradients are averaged by
+  /// the trainer.
   void join(RankGroup& group, int rank) {
     group_ = &group;
     rank_ = rank;
   }
-  /// GradCAM of the objective on the query view's feature map, N x h x w, unscaled: of the "loss"
-  /// or of the "positive_logit". For looking at a trained network: nothing is updated, the modules
-  /// stay in the mode they are in.
+  /// GradCAM of the objective on the query view's feature map, N x h x w, unscaled; source: "loss"
+  /// or "positive_logit". For inspecting a trained network: updates nothing, keeps modules' modes.
   virtual torch::Tensor objective_cam(const torch::Tensor& query_view,
                                       const torch::Tensor& key_view, const std::string& source) = 0;
-  /// The labels of the next step's batch (int64), for methods that learn from them.
+  /// Sets the labels of the next step's batch (int64), for methods that learn from them.
   void provide_labels(const torch::Tensor& labels) { labels_ = labels; }
-  /// What the optimiser updates, in a fixed order.
+  /// The parameters that the optimiser updates, in a fixed order.
   virtual std::vector<torch::Tensor> trained_parameters() = 0;
-  /// The network that is evaluated.
+  /// The network to evaluate.
   virtual Encoder& encoder() = 0;
-  /// The branch that makes the attention mask; null for methods without one.
+  /// The branch that computes the attention mask; null for methods without one.
   virtual GradCamFittingBranch gfb() { return nullptr; }
 
  protected:
@@ -73,17 +72,17 @@ class Method : public torch::nn::Module {
   torch::Tensor labels_;
 };
 
-/// Makes the method that the options name, its weights drawn from the seed. classes: of the
-/// training set, for supervised training.
+/// Makes the method that the options name, with weights drawn from the seed. classes: number of
+/// classes of the training set, for supervised training.
 std::shared_ptr<Method> make_method(const Options& options, std::uint64_t seed,
                                     std::int64_t classes = 0);
 
-/// Makes the encoder that the options name, its weights drawn from the seed and, for the backbone,
-/// read from --init.
+/// Makes the encoder that the options name, with weights drawn from the seed; --init replaces the
+/// backbone's. Throws UserError as load_initial_weights() does.
 Encoder make_encoder(const Options& options, std::uint64_t seed);
 
-/// Reads the file --init into the backbone. What the file lacks keeps its drawn values. Throws
-/// UserError if the file is damaged or belongs to another architecture.
+/// Reads the file --init into the backbone. Tensors that the file lacks keep their drawn values.
+/// Throws UserError if the file is damaged or belongs to another architecture.
 LoadReport load_initial_weights(Encoder& encoder, const Options& options);
 
 }  // namespace lcr

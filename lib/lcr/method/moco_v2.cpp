@@ -8,8 +8,8 @@ namespace lcr {
 MoCoV2::MoCoV2(const Options& options, std::uint64_t seed)
     : Host(options, seed),
       query_(register_module("query", make_encoder(options, seed))),
-      key_(register_module(
-          "key", make_encoder(options, seed))),  // the same seed: psi_k starts as a copy of psi_q
+      // The same seed: psi_k starts as a copy of psi_q.
+      key_(register_module("key", make_encoder(options, seed))),
       queue_(register_module("queue", KeyQueue(options.embedding_dim, options.queue_size, seed))) {
   for (auto& parameter : key_->parameters()) parameter.requires_grad_(false);
   set_batch_norm_groups(*query_, options.key_bn_groups);
@@ -23,8 +23,11 @@ StepLoss MoCoV2::step(const torch::Tensor& query_view, const torch::Tensor& key_
   StepLoss loss = complete(contrast(query_view, key_view, step, 0), step, 0);
   if (options_.symmetric) {
     const StepLoss other = complete(contrast(key_view, query_view, step, 1), step, 1);
-    loss = {loss.total + other.total, loss.contrastive + other.contrastive, loss.kl + other.kl,
-            loss.mask, loss.target};
+    loss = {.total = loss.total + other.total,
+            .contrastive = loss.contrastive + other.contrastive,
+            .kl = loss.kl + other.kl,
+            .mask = loss.mask,
+            .target = loss.target};
   }
   return loss;
 }
@@ -43,11 +46,11 @@ torch::Tensor MoCoV2::objective_cam(const torch::Tensor& query_view, const torch
     k = key_(key_view).embedding;
   }
   const ContrastiveLogits logits = queue_->logits(q, k);
-  return grad_cam(
-      cam_scalar(
-          source,
-          {feature_map, {}, contrastive_loss(logits, options_.temperature), logits.positive}),
-      feature_map, /*detach=*/true);
+  const Objective objective{.feature_map = feature_map,
+                            .key_feature_map = {},
+                            .loss = contrastive_loss(logits, options_.temperature),
+                            .positive = logits.positive};
+  return grad_cam(cam_scalar(source, objective), feature_map, /*detach=*/true);
 }
 
 Objective MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor& key_view,
@@ -56,27 +59,29 @@ Objective MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor&
   const auto [key_feature_map, k] = encode_keys(key_view, step, direction, wants_key_feature_map());
   const ContrastiveLogits logits = queue_->logits(q, k);
   new_keys_.push_back(k);
-  return {feature_map, key_feature_map, contrastive_loss(logits, options_.temperature),
-          logits.positive};
+  return {.feature_map = feature_map,
+          .key_feature_map = key_feature_map,
+          .loss = contrastive_loss(logits, options_.temperature),
+          .positive = logits.positive};
 }
 
 Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction,
                             bool with_feature_map) {
   const torch::NoGradGuard no_grad;
   if (options_.key_bn_groups == 1 && rank_count() == 1) return key_(key_view);
-  const std::int64_t share = key_view.size(0), first = rank() * share;
-  const auto order =
-      random_permutation(CounterRng(RngKey(seed_, "shuffling BN"), static_cast<std::uint32_t>(step),
-                                    static_cast<std::uint32_t>(direction)),
-                         share * rank_count());
+  const std::int64_t share = key_view.size(0);
+  const std::int64_t first = rank() * share;
+  const CounterRng rng(RngKey(seed_, "shuffling BN"), static_cast<std::uint32_t>(step),
+                       static_cast<std::uint32_t>(direction));
+  const auto order = random_permutation(rng, share * rank_count());
   const torch::Tensor shuffle =
       torch::tensor(order, torch::TensorOptions().dtype(torch::kLong).device(key_view.device()));
   const torch::Tensor restore = shuffle.argsort().narrow(0, first, share);
   const Encoded shuffled =
       key_(all_gather(key_view).index_select(0, shuffle.narrow(0, first, share)));
-  return {with_feature_map ? all_gather(shuffled.feature_map).index_select(0, restore)
-                           : torch::Tensor(),
-          all_gather(shuffled.embedding).index_select(0, restore)};
+  torch::Tensor feature_map;
+  if (with_feature_map) feature_map = all_gather(shuffled.feature_map).index_select(0, restore);
+  return {feature_map, all_gather(shuffled.embedding).index_select(0, restore)};
 }
 
 }  // namespace lcr

@@ -1,4 +1,4 @@
-// MoCo v2 (Chen et al. 2020): the baseline, and the paper's host of LCR.
+// MoCo v2 (Chen et al. 2020): the baseline and the paper's host of LCR.
 #pragma once
 
 #include "lcr/method/host.h"
@@ -20,19 +20,19 @@ class MoCoV2 : public Host {
   KeyQueue& queue() { return queue_; }
 
  protected:
-  /// The key view through the key encoder, without gradient. With several ranks, or key_bn_groups >
-  /// 1, the whole batch is shuffled among all ranks and groups first and put back after, so that a
-  /// key's BN statistics are not those of its query (shuffling BN). The feature map comes back only
-  /// where it is asked for: gathering it from all ranks is dear.
+  /// Encodes the key view with the key encoder, without gradient. With several ranks or
+  /// key_bn_groups > 1, the whole batch is first shuffled among all ranks and groups, and restored
+  /// afterwards, so that a key's BN statistics differ from its query's (shuffling BN). Returns the
+  /// feature map in that case only on request: it is expensive to gather from all ranks.
   Encoded encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction,
                       bool with_feature_map);
-  /// InfoNCE of one direction; the keys it used are appended to new_keys_.
+  /// InfoNCE of one direction. Appends its keys to new_keys_.
   Objective contrast(const torch::Tensor& query_view, const torch::Tensor& key_view,
                      std::int64_t step, int direction);
 
   Encoder query_, key_;
   KeyQueue queue_;
-  std::vector<torch::Tensor> new_keys_;  ///< of the step under way
+  std::vector<torch::Tensor> new_keys_;  ///< of the current step
 };
 
 }  // namespace lcr

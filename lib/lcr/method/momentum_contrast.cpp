@@ -20,8 +20,9 @@ ContrastiveLogits KeyQueueImpl::logits(const torch::Tensor& q, const torch::Tens
 
 void KeyQueueImpl::enqueue(const torch::Tensor& new_keys) {
   const torch::NoGradGuard no_grad;
-  const std::int64_t count = new_keys.size(0), start = position.item<std::int64_t>();
-  check_internal(size() % count == 0, "the queue is no multiple of the batch");
+  const std::int64_t count = new_keys.size(0);
+  const std::int64_t start = position.item<std::int64_t>();
+  check_internal(size() % count == 0, "the queue size is not a multiple of the batch size");
   keys.narrow(1, start, count).copy_(new_keys.t());
   position.fill_((start + count) % size());
 }
@@ -35,8 +36,8 @@ torch::Tensor contrastive_loss(const ContrastiveLogits& logits, double temperatu
 
 void momentum_update(torch::nn::Module& key, torch::nn::Module& query, double momentum) {
   const torch::NoGradGuard no_grad;
-  const std::vector<torch::Tensor> key_parameters = key.parameters(),
-                                   query_parameters = query.parameters();
+  const std::vector<torch::Tensor> key_parameters = key.parameters();
+  const std::vector<torch::Tensor> query_parameters = query.parameters();
   at::_foreach_mul_(key_parameters, momentum);
   at::_foreach_add_(key_parameters, query_parameters, 1.0 - momentum);
 }

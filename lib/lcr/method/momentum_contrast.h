@@ -1,4 +1,4 @@
-// Momentum contrast (He et al. 2020): the queue of keys, its logits, and the momentum update of the
+// Momentum contrast (He et al. 2020): the queue of keys, the logits, and the momentum update of the
 // key encoder.
 #pragma once
 
@@ -14,12 +14,13 @@ struct ContrastiveLogits {
   torch::Tensor negative;  ///< N x Q, q . queue
 };
 
-/// The dictionary: a ring buffer of Q unit-length keys, as a module so that it moves and is saved
+/// The dictionary: a ring buffer of Q unit-length keys. A module, so that it moves and is saved
 /// with the rest.
 class KeyQueueImpl : public torch::nn::Module {
  public:
   /// Starts with random unit vectors drawn from the counter RNG.
   KeyQueueImpl(std::int64_t embedding_dim, std::int64_t size, std::uint64_t seed);
+  /// q and k: N x D, unit length.
   ContrastiveLogits logits(const torch::Tensor& q, const torch::Tensor& k) const;
   /// Replaces the oldest N keys. keys: N x D; Q must be a multiple of N.
   void enqueue(const torch::Tensor& keys);
@@ -30,11 +31,11 @@ class KeyQueueImpl : public torch::nn::Module {
 };
 TORCH_MODULE(KeyQueue);
 
-/// InfoNCE: mean cross-entropy of [positive, negative] / t, the positive being class 0.
+/// InfoNCE: mean cross-entropy of [positive, negative] / t; the positive is class 0.
 torch::Tensor contrastive_loss(const ContrastiveLogits& logits, double temperature);
 
-/// key = m * key + (1 - m) * query for every parameter, in order. Buffers (BN statistics) stay each
-/// encoder's own, as in MoCo.
+/// key = m * key + (1 - m) * query for every parameter, in order. Each encoder keeps its own
+/// buffers (BN statistics), as in MoCo.
 void momentum_update(torch::nn::Module& key, torch::nn::Module& query, double momentum);
 
 }  // namespace lcr

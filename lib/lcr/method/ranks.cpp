@@ -6,7 +6,7 @@
 namespace lcr {
 namespace {
 
-/// Ends a rank that waits for one that failed.
+/// Ends a rank that waits for a failed one.
 struct OtherRankFailed {};
 
 }  // namespace
@@ -31,7 +31,8 @@ void RankGroup::run(const std::function<void(int)>& body) {
     std::vector<std::jthread> threads;
     try {
       for (int rank = 0; rank < size(); ++rank) threads.emplace_back(work, rank);
-    } catch (...) {  // the system has no more threads: those that run must not wait for the others
+    } catch (...) {
+      // The system has no more threads: the running ranks must not wait for the missing ones.
       const std::lock_guard lock(mutex_);
       if (!error) error = std::current_exception();
       failed_ = true;
@@ -62,7 +63,7 @@ torch::Tensor RankGroup::all_gather(int rank, const torch::Tensor& tensor) {
   std::vector<torch::Tensor> parts;
   for (const auto& slot : slots_) parts.push_back(slot.to(tensor.device()));
   torch::Tensor gathered = torch::cat(parts);
-  wait();  // nobody shows anything new before everybody has read
+  wait();  // no rank overwrites its slot before all ranks have read it
   return gathered;
 }
 

@@ -13,8 +13,8 @@ torch::Tensor rationale_loss(const torch::Tensor& mask, const torch::Tensor& tar
   const auto shape = [&](const torch::Tensor& map) {
     return (rows ? map : map.flatten(1)) / options.tau;
   };
-  const torch::Tensor log_mask = shape(mask).log_softmax(-1),
-                      log_target = shape(target).log_softmax(-1);
+  const torch::Tensor log_mask = shape(mask).log_softmax(-1);
+  const torch::Tensor log_target = shape(target).log_softmax(-1);
   const torch::Tensor divergence = (log_target.exp() * (log_target - log_mask)).sum();
   if (options.reduction == "sum") return divergence;
   if (options.reduction == "batchmean") return divergence / mask.size(0);

@@ -8,14 +8,14 @@
 namespace lcr {
 
 struct RationaleLossOptions {
-  std::string axis = "positions";  ///< softmax over all h*w "positions" (A1) or over each of the
-                                   ///< "rows" (authors' code)
-  double tau = 0.4;                ///< temperature of both softmaxes
-  std::string reduction =
-      "sum";  ///< "sum" over everything, "batchmean" (sum / N), "mean" over all N*h*w elements
+  /// Softmax over all h*w "positions" (A1) or over each of the "rows" (authors' code).
+  std::string axis = "positions";
+  double tau = 0.4;  ///< temperature of both softmaxes
+  /// "sum" over everything, "batchmean" (sum / N) or "mean" over all N*h*w elements.
+  std::string reduction = "sum";
 };
 
-/// KL(softmax(target / tau) || softmax(mask / tau)); both N x h x w.
+/// KL(softmax(target / tau) || softmax(mask / tau)), a scalar; mask and target: N x h x w.
 torch::Tensor rationale_loss(const torch::Tensor& mask, const torch::Tensor& target,
                              const RationaleLossOptions& options);
 

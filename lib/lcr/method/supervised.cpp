@@ -18,7 +18,11 @@ StepLoss Supervised::step(const torch::Tensor& query_view, const torch::Tensor&,
   check_internal(labels().defined(), "supervised training without labels");
   const torch::Tensor loss =
       torch::nn::functional::cross_entropy(logits(query_view), labels().to(query_view.device()));
-  return {loss, loss.detach(), torch::zeros_like(loss.detach()), {}, {}};
+  return {.total = loss,
+          .contrastive = loss.detach(),
+          .kl = torch::zeros_like(loss.detach()),
+          .mask = {},
+          .target = {}};
 }
 
 torch::Tensor Supervised::objective_cam(const torch::Tensor&, const torch::Tensor&,

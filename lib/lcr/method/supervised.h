@@ -1,4 +1,4 @@
-// Supervised classification: not a method of the paper, but what its initial weights come from. The
+// Supervised classification. Not a method of the paper, but the source of its initial weights: the
 // suite pre-trains its stand-in for ImageNet's weights this way.
 #pragma once
 
@@ -19,7 +19,7 @@ class Supervised : public Method {
   /// Throws std::logic_error: there is no contrastive objective.
   torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
                               const std::string& source) override;
-  /// Backbone and classifier; the projection head has no part in it.
+  /// Backbone and classifier; the projection head is not trained.
   std::vector<torch::Tensor> trained_parameters() override;
   Encoder& encoder() override { return encoder_; }
   /// x: N x 3 x H x W. Returns N x classes.

@@ -21,11 +21,12 @@ torch::Tensor SplitBatchNormImpl::forward(const torch::Tensor& x) {
   };
   if (is_training()) num_batches_tracked_.add_(1);
   if (!is_training() || groups == 1) return normalise(x, running_mean_, running_var_);
-  torch::Tensor mean_sum = torch::zeros_like(running_mean_),
-                var_sum = torch::zeros_like(running_var_);
+  torch::Tensor mean_sum = torch::zeros_like(running_mean_);
+  torch::Tensor var_sum = torch::zeros_like(running_var_);
   std::vector<torch::Tensor> parts;
   for (const auto& part : x.chunk(groups)) {
-    const torch::Tensor mean = running_mean_.clone(), var = running_var_.clone();
+    const torch::Tensor mean = running_mean_.clone();
+    const torch::Tensor var = running_var_.clone();
     parts.push_back(normalise(part, mean, var));
     mean_sum += mean;
     var_sum += var;

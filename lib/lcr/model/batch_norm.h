@@ -1,5 +1,5 @@
-// Batch normalisation that can compute its statistics over several groups of a batch ("SplitBN"): n
-// virtual devices on one.
+// Batch normalisation that can compute its statistics over several groups of a batch ("SplitBN"),
+// as if they were on separate devices.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -10,16 +10,16 @@ namespace lcr {
 /// PyTorch's default.
 inline constexpr double kBatchNormMomentum = 0.1;
 
-/// BatchNorm2d (momentum 0.1 unless set otherwise) with the parameter and buffer names of torch's.
-/// With groups > 1, training normalises each of `groups` consecutive equal parts of the batch by
-/// its own statistics; the running statistics move by the mean of the groups'. Evaluation is plain.
-/// Input: N x C x H x W or N x C, N a multiple of `groups` in training.
+/// BatchNorm2d (momentum 0.1 unless set otherwise) with PyTorch's parameter and buffer names. With
+/// groups > 1, training normalises each of `groups` consecutive equal parts of the batch by its own
+/// statistics, and the running statistics become the mean of the groups' updates. Evaluation is
+/// unchanged. Input: N x C x H x W or N x C, with N a multiple of `groups` in training.
 class SplitBatchNormImpl : public torch::nn::Module {
  public:
   explicit SplitBatchNormImpl(std::int64_t channels, double eps = 1e-5);
   torch::Tensor forward(const torch::Tensor& x);
   std::int64_t groups = 1;
-  double momentum = kBatchNormMomentum;  ///< weight of a batch in the running statistics
+  double momentum = kBatchNormMomentum;  ///< weight of a new batch in the running statistics
 
  private:
   double eps_;

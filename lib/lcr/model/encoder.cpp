@@ -31,13 +31,13 @@ EncoderImpl::EncoderImpl(const EncoderOptions& options)
     : bfloat16_(options.bfloat16),
       backbone_(register_module("backbone", ResNet(options.backbone))) {
   const std::int64_t channels = backbone_->channels();
+  const std::int64_t features = channels * std::max<std::int64_t>(1, options.bilinear_maps);
   if (options.bilinear_maps > 0)
     bilinear_ = register_module("bilinear", BilinearPooling(channels, options.bilinear_maps));
   const bool batch_norm = options.head_hidden > 0;
-  head_ = register_module(
-      "head", ProjectionHead(channels * std::max<std::int64_t>(1, options.bilinear_maps),
-                             batch_norm ? options.head_hidden : channels, options.embedding_dim,
-                             batch_norm));
+  const std::int64_t hidden = batch_norm ? options.head_hidden : channels;
+  head_ =
+      register_module("head", ProjectionHead(features, hidden, options.embedding_dim, batch_norm));
 }
 
 torch::Tensor EncoderImpl::pool(const torch::Tensor& feature_map) {

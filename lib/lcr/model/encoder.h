@@ -8,9 +8,9 @@
 
 namespace lcr {
 
-/// A head: Linear in-hidden, batch norm or not, ReLU, Linear hidden-D. MoCo v2's projection head
-/// has no batch norm and in = hidden = C, its layers named "0" and "2" as in the official
-/// checkpoints; BYOL's projector and predictor have it: "0", "1" and "3".
+/// A head: Linear in-hidden, optional batch norm, ReLU, Linear hidden-D. MoCo v2's projection head
+/// has no batch norm and in = hidden = C; its layers are named "0" and "2" as in the official
+/// checkpoints. BYOL's projector and predictor have batch norm: "0", "1" and "3".
 class ProjectionHeadImpl : public torch::nn::Module {
  public:
   ProjectionHeadImpl(std::int64_t in, std::int64_t hidden, std::int64_t embedding_dim,
@@ -30,9 +30,9 @@ struct Encoded {
   torch::Tensor embedding;    ///< N x D, unit length, float32
 };
 
-/// MoCo-Bilinear's pooling, a baseline of the paper known from the authors' compiled code: a 1x1
-/// convolution to `maps` maps, BN, ReLU; each map weights the average pooling of the feature map;
-/// the results are concatenated.
+/// Pooling of MoCo-Bilinear, a baseline of the paper known from the authors' compiled code: a 1x1
+/// convolution to `maps` maps, BN and ReLU. Each map weights the average pooling of the feature
+/// map, and the results are concatenated.
 class BilinearPoolingImpl : public torch::nn::Module {
  public:
   BilinearPoolingImpl(std::int64_t channels, std::int64_t maps);
@@ -48,20 +48,20 @@ TORCH_MODULE(BilinearPooling);
 struct EncoderOptions {
   BackboneOptions backbone;
   std::int64_t embedding_dim = 256;
-  std::int64_t head_hidden =
-      0;  ///< hidden units of a head with batch norm (BYOL's projector); 0: MoCo v2's head
+  /// Hidden units of a head with batch norm (BYOL's projector); 0: MoCo v2's head.
+  std::int64_t head_hidden = 0;
   std::int64_t bilinear_maps = 0;  ///< 0: average pooling
-  bool bfloat16 = false;           ///< backbone under autocast
+  bool bfloat16 = false;           ///< runs the backbone under autocast
 };
 
-/// psi of Algorithm A1. The backbone runs in bfloat16 where asked; what it returns is float32 (or
-/// the weights' own type).
+/// psi of Algorithm A1. The backbone runs in bfloat16 on request, but returns float32 (or the
+/// input's own type).
 class EncoderImpl : public torch::nn::Module {
  public:
   explicit EncoderImpl(const EncoderOptions& options);
-  /// x: N x 3 x H x W.
+  /// x: N x 3 x H x W. Returns N x C x h x w.
   torch::Tensor feature_map(const torch::Tensor& x);
-  /// What the head (and, without a mask, the evaluation) sees of a feature map: N x F.
+  /// Pools a feature map for the head (and for the evaluation without a mask): N x F.
   torch::Tensor pool(const torch::Tensor& feature_map);
   Encoded forward(const torch::Tensor& x);
   ResNet& backbone() { return backbone_; }

@@ -34,7 +34,7 @@ torch::Tensor GradCamFittingBranchImpl::projections(const torch::Tensor& feature
 }
 
 torch::Tensor GradCamFittingBranchImpl::forward(const torch::Tensor& feature_map) {
-  // All are >= 0 after the ReLU, so a projection set to 0 never decides the maximum.
+  // All are >= 0 after the ReLU, so a projection multiplied by 0 does not change the maximum.
   return std::get<0>((projections(feature_map) * selection_.view({1, -1, 1, 1})).max(1));
 }
 
@@ -51,7 +51,7 @@ void GradCamFittingBranchImpl::select(const std::vector<std::int64_t>& subset) {
 }
 
 torch::Tensor normalise_mask(const torch::Tensor& mask, const std::string& norm) {
-  constexpr double kEpsilon = 1e-7;  // as the authors' code
+  constexpr double kEpsilon = 1e-7;  // as in the authors' code
   if (norm == "none") return torch::relu(mask);
   if (norm == "batch") {
     const torch::Tensor shifted = mask - mask.min();

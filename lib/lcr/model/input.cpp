@@ -5,10 +5,10 @@
 namespace lcr {
 namespace {
 
-/// ImageNet's channel statistics on [0, 255].
+/// Normalises values in [0, 255], channels last, by ImageNet's channel statistics.
 torch::Tensor normalised(const torch::Tensor& values) {
-  const torch::Tensor mean = torch::tensor({0.485F, 0.456F, 0.406F}, values.options()) * 255,
-                      sd = torch::tensor({0.229F, 0.224F, 0.225F}, values.options()) * 255;
+  const torch::Tensor mean = torch::tensor({0.485F, 0.456F, 0.406F}, values.options()) * 255;
+  const torch::Tensor sd = torch::tensor({0.229F, 0.224F, 0.225F}, values.options()) * 255;
   return (values - mean) / sd;
 }
 
@@ -20,13 +20,13 @@ torch::Tensor to_input(const torch::Tensor& bytes) {
 
 torch::Tensor to_input(const std::vector<std::uint8_t>& images, std::int64_t count,
                        std::int64_t size, const torch::Device& device) {
-  // N x H x W x 3 seen as N x 3 x H x W is exactly the channels_last layout.
+  // N x H x W x 3 viewed as N x 3 x H x W is exactly the channels_last layout.
   if (!device.is_cpu()) {
     const torch::Tensor bytes = torch::from_blob(const_cast<std::uint8_t*>(images.data()),
                                                  {count, size, size, 3}, torch::kUInt8);
     return to_input(bytes.to(device));
   }
-  // On the CPU one pass instead of four: a byte has 256 values.
+  // On the CPU, a table of the 256 byte values takes one pass instead of four.
   static const torch::Tensor table =
       normalised(torch::arange(256, torch::kFloat32).unsqueeze(1).expand({256, 3})).contiguous();
   const float* values = table.data_ptr<float>();

@@ -1,4 +1,4 @@
-// From bytes to the network's input.
+// Converts image bytes to the network's input.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,13 @@
 
 namespace lcr {
 
-/// uint8 images (N x size x size x 3, on the host) as a normalised float tensor N x 3 x size x size
-/// in channels_last layout on the device: (x / 255 - mean) / sd with ImageNet's channel statistics,
-/// as torchvision's models expect.
+/// Converts uint8 images (N x size x size x 3, on the host) to a normalised float tensor N x 3 x
+/// size x size in channels_last layout on the device: (x / 255 - mean) / sd with ImageNet's channel
+/// statistics, as torchvision's models expect.
 torch::Tensor to_input(const std::vector<std::uint8_t>& images, std::int64_t count,
                        std::int64_t size, const torch::Device& device);
 
-/// The same from bytes that lie on their device already: N x size x size x 3.
+/// The same for bytes that are already on their device: N x size x size x 3.
 torch::Tensor to_input(const torch::Tensor& bytes);
 
 }  // namespace lcr

@@ -37,7 +37,7 @@ AutocastGuard::AutocastGuard(bool bfloat16, c10::DeviceType device)
 
 AutocastGuard::~AutocastGuard() {
   if (!active_) return;
-  // The cache of cast weights must go before the optimiser changes them.
+  // The cache of cast weights must be cleared before the optimiser changes the weights.
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   compat::set_autocast(device_, before_);
 }

@@ -22,8 +22,7 @@ SplitBatchNorm batch_norm(std::int64_t channels, const BackboneOptions& options)
   return SplitBatchNorm(channels, options.bn_eps);
 }
 
-/// A shortcut that changes the number of channels or the resolution; empty where it is the
-/// identity.
+/// A shortcut that changes the number of channels or the resolution; null for an identity shortcut.
 Sequential make_shortcut(std::int64_t in, std::int64_t out, std::int64_t stride,
                          const BackboneOptions& options) {
   if (in == out && stride == 1) return nullptr;
@@ -93,7 +92,7 @@ TORCH_MODULE(Bottleneck);
 
 struct Layout {
   bool bottleneck;
-  std::vector<std::int64_t> blocks;
+  std::vector<std::int64_t> blocks;  ///< blocks per stage
 };
 
 const Layout& find_layout(const std::string& arch) {
@@ -107,23 +106,27 @@ const Layout& find_layout(const std::string& arch) {
   return found->second;
 }
 
+/// The stem's convolution: 3x3 stride 2 (narrow), 3x3 stride 1 (cifar) or 7x7 stride 2.
+Conv2d stem_convolution(const BackboneOptions& options, std::int64_t channels) {
+  if (options.arch == "narrow") return convolution(3, channels, 3, 2);
+  if (options.stem == "cifar") return convolution(3, channels, 3);
+  return convolution(3, channels, 7, 2);
+}
+
 }  // namespace
 
 ResNetImpl::ResNetImpl(const BackboneOptions& options) {
   const Layout& layout = find_layout(options.arch);
-  const bool narrow = options.arch == "narrow", cifar = options.stem == "cifar";
+  const bool narrow = options.arch == "narrow";
   const std::int64_t base = narrow ? options.width : 64;
   max_pool_ = !narrow && options.stem == "imagenet";
-  conv1_ = register_module("conv1", narrow  ? convolution(3, base, 3, 2)
-                                    : cifar ? convolution(3, base, 3)
-                                            : convolution(3, base, 7, 2));
+  conv1_ = register_module("conv1", stem_convolution(options, base));
   bn1_ = register_module("bn1", batch_norm(base, options));
   channels_ = base;
   for (std::size_t i = 0; i < layout.blocks.size(); ++i) {
     const std::int64_t stride = i == 0 || (narrow && i == 3) ? 1 : 2;
-    stages_.push_back(register_module(
-        "layer" + std::to_string(i + 1),
-        make_stage(layout.bottleneck, base << i, layout.blocks[i], stride, options)));
+    Sequential stage = make_stage(layout.bottleneck, base << i, layout.blocks[i], stride, options);
+    stages_.push_back(register_module("layer" + std::to_string(i + 1), stage));
   }
 }
 

@@ -1,4 +1,4 @@
-// Residual backbones (He et al. 2016) that end in a feature map; parameter names are torchvision's.
+// Residual backbones (He et al. 2016) that end in a feature map. Parameter names are torchvision's.
 #pragma once
 
 #include <string>
@@ -13,20 +13,21 @@ namespace lcr {
 
 struct BackboneOptions {
   /// resnet18, resnet34, resnet50, resnet101; resnet50_c4 (ends after layer3); narrow (one basic
-  /// block a stage, 3x3 stride-2 stem, stage strides 1 2 2 1: a 6x6 map at 48 pixels, 4x4 at 28).
+  /// block per stage, 3x3 stride-2 stem, stage strides 1 2 2 1: a 6x6 map at 48 pixels, 4x4 at 28).
   std::string arch = "resnet50";
   /// imagenet: 7x7 stride-2 convolution, 3x3 stride-2 max-pooling. imagenet_no_pool: without the
   /// pooling. cifar: 3x3 stride-1 convolution, no pooling.
   std::string stem = "imagenet";
-  std::int64_t width = 32;     ///< channels of the narrow network's first stage
-  bool stride_in_1x1 = false;  ///< bottlenecks: stride on the first 1x1 convolution (the original
-                               ///< Caffe models) instead of the 3x3
+  std::int64_t width = 32;  ///< channels of the narrow network's first stage
+  /// Bottlenecks: stride on the first 1x1 convolution (original Caffe models), not on the 3x3.
+  bool stride_in_1x1 = false;
   double bn_eps = 1e-5;
 };
 
 /// A ResNet without pooling and classifier: conv1, bn1, layer1..layer4 (layer3 for resnet50_c4).
 class ResNetImpl : public torch::nn::Module {
  public:
+  /// Throws UserError on an unknown arch.
   explicit ResNetImpl(const BackboneOptions& options);
   /// x: N x 3 x H x W, normalised. Returns the last stage's feature map, N x C x h x w.
   torch::Tensor forward(torch::Tensor x);

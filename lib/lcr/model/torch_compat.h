@@ -1,4 +1,4 @@
-// The one place that tells LibTorch 1.13 (Debian 12) from 2.x.
+// The only place that distinguishes LibTorch 1.13 (Debian 12) from 2.x.
 #pragma once
 
 #include <ATen/autocast_mode.h>

@@ -38,7 +38,7 @@ torch::Tensor read_tensor(const WeightFile& file, const std::string& name) {
 void write_tensors(const std::filesystem::path& path,
                    const std::map<std::string, torch::Tensor>& tensors,
                    const std::map<std::string, std::string>& metadata) {
-  std::map<std::string, torch::Tensor> kept;  // until the bytes are written
+  std::map<std::string, torch::Tensor> kept;  // alive until the bytes are written
   std::map<std::string, TensorToWrite> out;
   for (const auto& [name, tensor] : tensors) {
     const torch::Tensor plain = tensor.detach().cpu().contiguous();
@@ -71,11 +71,12 @@ std::string find_prefix(const torch::nn::Module& module, const WeightFile& file,
     }
   std::size_t most = 0;
   for (const auto& [prefix, count] : found) most = std::max(most, count);
-  std::vector<std::string> best, trained;
+  std::vector<std::string> best;
+  std::vector<std::string> trained;
   for (const auto& [prefix, count] : found)
     if (count == most) best.push_back(prefix);
   if (2 * most < own.size())
-    return best.size() == 1 ? best.front() : "";  // not this network at all
+    return best.size() == 1 ? best.front() : "";  // the file holds another network
   for (const auto& prefix : best)
     if (!is_moving_copy(prefix)) trained.push_back(prefix);
   if (best.size() > 1 && trained.size() == 1) return trained.front();

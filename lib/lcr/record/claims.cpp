@@ -14,11 +14,11 @@
 namespace lcr {
 namespace {
 
-constexpr double kLevel = 0.05;
-constexpr std::size_t kFewest = 3;
+constexpr double kLevel = 0.05;     // significance level of each test
+constexpr std::size_t kFewest = 3;  // seeds per side
 
-/// One value a seed of one metric on one data set: runs that share a seed (B2's random choices
-/// share even their first epochs) are averaged.
+/// The values of one metric on one data set, one per seed. Runs with the same seed are averaged:
+/// they are not independent (B2's random choices share even their first epochs).
 std::vector<double> values_of(const std::vector<ResultRow>& rows, const Claim& claim,
                               const std::string& dataset, const std::string& metric,
                               const std::string& row_name, const std::string& pooling) {
@@ -34,13 +34,13 @@ std::vector<double> values_of(const std::vector<ResultRow>& rows, const Claim& c
     if (cell("options").find("bn-statistics=") != std::string::npos) continue;
     const auto share = cell("options").find("label-share=");
     if (share != std::string::npos && cell("options").find("label-share=1;") == std::string::npos)
-      continue;  // probes with all labels
+      continue;  // only probes with all labels count
     if (!runs.insert(cell("run_hash")).second)
       fail("claim {}: {} of row '{}' was measured with several settings; a claim needs one",
            claim.id, metric, row_name);
     const auto value = parse_number(cell("value"));
     if (!value)
-      fail("{}: value '{}' of row '{}' is no number", claim.experiment, cell("value"), row_name);
+      fail("{}: value '{}' of row '{}' is not a number", claim.experiment, cell("value"), row_name);
     by_seed[cell("seed")].push_back(*value);
   }
   std::vector<double> values;
@@ -59,23 +59,27 @@ ClaimVerdict judge_on(const Claim& claim, const std::vector<ResultRow>& rows,
     }
   if (a.empty() || b.empty()) {
     result.reason =
-        fmt::format("no {} of '{}'", claim.metric, a.empty() ? claim.better_row : claim.worse_row);
+        fmt::format("no {} for '{}'", claim.metric, a.empty() ? claim.better_row : claim.worse_row);
     return result;
   }
   result.reason =
       fmt::format("{:.2f} (n = {}) against {:.2f} (n = {})", mean(a), a.size(), mean(b), b.size());
   result.verdict = "undecided";
   if (a.size() < kFewest || b.size() < kFewest) {
-    result.reason += fmt::format("; needs n = {} on both sides", kFewest);
+    result.reason += fmt::format("; needs n >= {} on both sides", kFewest);
     return result;
   }
   if (claim.relation == "greater") {
-    const double p = welch_p_greater(a, b), opposite = welch_p_greater(b, a);
+    const double p = welch_p_greater(a, b);
+    const double opposite = welch_p_greater(b, a);
     result.reason += fmt::format(", one-sided p = {:.3g}", p);
-    result.verdict = p < kLevel ? "holds" : opposite < kLevel ? "fails" : "undecided";
+    if (p < kLevel)
+      result.verdict = "holds";
+    else if (opposite < kLevel)
+      result.verdict = "fails";
   } else {
-    const double above = welch_p_greater(a, b, -claim.margin),
-                 below = welch_p_greater(b, a, -claim.margin);
+    const double above = welch_p_greater(a, b, -claim.margin);
+    const double below = welch_p_greater(b, a, -claim.margin);
     result.reason += fmt::format(", equal within {} with p = {:.3g}", format_number(claim.margin),
                                  std::max(above, below));
     if (above < kLevel && below < kLevel) result.verdict = "holds";
@@ -110,7 +114,7 @@ std::vector<Claim> read_claims(const std::filesystem::path& path) {
     if (claim.relation == "equal") {
       const auto margin = parse_number(row[11]);
       if (!margin || *margin <= 0)
-        fail("{}: claim {}: margin '{}' is no number above 0", path.string(), claim.id, row[11]);
+        fail("{}: claim {}: margin '{}' is not a number above 0", path.string(), claim.id, row[11]);
       claim.margin = *margin;
     }
     claims.push_back(std::move(claim));
@@ -121,7 +125,7 @@ std::vector<Claim> read_claims(const std::filesystem::path& path) {
 std::vector<ClaimVerdict> judge(const Claim& claim, const std::filesystem::path& folder) {
   const auto path = folder / (claim.experiment + ".csv");
   if (!std::filesystem::exists(path))
-    return {{claim, "not run", path.string() + " is not there", ""}};
+    return {{claim, "not run", path.string() + " does not exist", ""}};
   const auto rows = read_results(path);
   std::vector<std::string> datasets;
   for (const auto& row : rows)

@@ -1,4 +1,4 @@
-// The paper's qualitative claims as data, and what measured results say to them.
+// The paper's qualitative claims as data, and their verdicts from measured results.
 #pragma once
 
 #include <filesystem>
@@ -7,33 +7,34 @@
 
 namespace lcr {
 
-/// "This row is better than that one in this metric." A line of results/paper/claims.csv.
+/// "This row is better than that one in this metric": a line of results/paper/claims.csv.
 struct Claim {
   std::string id, statement, source;
   std::string experiment;
-  std::string metric;  ///< or several, "a|b": the first that both rows have
+  std::string metric;  ///< or several, as "a|b": the first that both rows have is compared
   std::string selection;
-  std::string better_row, better_pooling, worse_row, worse_pooling;  ///< of "equal": the two rows
+  /// The two rows that are compared; for "equal" their order has no meaning.
+  std::string better_row, better_pooling, worse_row, worse_pooling;
   std::string relation;  ///< "greater", or "equal": within `margin` of each other
-  double margin = 0;     ///< in the metric's unit
+  double margin = 0;     ///< for "equal", in the metric's unit; > 0
 };
 
 struct ClaimVerdict {
   Claim claim;
   std::string verdict;  ///< "holds", "fails", "undecided", or "not run"
-  std::string reason;   ///< the numbers, or why it is undecided
-  std::string dataset;  ///< that it was measured on
+  std::string reason;   ///< the numbers, or why there is no decision
+  std::string dataset;  ///< on which it was measured; empty if there is no results file
 };
 
-/// Throws UserError if the file is missing or malformed.
+/// Reads a CSV file of claims. Throws UserError if it is missing or malformed.
 std::vector<Claim> read_claims(const std::filesystem::path& path);
 
-/// Judges a claim on each data set of results/<tag>/<experiment>.csv in the folder (one verdict
-/// "not run" where there is no such file). "greater" holds where Welch's one-sided test gives p <
-/// 0.05, fails where the opposite does; "equal" holds where both one-sided tests against the margin
-/// give p < 0.05, fails where the difference is beyond the margin by such a test. Runs that share a
-/// seed count once, by their mean. With fewer than three seeds on either side it is undecided,
-/// whatever the numbers.
+/// Judges a claim on each data set in results/<tag>/<experiment>.csv, with `folder` results/<tag>.
+/// Without that file there is one verdict, "not run". "greater" holds if Welch's one-sided test
+/// gives p < 0.05 and fails if the opposite test does. "equal" holds if both one-sided tests
+/// against the margin give p < 0.05 and fails if such a test shows a difference beyond the margin.
+/// Runs with the same seed count once, by their mean. With fewer than three seeds on either side,
+/// the claim is undecided whatever the numbers. Throws UserError if the results are malformed.
 std::vector<ClaimVerdict> judge(const Claim& claim, const std::filesystem::path& folder);
 
 }  // namespace lcr

@@ -15,8 +15,8 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// Sections that a preset may have: the experiments that can be plotted, the rows on BYOL, and the
-/// stand-in's pre-training.
+/// The sections that a preset may have: one per experiment that can be plotted, those of the rows
+/// on BYOL, and that of the stand-in's pre-training.
 std::vector<std::string> known_sections(const std::filesystem::path& home) {
   std::vector<std::string> ids = {"standin", "byol"};
   for (const auto& dataset : find_option("dataset", "").choices) ids.push_back("byol-" + dataset);
@@ -41,7 +41,7 @@ po::options_description describe() {
   return description;
 }
 
-/// boost says "the option '--epoch' is ambiguous ..." and the like: good lines as they are.
+/// Passes on Boost's messages, such as "the option '--epoch' is ambiguous ...": they read well.
 [[noreturn]] void fail_parsing(const std::string& source, const po::error& e) {
   std::string what = e.what();
   std::replace(what.begin(), what.end(), '\n', ' ');
@@ -54,8 +54,8 @@ void apply_file(Options& options, const std::filesystem::path& path,
   std::istringstream text(read_text(path, 1 << 20));
   try {
     const auto parsed = po::parse_config_file(text, describe(), /*allow_unregistered=*/true);
-    std::vector<std::string> passes = {
-        ""};  // sections after the common part, whatever their order in the file
+    // Sections override the common part, whatever their order in the file.
+    std::vector<std::string> passes = {""};
     passes.insert(passes.end(), active.begin(), active.end());
     for (const auto& pass : passes)
       for (const auto& entry : parsed.options) {
@@ -65,11 +65,10 @@ void apply_file(Options& options, const std::filesystem::path& path,
         const std::string name = in_section ? entry.string_key.substr(dot + 1) : entry.string_key;
         if (in_section && std::find(active.begin(), active.end(), section) == active.end() &&
             std::find(known.begin(), known.end(), section) == known.end())
-          fail("{}: section [{}] is no experiment; there are {}", source, section,
-               join(known, ", "));
+          fail("{}: unknown section [{}]; the sections are {}", source, section, join(known, ", "));
         if (name == "preset" || name == "config" || name.starts_with("worker-") || name == "help")
           fail("{}: '{}' belongs on the command line, not in a file", source, name);
-        Options scratch;  // settings of other sections are checked too
+        Options scratch;  // for settings of other sections, which are checked too
         set_option(section == pass ? options : scratch, name,
                    entry.value.empty() ? "" : entry.value.front(), source);
       }
@@ -95,7 +94,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
                             .run();
     for (const auto& entry : parsed.options) {
       if (entry.position_key >= 0)
-        fail("{}: '{}' is no option; --help lists the options", source, entry.value.front());
+        fail("{}: '{}' is not an option; --help lists the options", source, entry.value.front());
       if (!result.given.insert(entry.string_key).second)
         fail("{}: --{} is given twice", source, entry.string_key);
       settings.emplace_back(entry.string_key, entry.value.empty() ? "yes" : entry.value.front());
@@ -103,7 +102,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
   } catch (const po::error& e) {
     fail_parsing(source, e);
   }
-  Options command;  // for the two options that say which files come first
+  // The command line alone first: --preset and --config name the files that it overrides.
+  Options command;
   for (const auto& [name, value] : settings) set_option(command, name, value, source);
 
   const bool is_path =
@@ -116,7 +116,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
     for (const auto& entry : std::filesystem::directory_iterator(home / "presets", error))
       if (entry.path().extension() == ".ini") known.push_back(entry.path().stem().string());
     std::sort(known.begin(), known.end());
-    fail("preset '{}': no file {}; there are {}", command.preset, preset_path.string(),
+    fail("preset '{}': no such file {}; the presets are {}", command.preset, preset_path.string(),
          join(known, ", "));
   }
   const auto known = known_sections(home);
@@ -129,11 +129,24 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
   return result;
 }
 
+namespace {
+
+/// The default of an option as --help shows it: in words where the value is empty.
+std::string shown_default(const OptionSpec& spec, const Options& defaults) {
+  const bool is_tau = std::string_view(spec.name) == "tau";
+  std::string value = get_option(defaults, spec);
+  if (!value.empty() && !(is_tau && value == "0")) return value;
+  if (is_tau || !spec.choices.empty()) return "from variant";
+  return spec.part == OptionPart::kEvaluation ? "all" : "none";
+}
+
+}  // namespace
+
 std::string help_text(const std::string& program, const std::string& title) {
   std::string text = fmt::format(
       "{}: {}\n\nUsage: {} [--option value]...\n\n"
-      "Options come from, each over the one before: the defaults below, presets/<preset>.ini, "
-      "--config FILE, the command line.\n"
+      "Options come from these sources, each overriding the ones before: the defaults below, "
+      "presets/<preset>.ini, --config FILE, the command line.\n"
       "Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped by a signal.\n",
       program, title, program);
   const Options defaults;
@@ -144,11 +157,7 @@ std::string help_text(const std::string& program, const std::string& title) {
       group = spec.group;
       text += "\n" + group + ":\n";
     }
-    std::string value = get_option(defaults, spec);
-    if (value.empty() || (std::string_view(spec.name) == "tau" && value == "0"))
-      value = spec.choices.empty() && std::string_view(spec.name) != "tau"
-                  ? (spec.part == OptionPart::kEvaluation ? "all" : "none")
-                  : "from variant";
+    const std::string value = shown_default(spec, defaults);
     std::string details = fmt::format("default {}", value);
     if (*spec.unit && value != "none") details += fmt::format(" {}", spec.unit);
     if (!spec.active_when.empty()) details += fmt::format("; when {}", spec.active_when);

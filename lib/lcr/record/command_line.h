@@ -1,4 +1,4 @@
-// From a command line, a preset and a configuration file to Options.
+// Parses a command line, with its preset and configuration file, into Options.
 #pragma once
 
 #include <filesystem>
@@ -12,21 +12,22 @@ namespace lcr {
 
 struct CommandLine {
   Options options;
-  std::set<std::string> given;  ///< options named on the command line itself
-  std::string preset_argument;  ///< --preset as it was given: a name or a path
+  std::set<std::string> given;  ///< names of the options given on the command line itself
+  std::string preset_argument;  ///< --preset as given: a name or a path
 };
 
-/// Layers, each over the one before: defaults, preset, --config FILE, command line. In INI files,
-/// settings before the first section hold for every experiment, those in a section only where it
-/// applies: [id] for that experiment, [byol] for its rows on BYOL, [byol-DATASET] for those on that
-/// data set, [standin] for the stand-in's pre-training. `sections`: those that apply, the later
-/// over the earlier. `home` holds presets/, and plots/specs/ with one file an experiment. Throws
-/// UserError on an unknown option, preset, section or a bad value.
+/// Resolves the layers, each of which overrides the ones before: defaults, preset, --config FILE,
+/// command line. In INI files, settings before the first section apply to every experiment, those
+/// in a section only where it applies: [id] to that experiment, [byol] to its rows on BYOL,
+/// [byol-DATASET] to its rows on BYOL and that data set, [standin] to the stand-in's pre-training.
+/// `sections` are those that apply, later ones overriding earlier ones. `home` holds presets/, and
+/// plots/specs/ with one file per experiment. Throws UserError on an unknown option, preset or
+/// section, or a bad value.
 CommandLine parse_command_line(const std::vector<std::string>& arguments,
                                const std::vector<std::string>& sections,
                                const std::filesystem::path& home);
 
-/// The text of --help.
+/// The text of --help; `title` describes the program in one line.
 std::string help_text(const std::string& program, const std::string& title);
 
 }  // namespace lcr

@@ -1,5 +1,5 @@
-// Every option of the suite, declared once. From the table here come the command line, the INI
-// presets, --help, the canonical text of a run and its hash.
+// Every option of the suite, declared once. The command line, the INI presets, --help, a run's
+// canonical text and its hash all derive from the table here.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,8 @@
 
 namespace lcr {
 
-/// The resolved settings of one run. Member initialisers are the defaults; the meaning, unit and
-/// range of each stands in option_table(). Enumerations are strings out of the choices listed
-/// there.
+/// The resolved settings of one run. The member initialisers are the defaults; option_table() gives
+/// each option's meaning, unit and range. Enumerations are strings from the choices listed there.
 struct Options {
   // Data.
   std::string dataset = "fashion-mnist";
@@ -51,7 +50,7 @@ struct Options {
   std::string subset = "all", subset_images = "train", subset_scope = "train_and_test";
   std::int64_t subset_size = 8, subset_epoch = 60, subset_seed = 0;
   std::string variant = "algorithm_a1_rescaled";
-  // Switches of the method; empty (or tau 0) until resolve_variant() sets them from `variant`.
+  // Switches of the method: empty (tau: 0) until resolve_variant() sets them from `variant`.
   std::string cam_source, kl_axis;
   double tau = 0;
   std::string cam_scale, mask_norm, detach_target, kl_reduction, gfb_bn_updates;
@@ -69,7 +68,7 @@ struct Options {
   std::int64_t eval_every = 1;
   std::string eval_mask_norm = "image";
 
-  // Protocols: how a stored run is evaluated; part of an evaluation's hash, not of the run's.
+  // Protocols: how a stored run is evaluated. Part of an evaluation's hash, not of the run's.
   std::string protocols = "retrieval", poolings, checkpoint = "last", bn_statistics = "as_trained";
   std::int64_t random_projections = 32;
   std::string knn_neighbours = "1,200";
@@ -91,11 +90,11 @@ struct Options {
   std::string worker_run, worker_standin;
 };
 
-/// What an option decides, and so which hash it goes into.
+/// What an option affects, which decides the hash that includes it.
 enum class OptionPart {
-  kRun,         ///< the training: a run's identity
-  kEvaluation,  ///< how a finished run is evaluated: an evaluation's hash
-  kControl,     ///< where and how fast: none
+  kRun,         ///< the training; included in the run's identity
+  kEvaluation,  ///< the evaluation of a finished run; included in the evaluation's hash
+  kControl,     ///< where and how fast a run executes; included in no hash
 };
 
 /// One row of the option table.
@@ -105,67 +104,69 @@ struct OptionSpec {
   const char* group;  ///< heading in --help
   const char* name;   ///< on the command line (--name) and in INI files (name = value)
   Member member;
-  const char* unit;  ///< "" where it has none
+  const char* unit;  ///< "" if it has none
   const char* meaning;
   double low, high;                  ///< inclusive range of a number
-  std::vector<std::string> choices;  ///< of a string; empty: any text
+  std::vector<std::string> choices;  ///< allowed values of a string; empty: any text
   OptionPart part;
-  std::function<bool(const Options&)> active;  ///< whether it has any effect under these settings
+  std::function<bool(const Options&)> active;  ///< whether it has an effect under these settings
   std::string active_when;                     ///< the same in words, for --help
 };
 
+/// All options, in the order of --help.
 const std::vector<OptionSpec>& option_table();
 
-/// The table's row of that name. Throws UserError naming `source` if there is none.
+/// The table's row with that name. Throws UserError naming `source` if there is none.
 const OptionSpec& find_option(std::string_view name, std::string_view source);
 
 /// Parses `text` into the option. Throws UserError naming the option and `source` (a file, "command
-/// line") if the text is no value of the option's type or range.
+/// line") if the text is not a value of the option's type or range.
 void set_option(Options& options, std::string_view name, std::string_view text,
                 std::string_view source);
 
-/// The option's value in canonical form: numbers shortest, booleans "yes" or "no".
+/// The option's value in canonical form: numbers as the shortest text, booleans as "yes" or "no".
 std::string get_option(const Options& options, const OptionSpec& spec);
 
-/// Fills the method switches that were not set from `variant`: `authors_code`, `algorithm_a1` or
-/// `algorithm_a1_rescaled` (README lists them side by side; the text of Algorithm A1 leaves some
-/// open).
+/// Sets the method switches that are still unset from `variant`: `authors_code`, `algorithm_a1` or
+/// `algorithm_a1_rescaled`. README compares them; Algorithm A1 of the paper leaves some open.
 void resolve_variant(Options& options);
 
-/// Checks what concerns several options together (the queue is a multiple of the batch, ...).
-/// Throws UserError.
+/// Checks constraints between options (the queue size is a multiple of the batch size, ...). Throws
+/// UserError.
 void check_consistency(const Options& options);
 
-/// "0,1,2" as numbers; each seed is >= 0 and named once. Throws UserError.
+/// "0,1,2" as numbers. Throws UserError if the list is empty, a seed is not a whole number >= 0, or
+/// one is repeated.
 std::vector<std::uint64_t> parse_seeds(const std::string& text);
 
-/// "30,60" as numbers, each at least 1; empty: none. Throws UserError.
+/// "30,60" as numbers; an empty text gives none. Throws UserError if one is not a whole number
+/// >= 1.
 std::vector<std::int64_t> parse_epochs(const std::string& text);
 
-/// When a checkpoint is due: after so many minutes, or after so many epochs; 0: not for that
-/// reason.
+/// The interval between checkpoints, in minutes or in epochs. Both are 0 for "never".
 struct CheckpointInterval {
   double minutes = 0;
   std::int64_t epochs = 0;
 };
 
-/// "10min" or "0.5min", "1epoch" or "5epochs", or "never". Throws UserError.
+/// Parses "10min" or "0.5min", "1epoch" or "5epochs", or "never". Throws UserError.
 CheckpointInterval parse_checkpoint_interval(const std::string& text);
 
-/// "2,8,32" as texts, each to be the value of the option `name` and checked as such; an empty text
-/// means `fallback`. Throws UserError.
+/// "2,8,32" as canonical values of the option `name`; an empty text means `fallback`. Throws
+/// UserError if one is not a valid value of that option or is repeated.
 std::vector<std::string> parse_values(const std::string& name, const std::string& text,
                                       const std::string& fallback);
 
-/// "1,0.5" as numbers within [low, high], none twice. Throws UserError naming the option.
+/// "1,0.5" as numbers within [low, high], at least one and none repeated. Throws UserError naming
+/// the option.
 std::vector<double> parse_numbers(const std::string& name, const std::string& text, double low,
                                   double high);
 
-/// "retrieval,knn" as names out of `choices`, none twice. Throws UserError naming the option.
+/// "retrieval,knn" as names from `choices`, none repeated. Throws UserError naming the option.
 std::vector<std::string> parse_names(const std::string& name, const std::string& text,
                                      const std::vector<std::string>& choices);
 
-/// Choices of --protocols and --poolings.
+/// The choices of --protocols and --poolings.
 const std::vector<std::string>& protocol_names();
 const std::vector<std::string>& pooling_names();
 
@@ -173,13 +174,14 @@ const std::vector<std::string>& pooling_names();
 /// Pooling), "bilinear" for MoCo-Bilinear, "average" for other networks, "none" for raw pixels.
 std::string own_pooling(const std::string& method);
 
-bool trains(const Options& options);      ///< the method updates weights
-bool contrasts(const Options& options);   ///< the method learns by momentum contrast
-bool bootstraps(const Options& options);  ///< the method is BYOL, or LCR on it
-bool uses_gfb(const Options& options);    ///< the method has a GradCAM Fitting Branch
-bool uses_network(const Options& options);
-bool has_image_files(const Options& options);  ///< the data set is many image files, which go
-                                               ///< through the pixel store
-bool has_subset(const Options& options);  ///< it changes to a subset of its projections at an epoch
+bool trains(const Options& options);        ///< the method updates weights
+bool contrasts(const Options& options);     ///< the method learns by momentum contrast
+bool bootstraps(const Options& options);    ///< the method is BYOL, or LCR on BYOL
+bool uses_gfb(const Options& options);      ///< the method has a GradCAM Fitting Branch
+bool uses_network(const Options& options);  ///< the method has a network (all but raw pixels)
+/// The data set consists of image files, which are decoded once into the pixel store.
+bool has_image_files(const Options& options);
+/// The run switches to a subset of its projections after an epoch.
+bool has_subset(const Options& options);
 
 }  // namespace lcr

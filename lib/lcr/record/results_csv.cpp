@@ -27,7 +27,7 @@ std::vector<ResultRow> read_results(const std::filesystem::path& path) {
   for (const auto& row : rows) {
     const auto schema = parse_integer(row[result_column("schema")]);
     if (!schema || *schema < 1 || *schema > kResultsSchema)
-      fail("{}: a row has schema '{}'; this program reads up to {}", path.string(),
+      fail("{}: a row has schema '{}'; this program reads schemas up to {}", path.string(),
            row[result_column("schema")], kResultsSchema);
   }
   return rows;
@@ -47,11 +47,12 @@ ConfigTexts read_configs(const std::filesystem::path& path) {
   try {
     configs = nlohmann::json::parse(read_text(path)).get<ConfigTexts>();
   } catch (const nlohmann::json::exception& e) {
-    fail("{}: damaged ({}); the experiment's program writes it anew", path.string(), e.what());
+    fail("{}: damaged ({}); run the experiment's program to write it again", path.string(),
+         e.what());
   }
   for (const auto& [hash, text] : configs)
     if (sha256_hex(text) != hash)
-      fail("{}: the text under {} is not that configuration's", path.string(),
+      fail("{}: damaged: the text under {} has another hash", path.string(),
            printable(hash).substr(0, 12));
   return configs;
 }

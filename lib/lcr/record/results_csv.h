@@ -1,4 +1,4 @@
-// The results CSV: one line a measured number, every line self-describing.
+// The results CSV: one line per measured number, every line self-describing.
 #pragma once
 
 #include <array>
@@ -10,13 +10,13 @@
 
 namespace lcr {
 
-/// Version of the schema below, in each row.
+/// The version of the schema below, which each row states.
 inline constexpr int kResultsSchema = 3;
 
 /// The columns, in file order. `row` is the row of the paper's table; `config_hash` is the run's
 /// identity without its seed; `init` says what the weights were before training; `resume` is
-/// "inexact" where the training, or that of its initial weights, went on from a checkpoint of other
-/// threads, CPU features, libraries or device.
+/// "inexact" if the training, or the training of its initial weights, resumed from a checkpoint
+/// that was written with other threads, CPU features, libraries or device.
 inline constexpr std::array<const char*, 24> kResultColumns = {"schema",
                                                                "experiment",
                                                                "row",
@@ -47,24 +47,25 @@ using ResultRow = std::array<std::string, kResultColumns.size()>;
 /// Position of a column. Throws std::logic_error if there is none.
 std::size_t result_column(const char* name);
 
-/// Writes the whole file atomically: it is always regenerated from the run store.
+/// Writes the whole file atomically: it is always regenerated completely from the run store.
 void write_results(const std::filesystem::path& path, const std::vector<ResultRow>& rows);
 
 /// Reads a results file. Throws UserError if it is missing, malformed or of a newer schema.
 std::vector<ResultRow> read_results(const std::filesystem::path& path);
 
-/// Configurations by their hash (the column config_hash): the canonical texts without seed.
+/// Configurations (canonical texts without the seed) by their hash, the column config_hash.
 using ConfigTexts = std::map<std::string, std::string>;
 
-/// Where the configurations of an experiment's results stand: beside <experiment>.csv, so that
-/// results can be compared without the run store.
+/// The file with the configurations of an experiment's results. It is next to <experiment>.csv, so
+/// that results can be compared without the run store.
 std::filesystem::path configs_file(const std::filesystem::path& results,
                                    const std::string& experiment);
 
+/// Writes the configurations as JSON, atomically.
 void write_configs(const std::filesystem::path& path, const ConfigTexts& configs);
 
-/// Throws UserError if the file is missing or malformed, or a text has not the hash that it stands
-/// under.
+/// Reads what write_configs() wrote. Throws UserError if the file is missing or malformed, or a
+/// text's hash is not its key.
 ConfigTexts read_configs(const std::filesystem::path& path);
 
 }  // namespace lcr

@@ -9,8 +9,8 @@
 namespace lcr {
 
 std::string canonical_text(const Options& options, const RunInputs& inputs, bool with_seed) {
-  // An option at its default is left out, so that adding an option changes no hash. Whoever changes
-  // a default must keep the old one here.
+  // An option at its default is left out, so that adding an option changes no hash. If a default
+  // changes, the old one must be kept here.
   Options defaults;
   std::set<std::string> lines;
   for (const auto& spec : option_table()) {

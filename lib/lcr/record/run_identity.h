@@ -1,4 +1,4 @@
-// What makes two runs the same run: the canonical text and its SHA-256.
+// What identifies a run: a canonical text and its SHA-256.
 #pragma once
 
 #include <cstdint>
@@ -8,32 +8,35 @@
 
 namespace lcr {
 
-/// Raised by whoever changes numerics (an initialisation, an operation's order, the RNG's use), so
-/// that older runs are not taken for new ones. The ten-step fingerprints in tests/ guard it.
+/// Increment this with every change of the numerics (an initialisation, the order of operations,
+/// the use of the RNG), so that older runs are not taken for new ones. The ten-step fingerprints in
+/// tests/ detect such changes.
 inline constexpr int kNumericsRevision = 3;
 
-/// What is part of a run's identity besides the options.
+/// The parts of a run's identity other than its options.
 struct RunInputs {
   std::uint64_t seed = 0;
-  std::string
-      data_fingerprint;  ///< SHA-256 of the images, labels and their order that the run uses
-  std::string init;  ///< initial weights: SHA-256 of their file, or "run <hash>" of the run that
-                     ///< made them; empty: random
+  /// SHA-256 of the images and labels that the run uses, in their order.
+  std::string data_fingerprint;
+  /// Initial weights: SHA-256 of their file, or "run <hash>" of the run that made them; empty if
+  /// random.
+  std::string init;
 };
 
-/// "name=value" lines, sorted: all active identity options that differ from their defaults, and the
-/// inputs. `with_seed = false` gives the text of the configuration, shared by its seeds.
+/// Sorted "name=value" lines: all active options of the kind kRun that differ from their defaults,
+/// and the inputs. `with_seed = false` gives the text of the configuration, which its seeds share.
 std::string canonical_text(const Options& options, const RunInputs& inputs, bool with_seed = true);
 
 /// The identity of one run.
 struct RunIdentity {
   std::string text;         ///< canonical text
-  std::string hash;         ///< SHA-256 of it, 64 digits
+  std::string hash;         ///< SHA-256 of the text, 64 digits
   std::string config_hash;  ///< SHA-256 of the text without the seed
-  RunInputs inputs;         ///< what it was made from, besides the options
+  RunInputs inputs;         ///< the inputs it was computed from
   std::string directory;    ///< "<dataset>-<method>-<first 12 digits>-s<seed>"
 };
 
+/// Computes the identity of the run with these (resolved) options and inputs.
 RunIdentity identify_run(const Options& options, const RunInputs& inputs);
 
 }  // namespace lcr

@@ -22,38 +22,37 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunResult, measurements, evaluation_hash, wal
 
 namespace {
 
-constexpr const char* kAnew = "remove the directory to train it again";
+constexpr const char* kTrainAgain = "remove the directory to train it again";
 
-/// What `read` makes of a JSON file. Throws UserError naming the file where it is not what it
-/// should be.
+/// Applies `read` to a parsed JSON file. Throws UserError naming the file if its content is not as
+/// expected.
 template <typename Read>
 auto from_json_file(const std::filesystem::path& path, Read&& read) {
   try {
     return read(nlohmann::json::parse(read_text(path, 64 << 20)));
   } catch (const nlohmann::json::exception& e) {
-    fail("{}: damaged record ({}); {}", path.string(), e.what(), kAnew);
+    fail("{}: damaged record ({}); {}", path.string(), e.what(), kTrainAgain);
   }
 }
 
-/// A record that may be whole, but is another version's.
+/// A record of another version of the suite, which may be intact.
 class ForeignRecord : public UserError {
  public:
   using UserError::UserError;
 };
 
-/// The options in config.ini's form.
+/// The content of config.ini.
 std::string config_text(const Options& options) {
   std::string ini =
-      "# The options that make this run, resolved (initial weights and data apart: see "
-      "identity.txt).\n";
+      "# The resolved options of this run (for its initial weights and data, see identity.txt).\n";
   for (const auto& spec : option_table())
     if (spec.part == OptionPart::kRun && spec.active(options))
       ini += fmt::format("{} = {}\n", spec.name, get_option(options, spec));
   return ini;
 }
 
-/// The identity's text that the options in a config.ini make, with the seed, data, initial weights
-/// and revision of `identity_text`. Options that did not exist when it was written have their
+/// The canonical text for the options of a config.ini, with the seed, data, initial weights and
+/// revision of `identity_text`. Options that did not exist when the file was written keep their
 /// defaults.
 std::string identity_of_config(const std::filesystem::path& path,
                                const std::string& identity_text) {
@@ -62,8 +61,9 @@ std::string identity_of_config(const std::filesystem::path& path,
     if (line.empty() || line.front() == '#') continue;
     const auto equals = line.find(" = ");
     if (equals == std::string::npos)
-      fail("{}: '{}' is no 'name = value'", path.string(), printable(line));
-    const std::string name = line.substr(0, equals), value = line.substr(equals + 3);
+      fail("{}: '{}' is not of the form 'name = value'", path.string(), printable(line));
+    const std::string name = line.substr(0, equals);
+    const std::string value = line.substr(equals + 3);
     if (std::none_of(option_table().begin(), option_table().end(),
                      [&](const OptionSpec& spec) { return name == spec.name; }))
       throw ForeignRecord(
@@ -73,10 +73,9 @@ std::string identity_of_config(const std::filesystem::path& path,
       set_option(options, name, value, path.string());
     } catch (const UserError& e) {
       if (("\n" + identity_text).find("\n" + name + "=" + value + "\n") == std::string::npos) throw;
-      throw ForeignRecord(
-          std::string(e.what()) +
-          ": another version of the suite knows this value");  // the identity, whose hash is right,
-                                                               // says the same
+      // Not damage: the identity, whose hash is correct, has the same value.
+      throw ForeignRecord(std::string(e.what()) +
+                          ": another version of the suite knows this value");
     }
   }
   RunInputs inputs;
@@ -96,7 +95,8 @@ std::string identity_of_config(const std::filesystem::path& path,
   return text;
 }
 
-/// What evaluate_run() writes: of the run `identity`, named after its protocol, with named numbers.
+/// Checks a record that evaluate_run() wrote: it must belong to the run `identity`, be named after
+/// its protocol, and contain named numbers.
 void check_evaluation_record(const nlohmann::json& json, const std::filesystem::path& path,
                              const std::string& identity) {
   if (json.at("identity") != identity) fail("{}: belongs to another run", path.string());
@@ -115,15 +115,17 @@ StoredRun inspect_run(const std::filesystem::path& directory) {
   run.name = directory.filename().string();
   run.holder = lock_holder(directory / "lock");
   try {
-    const auto identity_file = directory / "identity.txt", result_file = directory / "result.json";
+    const auto identity_file = directory / "identity.txt";
+    const auto result_file = directory / "result.json";
     const bool finished = std::filesystem::exists(result_file);
     if (!std::filesystem::exists(identity_file)) {
       if (finished) fail("{}: is missing", identity_file.string());
-      return run;  // killed before it wrote anything
+      return run;  // the process was killed before it wrote anything
     }
-    const std::string identity = read_text(identity_file, 1 << 20), hash = sha256_hex(identity);
+    const std::string identity = read_text(identity_file, 1 << 20);
+    const std::string hash = sha256_hex(identity);
     if (run.name.find(hash.substr(0, 12)) == std::string::npos)
-      fail("{}: is the identity {}, not that of the directory's name", identity_file.string(),
+      fail("{}: its identity {} does not match the directory's name", identity_file.string(),
            hash.substr(0, 12));
     const auto differences =
         describe_differences(identity_of_config(directory / "config.ini", identity), identity);
@@ -161,7 +163,7 @@ std::optional<RunResult> RunStore::find(const RunIdentity& run) const {
            std::filesystem::exists(text)
                ? " (" + describe_differences(read_text(text, 1 << 20), run.text) + ")"
                : "",
-           kAnew);
+           kTrainAgain);
     }
     return json.template get<RunResult>();
   });
@@ -175,16 +177,18 @@ void RunStore::begin(const RunIdentity& run, const Options& options) const {
   const auto path = directory(run);
   const auto refuse = [&](const std::filesystem::path& file, const std::string& differences) {
     if (!differences.empty())
-      fail("{}: this run was begun with other options ({}); {}", file.string(), differences, kAnew);
+      fail("{}: this run was started with other options ({}); {}", file.string(), differences,
+           kTrainAgain);
   };
-  const auto identity = path / "identity.txt", config = path / "config.ini";
+  const auto identity = path / "identity.txt";
+  const auto config = path / "config.ini";
   if (std::filesystem::exists(identity)) {
     refuse(identity, describe_differences(read_text(identity, 1 << 20), run.text));
     refuse(config, describe_differences(identity_of_config(config, run.text), run.text));
     return;
   }
   write_atomic(config, config_text(options));
-  write_atomic(identity, run.text);  // last: with it the directory is a run's
+  write_atomic(identity, run.text);  // last: it makes the directory a run
 }
 
 void RunStore::finish(const RunIdentity& run, const RunResult& result) const {

@@ -15,7 +15,7 @@
 namespace lcr {
 namespace {
 
-/// A fault of the device, not of the user's input.
+/// Throws if there is an error: a fault of the device, not of the user's input.
 void check(const char* error, const char* what) {
   if (error) throw std::runtime_error(std::string("CUDA: ") + what + ": " + error);
 }
@@ -50,10 +50,11 @@ DeviceViews::DeviceViews(const ImageSet& set, const torch::Device& device, doubl
 std::pair<torch::Tensor, torch::Tensor> DeviceViews::render(const BatchPlan& plan,
                                                             std::int64_t size) const {
   const c10::DeviceGuard guard(device_);
-  const auto n = static_cast<std::int64_t>(plan.samples.size()), views = 2 * n;
-  // Pinned memory of LibTorch is not handed out again before the copies from it are done.
+  const auto n = static_cast<std::int64_t>(plan.samples.size());
+  const std::int64_t views = 2 * n;
+  // LibTorch does not reuse pinned memory before the copies from it are complete.
   torch::Tensor pixels = pixels_;
-  std::vector<std::int64_t> place(plan.samples.size());  // of each image among the pixels
+  std::vector<std::int64_t> place(plan.samples.size());  // first byte of each image in `pixels`
   if (resident()) {
     for (std::size_t i = 0; i < place.size(); ++i)
       place[i] = offset_[static_cast<std::size_t>(plan.samples[i])];
@@ -90,12 +91,12 @@ std::pair<torch::Tensor, torch::Tensor> DeviceViews::render(const BatchPlan& pla
   const auto make = [&](torch::ScalarType type, std::int64_t count) {
     return torch::empty({count}, torch::TensorOptions().dtype(type).device(device_));
   };
-  const torch::Tensor first = make(torch::kLong, views * 2 * size),
-                      count = make(torch::kInt, views * 2 * size),
-                      weights = make(torch::kInt, views * 2 * size * room),
-                      middle = make(torch::kUInt8, views * rows * size * 3),
-                      out = make(torch::kUInt8, views * size * size * 3),
-                      scratch = torch::empty_like(out);
+  const torch::Tensor first = make(torch::kLong, views * 2 * size);
+  const torch::Tensor count = make(torch::kInt, views * 2 * size);
+  const torch::Tensor weights = make(torch::kInt, views * 2 * size * room);
+  const torch::Tensor middle = make(torch::kUInt8, views * rows * size * 3);
+  const torch::Tensor out = make(torch::kUInt8, views * size * size * 3);
+  const torch::Tensor scratch = torch::empty_like(out);
   const ViewBuffers buffers{
       .views = views,
       .size = size,
@@ -109,8 +110,8 @@ std::pair<torch::Tensor, torch::Tensor> DeviceViews::render(const BatchPlan& pla
       .middle = middle.data_ptr<std::uint8_t>(),
       .out = out.data_ptr<std::uint8_t>(),
       .scratch = scratch.data_ptr<std::uint8_t>()};
-  // Tensors that end here are reused by later work on the same stream only, which comes after the
-  // kernels.
+  // The memory of tensors that end here is reused only by later work on the same stream, which
+  // comes after the kernels.
   check(cuda::render(buffers, any_blur, any_solarise,
                      at::cuda::getCurrentCUDAStream(device_.index()).stream()),
         "views cannot be rendered");

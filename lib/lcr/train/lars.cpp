@@ -13,10 +13,11 @@ void Lars::step(double lr) {
     velocities_[i].mul_(momentum_);
     if (parameter.dim() > 1) {
       direction = direction.add(parameter, weight_decay_);
-      // On the device throughout: reading the norms would wait for it.
-      const torch::Tensor weight_norm = parameter.norm(), norm = direction.norm();
-      direction.mul_(torch::where((weight_norm > 0).logical_and(norm > 0),
-                                  trust_ * weight_norm / norm, torch::ones_like(norm)));
+      // The norms stay on the device: reading them would wait for it.
+      const torch::Tensor weight_norm = parameter.norm();
+      const torch::Tensor norm = direction.norm();
+      const torch::Tensor scaled = (weight_norm > 0).logical_and(norm > 0);
+      direction.mul_(torch::where(scaled, trust_ * weight_norm / norm, torch::ones_like(norm)));
     }
     velocities_[i].add_(direction, lr);
     parameter.sub_(velocities_[i]);

@@ -5,10 +5,12 @@
 
 namespace lcr {
 
-/// For weights: d = gradient + weight_decay * p; v = momentum * v + lr * f * d with f = trust * |p|
-/// / |d|, or 1 where either norm is 0; p -= v. Biases and batch norm (one dimension): v = momentum
-/// * v + lr * gradient, without decay or scaling (Grill et al. 2020, section 3.2). Unlike in Sgd
-/// the learning rate is within the velocity.
+/// For weights:
+///   d = gradient + weight_decay * p
+///   v = momentum * v + lr * f * d, with f = trust * |p| / |d|, or 1 if either norm is 0
+///   p -= v
+/// Biases and batch norm (one dimension) have neither decay nor scaling (Grill et al. 2020, section
+/// 3.2): v = momentum * v + lr * gradient. Unlike in Sgd, the velocity includes the learning rate.
 class Lars : public Sgd {
  public:
   Lars(std::vector<torch::Tensor> parameters, double momentum, double weight_decay, double trust)

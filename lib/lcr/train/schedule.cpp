@@ -11,11 +11,10 @@ double learning_rate(const Options& options, std::int64_t step, std::int64_t ste
     return options.lr * static_cast<double>(step + 1) / static_cast<double>(warmup);
   // Counted in epochs or in steps, as the schedule says.
   const std::int64_t unit = options.schedule == "epoch" ? steps_per_epoch : 1;
-  const auto done = static_cast<double>(step / unit - warmup / unit),
-             all = static_cast<double>(
-                 (options.schedule_epochs > 0 ? options.schedule_epochs : options.epochs) *
-                     steps_per_epoch / unit -
-                 warmup / unit);
+  const std::int64_t epochs =
+      options.schedule_epochs > 0 ? options.schedule_epochs : options.epochs;
+  const auto done = static_cast<double>(step / unit - warmup / unit);
+  const auto all = static_cast<double>(epochs * steps_per_epoch / unit - warmup / unit);
   return options.lr / 2 * (1 + std::cos(std::numbers::pi * done / all));
 }
 

@@ -1,5 +1,5 @@
-// Stochastic gradient descent with momentum, all parameters in a few fused calls, its state open to
-// checkpoints.
+// Stochastic gradient descent with momentum: updates all parameters in a few fused calls and opens
+// its state to checkpoints.
 #pragma once
 
 #include <memory>
@@ -11,19 +11,22 @@
 
 namespace lcr {
 
-/// PyTorch's SGD: d = gradient + weight_decay * p; v = momentum * v + d (v = d at first); p -= lr *
-/// v.
+/// PyTorch's SGD:
+///   d = gradient + weight_decay * p
+///   v = momentum * v + d (v = d at first)
+///   p -= lr * v
 class Sgd {
  public:
   Sgd(std::vector<torch::Tensor> parameters, double momentum, double weight_decay);
   virtual ~Sgd() = default;
+  /// Removes all gradients.
   void zero_grad();
-  /// The gradients there are, in the parameters' order.
+  /// The gradients of the parameters that have one, in the parameters' order.
   std::vector<torch::Tensor> gradients() const;
-  /// Parameters without a gradient are left alone, their velocity too.
+  /// One update. Parameters without a gradient keep their values and velocities.
   virtual void step(double lr);
-  /// One velocity a parameter, in the parameters' order; zero before the first step (which gives
-  /// the same as v = d).
+  /// One velocity per parameter, in the parameters' order; zero before the first step (equivalent
+  /// to v = d).
   std::vector<torch::Tensor>& velocities() { return velocities_; }
 
  protected:

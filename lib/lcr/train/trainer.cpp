@@ -36,12 +36,34 @@ std::shared_ptr<Method> prepare(std::shared_ptr<Method> method, const torch::Dev
   return method;
 }
 
-/// CUDA devices from `first` on, in turn.
+/// The device of a rank: CUDA devices in turn, starting at `first`.
 torch::Device rank_device(const torch::Device& first, int rank) {
   if (!first.is_cuda()) return first;
-  return {torch::kCUDA,
-          static_cast<c10::DeviceIndex>((first.index() + rank) %
-                                        static_cast<int>(torch::cuda::device_count()))};
+  const int count = static_cast<int>(torch::cuda::device_count());
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>((first.index() + rank) % count)};
+}
+
+/// What the loss next to the KL loss is called.
+const char* main_loss_name(const Options& options) {
+  if (options.method == "supervised") return "the classification loss";
+  return bootstraps(options) ? "BYOL's loss" : "the contrastive loss";
+}
+
+struct NamedLoss {
+  const char* name;
+  double value;
+};
+
+/// The first loss term that is not finite, else their sum.
+NamedLoss diverged_loss(const Options& options, double total, double contrastive, double kl) {
+  if (!std::isfinite(contrastive)) return {main_loss_name(options), contrastive};
+  if (!std::isfinite(kl)) return {"the KL loss", kl};
+  return {"the sum of the losses", total};
+}
+
+const char* non_finite_text(double value) {
+  if (std::isnan(value)) return "nan";
+  return value > 0 ? "inf" : "-inf";
 }
 
 }  // namespace
@@ -77,7 +99,7 @@ EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer,
   const auto start = std::chrono::steady_clock::now();
   EpochLog log;
   ranks_.run([&](int rank) {
-    if (ranks_.size() > 1) at::set_num_threads(threads_);  // of this rank's thread
+    if (ranks_.size() > 1) at::set_num_threads(threads_);  // for this rank's thread
     const c10::OptionalDeviceGuard guard(replicas_[static_cast<std::size_t>(rank)].device);
     const EpochLog own = train_rank(rank, epoch, observer, max_steps, from, pause);
     if (rank == 0) log = own;
@@ -102,15 +124,13 @@ EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& o
                              std::int64_t max_steps, EpochLog log,
                              const std::function<bool()>& pause) {
   auto& [method, device, optimizer, views] = replicas_[static_cast<std::size_t>(rank)];
-  const int workers =
-      device.is_cuda()
-          ? threads_
-          : std::max(1, threads_ / 2);  // on the CPU the loader shares the cores with the network
+  // On the CPU, the loader shares the cores with the network.
+  const int workers = device.is_cuda() ? threads_ : std::max(1, threads_ / 2);
   TwoViewInput input(train_set_, options_, seed_, epoch, workers, rank, ranks_.size(), device,
                      views, log.steps);
   log.epoch = epoch + 1;
-  const std::int64_t first = epoch * input.batch_count(),
-                     steps = std::min(input.batch_count(), max_steps);
+  const std::int64_t first = epoch * input.batch_count();
+  const std::int64_t steps = std::min(input.batch_count(), max_steps);
   for (std::int64_t i = log.steps; i < steps; ++i) {
     const auto [query, key] = input.next();
     if (options_.method == "supervised") method->provide_labels(input.labels());
@@ -124,21 +144,14 @@ EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& o
     const torch::Tensor losses = torch::stack({loss.total.detach(), loss.contrastive, loss.kl});
     ranks_.average(rank, {losses});
     const auto values = losses.to(torch::kCPU, torch::kDouble);
-    const double total = values[0].item<double>(), contrastive = values[1].item<double>(),
-                 kl = values[2].item<double>();
+    const double total = values[0].item<double>();
+    const double contrastive = values[1].item<double>();
+    const double kl = values[2].item<double>();
     if (!std::isfinite(total)) {
-      const char* host = options_.method == "supervised" ? "the classification loss"
-                         : bootstraps(options_)          ? "BYOL's loss"
-                                                         : "the contrastive loss";
-      const auto [term, value] = !std::isfinite(contrastive) ? std::pair(host, contrastive)
-                                 : !std::isfinite(kl)        ? std::pair("the KL loss", kl)
-                                                      : std::pair("the sum of the losses", total);
+      const NamedLoss loss_term = diverged_loss(options_, total, contrastive, kl);
       throw Diverged(fmt::format("{} became {} at step {}, in epoch {}: lower lr = {} or nu = {}",
-                                 term,
-                                 std::isnan(value) ? "nan"
-                                 : value > 0       ? "inf"
-                                                   : "-inf",
-                                 first + i + 1, epoch + 1, options_.lr, options_.nu));
+                                 loss_term.name, non_finite_text(loss_term.value), first + i + 1,
+                                 epoch + 1, options_.lr, options_.nu));
     }
     log.loss_sum += total;
     log.contrastive_sum += contrastive;
@@ -168,8 +181,8 @@ void Trainer::broadcast() {
 
 void Trainer::save(const std::filesystem::path& path, const CheckpointInfo& info) {
   const auto tensors = state(replicas_.front());
-  // The weights can leave the finite numbers in the step before the loss shows it: such a state is
-  // nothing to go on from.
+  // Weights can stop being finite one step before the loss shows it: training cannot resume from
+  // such a state.
   for (const auto& [name, tensor] : tensors)
     if (tensor.is_floating_point() && !torch::isfinite(tensor).all().item<bool>())
       throw Diverged(
@@ -191,7 +204,7 @@ CheckpointInfo Trainer::load(const std::filesystem::path& path, const std::strin
   const auto entry = [&](const char* name) {
     const auto found = file.metadata.find(name);
     if (found == file.metadata.end())
-      fail("{}: is no checkpoint: its header has no '{}'", path.string(), name);
+      fail("{}: is not a checkpoint: its header has no '{}'", path.string(), name);
     return found->second;
   };
   if (entry("format") != kCheckpointFormat)
@@ -209,8 +222,11 @@ CheckpointInfo Trainer::load(const std::filesystem::path& path, const std::strin
     if (!value || *value < 0) fail("{}: bad {} '{}'", path.string(), name, entry(name));
     return *value;
   };
-  const CheckpointInfo info{identity, count("epochs_done"), count("steps_done"),
-                            entry("environment"), entry("progress")};
+  const CheckpointInfo info{.identity = identity,
+                            .epochs_done = count("epochs_done"),
+                            .steps_done = count("steps_done"),
+                            .environment = entry("environment"),
+                            .progress = entry("progress")};
   auto own = state(replicas_.front());
   for (const auto& [name, tensor] : own) {
     const auto found = file.tensors.find(name);
@@ -218,7 +234,7 @@ CheckpointInfo Trainer::load(const std::filesystem::path& path, const std::strin
       fail("{}: tensor {} is missing or has another shape", path.string(), name);
   }
   if (own.size() != file.tensors.size())
-    fail("{}: holds {} tensors where the run has {}", path.string(), file.tensors.size(),
+    fail("{}: holds {} tensors, but the run has {}", path.string(), file.tensors.size(),
          own.size());
   const torch::NoGradGuard no_grad;
   for (auto& [name, tensor] : own) tensor.copy_(read_tensor(file, name));

@@ -1,5 +1,4 @@
-// The training loop of every method: one epoch at a time, so that evaluation and records stay
-// outside.
+// The training loop of every method, one epoch at a time: evaluation and records stay outside.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +18,7 @@ namespace lcr {
 
 class DeviceViews;
 
-/// What is known of one epoch after its steps so far.
+/// The log of one epoch's steps so far.
 struct EpochLog {
   std::int64_t epoch = 0;  ///< from 1
   std::int64_t steps = 0;
@@ -41,15 +40,14 @@ class Diverged : public UserError {
   using UserError::UserError;
 };
 
-/// A checkpoint that is whole, but another run's or of another format: nothing to pass over in
-/// silence.
+/// An undamaged checkpoint of another run or another format: it must not be skipped silently.
 class ForeignCheckpoint : public UserError {
  public:
   using UserError::UserError;
 };
 
-/// In the metadata of weights whose training, or that of the weights which it began with, once went
-/// on from a checkpoint inexactly.
+/// The metadata entry of weights whose training, or whose initial weights' training, was once
+/// resumed inexactly from a checkpoint.
 inline const std::pair<const std::string, std::string> kInexactMark = {"lcr.resume", "inexact"};
 
 /// What a checkpoint says besides its tensors.
@@ -57,48 +55,49 @@ struct CheckpointInfo {
   std::string identity;  ///< the run's hash
   std::int64_t epochs_done = 0;
   std::int64_t steps_done = 0;  ///< of the epoch after those
-  std::string
-      environment;       ///< "name=value" lines: what must be the same for a bit-exact continuation
-  std::string progress;  ///< the run's records so far, in a form of its own; empty where the
-                         ///< checkpoint is not for going on from
-  bool inexact = false;  ///< bears kInexactMark; not read back, the records know it
+  /// "name=value" lines: what must be the same for a bit-exact continuation.
+  std::string environment;
+  /// The run's records so far, in their own form; empty if the checkpoint is not for resuming.
+  std::string progress;
+  bool inexact = false;  ///< has kInexactMark; not read back, since the records contain it
 };
 
-/// Told after every step: steps done in this training, its loss.
+/// Called after every step with the steps done in this training and the step's loss.
 using StepObserver = std::function<void(std::int64_t steps_done, double loss)>;
 
+/// Trains one method with one replica per rank.
 class Trainer {
  public:
   /// `options` and `train_set` must outlive the trainer. threads: host threads for this run, shared
   /// by its ranks. `method` becomes rank 0's replica, on `device`; the other ranks get copies of
-  /// it, on the CUDA devices that follow in turn.
+  /// it, on the CUDA devices that follow in turn. Throws UserError on less than one batch.
   Trainer(std::shared_ptr<Method> method, const Options& options, const ImageSet& train_set,
           std::uint64_t seed, const torch::Device& device, int threads);
 
   std::int64_t steps_per_epoch() const { return train_set_.count() / options_.batch_size; }
 
-  /// Trains epoch `epoch` (from 0) on from where `log` left it, up to its `max_steps`-th step.
-  /// Whenever `pause` says so after a step, it returns early, on every rank after the same step:
-  /// log.steps then is below steps_per_epoch(). Throws Diverged.
+  /// Trains epoch `epoch` (from 0), continuing where `log` ends, up to its `max_steps`-th step. If
+  /// `pause` returns true after a step, it returns early, on every rank after the same step: the
+  /// log's steps are then below steps_per_epoch(). Throws Diverged.
   EpochLog run_epoch(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps,
                      const EpochLog& log = {}, const std::function<bool()>& pause = {});
 
   /// Rank 0's replica: the one that is evaluated and saved. Between epochs all replicas' trained
   /// parameters, key encoders and queues are equal; batch norm's running statistics are each rank's
-  /// own, and rank 0's count (as in PyTorch's DistributedDataParallel).
+  /// own, and rank 0's are used (as in PyTorch's DistributedDataParallel).
   Method& method() { return *replicas_.front().method; }
 
-  /// From now on the branch uses only these projections (all if empty), on every rank.
+  /// Makes the branch use only these projections (all if empty) from now on, on every rank.
   void select_projections(const std::vector<std::int64_t>& chosen);
 
   /// Writes the full training state: networks, key encoder, queue, branch with its selection, the
   /// optimiser's velocities. The learning rate and all random numbers follow from the step and the
-  /// seed. The file is written whole or not at all, and carries a checksum. Throws Diverged where a
-  /// number in it is not finite, and writes nothing then.
+  /// seed. The file is written whole or not at all, and carries a checksum. Throws Diverged, and
+  /// writes nothing, if a number in it is not finite.
   void save(const std::filesystem::path& path, const CheckpointInfo& info);
 
   /// Restores what save() wrote. Throws UserError if the file is damaged, ForeignCheckpoint if it
-  /// is another run's than `identity` or of another format; nothing is changed then.
+  /// belongs to a run other than `identity` or has another format; nothing is changed then.
   CheckpointInfo load(const std::filesystem::path& path, const std::string& identity);
 
  private:
@@ -106,7 +105,7 @@ class Trainer {
     std::shared_ptr<Method> method;
     torch::Device device;
     std::unique_ptr<Sgd> optimizer;
-    std::shared_ptr<DeviceViews> views;  ///< on a CUDA device: where its views are rendered
+    std::shared_ptr<DeviceViews> views;  ///< renders its views, on a CUDA device; else null
   };
 
   /// Every tensor of a replica's training state by the name it has in a checkpoint.
@@ -122,7 +121,7 @@ class Trainer {
   const Options& options_;
   const ImageSet& train_set_;
   std::uint64_t seed_;
-  int threads_;  ///< of each rank
+  int threads_;  ///< per rank
   RankGroup ranks_;
   std::vector<Replica> replicas_;
 };

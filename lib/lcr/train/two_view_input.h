@@ -1,5 +1,4 @@
-// The network's input, batch by batch: views rendered by the host's threads, or on the CUDA device
-// itself.
+// The network's input, batch by batch: views rendered by host threads or on the CUDA device.
 #pragma once
 
 #include <memory>
@@ -14,16 +13,15 @@ namespace lcr {
 
 class DeviceViews;
 
-/// The images of a set where a CUDA device renders its views; null for the CPU, and in builds
-/// without CUDA kernels.
+/// Renders a set's views on a CUDA device; null for the CPU and in builds without CUDA kernels.
 std::shared_ptr<DeviceViews> make_device_views(const ImageSet& set, const torch::Device& device);
 
-/// The batches of one epoch from batch `first` on (of one rank: its share of them) as normalised
-/// tensors on the device. The same bytes before normalisation, whoever renders them.
+/// One rank's share of the batches of one epoch, starting at batch `first`, as normalised tensors
+/// on the device. Before normalisation, host and device render the same bytes.
 class TwoViewInput {
  public:
-  /// `set` and `options` must outlive it. views: of make_device_views(); null: `workers` threads of
-  /// the host render.
+  /// `set` and `options` must outlive the object. views: from make_device_views(); if null,
+  /// `workers` host threads render.
   TwoViewInput(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch,
                int workers, int rank, int ranks, const torch::Device& device,
                std::shared_ptr<DeviceViews> views, std::int64_t first = 0);
@@ -32,7 +30,7 @@ class TwoViewInput {
   }
   /// Query and key views of the next batch, each N x 3 x size x size.
   std::pair<torch::Tensor, torch::Tensor> next();
-  /// The labels of the batch that next() gave last: N, int64, on the CPU.
+  /// The labels of the last batch that next() returned: N, int64, on the CPU.
   torch::Tensor labels() const;
 
  private:
@@ -41,9 +39,9 @@ class TwoViewInput {
   const torch::Device device_;
   std::vector<std::int64_t> samples_;  ///< of the last batch
   std::shared_ptr<DeviceViews> views_;
-  std::optional<EpochPlan> plan_;        ///< where the device renders
-  std::int64_t next_;                    ///< batch of the plan
-  std::optional<TwoViewLoader> loader_;  ///< where the host does
+  std::optional<EpochPlan> plan_;        ///< if the device renders
+  std::int64_t next_;                    ///< the plan's next batch
+  std::optional<TwoViewLoader> loader_;  ///< if the host renders
 };
 
 }  // namespace lcr

@@ -33,11 +33,11 @@ struct Solarise {
   __device__ void operator()(const ViewBuffers& b, std::int64_t i) const { solarise_element(b, i); }
 };
 
-/// The sum of a whole number over a block.
+/// The sum of an integer over the threads of a block.
 struct BlockSum {
   unsigned long long* total;
   __device__ long long operator()(long long value) const {
-    __syncthreads();  // everybody has read the total before
+    __syncthreads();  // every thread has read the previous total
     if (threadIdx.x == 0) *total = 0;
     __syncthreads();
     atomicAdd(total, static_cast<unsigned long long>(value));
@@ -54,9 +54,9 @@ __global__ void colour(ViewBuffers buffers) {
 
 template <typename Stage>
 void launch(const ViewBuffers& buffers, std::int64_t elements, Stage stage, cudaStream_t stream) {
-  const std::int64_t blocks = (elements + kThreads - 1) / kThreads;
-  each<<<static_cast<unsigned>(blocks < 1 << 20 ? blocks : 1 << 20), kThreads, 0, stream>>>(
-      buffers, elements, stage);
+  const std::int64_t needed = (elements + kThreads - 1) / kThreads;
+  const auto blocks = static_cast<unsigned>(needed < 1 << 20 ? needed : 1 << 20);
+  each<<<blocks, kThreads, 0, stream>>>(buffers, elements, stage);
 }
 
 }  // namespace

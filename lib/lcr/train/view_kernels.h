@@ -5,8 +5,9 @@
 
 namespace lcr::cuda {
 
-/// Runs all stages of a batch whose buffers lie on the current device, on a stream of it (a
-/// cudaStream_t). Returns CUDA's text of an error, null if there is none.
+/// Runs all stages of a batch whose buffers are on the current device, on one of its streams (a
+/// cudaStream_t); blur and solarisation only if any view has them. Returns CUDA's error message, or
+/// null if there is no error.
 const char* render(const ViewBuffers& buffers, bool any_blur, bool any_solarise, void* stream);
 
 }  // namespace lcr::cuda
