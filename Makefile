@@ -8,6 +8,7 @@ OPTIONS ?=
 TORCH   ?= debian
 BUILD   ?= $(if $(filter pip,$(TORCH)),build-pip,build)
 JOBS    ?= $(shell nproc)
+PREFIX  ?= /usr/local
 
 MAKEFLAGS += --no-print-directory
 
@@ -19,7 +20,7 @@ ARGUMENTS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--
 .DEFAULT_GOAL := help
 TABLES = table-main table-c1 table-e1 table-f1 table-g1 table-x1
 FIGURES = figure-b1 figure-b2 figure-d1
-.PHONY: help setup setup-gpu build test test-faults test-asan test-tsan check-metrics bench fuzz reproduce report $(TABLES) $(FIGURES) clean
+.PHONY: help setup setup-gpu configure build build-all install test lint format test-faults test-asan test-tsan check-metrics bench fuzz reproduce report $(TABLES) $(FIGURES) clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,14 +34,35 @@ setup-gpu: ## put the official torch 2.11.0 (with CUDA) into .venv-torch, for TO
 	@test -x .venv-torch/bin/pip || python3 -m venv .venv-torch || { rm -rf .venv-torch; echo "setup-gpu: needs python3 with venv (Debian: python3-venv)"; exit 2; }
 	@.venv-torch/bin/python -c 'import torch; assert torch.__version__.startswith("2.11.0")' 2>/dev/null || .venv-torch/bin/pip install torch==2.11.0 numpy
 
-build: setup $(if $(filter pip,$(TORCH)),setup-gpu) ## compile everything into build/bin (TORCH=pip: against setup-gpu's torch, into build-pip/)
-	@cmake -S . -B $(BUILD) $(if $(filter pip,$(TORCH)),-DCMAKE_PREFIX_PATH="$$(.venv-torch/bin/python -c 'import torch; print(torch.utils.cmake_prefix_path)')") > $(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 2; }
-	@cmake --build $(BUILD) -j $(JOBS)
+# CONFIGURE: makes or updates the build folder. COMPILE: compiles the targets that are named after it.
+CONFIGURE = cmake -S . -B $(BUILD) $(if $(filter pip,$(TORCH)),-DCMAKE_PREFIX_PATH="$$(.venv-torch/bin/python -c 'import torch; print(torch.utils.cmake_prefix_path)')") > $(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 2; }
+COMPILE = cmake --build $(BUILD) -j $(JOBS) --target
 
-test: build ## set up, build, run all tests
+configure: setup $(if $(filter pip,$(TORCH)),setup-gpu)
+	@$(CONFIGURE)
+
+build: configure ## compile all programs into build/bin (TORCH=pip: against setup-gpu's torch, into build-pip/)
+	@$(COMPILE) programs
+
+build-all: configure
+	@$(COMPILE) all
+
+install: build ## install programs, data files, headers and the CMake package under PREFIX (now $(PREFIX))
+	@cmake --install $(BUILD) --prefix "$(PREFIX)" > $(BUILD)-install.log || { cat $(BUILD)-install.log; exit 2; }
+	@echo "installed under $(PREFIX)"
+
+test: build-all ## set up, build, run all tests
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
-test-faults: build ## kill, starve and damage runs at length, and a soak: about an hour and a half (SOAK_MINUTES=30)
+lint: configure ## check format, include arrows, shell scripts and, with clang-tidy, the changed sources (LINT_BASE=COMMIT|all)
+	@ci/setup.sh packages-lint.txt
+	@ci/lint.sh $(BUILD)
+
+format: ## apply clang-format to all C++ files
+	@ci/setup.sh packages-lint.txt
+	@git ls-files -z '*.cpp' '*.h' '*.cu' | xargs -0 clang-format -i
+
+test-faults: build-all ## kill, starve and damage runs at length, and a soak: about an hour and a half (SOAK_MINUTES=30)
 	@LCR_FAULTS=long LCR_SOAK_MINUTES=$(or $(SOAK_MINUTES),30) ctest --test-dir $(BUILD) -L faults --verbose
 
 test-asan: setup ## all tests under AddressSanitizer and UBSan, in build-asan
@@ -54,45 +76,50 @@ test-tsan: setup ## the tests of lcr_base (loader, store) under ThreadSanitizer,
 	@TSAN_OPTIONS=die_after_fork=0:suppressions=$(CURDIR)/tests/tsan.supp build-tsan/bin/base_tests
 
 CHECK = $(BUILD)/check
-check-metrics: build ## train the smoke runs anew (a minute or two) and compare their metrics with results/reference/smoke; fails on a regression (ci/README.md)
+check-metrics: configure ## train the smoke runs anew (a minute or two) and compare their metrics with results/reference/smoke; fails on a regression (ci/README.md)
 	@$(if $(DATA)$(INIT)$(DEVICE)$(OPTIONS),$(error check-metrics trains the smoke preset as it is: of the variables only SEEDS counts))rm -rf $(CHECK)
+	@$(COMPILE) main_results lcr-check
 	@$(BUILD)/bin/main_results --preset smoke $(if $(SEEDS),--seeds $(SEEDS) --other-seeds $(SEEDS)) --runs $(CHECK)/runs --results $(CHECK)/results > $(CHECK).log 2>&1 || { code=$$?; tail -n 3 $(CHECK).log; exit $$code; }
 	@$(BUILD)/bin/lcr-check metrics --reference results/reference/smoke --candidate $(CHECK)/results --markdown $(CHECK)/metrics.md --junit $(CHECK)/metrics.xml --json $(CHECK)/metrics.json
 
-bench: build ## speed of training steps and of the data pipeline (benchmarks/README.md)
+bench: configure ## speed of training steps and of the data pipeline (benchmarks/README.md)
+	@$(COMPILE) lcr-benchmark
 	@$(BUILD)/bin/lcr-benchmark
 
 fuzz: setup ## fuzz all readers of foreign files, SECONDS (600) each; needs clang and its runtime (Debian: clang-14, libclang-rt-14-dev)
 	@tests/fuzz/fuzz.sh $(or $(SECONDS),600)
 
-reproduce: build ## set up, build, reproduce all tables and figures, and report.html (PRESET=quick: 20 minutes on two cores)
+reproduce: configure ## set up, build, reproduce all tables and figures, and report.html (PRESET=quick: 20 minutes on two cores)
+	@$(COMPILE) reproduce lcr-plot
 	@$(BUILD)/bin/reproduce $(ARGUMENTS)
 	@$(BUILD)/bin/lcr-plot report --results results/$(PRESET)
 
-report: build ## tables, figures and report.html of whatever results there are
+report: configure ## tables, figures and report.html of whatever results there are
+	@$(COMPILE) lcr-plot
 	@$(BUILD)/bin/lcr-plot report --results results/$(PRESET)
 
 table-main: PROGRAM = main_results
-table-main: build ## main results: retrieval and linear probing
+table-main: configure ## main results: retrieval and linear probing
 table-c1: PROGRAM = cifar100_baseline
-table-c1: build ## Table C1: MoCo v2 and LCR on a non-fine-grained data set
+table-c1: configure ## Table C1: MoCo v2 and LCR on a non-fine-grained data set
 table-e1: PROGRAM = gfb_structure
-table-e1: build ## Table E1: structure of the GFB
+table-e1: configure ## Table E1: structure of the GFB
 table-f1: PROGRAM = loss_weights
-table-f1: build ## Table F1: weights of the losses
+table-f1: configure ## Table F1: weights of the losses
 table-g1: PROGRAM = embedding_dim
-table-g1: build ## Table G1: embedding dimension
+table-g1: configure ## Table G1: embedding dimension
 table-x1: PROGRAM = attribution
-table-x1: build ## Table X1, beyond the paper: where the gain comes from
+table-x1: configure ## Table X1, beyond the paper: where the gain comes from
 figure-b1: PROGRAM = projection_maps
-figure-b1: build ## Figure B1: heat maps of the projections
+figure-b1: configure ## Figure B1: heat maps of the projections
 figure-b2: PROGRAM = projection_selection
-figure-b2: build ## Figure B2: selection of projections
+figure-b2: configure ## Figure B2: selection of projections
 figure-d1: PROGRAM = k_sweep
-figure-d1: build ## Figure D1: the number of projections
+figure-d1: configure ## Figure D1: the number of projections
 
 # table-x1 runs the experiment's program, then makes its table; figure-d1 also draws its figure.
 $(TABLES) $(FIGURES):
+	@$(COMPILE) $(PROGRAM) lcr-plot
 	@$(BUILD)/bin/$(PROGRAM) $(ARGUMENTS)
 	@$(BUILD)/bin/lcr-plot table $(lastword $(subst -, ,$@)) --results results/$(PRESET)
 	@$(if $(filter $@,$(FIGURES)),$(BUILD)/bin/lcr-plot figure $(lastword $(subst -, ,$@)) --results results/$(PRESET))

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Installs the Debian packages of packages-debian.txt that are missing.
+# Installs the Debian packages of a list that are missing: ci/setup.sh [LIST], by default packages-debian.txt.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-packages=$(sed 's/#.*//' "$here/packages-debian.txt")
+list=$here/${1:-packages-debian.txt}
+packages=$(sed 's/#.*//' "$list")
 
 if ! command -v apt-get >/dev/null 2>&1; then
   echo "setup: not a Debian system. Install these packages (Debian's names) yourself;" \
     "CMake reports what is missing:"
-  sed 's/^/  /' "$here/packages-debian.txt"
+  sed 's/^/  /' "$list"
   exit 0
 fi
 

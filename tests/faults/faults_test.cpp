@@ -350,11 +350,12 @@ TEST_F(Faults, AKilledWorkerIsStartedAgainWhileItGetsFurther) {
   ::kill(std::stoi(holder.substr(8)), SIGKILL);
   EXPECT_EQ(wait(process), 0) << words();
   EXPECT_NE(words().find(
-                "was killed (signal 9), perhaps for want of memory: it is started again and goes "
-                "on from its last checkpoint, if it has one; from now on at most 1 side by side"),
+                "was killed (signal 9), perhaps because memory ran out: it is started again and "
+                "resumes from its last checkpoint, if it has one; from now on at most 1 run at a "
+                "time"),
             std::string::npos)
       << words();
-  EXPECT_NE(words().find("goes on after epoch"), std::string::npos) << words();
+  EXPECT_NE(words().find("resumes after epoch"), std::string::npos) << words();
   expect_same_as_reference("worker");
 
   // Killed at the same place each time: it is not restarted for ever.
@@ -364,7 +365,7 @@ TEST_F(Faults, AKilledWorkerIsStartedAgainWhileItGetsFurther) {
       << words();
   const std::string said = words();
   const auto first = said.find("was killed (signal 9)");
-  const auto again = said.find("failed (killed by signal 9 again without having got further");
+  const auto again = said.find("failed (killed by signal 9 again without further progress");
   EXPECT_TRUE(first != std::string::npos && again != std::string::npos && first < again) << said;
   expect_sound("again");
   EXPECT_EQ(run(grid("again")).code, 0);
@@ -488,11 +489,11 @@ TEST_F(Faults, ASmallDiskAndAReadOnlyOne) {
 TEST_F(Faults, ASignalKeepsTheStepAndASecondOneDoesNotWait) {
   reference();
   ASSERT_NO_FATAL_FAILURE(make_partial("stopped"));
-  EXPECT_NE(words().find("continued when asked for"), std::string::npos) << words();
+  EXPECT_NE(words().find("run the same command again to resume"), std::string::npos) << words();
   expect_sound("stopped");
   const Outcome outcome = run(grid("stopped"));
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_NE(outcome.err.find("goes on after epoch"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("resumes after epoch"), std::string::npos) << outcome.err;
   expect_same_as_reference("stopped");
 
   // Two signals at once: the second ends it, without an exit code. The workers, notified by the
@@ -574,7 +575,7 @@ TEST_F(Faults, DamagedCheckpointsAreNeverTrainedOn) {
     const Outcome outcome = run(grid(name));
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     EXPECT_NE(outcome.err.find(files.back().filename().string()), std::string::npos) << outcome.err;
-    EXPECT_NE(outcome.err.find("passed over"), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("it is skipped"), std::string::npos) << outcome.err;
     expect_same_as_reference(name);
     fs::remove_all(folder / name);
     // Both damaged: nothing is trained.
@@ -655,7 +656,8 @@ TEST_F(Faults, OtherConditionsAreRefusedOrMarked) {
   const Outcome abandoned =
       run(grid("best", {.more = "--rows Ours --inexact-resume", .threads = 4}));
   EXPECT_EQ(abandoned.code, 0) << abandoned.err;
-  EXPECT_NE(abandoned.err.find("best_rank1.safetensors was of a later epoch"), std::string::npos)
+  EXPECT_NE(abandoned.err.find("best_rank1.safetensors belonged to a later epoch"),
+            std::string::npos)
       << abandoned.err;
 
   // An inexact continuation that was abandoned must not leave its weights to an exact one.
@@ -665,8 +667,9 @@ TEST_F(Faults, OtherConditionsAreRefusedOrMarked) {
            fs::copy_options::overwrite_existing);
   const Outcome exact = run(grid("given-up", {.more = "--rows Ours"}));
   EXPECT_EQ(exact.code, 0) << exact.err;
-  EXPECT_NE(exact.err.find("best_rank1.safetensors was of a later epoch of another continuation"),
-            std::string::npos)
+  EXPECT_NE(
+      exact.err.find("best_rank1.safetensors belonged to a later epoch of another continuation"),
+      std::string::npos)
       << exact.err;
   const std::string kept_name = fs::relative(kept, folder / "given-up").string();
   if (fs::exists(kept)) EXPECT_EQ(sha256_file(kept), reference().at(kept_name));

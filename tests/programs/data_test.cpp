@@ -6,7 +6,6 @@
 #include <archive_entry.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <sys/wait.h>
 
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
@@ -14,6 +13,7 @@
 #include "tests/support/files.h"
 #include "tests/support/http_server.h"
 #include "tests/support/images.h"
+#include "tests/support/programs.h"
 
 namespace lcr {
 namespace {
@@ -22,28 +22,13 @@ namespace fs = std::filesystem;
 using testing::HttpServer;
 using testing::write_bytes;
 
-struct Outcome {
-  int code;
-  std::string out, err;
-};
+using testing::Outcome;
 
-class DataProgram : public ::testing::Test {
+class DataProgram : public testing::ProgramTest {
  protected:
-  void SetUp() override {
-    fs::create_directories(home);
-    fs::copy(fs::path(LCR_SOURCE_DIR) / "datasets", home / "datasets");
-    for (const char* name : {"plots", "presets"})
-      fs::create_directory_symlink(fs::path(LCR_SOURCE_DIR) / name, home / name);
-    ::setenv("LCR_HOME", home.c_str(), 1);
-  }
-  void TearDown() override { ::unsetenv("LCR_HOME"); }
-  Outcome run(const std::string& program, const std::string& arguments) {
-    const std::string line =
-        fmt::format("cd '{}' && OMP_WAIT_POLICY=passive '{}/{}' {} >out.txt 2>err.txt </dev/null",
-                    folder.path().string(), LCR_BIN, program, arguments);
-    const int status = std::system(line.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder / "out.txt"),
-            read_text(folder / "err.txt")};
+  using ProgramTest::run;
+  Outcome run(const std::string& name, const std::string& arguments) {
+    return run(name + " " + arguments);
   }
   Outcome data(const std::string& arguments) {
     return run("lcr-data", arguments + " --data-dir data");
@@ -102,8 +87,6 @@ class DataProgram : public ::testing::Test {
     json["files"][0]["md5"] = md5_file(folder / "cub.tgz");
     write_atomic(home / "datasets/cub200.json", json.dump());
   }
-  testing::TemporaryFolder folder;
-  const fs::path home = folder / "home";
 };
 
 TEST_F(DataProgram, ListsAndDescribes) {

@@ -20,6 +20,7 @@
 #include "lcr/data/safetensors.h"
 #include "lcr/record/results_csv.h"
 #include "tests/support/files.h"
+#include "tests/support/pages.h"
 
 namespace lcr {
 namespace {
@@ -46,14 +47,14 @@ TEST_F(Programs, BadCommandLines) {
   expect_refused(c1 + "--batch-size 48", "multiple of batch-size = 48");
   expect_refused(c1 + "--seeds x", "seeds = 'x'");
   expect_refused(c1 + "--device tpu", "device = 'tpu'");
-  expect_refused(c1 + "--method lcr", "--method is what the rows");
+  expect_refused(c1 + "--method lcr", "--method cannot be set: the rows");
   expect_refused(c1 + "--variant mine", "variant = 'mine'");
   expect_refused(c1 + "--temperature 0", "temperature = '0'");
   expect_refused("lcr-plot", "table");
   expect_refused("lcr-plot table z9", "z9");
   expect_refused("lcr-plot figure c1", "has no figure");
   expect_refused("lcr-plot report --results nowhere", "no results of any experiment");
-  expect_refused(c1 + "--rows Nobody", "there are 'Raw pixels'");
+  expect_refused(c1 + "--rows Nobody", "the rows are 'Raw pixels'");
   expect_refused(c1 + "--pretrain synthbirds --init x", "choose one");
   expect_refused(c1 + "--warmup-epochs 5", "warmup-epochs = 5");
   expect_refused("k_sweep --data-dir data --values 2,2", "named twice");
@@ -263,10 +264,11 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
     rows.insert(line[result_column("row")]);
   EXPECT_EQ(rows, (std::set<std::string>{"lambda=1, nu=0.1"}));
   // Options without effect are refused; every preset makes a grid.
-  expect_refused_at("nothing", "loss_weights --probe-lr 1", "--probe-lr has no part in f1");
+  expect_refused_at("nothing", "loss_weights --probe-lr 1", "--probe-lr has no effect in f1");
   expect_refused_at("nothing", "attribution --bn-statistics recalibrated",
-                    "--bn-statistics has no part");
-  expect_refused_at("nothing", "main_results --checkpoint best_rank1", "--checkpoint has no part");
+                    "--bn-statistics has no effect");
+  expect_refused_at("nothing", "main_results --checkpoint best_rank1",
+                    "--checkpoint has no effect");
   expect_refused_at("nothing",
                     "evaluate --run " + first_run("synthbirds-lcr-") +
                         " --protocols probe --poolings oracle --threads 1",
@@ -284,12 +286,7 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
 }
 
 TEST_F(Programs, TheExperimentOfThePageIsBuiltRunAndDrawn) {
-  const std::string page =
-      read_text(std::filesystem::path(LCR_SOURCE_DIR) / "docs/add-an-experiment.md");
-  const auto block = [&](const std::string& language) {
-    const auto start = page.find("```" + language + "\n") + language.size() + 4;
-    return page.substr(start, page.find("```", start) - start);
-  };
+  const testing::DocumentationPage page("add-an-experiment.md");
   // A home with the page's section and specification.
   for (const char* name : {"plots", "presets"}) {
     std::filesystem::remove(home / name);
@@ -297,8 +294,8 @@ TEST_F(Programs, TheExperimentOfThePageIsBuiltRunAndDrawn) {
                           std::filesystem::copy_options::recursive);
   }
   write_atomic(home / "presets/quick.ini",
-               read_text(home / "presets/quick.ini") + "\n" + block("ini"));
-  write_atomic(home / "plots/specs/t1.json", block("json"));
+               read_text(home / "presets/quick.ini") + "\n" + page.block("ini"));
+  write_atomic(home / "plots/specs/t1.json", page.block("json"));
   const Outcome trained =
       run("temperature_sweep --pretrain none --width 4 --image-size 16 --batch-size 8 --queue-size "
           "16 --epochs 1 --jobs 1 --threads 1 --synthbirds-classes 2 --synthbirds-train 8 "
@@ -488,7 +485,7 @@ TEST_F(Programs, ADivergedRunNamesItsLastGoodCheckpoint) {
   // A second call resumes from there and fails in the same way.
   const Outcome again = run(command);
   EXPECT_EQ(again.code, 2);
-  EXPECT_NE(again.err.find("goes on after epoch"), std::string::npos) << again.err;
+  EXPECT_NE(again.err.find("resumes after epoch"), std::string::npos) << again.err;
   EXPECT_TRUE(says_where(again.err)) << again.err;
   EXPECT_FALSE(std::filesystem::exists(folder / "results/quick/c1.csv"));
 }

@@ -80,7 +80,7 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
       "projections: 9 there, 8 here");
   with_damage(
       lcr + "/identity.txt", [](std::string text) { return "a=b\n" + text; },
-      "not that of the directory");
+      "does not match the directory's name");
   with_damage(
       lcr + "/epochs.csv", [](std::string) { return std::string("a,b\n"); }, "epochs.csv");
   // Records of another version are not damaged, and are not pruned as such.

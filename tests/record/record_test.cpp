@@ -73,7 +73,7 @@ TEST(Options, ConsistencyIsChecked) {
         check_consistency(
             resolved({{"batch-size", "128"}, {"ranks", "8"}, {"key-bn-groups", "16"}}));
       },
-      "at least 2 images a group");
+      "at least 2 images per group");
   expect_user_error(
       [] {
         check_consistency(resolved({{"batch-size", "1"}, {"queue-size", "4"}}));

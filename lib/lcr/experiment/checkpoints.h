@@ -49,8 +49,7 @@ class Checkpoints {
   /// repeat, removes them with a warning.
   void resume(Trainer& trainer, TrainingRecord& record);
 
-  /// The path of the newest checkpoint for resuming (resume-<steps>.safetensors); empty if there is
-  /// none.
+  /// The path of the newest checkpoint for resuming, resume-<steps>.safetensors; empty if none.
   std::string newest() const;
 
   /// Removes all checkpoints in a run's directory that exist only for resuming.

@@ -101,8 +101,7 @@ void print_dry_run(const std::vector<Cell>& cells, const RunStore& store,
     directories.insert(cell.identity.directory);
   }
   fmt::print("{} runs on {} ({})\n\n", directories.size(), device.str(), device_name(device));
-  // The time per step, from finished runs of this grid with the same method, backbone and image
-  // size.
+  // The time per step, from this grid's finished runs by method, backbone and image size.
   std::map<std::string, double> seconds_per_step;
   const auto kind = [](const Options& o) {
     return o.method + "/" + o.arch + "/" + std::to_string(o.image_size);
@@ -257,8 +256,8 @@ ConfigTexts config_texts(const Experiment& experiment, const std::vector<Cell>& 
   return texts;
 }
 
-/// Figure B1's panel of heat maps lies beside the evaluation: of the first run that has one it
-/// becomes the experiment's figure.
+/// Copies the panel of heat maps (Figure B1), which is stored next to its evaluation, from the
+/// first run that has one, as the experiment's figure.
 void copy_panel(const Experiment& experiment, const std::vector<Cell>& cells, const RunStore& store,
                 const fs::path& results) {
   for (const auto& cell : cells) {

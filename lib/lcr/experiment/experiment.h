@@ -36,8 +36,7 @@ struct Experiment {
   bool curves = false;  ///< the results also contain the scores of every evaluated epoch
 };
 
-/// A global object of this type registers an experiment with main(). Each experiments/NAME.cpp has
-/// one.
+/// Registers an experiment with main(). Each experiments/NAME.cpp has a global one.
 struct RegisteredExperiment {
   explicit RegisteredExperiment(Experiment experiment);
 };
@@ -47,9 +46,8 @@ const std::vector<Experiment>& registered_experiments();
 
 /// Runs all experiments that are linked into the program: parses the command line, looks up each
 /// run of their grids in the store, trains and evaluates the absent ones (each run in its own
-/// process,
-/// `--jobs` at a time; shared runs once), writes results/<tag>/<id>.csv and prints a summary.
-/// Returns the exit code.
+/// process, at most `--jobs` at a time; shared runs once), writes results/<tag>/<id>.csv and prints
+/// a summary. Returns the exit code.
 int run_registered_experiments(int argc, char** argv);
 
 }  // namespace lcr

@@ -108,7 +108,7 @@ Ending wait_for(pid_t process) {
   return {kInternalError, WTERMSIG(status)};
 }
 
-/// Why a worker failed that was killed by a signal, for a message.
+/// Describes the end of a worker that was killed by a signal, for a message.
 std::string describe_kill(const Worker& worker, int signal) {
   std::string hint;
   if (signal == SIGKILL && worker.fraction > worker.killed_at)
@@ -180,7 +180,7 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
       auto [code, signal] = wait_for(worker->process);
       if (signal == SIGKILL && worker->fraction > worker->killed_at && result == kDone &&
           !stop_requested()) {
-        // Fewer than are running now.
+        // Fewer than were running until now.
         jobs = std::max(1, std::min(jobs, static_cast<int>(workers.size())) - 1);
         tell(fmt::format(
             "{} was killed (signal 9), perhaps because memory ran out: it is started again and "

@@ -728,7 +728,7 @@ void check_consistency(const Options& o) {
       fail("blur-sigma-min = {} is above blur-sigma-max = {}", o.blur_sigma_min, o.blur_sigma_max);
   }
   if (o.pretrain != "none" && !o.init.empty())
-    fail("init = {} and pretrain = {} cannot be combined; give only one", o.init, o.pretrain);
+    fail("init = {} and pretrain = {} cannot be combined; choose one", o.init, o.pretrain);
   if (o.test_resize != 0 && o.test_resize < o.image_size)
     fail("test-resize = {} is below image-size = {}: the crop would not fit; raise test-resize",
          o.test_resize, o.image_size);

@@ -131,16 +131,16 @@ std::string get_option(const Options& options, const OptionSpec& spec);
 /// `algorithm_a1_rescaled`. README compares them; Algorithm A1 of the paper leaves some open.
 void resolve_variant(Options& options);
 
-/// Checks constraints between options (the queue size is a multiple of the batch size, ...). Throws
-/// UserError.
+/// Checks constraints between options, for example that the queue size is a multiple of the batch
+/// size. Throws UserError.
 void check_consistency(const Options& options);
 
-/// "0,1,2" as numbers. Throws UserError if the list is empty, a seed is not a whole number >= 0, or
-/// one is repeated.
+/// "0,1,2" as numbers. Throws UserError if the list is empty, a seed is not a whole number of at
+/// least 0, or one is repeated.
 std::vector<std::uint64_t> parse_seeds(const std::string& text);
 
-/// "30,60" as numbers; an empty text gives none. Throws UserError if one is not a whole number
-/// >= 1.
+/// "30,60" as numbers; an empty text gives none. Throws UserError if one is not a whole number of
+/// at least 1.
 std::vector<std::int64_t> parse_epochs(const std::string& text);
 
 /// The interval between checkpoints, in minutes or in epochs. Both are 0 for "never".

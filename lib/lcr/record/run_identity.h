@@ -18,8 +18,8 @@ struct RunInputs {
   std::uint64_t seed = 0;
   /// SHA-256 of the images and labels that the run uses, in their order.
   std::string data_fingerprint;
-  /// Initial weights: SHA-256 of their file, or "run <hash>" of the run that made them; empty if
-  /// random.
+  /// The initial weights: SHA-256 of their file, or "run <hash>" of the run that made them; random
+  /// if empty.
   std::string init;
 };
 

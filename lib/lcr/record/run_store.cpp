@@ -24,8 +24,7 @@ namespace {
 
 constexpr const char* kTrainAgain = "remove the directory to train it again";
 
-/// Applies `read` to a parsed JSON file. Throws UserError naming the file if its content is not as
-/// expected.
+/// Applies `read` to a parsed JSON file. Throws UserError naming the file if it is damaged.
 template <typename Read>
 auto from_json_file(const std::filesystem::path& path, Read&& read) {
   try {
@@ -52,8 +51,7 @@ std::string config_text(const Options& options) {
 }
 
 /// The canonical text for the options of a config.ini, with the seed, data, initial weights and
-/// revision of `identity_text`. Options that did not exist when the file was written keep their
-/// defaults.
+/// revision of `identity_text`. Options that are newer than the file have their defaults.
 std::string identity_of_config(const std::filesystem::path& path,
                                const std::string& identity_text) {
   Options options;
