@@ -22,7 +22,7 @@
 #                    parse each command line
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
-out=gpu-out work=gpu-work debs= binaries= torch= device=cuda list= deadline=540 check=no
+out=gpu-out work=gpu-work debs='' binaries='' torch='' device=cuda list='' deadline=540 check=no
 jobs=$(nproc)
 die() { echo "gpu_session: error: $*" >&2; exit 2; }
 while [ $# -gt 0 ]; do

@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
 # Checks that include arrows only point down (docs/architecture.md): ci/layers.sh [--graph] [ROOT]
-#   --graph  prints "FROM TO COUNT" for each pair of layers instead
+#   --graph  prints "FROM TO COUNT" for each pair of rooms instead
 # Needs only the sources. Exits with 1 and one line per wrong include.
 set -eu
 graph=no
 [ "${1:-}" != --graph ] || { graph=yes; shift; }
 cd "${1:-$(dirname "$0")/..}"
-find lib/lcr plots ci experiments tools datasets benchmarks tests \
+# shellcheck disable=SC2016  # the dollars are for awk
+find lib/lcr plots ci experiments tools benchmarks tests \
   -name '*.cpp' -o -name '*.h' -o -name '*.cu' | sort | xargs awk -v graph="$graph" '
   BEGIN {
-    # Layers of the library by height; layers of one height do not include each other. Up to `data`
+    # Layers of the library by height; rooms of one height do not include each other. Up to `data`
     # there is no LibTorch.
     split("base 0 record 1 data 2 model 3 method 4 train 5 evaluate 5 experiment 6", words)
     for (i = 1; i in words; i += 2) height[words[i]] = words[i + 1]
-    # Folders outside the library, with the highest layer that they may include. Only tests may
+    # Folders outside the library, with the highest room that they may include. Only tests may
     # include the other folders.
-    split("plots 2 ci 2 datasets 2 experiments 6 tools 6 benchmarks 6 tests 6", words)
+    split("plots 2 ci 2 experiments 6 tools 6 benchmarks 6 tests 6", words)
     for (i = 1; i in words; i += 2) reach[words[i]] = words[i + 1]
   }
   function wrong(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, why, $0; bad = 1 }
@@ -23,22 +24,22 @@ find lib/lcr plots ci experiments tools datasets benchmarks tests \
     files++
     split(FILENAME, path, "/")
     inside = path[1] == "lib"
-    layer = inside ? path[3] : path[1]
-    if (inside && !(layer in height)) wrong("no such layer")
-    top = inside ? height[layer] : reach[layer]
+    room = inside ? path[3] : path[1]
+    if (inside && !(room in height)) wrong("no such room")
+    top = inside ? height[room] : reach[room]
   }
   /^#include [<"](torch|ATen|c10)\// && inside && top <= 2 { wrong("LibTorch in lcr_base") }
   /^#include "/ {
     split($2, path, /["\/]/)
     target = path[2] == "lcr" ? path[3] : path[2]
     if (path[2] == "lcr") {
-      if (!(target in height)) wrong("no such layer")
-      else if (target != layer && (inside ? height[target] >= top : height[target] > top))
+      if (!(target in height)) wrong("no such room")
+      else if (target != room && (inside ? height[target] >= top : height[target] > top))
         wrong("include points up")
-    } else if (inside || (target != layer && layer != "tests")) {
+    } else if (inside || (target != room && room != "tests")) {
       wrong("include from outside the library")
     }
-    if (target != layer) edges[layer " " target]++
+    if (target != room) edges[room " " target]++
   }
   END {
     if (files < 30) { print "layers.sh: found only " files " files"; bad = 1 }

@@ -1,36 +1,42 @@
 #!/usr/bin/env bash
-# Checks what a compiler does not: ci/lint.sh BUILD (a configured build folder). Exits with 1 if anything is found.
-#   format of all C++ files, include arrows, shell scripts, and clang-tidy on the changed C++ sources
-# LINT_BASE: changed means "differs from this commit" (default: the last commit's parent); "all": every source.
-set -u
+# Checks what a compiler does not: ci/lint.sh BUILD (a configured build folder). Exits with 1 if
+# anything is found: format of C++, include arrows, shell scripts, clang-tidy on changed C++ sources.
+# LINT_BASE: changed means "differs from this commit" (default: the parent of the last commit);
+# "all" means every source.
+set -eu
 cd "$(dirname "$0")/.."
 build=${1:?"usage: ci/lint.sh BUILD"}
 base=${LINT_BASE:-HEAD~1}
-status=0
-step() { # NAME COMMAND...
-  local name=$1
-  shift
-  if "$@"; then echo "lint: $name: passed"; else echo "lint: $name: FAILED" >&2; status=1; fi
+failed=0
+report() { # NAME EXIT_CODE
+  if [ "$2" = 0 ]; then echo "lint: $1: passed"; else echo "lint: $1: FAILED" >&2; failed=1; fi
 }
 
-format() { git ls-files -z '*.cpp' '*.h' '*.cu' | xargs -0 clang-format --dry-run -Werror; }
-shell() { git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck; }
-tidy() {
-  local sources
-  if [ "$base" = all ] || ! git rev-parse -q --verify "$base^{commit}" >/dev/null; then
-    sources=$(git ls-files '*.cpp')
-  else
-    sources=$(git diff --name-only --diff-filter=d "$base" -- '*.cpp')
-  fi
-  # Fuzzers are not part of the build.
-  echo "$sources" | grep -v -e '^tests/fuzz/' -e '^$' |
-    xargs -r -P "$(nproc)" -n 1 clang-tidy -p "$build" --quiet 2>&1 |
-    grep -v -e 'warnings generated' -e '^Suppressed' -e 'Use -header-filter' -e 'treated as error'
-  [ "${PIPESTATUS[1]}" = 0 ]
-}
+code=0
+git ls-files -z '*.cpp' '*.h' '*.cu' | xargs -0 clang-format --dry-run -Werror || code=$?
+report format $code
 
-step format format
-step "include arrows" ci/layers.sh
-step shellcheck shell
-step "clang-tidy (${base})" tidy
-exit $status
+code=0
+ci/layers.sh || code=$?
+report "include arrows" $code
+
+code=0
+git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck || code=$?
+report shellcheck $code
+
+if [ "$base" = all ] || ! git rev-parse -q --verify "$base^{commit}" >/dev/null; then
+  sources=$(git ls-files '*.cpp')
+else
+  sources=$(git diff --name-only --diff-filter=d "$base" -- '*.cpp')
+fi
+sources=$(echo "$sources" | grep -v -e '^tests/fuzz/' || true)  # not part of the build
+[ -r "$build/compile_commands.json" ] || { echo "lint: $build is not configured" >&2; exit 2; }
+# LibTorch 1.13's headers are not valid C++20 to clang: only what is found in our own files counts.
+found=$(echo "$sources" |
+  xargs -r -P "$(nproc)" -n 1 clang-tidy -p "$build" --quiet \
+    --extra-arg=-Wno-unknown-warning-option 2>/dev/null |
+  grep -E "^$PWD/(lib|plots|ci|tools|experiments|tests|benchmarks)/[^:]*:[0-9]+:[0-9]+: (warning|error)" |
+  sort -u || true)
+[ -z "$found" ] || echo "$found"
+report "clang-tidy of $(echo "$sources" | grep -c . || true) sources" "$([ -z "$found" ] && echo 0 || echo 1)"
+exit $failed

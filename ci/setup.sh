@@ -35,6 +35,7 @@ echo "setup: installing$missing"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get"
+# shellcheck disable=SC2086  # a list of packages
 if ! { $apt update && $apt install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null
 then
   tail -n 20 "$log" >&2

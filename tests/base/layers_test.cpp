@@ -1,41 +1,53 @@
-// Include arrows only point down (docs/architecture.md): experiment -> {evaluate, train} -> method
-// -> model -> data -> record -> base.
+// Include arrows only point down: ci/layers.sh, on this tree and on one with an arrow that points
+// up.
+#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <map>
-#include <regex>
+#include <string>
 
 #include <gtest/gtest.h>
+
+#include "lcr/base/files.h"
+#include "tests/support/files.h"
 
 namespace lcr {
 namespace {
 
+namespace fs = std::filesystem;
+
+int check(const fs::path& tree, const fs::path& log) {
+  const std::string script = LCR_SOURCE_DIR "/ci/layers.sh";
+  return std::system(("'" + script + "' '" + tree.string() + "' >'" + log.string() + "'").c_str());
+}
+
 TEST(Layers, IncludesPointDown) {
-  const std::map<std::string, int> height = {{"base", 0},     {"record", 1},    {"data", 2},
-                                             {"model", 3},    {"method", 4},    {"train", 5},
-                                             {"evaluate", 5}, {"experiment", 6}};
-  const std::filesystem::path lib = std::filesystem::path(LCR_SOURCE_DIR) / "lib/lcr";
-  const std::regex own("#include \"lcr/([a-z]+)/");
-  const std::regex torch("#include <(torch|ATen|c10)/");
-  int files = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(lib)) {
-    if (!entry.is_regular_file()) continue;
-    ++files;
-    const std::string layer = entry.path().parent_path().filename();
-    ASSERT_TRUE(height.contains(layer)) << entry.path();
-    std::ifstream in(entry.path());
-    for (std::string line; std::getline(in, line);) {
-      std::smatch match;
-      if (std::regex_search(line, match, own)) {
-        ASSERT_TRUE(height.contains(match[1])) << entry.path() << ": " << line;
-        const bool same = match[1] == layer;
-        EXPECT_TRUE(same || height.at(match[1]) < height.at(layer)) << entry.path() << ": " << line;
-      }
-      if (height.at(layer) <= 2)
-        EXPECT_FALSE(std::regex_search(line, torch)) << entry.path() << " is in lcr_base: " << line;
-    }
+  const testing::TemporaryFolder folder;
+  EXPECT_EQ(check(LCR_SOURCE_DIR, folder / "log"), 0) << read_text(folder / "log");
+}
+
+TEST(Layers, AnIncludeThatPointsUpIsRefused) {
+  const testing::TemporaryFolder folder;
+  const fs::path tree = folder / "tree";
+  fs::create_directories(tree / "lib");
+  fs::copy(LCR_SOURCE_DIR "/lib", tree / "lib", fs::copy_options::recursive);
+  for (const char* name : {"plots", "ci", "experiments", "tools", "benchmarks", "tests"})
+    fs::create_directories(tree / name);
+  ASSERT_EQ(check(tree, folder / "log"), 0) << read_text(folder / "log");
+  const struct {
+    const char *file, *line, *complaint;
+  } cases[] = {{"lib/lcr/model/gfb.h", "#include \"lcr/train/trainer.h\"\n", "points up"},
+               {"lib/lcr/base/text.h", "#include <torch/torch.h>\n", "LibTorch"},
+               {"lib/lcr/evaluate/knn.h", "#include \"lcr/train/sgd.h\"\n", "points up"},
+               {"lib/lcr/data/idx.h", "#include \"plots/table.h\"\n", "outside the library"}};
+  for (const auto& [file, line, complaint] : cases) {
+    SCOPED_TRACE(file);
+    const std::string good = read_text(tree / file);
+    write_atomic(tree / file, line + good);
+    EXPECT_NE(check(tree, folder / "log"), 0);
+    const std::string log = read_text(folder / "log");
+    EXPECT_NE(log.find(std::string(file) + ":1:"), std::string::npos) << log;
+    EXPECT_NE(log.find(complaint), std::string::npos) << log;
+    write_atomic(tree / file, good);
   }
-  EXPECT_GT(files, 30);
 }
 
 }  // namespace

@@ -38,10 +38,10 @@ for target in ${TARGETS:-images lists safetensors torch_files texts}; do
         "texts" >&2
       exit 2 ;;
   esac
-  build-fuzz/$target -max_total_time="$seconds" -max_len=20000 -rss_limit_mb=4096 -timeout=20 \
-    -artifact_prefix=build-fuzz/$target- -print_final_stats=1 \
-    build-fuzz/corpus/$target 2> build-fuzz/$target.log || status=1
-  echo "$target: $(grep -E 'DONE|ERROR' build-fuzz/$target.log | tail -1)"
-  grep -E 'number_of_executed_units|peak_rss' build-fuzz/$target.log | sed "s/^/$target: /"
+  "build-fuzz/$target" -max_total_time="$seconds" -max_len=20000 -rss_limit_mb=4096 -timeout=20 \
+    "-artifact_prefix=build-fuzz/$target-" -print_final_stats=1 \
+    "build-fuzz/corpus/$target" 2> "build-fuzz/$target.log" || status=1
+  echo "$target: $(grep -E 'DONE|ERROR' "build-fuzz/$target.log" | tail -1)"
+  grep -E 'number_of_executed_units|peak_rss' "build-fuzz/$target.log" | sed "s/^/$target: /"
 done
 exit $status

@@ -36,7 +36,7 @@ arguments = [
 ]
 texts = [(0, text.replace(" ", "\n").encode()) for text in arguments]
 texts += [(1, path.read_bytes()) for path in sorted((here.parents[1] / "presets").glob("*.ini"))]
-source = (here.parents[1] / "lib/record/results_csv.h").read_text()
+source = (here.parents[1] / "lib/lcr/record/results_csv.h").read_text()
 header = re.search(r"kResultColumns = \{(.*?)\};", source, re.S).group(1)
 columns = re.findall(r'"([^"]+)"', header)
 plain_row = ",".join(["3"] * len(columns))

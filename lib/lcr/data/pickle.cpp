@@ -20,7 +20,7 @@ constexpr std::size_t kMaxPickleBytes = 16 << 20, kMaxValues = 2'000'000;
 class PickleReader {
  public:
   PickleReader(std::span<const std::uint8_t> bytes, std::size_t at, const std::string& name,
-         const std::set<std::string, std::less<>>& allowed)
+               const std::set<std::string, std::less<>>& allowed)
       : bytes_(bytes.first(std::min(bytes.size(), at + kMaxPickleBytes))),
         start_(at),
         at_(at),

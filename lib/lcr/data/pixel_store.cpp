@@ -63,8 +63,8 @@ Header read_header(std::span<const std::uint8_t> bytes) {
   std::memcpy(&header.index_offset, bytes.data() + kMagicBytes, sizeof header.index_offset);
   std::memcpy(&header.index_bytes, bytes.data() + kMagicBytes + sizeof header.index_offset,
               sizeof header.index_bytes);
-  header.index_sha256.assign(reinterpret_cast<const char*>(bytes.data()) + kStoreHeaderBytes - kDigits,
-                             kDigits);
+  header.index_sha256.assign(
+      reinterpret_cast<const char*>(bytes.data()) + kStoreHeaderBytes - kDigits, kDigits);
   if (header.index_offset < kStoreHeaderBytes || header.index_offset > bytes.size() ||
       header.index_bytes != bytes.size() - header.index_offset)
     throw BadStore{"it is truncated or too long"};
@@ -188,7 +188,7 @@ RgbImage prepare(RgbImage image, const fs::path& path, const PixelStoreOptions& 
 
 void build(const std::vector<std::string>& paths, const PixelStoreOptions& options,
            const std::string& source) {
-  TemporaryFile out(options.file.string() + ".tmp");  // ours alone: the lock is held
+  TemporaryFile out(options.file.string() + ".tmp");       // ours alone: the lock is held
   const std::string placeholder(kStoreHeaderBytes, '\0');  // the header is written last
   out.write(placeholder.data(), placeholder.size());
   Progress progress("decode images", static_cast<std::int64_t>(paths.size()), "images");
