@@ -22,9 +22,9 @@ TABLES = table-main table-c1 table-e1 table-f1 table-g1 table-x1
 FIGURES = figure-b1 figure-b2 figure-d1
 .PHONY: help setup setup-gpu configure build build-all install test lint format test-faults test-asan test-tsan check-metrics bench fuzz reproduce report $(TABLES) $(FIGURES) clean
 
-help: ## this list
+help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: PRESET=quick|full|cifar100|cub|paper|smoke (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR, INIT=FILE, TORCH=debian|pip"
+	@echo "  Variables: PRESET=quick|full|cifar100|cub|paper|smoke (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR, INIT=FILE, TORCH=debian|pip, BUILD=DIR, JOBS=N"
 	@echo "  OPTIONS=... passes any further option of the programs, for example OPTIONS='--rows LCR --limit-train 500'"
 
 setup: ## install the Debian packages that are missing
@@ -47,7 +47,7 @@ build: configure ## compile all programs into build/bin (TORCH=pip: against setu
 build-all: configure
 	@$(COMPILE) all
 
-install: build ## install programs, data files, headers and the CMake package under PREFIX (now $(PREFIX))
+install: build ## install programs, data files, headers and the CMake package under PREFIX=DIR (/usr/local)
 	@cmake --install $(BUILD) --prefix "$(PREFIX)" > $(BUILD)-install.log || { cat $(BUILD)-install.log; exit 2; }
 	@echo "installed under $(PREFIX)"
 
@@ -62,39 +62,39 @@ format: ## apply clang-format to all C++ files
 	@ci/setup.sh packages-lint.txt
 	@git ls-files -z '*.cpp' '*.h' '*.cu' | xargs -0 clang-format -i
 
-test-faults: build-all ## kill, starve and damage runs at length, and a soak: about an hour and a half (SOAK_MINUTES=30)
+test-faults: build-all ## kill, starve and damage runs at length, then soak: about an hour and a half (SOAK_MINUTES=30)
 	@LCR_FAULTS=long LCR_SOAK_MINUTES=$(or $(SOAK_MINUTES),30) ctest --test-dir $(BUILD) -L faults --verbose
 
-test-asan: setup ## all tests under AddressSanitizer and UBSan, in build-asan
+test-asan: setup ## run all tests under AddressSanitizer and UBSan, in build-asan
 	@cmake -S . -B build-asan -DLCR_SANITIZE=address -DLCR_BENCHMARKS=OFF > build-asan-configure.log 2>&1 || { cat build-asan-configure.log; exit 2; }
 	@cmake --build build-asan -j $(JOBS)
 	@ASAN_OPTIONS=allocator_may_return_null=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp ctest --test-dir build-asan --output-on-failure -j $(JOBS)
 
-test-tsan: setup ## the tests of lcr_base (loader, store) under ThreadSanitizer, in build-tsan
+test-tsan: setup ## run the tests of lcr_base (loader, store) under ThreadSanitizer, in build-tsan
 	@cmake -S . -B build-tsan -DLCR_SANITIZE=thread -DLCR_BENCHMARKS=OFF > build-tsan-configure.log 2>&1 || { cat build-tsan-configure.log; exit 2; }
 	@cmake --build build-tsan -j $(JOBS) --target base_tests
 	@TSAN_OPTIONS=die_after_fork=0:suppressions=$(CURDIR)/tests/tsan.supp build-tsan/bin/base_tests
 
 CHECK = $(BUILD)/check
-check-metrics: configure ## train the smoke runs anew (a minute or two) and compare their metrics with results/reference/smoke; fails on a regression (ci/README.md)
+check-metrics: configure ## train the smoke runs (a minute or two) and compare their metrics with results/reference/smoke; fails on a regression (ci/README.md)
 	@$(if $(DATA)$(INIT)$(DEVICE)$(OPTIONS),$(error check-metrics trains the smoke preset as it is: of the variables only SEEDS counts))rm -rf $(CHECK)
 	@$(COMPILE) main_results lcr-check
 	@$(BUILD)/bin/main_results --preset smoke $(if $(SEEDS),--seeds $(SEEDS) --other-seeds $(SEEDS)) --runs $(CHECK)/runs --results $(CHECK)/results > $(CHECK).log 2>&1 || { code=$$?; tail -n 3 $(CHECK).log; exit $$code; }
 	@$(BUILD)/bin/lcr-check metrics --reference results/reference/smoke --candidate $(CHECK)/results --markdown $(CHECK)/metrics.md --junit $(CHECK)/metrics.xml --json $(CHECK)/metrics.json
 
-bench: configure ## speed of training steps and of the data pipeline (benchmarks/README.md)
+bench: configure ## measure the speed of training steps and of the data pipeline (benchmarks/README.md)
 	@$(COMPILE) lcr-benchmark
 	@$(BUILD)/bin/lcr-benchmark
 
 fuzz: setup ## fuzz all readers of foreign files, SECONDS (600) each; needs clang and its runtime (Debian: clang-14, libclang-rt-14-dev)
 	@tests/fuzz/fuzz.sh $(or $(SECONDS),600)
 
-reproduce: configure ## set up, build, reproduce all tables and figures, and report.html (PRESET=quick: 20 minutes on two cores)
+reproduce: configure ## set up, build, reproduce all tables and figures, and report.html (PRESET=quick: 3 minutes to build and 20 to train on two cores)
 	@$(COMPILE) reproduce lcr-plot
 	@$(BUILD)/bin/reproduce $(ARGUMENTS)
 	@$(BUILD)/bin/lcr-plot report --results results/$(PRESET)
 
-report: configure ## tables, figures and report.html of whatever results there are
+report: configure ## make tables, figures and report.html of the results that exist
 	@$(COMPILE) lcr-plot
 	@$(BUILD)/bin/lcr-plot report --results results/$(PRESET)
 
@@ -124,5 +124,5 @@ $(TABLES) $(FIGURES):
 	@$(BUILD)/bin/lcr-plot table $(lastword $(subst -, ,$@)) --results results/$(PRESET)
 	@$(if $(filter $@,$(FIGURES)),$(BUILD)/bin/lcr-plot figure $(lastword $(subst -, ,$@)) --results results/$(PRESET))
 
-clean: ## remove the build (runs/ and results/ stay)
-	rm -rf $(BUILD) $(BUILD)-configure.log
+clean: ## remove the builds (runs/ and results/ stay)
+	rm -rf $(BUILD) $(BUILD)-configure.log $(BUILD)-install.log build-asan* build-tsan* build-fuzz

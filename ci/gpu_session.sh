@@ -72,7 +72,8 @@ if [ -z "$torch" ]; then
 fi
 # The Python package of LibTorch keeps its libraries, and those of CUDA, outside the CMake prefix.
 for folder in "$torch/../../lib" "$torch/../../../nvidia"/*/lib; do
-  [ -d "$folder" ] && LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}:$(cd "$folder" && pwd)
+  [ -n "$torch" ] && [ -d "$folder" ] &&
+    LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$(cd "$folder" && pwd)
 done
 export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}
 

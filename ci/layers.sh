@@ -45,4 +45,4 @@ find lib/lcr plots ci experiments tools benchmarks tests \
     if (files < 30) { print "layers.sh: found only " files " files"; bad = 1 }
     if (graph == "yes") for (edge in edges) print edge, edges[edge] | "sort"
     exit bad
-  }'
+  }' || exit 1

@@ -7,6 +7,8 @@ set -eu
 cd "$(dirname "$0")/.."
 build=${1:?"usage: ci/lint.sh BUILD"}
 base=${LINT_BASE:-HEAD~1}
+command -v clang-format clang-tidy shellcheck >/dev/null ||
+  { echo "lint: needs clang-format, clang-tidy and shellcheck (ci/packages-lint.txt)" >&2; exit 2; }
 failed=0
 report() { # NAME EXIT_CODE
   if [ "$2" = 0 ]; then echo "lint: $1: passed"; else echo "lint: $1: FAILED" >&2; failed=1; fi
@@ -31,12 +33,18 @@ else
 fi
 sources=$(echo "$sources" | grep -v -e '^tests/fuzz/' || true)  # not part of the build
 [ -r "$build/compile_commands.json" ] || { echo "lint: $build is not configured" >&2; exit 2; }
-# LibTorch 1.13's headers are not valid C++20 to clang: only what is found in our own files counts.
-found=$(echo "$sources" |
+# LibTorch 1.13's headers are not valid C++20 to clang: an error in them does not count, and what is
+# found in our own files does. A crash does too.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+echo "$sources" |
   xargs -r -P "$(nproc)" -n 1 clang-tidy -p "$build" --quiet \
-    --extra-arg=-Wno-unknown-warning-option 2>/dev/null |
-  grep -E "^$PWD/(lib|plots|ci|tools|experiments|tests|benchmarks)/[^:]*:[0-9]+:[0-9]+: (warning|error)" |
+    --extra-arg=-Wno-unknown-warning-option >"$log" 2>&1 || true
+found=$(grep -E '^/[^:]*:[0-9]+:[0-9]+: (warning|error): |Stack dump|PLEASE submit a bug report' "$log" |
+  grep -E 'Stack dump|PLEASE submit|/(lib/lcr|plots|ci|tools|experiments|tests|benchmarks)/' |
   sort -u || true)
 [ -z "$found" ] || echo "$found"
-report "clang-tidy of $(echo "$sources" | grep -c . || true) sources" "$([ -z "$found" ] && echo 0 || echo 1)"
+code=0
+[ -z "$found" ] || code=1
+report "clang-tidy of $(echo "$sources" | grep -c . || true) sources" $code
 exit $failed

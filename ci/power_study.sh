@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # Measures how good the metric gate is: trains a pool of clean smoke runs and one pool per planted
 # defect (ci/defects/*.patch, each applied to a copy of the sources and built), then counts false
-# alarms and caught defects with lcr-check study, whose tables are in ci/README.md. Takes about an
-# hour on two cores; resumes where it was stopped.
+# alarms and caught defects with lcr-check study, whose tables are in ci/README.md. Takes some
+# hours on two cores; resumes where it was stopped.
 #
-# Usage: ci/power_study.sh OUT [CLEAN_SEEDS] [DEFECT_SEEDS]     (60 and 15)
+# Usage: ci/power_study.sh OUT [CLEAN_SEEDS] [DEFECT_SEEDS]     (60 and 12)
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 [ $# -ge 1 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 2; }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 clean_seeds=${2:-60}
-defect_seeds=${3:-15}
+defect_seeds=${3:-12}
 export OMP_WAIT_POLICY=passive LCR_HOME="$out/source"
 
 # A copy of the committed sources, built once; each defect recompiles one or two units.
@@ -59,5 +59,5 @@ for patch in "$root"/ci/defects/*.patch; do
   first=$((first + 100))
   defects+=("$out/results/$name")
 done
-"$out/bin/lcr-check" study --pool "$out/results/clean" --defects "${defects[@]}" \
+"$out/bin/lcr-check" study --resamples 200 --pool "$out/results/clean" --defects "${defects[@]}" \
   --markdown "$out/study.md"

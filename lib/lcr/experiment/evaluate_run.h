@@ -15,7 +15,7 @@ namespace lcr {
 
 /// One measured number.
 struct EvaluationEntry {
-  std::string pooling;  ///< for localisation, the source of the map
+  std::string pooling;  ///< the pooling; for localisation, the source of the map
   std::string metric;
   std::string detail;  ///< settings of the protocol, "label-share=0.5;probe-lr=30"; may be empty
   double value = 0;

@@ -126,7 +126,7 @@ void print_dry_run(const std::vector<Cell>& cells, const RunStore& store,
     if (known)
       estimate += found->second * static_cast<double>(count_steps(cell.options, *cell.data));
   }
-  fmt::print("\nTime to train the absent runs, one at a time: {}\n",
+  fmt::print("\nTime to train the unfinished runs, one at a time: {}\n",
              known ? "about " + format_duration(estimate)
                    : "unknown, because the store has no finished run of the same kind");
   const Cell* before = nullptr;
