@@ -89,14 +89,16 @@ std::vector<Measurement> select_measurements(const std::map<std::int64_t, Evalua
       });
   for (const auto& [pooling, scores] : last)
     for (const auto& [metric, member] : kMetrics) {
+      const auto score = [name = pooling, which = member](const auto& epoch) {
+        return epoch.second.at(name).*which;
+      };
       add("last", pooling, metric, scores.*member, last_epoch);
       if (history.size() == 1) continue;  // nothing to select from
-      add("best_rank1", pooling, metric, best->second.at(pooling).*member, best->first);
+      add("best_rank1", pooling, metric, score(*best), best->first);
       const auto each =
-          std::max_element(history.begin(), history.end(), [&](const auto& a, const auto& b) {
-            return a.second.at(pooling).*member < b.second.at(pooling).*member;
-          });
-      add("best_each", pooling, metric, each->second.at(pooling).*member, each->first);
+          std::max_element(history.begin(), history.end(),
+                           [&](const auto& a, const auto& b) { return score(a) < score(b); });
+      add("best_each", pooling, metric, score(*each), each->first);
     }
   return out;
 }

@@ -22,8 +22,6 @@
 #include "lcr/base/signals.h"
 #include "lcr/base/text.h"
 
-extern char** environ;
-
 namespace lcr {
 namespace {
 
