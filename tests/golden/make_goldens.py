@@ -417,12 +417,6 @@ for case, s in CASES.items():
     losses, position = [], 0
     for step in range(STEPS):
         xq, xk = inputs["q"][step].double(), inputs["k"][step].double()
-        with torch.no_grad():
-            trained_encoder, copy = (
-                (model.online, model.target) if byol else (model.query, model.key)
-            )
-            for p, k in zip(trained_encoder.parameters(), copy.parameters()):
-                k.mul_(M).add_(p, alpha=1 - M)
         if byol:
             total, ce, kl, mask, cam = bootstrap(model, s, xq, xk, step)
             new_keys = []
@@ -440,6 +434,12 @@ for case, s in CASES.items():
                 out[f"{case}/mask"], out[f"{case}/target"] = mask, cam
             out.update({f"{case}/grad/{n}": p.grad.clone() for n, p in trained.items()})
         optimiser.step()
+        with torch.no_grad():
+            trained_encoder, copy = (
+                (model.online, model.target) if byol else (model.query, model.key)
+            )
+            for p, k in zip(trained_encoder.parameters(), copy.parameters()):
+                k.mul_(M).add_(p, alpha=1 - M)
         for keys in new_keys:
             model.queue.keys[:, position:position + N] = keys.t()
             position = (position + N) % QUEUE

@@ -77,7 +77,7 @@ TEST_P(Goldens, FiveStepsAgreeInFloat64) {
   const std::string name = GetParam();
   const Options options = case_options(name);
   const auto method = case_method(options);
-  const auto optimizer = make_optimizer(method->trained_parameters(), options);
+  const auto optimizer = make_optimizer(*method, options);
   const auto inputs_q = read_tensor(golden(), "input/q").to(testing::test_device(), torch::kDouble);
   const auto inputs_k = read_tensor(golden(), "input/k").to(testing::test_device(), torch::kDouble);
   std::vector<torch::Tensor> losses;

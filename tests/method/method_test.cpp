@@ -5,7 +5,7 @@
 #include "lcr/method/lcr.h"
 #include "lcr/method/momentum_contrast.h"
 #include "lcr/method/rationale_loss.h"
-#include "lcr/train/sgd.h"
+#include "lcr/train/step.h"
 #include "tests/support/networks.h"
 
 namespace lcr {
@@ -48,7 +48,7 @@ TEST(ContrastiveLoss, IsCrossEntropyOfThePositive) {
   EXPECT_NEAR(contrastive_loss(logits, 0.2).item<double>(), expected.item<double>(), 1e-5);
 }
 
-TEST(MomentumUpdate, MovesParametersButNotBuffers) {
+TEST(MovingAverages, MoveParametersButNotBuffers) {
   Encoder a(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}});
   Encoder b(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}});
   initialise(*a, InitScheme::kResNet, 0, "a");
@@ -57,7 +57,8 @@ TEST(MomentumUpdate, MovesParametersButNotBuffers) {
   const auto a0 = a->parameters()[0].clone();
   const auto b0 = b->parameters()[0].clone();
   const auto buffer = a->buffers()[0].clone();
-  momentum_update(*a, *b, 0.9);
+  Sgd sgd(b->parameters(), 0.9, 0, {a->parameters(), b->parameters(), 0.9});
+  sgd.step(0.1);  // without gradients, b stays
   EXPECT_TRUE(torch::allclose(a->parameters()[0], 0.9 * a0 + 0.1 * b0));
   EXPECT_TRUE(b->parameters()[0].equal(b0));
   EXPECT_TRUE(a->buffers()[0].equal(buffer));
@@ -217,15 +218,10 @@ TEST(GradCam, LossAndLogitsObeyTheirIdentity) {
 std::vector<torch::Tensor> train(const Options& options, int steps, bool lcr_only_query = false) {
   const auto method = make_method(options, 0);
   method->train();
-  Sgd sgd(method->trained_parameters(), 0.9, 1e-4);
-  for (int i = 0; i < steps; ++i) {
-    const auto loss =
-        method->step(tiny_batch("q" + std::to_string(i)), tiny_batch("k" + std::to_string(i)), i);
-    sgd.zero_grad();
-    loss.total.backward();
-    sgd.step(options.lr);
-    method->finish_step();
-  }
+  const auto sgd = make_optimizer(*method, options);
+  for (int i = 0; i < steps; ++i)
+    take_step(*method, *sgd, tiny_batch("q" + std::to_string(i)),
+              tiny_batch("k" + std::to_string(i)), i, options.lr);
   std::vector<torch::Tensor> state;
   for (const auto& item : method->named_parameters())
     if (!lcr_only_query || !item.key().starts_with("gfb"))
@@ -413,15 +409,12 @@ TEST(MoCo, LearnsToTellImagesApart) {
   const Options options = tiny_options({{"method", "moco_v2"}, {"key-momentum", "0.9"}});
   const auto method = make_method(options, 0);
   method->train();
-  Sgd sgd(method->trained_parameters(), 0.9, 0);
+  Sgd sgd(method->trained_parameters(), 0.9, 0, method->moving_averages());
   double first = 0, last = 0;
   for (int i = 0; i < 60; ++i) {
     const auto x = tiny_batch("image" + std::to_string(i % 2));
-    const auto loss = method->step(x, x + 0.1 * tiny_batch("noise" + std::to_string(i)), i);
-    sgd.zero_grad();
-    loss.total.backward();
-    sgd.step(0.03);
-    method->finish_step();
+    const auto loss =
+        take_step(*method, sgd, x, x + 0.1 * tiny_batch("noise" + std::to_string(i)), i, 0.03);
     if (i >= 2 && i < 6) first += loss.contrastive.item<double>() / 4;
     if (i >= 56) last += loss.contrastive.item<double>() / 4;
   }

@@ -9,7 +9,7 @@
 
 #include "lcr/base/error.h"
 #include "lcr/method/lcr.h"
-#include "lcr/train/sgd.h"
+#include "lcr/train/step.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
 
@@ -82,7 +82,7 @@ std::vector<std::shared_ptr<Method>> train(Options options, int ranks,
   }
   group.run([&](int rank) {
     Method& method = *replicas[static_cast<std::size_t>(rank)];
-    Sgd sgd(method.trained_parameters(), 0.9, 1e-4);
+    Sgd sgd(method.trained_parameters(), 0.9, 1e-4, method.moving_averages());
     const std::int64_t share = options.batch_size / ranks;
     for (int step = 0; step < 3; ++step) {
       const auto view = [&](const char* which) {
@@ -90,12 +90,7 @@ std::vector<std::shared_ptr<Method>> train(Options options, int ranks,
             .to(torch::kDouble)
             .narrow(0, rank * share, share);
       };
-      const StepLoss loss = method.step(view("q"), view("k"), step);
-      sgd.zero_grad();
-      loss.total.backward();
-      group.average(rank, sgd.gradients());
-      sgd.step(0.1);
-      method.finish_step();
+      const StepLoss loss = take_step(method, sgd, view("q"), view("k"), step, 0.1);
       const torch::Tensor total = loss.total.detach().clone();
       group.average(rank, {total});
       if (rank == 0) losses.push_back(total.item<double>());

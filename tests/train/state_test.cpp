@@ -11,6 +11,7 @@
 #include "lcr/evaluate/features.h"
 #include "lcr/model/input.h"
 #include "lcr/record/run_identity.h"
+#include "lcr/train/step.h"
 #include "lcr/train/trainer.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
@@ -158,7 +159,7 @@ TEST(Fingerprint, TenStepsOfEveryMethodMatchTheRevision) {
     const auto method = make_method(options, 0);
     method->to(torch::kDouble);
     method->train();
-    const auto optimizer = make_optimizer(method->trained_parameters(), options);
+    const auto optimizer = make_optimizer(*method, options);
     std::vector<double> losses;
     for (std::int64_t epoch = 0; epoch < 2; ++epoch) {
       TwoViewLoader loader(images, options, 0, epoch, 1);
@@ -167,11 +168,8 @@ TEST(Fingerprint, TenStepsOfEveryMethodMatchTheRevision) {
         const auto input = [&](const auto& view) {
           return to_input(view, 6, 24, torch::kCPU).to(torch::kDouble);
         };
-        const auto loss = method->step(input(batch.query), input(batch.key), epoch * 5 + i);
-        optimizer->zero_grad();
-        loss.total.backward();
-        optimizer->step(0.02);
-        method->finish_step();
+        const auto loss = take_step(*method, *optimizer, input(batch.query), input(batch.key),
+                                    epoch * 5 + i, 0.02);
         losses.push_back(loss.total.item<double>());
       }
     }

@@ -3,7 +3,6 @@
 #include <torch/nn/functional/normalization.h>
 
 #include "lcr/method/gradcam.h"
-#include "lcr/method/momentum_contrast.h"
 #include "lcr/model/initialise.h"
 
 namespace lcr {
@@ -38,9 +37,12 @@ std::vector<torch::Tensor> Byol::trained_parameters() {
   return parameters;
 }
 
+MovingAverages Byol::moving_averages() {
+  return {target_->parameters(), online_->parameters(), options_.key_momentum};
+}
+
 StepLoss Byol::step(const torch::Tensor& query_view, const torch::Tensor& key_view,
                     std::int64_t step) {
-  momentum_update(*target_, *online_, options_.key_momentum);
   return complete(predict(query_view, key_view), step, 0);
 }
 

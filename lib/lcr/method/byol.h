@@ -18,6 +18,7 @@ class Byol : public Host {
   torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
                               const std::string& source) override;
   std::vector<torch::Tensor> trained_parameters() override;
+  MovingAverages moving_averages() override;
   Encoder& encoder() override { return online_; }
   Encoder& target_encoder() { return target_; }
 

@@ -1,5 +1,6 @@
 #include "lcr/method/lcr.h"
 
+#include "lcr/base/phases.h"
 #include "lcr/base/rng.h"
 #include "lcr/method/gradcam.h"
 #include "lcr/method/rationale_loss.h"
@@ -28,12 +29,13 @@ std::vector<torch::Tensor> Lcr<HostMethod>::trained_parameters() {
 
 // The part of Algorithm A1's loop body that is not MoCo v2, in the same order. Before it,
 // elsewhere: the two augmentations (data/augment.h); q, k, logits and the contrastive loss
-// (MoCoV2::contrast, or Byol::predict for BYOL). After it: backward and SGD (train/trainer.cpp);
-// the momentum update and the enqueueing (MoCoV2::step, finish_step). As in MoCo, the update comes
-// before the keys are encoded instead of after the SGD step; the only difference is an additional
-// first update, which changes nothing.
+// (MoCoV2::contrast, or Byol::predict for BYOL). After it, in train/step.cpp: backward, SGD,
+// the momentum update and the enqueueing (finish_step). MoCo's code puts the update before the keys
+// are encoded instead of after the SGD step; the only difference is an additional first update,
+// which changes nothing.
 template <class HostMethod>
 StepLoss Lcr<HostMethod>::complete(const Objective& objective, std::int64_t step, int direction) {
+  const Phase phase("loss");
   const Options& options = this->options_;
   // feat_map: N x 2048 x 7 x 7 in the paper.
   const torch::Tensor& feature_map = objective.feature_map;

@@ -26,21 +26,28 @@ struct StepLoss {
   torch::Tensor target;  ///< the map that the mask fits, detached; undefined without a KL loss
 };
 
+/// Tensors that follow the parameters `sources` at the same places: after each update of those,
+/// average = momentum * average + (1 - momentum) * source.
+struct MovingAverages {
+  std::vector<torch::Tensor> averages, sources;
+  double momentum = 0;
+};
+
 /// A method owns its networks as submodules, so that moving, saving and listing parameters work on
 /// the whole method.
 class Method : public torch::nn::Module {
  public:
-  /// The loss of a batch of two views, each N x 3 x H x W, normalised. Updates the key encoder:
-  /// call once per step, then back-propagate `total`, update trained_parameters() and call
-  /// finish_step(). `step` counts from 0 over the whole training.
+  /// The loss of a batch of two views, each N x 3 x H x W, normalised. Call once per step, then
+  /// back-propagate `total`, update trained_parameters() and moving_averages(), and call
+  /// finish_step(): take_step() of train/step.h does. `step` counts from 0 over the training.
   virtual StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view,
                         std::int64_t step) = 0;
   /// Enqueues the step's keys if the method has a queue. Call after the backward pass, which still
   /// needs the old queue.
   virtual void finish_step() = 0;
   /// Makes this the replica of one rank of a data-parallel group: keys are then shuffled among the
-  /// ranks and enqueued from all of them. `group` must outlive the steps. Gradients are averaged by
-  /// the trainer.
+  /// ranks and enqueued from all of them. `group` must outlive the steps. take_step() averages
+  /// the gradients.
   void join(RankGroup& group, int rank) {
     group_ = &group;
     rank_ = rank;
@@ -53,6 +60,12 @@ class Method : public torch::nn::Module {
   void provide_labels(const torch::Tensor& labels) { labels_ = labels; }
   /// The parameters that the optimiser updates, in a fixed order.
   virtual std::vector<torch::Tensor> trained_parameters() = 0;
+  /// The parameters of networks that follow trained ones: none unless the method has such.
+  virtual MovingAverages moving_averages() { return {}; }
+  /// Replaces tensors by their means over the ranks, which must all call it, with equal shapes.
+  void average(const std::vector<torch::Tensor>& tensors) const {
+    if (group_) group_->average(rank_, tensors);
+  }
   /// The network to evaluate.
   virtual Encoder& encoder() = 0;
   /// The branch that computes the attention mask; null for methods without one.

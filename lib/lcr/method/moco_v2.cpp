@@ -1,5 +1,6 @@
 #include "lcr/method/moco_v2.h"
 
+#include "lcr/base/phases.h"
 #include "lcr/base/rng.h"
 #include "lcr/method/gradcam.h"
 
@@ -18,7 +19,6 @@ MoCoV2::MoCoV2(const Options& options, std::uint64_t seed)
 
 StepLoss MoCoV2::step(const torch::Tensor& query_view, const torch::Tensor& key_view,
                       std::int64_t step) {
-  momentum_update(*key_, *query_, options_.key_momentum);
   new_keys_.clear();
   StepLoss loss = complete(contrast(query_view, key_view, step, 0), step, 0);
   if (options_.symmetric) {
@@ -30,6 +30,11 @@ StepLoss MoCoV2::step(const torch::Tensor& query_view, const torch::Tensor& key_
             .target = loss.target};
   }
   return loss;
+}
+
+MovingAverages MoCoV2::moving_averages() {
+  // Each encoder keeps its own buffers (BN statistics), as in MoCo.
+  return {key_->parameters(), query_->parameters(), options_.key_momentum};
 }
 
 void MoCoV2::finish_step() {
@@ -55,8 +60,12 @@ torch::Tensor MoCoV2::objective_cam(const torch::Tensor& query_view, const torch
 
 Objective MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor& key_view,
                            std::int64_t step, int direction) {
-  const auto [feature_map, q] = query_(query_view);
+  const auto [feature_map, q] = [&] {
+    const Phase phase("query forward");
+    return query_(query_view);
+  }();
   const auto [key_feature_map, k] = encode_keys(key_view, step, direction, wants_key_feature_map());
+  const Phase phase("loss");
   const ContrastiveLogits logits = queue_->logits(q, k);
   new_keys_.push_back(k);
   return {.feature_map = feature_map,
@@ -67,6 +76,7 @@ Objective MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor&
 
 Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction,
                             bool with_feature_map) {
+  const Phase phase("key forward");
   const torch::NoGradGuard no_grad;
   if (options_.key_bn_groups == 1 && rank_count() == 1) return key_(key_view);
   const std::int64_t share = key_view.size(0);

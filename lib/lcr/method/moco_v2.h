@@ -15,6 +15,7 @@ class MoCoV2 : public Host {
   torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
                               const std::string& source) override;
   std::vector<torch::Tensor> trained_parameters() override { return query_->parameters(); }
+  MovingAverages moving_averages() override;
   Encoder& encoder() override { return query_; }
   Encoder& key_encoder() { return key_; }
   KeyQueue& queue() { return queue_; }

@@ -34,12 +34,4 @@ torch::Tensor contrastive_loss(const ContrastiveLogits& logits, double temperatu
       torch::zeros({all.size(0)}, torch::TensorOptions().dtype(torch::kLong).device(all.device())));
 }
 
-void momentum_update(torch::nn::Module& key, torch::nn::Module& query, double momentum) {
-  const torch::NoGradGuard no_grad;
-  const std::vector<torch::Tensor> key_parameters = key.parameters();
-  const std::vector<torch::Tensor> query_parameters = query.parameters();
-  at::_foreach_mul_(key_parameters, momentum);
-  at::_foreach_add_(key_parameters, query_parameters, 1.0 - momentum);
-}
-
 }  // namespace lcr

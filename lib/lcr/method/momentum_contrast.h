@@ -1,5 +1,4 @@
-// Momentum contrast (He et al. 2020): the queue of keys, the logits, and the momentum update of the
-// key encoder.
+// Momentum contrast (He et al. 2020): the queue of keys and the logits.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +32,5 @@ TORCH_MODULE(KeyQueue);
 
 /// InfoNCE: mean cross-entropy of [positive, negative] / t; the positive is class 0.
 torch::Tensor contrastive_loss(const ContrastiveLogits& logits, double temperature);
-
-/// key = m * key + (1 - m) * query for every parameter, in order. Each encoder keeps its own
-/// buffers (BN statistics), as in MoCo.
-void momentum_update(torch::nn::Module& key, torch::nn::Module& query, double momentum);
 
 }  // namespace lcr

@@ -5,35 +5,43 @@
 namespace lcr {
 
 SplitBatchNormImpl::SplitBatchNormImpl(std::int64_t channels, double eps)
-    : eps_(eps),
-      weight_(register_parameter("weight", torch::ones({channels}))),
-      bias_(register_parameter("bias", torch::zeros({channels}))),
-      running_mean_(register_buffer("running_mean", torch::zeros({channels}))),
-      running_var_(register_buffer("running_var", torch::ones({channels}))),
+    : weight(register_parameter("weight", torch::ones({channels}))),
+      bias(register_parameter("bias", torch::zeros({channels}))),
+      running_mean(register_buffer("running_mean", torch::zeros({channels}))),
+      running_var(register_buffer("running_var", torch::ones({channels}))),
+      eps_(eps),
       num_batches_tracked_(register_buffer("num_batches_tracked", torch::zeros({}, torch::kLong))) {
 }
 
 torch::Tensor SplitBatchNormImpl::forward(const torch::Tensor& x) {
   const auto normalise = [&](const torch::Tensor& part, const torch::Tensor& mean,
                              const torch::Tensor& var) {
-    return torch::batch_norm(part, weight_, bias_, mean, var, is_training(), momentum, eps_,
+    return torch::batch_norm(part, weight, bias, mean, var, is_training(), momentum, eps_,
                              at::globalContext().userEnabledCuDNN());
   };
-  if (is_training()) num_batches_tracked_.add_(1);
-  if (!is_training() || groups == 1) return normalise(x, running_mean_, running_var_);
-  torch::Tensor mean_sum = torch::zeros_like(running_mean_);
-  torch::Tensor var_sum = torch::zeros_like(running_var_);
+  if (is_training()) count_batch();
+  if (!is_training() || groups == 1) return normalise(x, running_mean, running_var);
+  torch::Tensor mean_sum = torch::zeros_like(running_mean);
+  torch::Tensor var_sum = torch::zeros_like(running_var);
   std::vector<torch::Tensor> parts;
   for (const auto& part : x.chunk(groups)) {
-    const torch::Tensor mean = running_mean_.clone();
-    const torch::Tensor var = running_var_.clone();
+    const torch::Tensor mean = running_mean.clone();
+    const torch::Tensor var = running_var.clone();
     parts.push_back(normalise(part, mean, var));
     mean_sum += mean;
     var_sum += var;
   }
-  running_mean_.copy_(mean_sum / groups);
-  running_var_.copy_(var_sum / groups);
+  running_mean.copy_(mean_sum / groups);
+  running_var.copy_(var_sum / groups);
   return torch::cat(parts);
+}
+
+void SplitBatchNormImpl::count_batch() {
+  // An operation of LibTorch for one number costs as much as a small layer.
+  if (num_batches_tracked_.is_cpu())
+    ++*num_batches_tracked_.data_ptr<std::int64_t>();
+  else
+    num_batches_tracked_.add_(1);
 }
 
 void set_batch_norm_groups(torch::nn::Module& module, std::int64_t groups) {

@@ -18,12 +18,17 @@ class SplitBatchNormImpl : public torch::nn::Module {
  public:
   explicit SplitBatchNormImpl(std::int64_t channels, double eps = 1e-5);
   torch::Tensor forward(const torch::Tensor& x);
+  /// Counts a batch of training in num_batches_tracked.
+  void count_batch();
   std::int64_t groups = 1;
   double momentum = kBatchNormMomentum;  ///< weight of a new batch in the running statistics
 
+  double eps() const { return eps_; }
+  torch::Tensor weight, bias, running_mean, running_var;
+
  private:
   double eps_;
-  torch::Tensor weight_, bias_, running_mean_, running_var_, num_batches_tracked_;
+  torch::Tensor num_batches_tracked_;
 };
 TORCH_MODULE(SplitBatchNorm);
 

@@ -2,6 +2,7 @@
 
 #include <torch/nn/functional/normalization.h>
 
+#include "lcr/model/fused_norm.h"
 #include "lcr/model/precision.h"
 
 namespace lcr {
@@ -23,7 +24,7 @@ BilinearPoolingImpl::BilinearPoolingImpl(std::int64_t channels, std::int64_t map
       bn_(register_module("bn", SplitBatchNorm(maps))) {}
 
 torch::Tensor BilinearPoolingImpl::forward(const torch::Tensor& feature_map) {
-  const torch::Tensor weight = torch::relu(bn_(conv_(feature_map))).flatten(2);  // N x maps x hw
+  const torch::Tensor weight = norm_relu(bn_, conv_(feature_map)).flatten(2);  // N x maps x hw
   return weight.bmm(feature_map.flatten(2).transpose(1, 2)).div(weight.size(2)).flatten(1);
 }
 

@@ -1,6 +1,7 @@
 #include "lcr/model/gfb.h"
 
 #include "lcr/base/error.h"
+#include "lcr/model/fused_norm.h"
 
 namespace lcr {
 namespace {
@@ -29,8 +30,8 @@ GradCamFittingBranchImpl::GradCamFittingBranchImpl(std::int64_t channels, const 
 }
 
 torch::Tensor GradCamFittingBranchImpl::projections(const torch::Tensor& feature_map) {
-  if (hidden_) return bn_(conv_(torch::relu(hidden_bn_(hidden_(feature_map)))));
-  return torch::relu(bn_(conv_(feature_map)));
+  if (hidden_) return bn_(conv_(norm_relu(hidden_bn_, hidden_(feature_map))));
+  return norm_relu(bn_, conv_(feature_map));
 }
 
 torch::Tensor GradCamFittingBranchImpl::forward(const torch::Tensor& feature_map) {

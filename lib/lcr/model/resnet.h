@@ -1,10 +1,11 @@
 // Residual backbones (He et al. 2016) that end in a feature map. Parameter names are torchvision's.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include <torch/nn/module.h>
-#include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>
 
 #include "lcr/model/batch_norm.h"
@@ -30,19 +31,19 @@ class ResNetImpl : public torch::nn::Module {
   /// Throws UserError on an unknown arch.
   explicit ResNetImpl(const BackboneOptions& options);
   /// x: N x 3 x H x W, normalised. Returns the last stage's feature map, N x C x h x w.
-  torch::Tensor forward(torch::Tensor x);
+  torch::Tensor forward(const torch::Tensor& x);
   /// C of the feature map.
   std::int64_t channels() const { return channels_; }
 
  private:
-  torch::nn::Sequential make_stage(bool bottleneck, std::int64_t planes, std::int64_t blocks,
-                                   std::int64_t stride, const BackboneOptions& options);
+  void add_stage(const std::string& name, bool bottleneck, std::int64_t planes, std::int64_t count,
+                 std::int64_t stride, const BackboneOptions& options);
 
   std::int64_t channels_ = 0;
   bool max_pool_ = false;
   torch::nn::Conv2d conv1_{nullptr};
   SplitBatchNorm bn1_{nullptr};
-  std::vector<torch::nn::Sequential> stages_;
+  std::vector<std::shared_ptr<torch::nn::Module>> blocks_;  ///< of all stages, in order
 };
 TORCH_MODULE(ResNet);
 

@@ -6,11 +6,12 @@ namespace lcr {
 
 void Lars::step(double lr) {
   const torch::NoGradGuard no_grad;
+  const bool fused = fuses();
+  std::vector<Update> updates(parameters_.size());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     torch::Tensor& parameter = parameters_[i];
     if (!parameter.grad().defined()) continue;
     torch::Tensor direction = parameter.grad();
-    velocities_[i].mul_(momentum_);
     if (parameter.dim() > 1) {
       direction = direction.add(parameter, weight_decay_);
       // The norms stay on the device: reading them would wait for it.
@@ -19,9 +20,21 @@ void Lars::step(double lr) {
       const torch::Tensor scaled = (weight_norm > 0).logical_and(norm > 0);
       direction.mul_(torch::where(scaled, trust_ * weight_norm / norm, torch::ones_like(norm)));
     }
-    velocities_[i].add_(direction, lr);
-    parameter.sub_(velocities_[i]);
+    if (fused) {
+      updates[i] = {direction,
+                    {.lr = 1,
+                     .momentum = static_cast<float>(momentum_),
+                     .weight_decay = 0,
+                     .gradient_scale = static_cast<float>(lr)}};
+    } else {
+      velocities_[i].mul_(momentum_).add_(direction, lr);
+      parameter.sub_(velocities_[i]);
+    }
   }
+  if (fused)
+    update_fused(std::move(updates));
+  else
+    move_averages();
 }
 
 }  // namespace lcr

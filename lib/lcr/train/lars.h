@@ -13,8 +13,9 @@ namespace lcr {
 /// 3.2): v = momentum * v + lr * gradient. Unlike in Sgd, the velocity includes the learning rate.
 class Lars : public Sgd {
  public:
-  Lars(std::vector<torch::Tensor> parameters, double momentum, double weight_decay, double trust)
-      : Sgd(std::move(parameters), momentum, weight_decay), trust_(trust) {}
+  Lars(std::vector<torch::Tensor> parameters, double momentum, double weight_decay, double trust,
+       const MovingAverages& averages = {})
+      : Sgd(std::move(parameters), momentum, weight_decay, averages), trust_(trust) {}
   void step(double lr) override;
 
  private:

@@ -1,14 +1,46 @@
 #include "lcr/train/sgd.h"
 
-#include <ATen/ATen.h>
+#include <algorithm>
 
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include "lcr/base/error.h"
 #include "lcr/train/lars.h"
 
 namespace lcr {
+namespace {
 
-Sgd::Sgd(std::vector<torch::Tensor> parameters, double momentum, double weight_decay)
-    : parameters_(std::move(parameters)), momentum_(momentum), weight_decay_(weight_decay) {
+/// Whether two tensors of one shape hold their numbers in the same order, without gaps.
+bool same_order(const torch::Tensor& a, const torch::Tensor& b) {
+  const auto both = [&](torch::MemoryFormat format) {
+    return a.is_contiguous(format) && b.is_contiguous(format);
+  };
+  return both(torch::MemoryFormat::Contiguous) ||
+         (a.dim() == 4 && both(torch::MemoryFormat::ChannelsLast));
+}
+
+bool plain(const torch::Tensor& tensor) {
+  return tensor.is_cpu() && tensor.scalar_type() == torch::kFloat;
+}
+
+}  // namespace
+
+Sgd::Sgd(std::vector<torch::Tensor> parameters, double momentum, double weight_decay,
+         const MovingAverages& averages)
+    : parameters_(std::move(parameters)),
+      momentum_(momentum),
+      weight_decay_(weight_decay),
+      averages_(parameters_.size()),
+      average_momentum_(averages.momentum) {
   for (const auto& parameter : parameters_) velocities_.push_back(torch::zeros_like(parameter));
+  for (std::size_t i = 0; i < averages.averages.size(); ++i) {
+    const auto found = std::find_if(
+        parameters_.begin(), parameters_.end(),
+        [&](const torch::Tensor& parameter) { return parameter.is_same(averages.sources[i]); });
+    check_internal(found != parameters_.end(), "an average of a tensor that is not trained");
+    averages_[static_cast<std::size_t>(found - parameters_.begin())] = averages.averages[i];
+  }
 }
 
 void Sgd::zero_grad() {
@@ -22,26 +54,102 @@ std::vector<torch::Tensor> Sgd::gradients() const {
   return gradients;
 }
 
+bool Sgd::fuses() const {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const torch::Tensor& parameter = parameters_[i];
+    const auto fits = [&](const torch::Tensor& other) {
+      return !other.defined() || (plain(other) && same_order(parameter, other));
+    };
+    if (!plain(parameter) || !fits(velocities_[i]) || !fits(averages_[i]) ||
+        (parameter.grad().defined() && !plain(parameter.grad())))
+      return false;
+  }
+  return true;
+}
+
+void Sgd::update_fused(std::vector<Update> updates) {
+  // Pieces of equal size: small parameters cost one each, large ones are shared among the threads.
+  struct Piece {
+    float *parameter, *velocity, *average;
+    const float* direction;
+    std::int64_t count;
+    const kernels::UpdateRule* rule;
+  };
+  constexpr std::int64_t kPiece = 1 << 16;
+  std::vector<Piece> pieces;
+  for (std::size_t i = 0; i < updates.size(); ++i) {
+    auto& [direction, rule] = updates[i];
+    const torch::Tensor& parameter = parameters_[i];
+    if (direction.defined() && !same_order(parameter, direction))
+      direction = torch::empty_like(parameter, torch::TensorOptions()).copy_(direction);
+    rule.average_momentum = static_cast<float>(average_momentum_);
+    for (std::int64_t at = 0; at < parameter.numel(); at += kPiece)
+      pieces.push_back(
+          {.parameter = parameter.data_ptr<float>() + at,
+           .velocity = velocities_[i].data_ptr<float>() + at,
+           .average = averages_[i].defined() ? averages_[i].data_ptr<float>() + at : nullptr,
+           .direction = direction.defined() ? direction.data_ptr<float>() + at : nullptr,
+           .count = std::min(kPiece, parameter.numel() - at),
+           .rule = &rule});
+  }
+  const auto update = kernels::kernels().update;
+  const auto count = static_cast<std::int64_t>(pieces.size());
+  at::parallel_for(0, count, 1, [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t i = from; i < to; ++i) {
+      const Piece& piece = pieces[static_cast<std::size_t>(i)];
+      update(piece.parameter, piece.velocity, piece.direction, piece.average, piece.count,
+             *piece.rule);
+    }
+  });
+}
+
+void Sgd::move_averages() {
+  std::vector<torch::Tensor> averages, sources;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!averages_[i].defined()) continue;
+    averages.push_back(averages_[i]);
+    sources.push_back(parameters_[i]);
+  }
+  if (averages.empty()) return;
+  at::_foreach_mul_(averages, average_momentum_);
+  at::_foreach_add_(averages, sources, 1 - average_momentum_);
+}
+
 void Sgd::step(double lr) {
   const torch::NoGradGuard no_grad;
+  if (fuses()) {
+    std::vector<Update> updates;
+    for (const auto& parameter : parameters_)
+      updates.push_back({parameter.grad(),
+                         {.lr = static_cast<float>(lr),
+                          .momentum = static_cast<float>(momentum_),
+                          .weight_decay = static_cast<float>(weight_decay_),
+                          .gradient_scale = 1}});
+    update_fused(std::move(updates));
+    return;
+  }
   std::vector<torch::Tensor> parameters, velocities;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (!parameters_[i].grad().defined()) continue;
     parameters.push_back(parameters_[i]);
     velocities.push_back(velocities_[i]);
   }
-  if (parameters.empty()) return;
-  at::_foreach_mul_(velocities, momentum_);
-  at::_foreach_add_(velocities, gradients(), 1.0);
-  at::_foreach_add_(velocities, parameters, weight_decay_);
-  at::_foreach_add_(parameters, velocities, -lr);
+  if (!parameters.empty()) {
+    at::_foreach_mul_(velocities, momentum_);
+    at::_foreach_add_(velocities, gradients(), 1.0);
+    at::_foreach_add_(velocities, parameters, weight_decay_);
+    at::_foreach_add_(parameters, velocities, -lr);
+  }
+  move_averages();
 }
 
-std::unique_ptr<Sgd> make_optimizer(std::vector<torch::Tensor> parameters, const Options& options) {
+std::unique_ptr<Sgd> make_optimizer(Method& method, const Options& options) {
   if (options.optimizer == "lars")
-    return std::make_unique<Lars>(std::move(parameters), options.sgd_momentum, options.weight_decay,
-                                  options.lars_trust);
-  return std::make_unique<Sgd>(std::move(parameters), options.sgd_momentum, options.weight_decay);
+    return std::make_unique<Lars>(method.trained_parameters(), options.sgd_momentum,
+                                  options.weight_decay, options.lars_trust,
+                                  method.moving_averages());
+  return std::make_unique<Sgd>(method.trained_parameters(), options.sgd_momentum,
+                               options.weight_decay, method.moving_averages());
 }
 
 }  // namespace lcr

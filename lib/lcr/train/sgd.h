@@ -1,5 +1,5 @@
-// Stochastic gradient descent with momentum: updates all parameters in a few fused calls and opens
-// its state to checkpoints.
+// Stochastic gradient descent with momentum: updates all parameters, and what follows them, in one
+// pass and opens its state to checkpoints.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,8 @@
 
 #include <torch/types.h>
 
+#include "lcr/method/method.h"
+#include "lcr/model/kernels/kernels.h"
 #include "lcr/record/options.h"
 
 namespace lcr {
@@ -15,26 +17,47 @@ namespace lcr {
 ///   d = gradient + weight_decay * p
 ///   v = momentum * v + d (v = d at first)
 ///   p -= lr * v
+/// and then the moving averages. On the CPU in float32, one loop of ours; else LibTorch's
+/// operations. Both equal up to rounding.
 class Sgd {
  public:
-  Sgd(std::vector<torch::Tensor> parameters, double momentum, double weight_decay);
+  Sgd(std::vector<torch::Tensor> parameters, double momentum, double weight_decay,
+      const MovingAverages& averages = {});
   virtual ~Sgd() = default;
   /// Removes all gradients.
   void zero_grad();
   /// The gradients of the parameters that have one, in the parameters' order.
   std::vector<torch::Tensor> gradients() const;
-  /// One update. Parameters without a gradient keep their values and velocities.
+  /// One update. Parameters without a gradient keep their values and velocities; their averages
+  /// move.
   virtual void step(double lr);
   /// One velocity per parameter, in the parameters' order; zero before the first step (equivalent
   /// to v = d).
   std::vector<torch::Tensor>& velocities() { return velocities_; }
 
  protected:
+  /// Whether update_fused() can update the parameters as they are now.
+  bool fuses() const;
+  /// What update_fused() does with one parameter.
+  struct Update {
+    torch::Tensor direction;  ///< the gradient's place in `rule`; undefined: only the average moves
+    kernels::UpdateRule rule;
+  };
+  /// Updates all parameters; updates: one per parameter. average_momentum of the rules is set here.
+  void update_fused(std::vector<Update> updates);
+  /// Moves the averages by LibTorch's operations.
+  void move_averages();
+
   std::vector<torch::Tensor> parameters_, velocities_;
   double momentum_, weight_decay_;
+
+ private:
+  std::vector<torch::Tensor> averages_;  ///< one per parameter; undefined: none
+  double average_momentum_;
 };
 
-/// The optimiser that the options name (--optimizer).
-std::unique_ptr<Sgd> make_optimizer(std::vector<torch::Tensor> parameters, const Options& options);
+/// The optimiser that the options name (--optimizer), of a method as it is now: move and convert it
+/// before.
+std::unique_ptr<Sgd> make_optimizer(Method& method, const Options& options);
 
 }  // namespace lcr

@@ -14,27 +14,13 @@
 #include "lcr/data/safetensors.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/schedule.h"
+#include "lcr/train/step.h"
 #include "lcr/train/two_view_input.h"
 
 namespace lcr {
 namespace {
 
 constexpr const char* kCheckpointFormat = "lcr-checkpoint 2";
-
-/// Puts 4-D weights in channels_last layout, the faster one for convolutions on CPU and GPU alike.
-void use_channels_last(torch::nn::Module& module) {
-  const torch::NoGradGuard no_grad;
-  for (auto& parameter : module.parameters())
-    if (parameter.dim() == 4)
-      parameter.set_data(parameter.contiguous(torch::MemoryFormat::ChannelsLast));
-}
-
-std::shared_ptr<Method> prepare(std::shared_ptr<Method> method, const torch::Device& device) {
-  method->to(device);
-  use_channels_last(*method);
-  method->train();
-  return method;
-}
 
 /// The device of a rank: CUDA devices in turn, starting at `first`.
 torch::Device rank_device(const torch::Device& first, int rank) {
@@ -80,11 +66,11 @@ Trainer::Trainer(std::shared_ptr<Method> method, const Options& options, const I
          train_set.count(), options.batch_size);
   for (int rank = 0; rank < ranks_.size(); ++rank) {
     const torch::Device own = rank_device(device, rank);
-    const auto replica =
-        prepare(rank == 0 ? method : make_method(options, seed, train_set.class_count), own);
+    const auto replica = rank == 0 ? method : make_method(options, seed, train_set.class_count);
+    prepare_for_training(*replica, own);
     replica->join(ranks_, rank);
-    replicas_.push_back({replica, own, make_optimizer(replica->trained_parameters(), options),
-                         make_device_views(train_set, own)});
+    replicas_.push_back(
+        {replica, own, make_optimizer(*replica, options), make_device_views(train_set, own)});
   }
   broadcast();
 }
@@ -135,12 +121,7 @@ EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& o
     const auto [query, key] = input.next();
     if (options_.method == "supervised") method->provide_labels(input.labels());
     log.lr = learning_rate(options_, first + i, input.batch_count());
-    const StepLoss loss = method->step(query, key, first + i);
-    optimizer->zero_grad();
-    loss.total.backward();
-    ranks_.average(rank, optimizer->gradients());
-    optimizer->step(log.lr);
-    method->finish_step();
+    const StepLoss loss = take_step(*method, *optimizer, query, key, first + i, log.lr);
     const torch::Tensor losses = torch::stack({loss.total.detach(), loss.contrastive, loss.kl});
     ranks_.average(rank, {losses});
     const auto values = losses.to(torch::kCPU, torch::kDouble);

@@ -1,0 +1,31 @@
+#include "lcr/train/step.h"
+
+#include "lcr/base/phases.h"
+
+namespace lcr {
+
+void prepare_for_training(Method& method, const torch::Device& device) {
+  const torch::NoGradGuard no_grad;
+  method.to(device);
+  for (auto& parameter : method.parameters())
+    if (parameter.dim() == 4)
+      parameter.set_data(parameter.contiguous(torch::MemoryFormat::ChannelsLast));
+  method.train();
+}
+
+StepLoss take_step(Method& method, Sgd& optimizer, const torch::Tensor& query_view,
+                   const torch::Tensor& key_view, std::int64_t step, double lr) {
+  const StepLoss loss = method.step(query_view, key_view, step);
+  {
+    const Phase phase("backward");
+    optimizer.zero_grad();
+    loss.total.backward();
+  }
+  const Phase phase("update");
+  method.average(optimizer.gradients());
+  optimizer.step(lr);
+  method.finish_step();
+  return loss;
+}
+
+}  // namespace lcr

@@ -1,0 +1,19 @@
+// One optimisation step: Algorithm A1's loop body.
+#pragma once
+
+#include "lcr/method/method.h"
+#include "lcr/train/sgd.h"
+
+namespace lcr {
+
+/// Puts a method into training mode on a device, with 4-D weights in channels_last layout, the
+/// faster one for convolutions on CPU and GPU alike. Make the optimiser after it.
+void prepare_for_training(Method& method, const torch::Device& device);
+
+/// Loss, backward pass, update with learning rate `lr`, moving averages, queue. The method's
+/// replicas (Method::join) take their steps together, with gradients averaged over them. step:
+/// counts from 0 over the training.
+StepLoss take_step(Method& method, Sgd& optimizer, const torch::Tensor& query_view,
+                   const torch::Tensor& key_view, std::int64_t step, double lr);
+
+}  // namespace lcr
