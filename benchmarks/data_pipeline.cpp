@@ -8,7 +8,6 @@
 #include <benchmark/benchmark.h>
 
 #include "lcr/base/files.h"
-#include "lcr/base/memory.h"
 #include "lcr/data/augment.h"
 #include "lcr/data/datasets.h"
 #include "lcr/data/image_file.h"
@@ -27,7 +26,6 @@ struct Source {
 /// The first 512 training images, balanced over classes; null without a data set.
 const Source* source() {
   static const auto loaded = []() -> std::unique_ptr<Source> {
-    keep_freed_memory();  // as the experiments do
     const char* data = std::getenv("LCR_DATA");
     const char* folder = std::getenv("LCR_BENCHMARK_IMAGES");
     if (!data && !folder) return nullptr;

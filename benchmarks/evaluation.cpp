@@ -10,7 +10,6 @@
 #include <torch/nn/functional/normalization.h>
 
 #include "lcr/base/files.h"
-#include "lcr/base/memory.h"
 #include "lcr/base/text.h"
 #include "lcr/evaluate/knn.h"
 #include "lcr/evaluate/linear_probe.h"
@@ -26,7 +25,6 @@ constexpr std::int64_t kImages = 5794, kFeatures = 2048, kClasses = 200;
 void use_threads() {
   const char* threads = std::getenv("LCR_BENCHMARK_THREADS");
   at::set_num_threads(threads ? std::atoi(threads) : 1);
-  keep_freed_memory();  // as the programs do
 }
 
 torch::Tensor features(std::int64_t count) {

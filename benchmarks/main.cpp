@@ -2,12 +2,18 @@
 // throughput compares per device.
 #include <benchmark/benchmark.h>
 
+#include "lcr/base/memory.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/version.h"
+#include "lcr/model/kernels/kernels.h"
 
 int main(int argc, char** argv) {
+  lcr::use_huge_pages(argv);
+  lcr::keep_freed_memory();  // as the programs do
   benchmark::AddCustomContext("device", lcr::device_name(torch::kCPU));
   benchmark::AddCustomContext("commit", lcr::kCommit);
+  benchmark::AddCustomContext("CPU loops", lcr::kernels::kernels().name);
+  benchmark::AddCustomContext("huge pages", lcr::huge_pages_state());
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

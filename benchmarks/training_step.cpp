@@ -5,7 +5,6 @@
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
 
-#include "lcr/base/memory.h"
 #include "lcr/base/phases.h"
 #include "lcr/train/step.h"
 
@@ -21,7 +20,6 @@ void training_step(benchmark::State& state, const Setting& setting, const char* 
                    const char* precision) {
   const char* threads = std::getenv("LCR_BENCHMARK_THREADS");
   at::set_num_threads(threads ? std::atoi(threads) : 1);
-  keep_freed_memory();  // as the programs do
   Options options;
   options.method = method;
   options.arch = setting.arch;

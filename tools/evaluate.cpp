@@ -11,6 +11,7 @@
 #include "lcr/experiment/evaluate_run.h"
 #include "lcr/experiment/out_of_memory.h"
 #include "lcr/experiment/stored_run.h"
+#include "lcr/model/kernels/kernels.h"
 
 namespace lcr {
 namespace {
@@ -60,6 +61,7 @@ int run(int argc, char** argv) {
     if (values.contains(name))
       set_option(control, name, values[name].as<std::string>(), "command line");
   check_evaluation(control);
+  kernels::kernels();  // a bad LCR_KERNELS stops here
   watch_signals();
   keep_freed_memory();
   Options options = read_run_options(run_directory, control);
@@ -92,5 +94,6 @@ int run(int argc, char** argv) {
 }  // namespace lcr
 
 int main(int argc, char** argv) {
+  lcr::use_huge_pages(argv);
   return lcr::run_main("evaluate", [&] { return lcr::run(argc, argv); });
 }

@@ -44,7 +44,7 @@ quoted_row = '3,"a ""quoted"", cell"' + "," * (len(columns) - 2)
 texts.append((2, (",".join(columns) + "\n" + plain_row + "\n" + quoted_row + "\n").encode()))
 texts.append((3, (here.parents[1] / "results/paper/claims.csv").read_bytes()))
 texts += [
-    (4, b"data=d\nnumerics_revision=3\nseed=1\n"),
+    (4, b"data=d\nnumerics_revision=4\nseed=1\n"),
     (5, b"# Options\nepochs = 100\nmethod = lcr\n"),
     (6, b"epoch,loss\n1,2\n"),
     (

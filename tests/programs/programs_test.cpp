@@ -62,6 +62,26 @@ TEST_F(Programs, BadCommandLines) {
   expect_refused("lcr-plot table c1 --results nowhere", "nowhere/c1.csv");
 }
 
+TEST_F(Programs, LoopsAreChosenByTheEnvironment) {
+  ::setenv("LCR_KERNELS", "sse9", 1);
+  expect_refused("cifar100_baseline", "LCR_KERNELS = 'sse9' is not known: it may be portable");
+  expect_refused("evaluate --run runs/none", "LCR_KERNELS = 'sse9' is not known");
+  if (!__builtin_cpu_supports("avx512bw")) {
+    ::setenv("LCR_KERNELS", "avx512", 1);
+    expect_refused("cifar100_baseline", "this processor lacks it");
+  }
+  ::setenv("LCR_KERNELS", "portable", 1);
+  ::setenv("LCR_HUGE_PAGES", "off", 1);
+  write_fashion("data");
+  const Outcome portable = run(tiny + "--max-steps 1");
+  ::unsetenv("LCR_KERNELS");
+  ::unsetenv("LCR_HUGE_PAGES");
+  EXPECT_EQ(portable.code, 0) << portable.err;
+  EXPECT_NE(portable.err.find("CPU loops: portable; huge pages: off (LCR_HUGE_PAGES)"),
+            std::string::npos)
+      << portable.err;
+}
+
 TEST_F(Programs, BadData) {
   const std::string c1 = "cifar100_baseline --data-dir data ";
   write_fashion("data", 1);

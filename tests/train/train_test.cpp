@@ -79,6 +79,53 @@ TEST(Sgd, LeavesParametersWithoutGradientAlone) {
   EXPECT_FALSE(used.equal(torch::ones({2})));
 }
 
+TEST(Sgd, MovesItsAveragesAfterTheUpdate) {
+  // float32 goes through our loop, float64 through LibTorch's operations.
+  const auto run = [](torch::ScalarType type, const std::string& optimizer, bool channels_last) {
+    std::vector<torch::Tensor> parameters, averages;
+    for (const std::vector<std::int64_t>& shape :
+         {std::vector<std::int64_t>{70000}, {5}, {3, 7, 3, 3}, {4, 6}}) {
+      const auto name = std::to_string(shape.front());
+      auto start = random_normal(shape, 0, "p" + name).to(type);
+      auto average = random_normal(shape, 0, "a" + name).to(type);
+      if (channels_last && start.dim() == 4) {
+        start = start.contiguous(torch::MemoryFormat::ChannelsLast);
+        average = average.contiguous(torch::MemoryFormat::ChannelsLast);
+      }
+      parameters.push_back(start.requires_grad_());
+      averages.push_back(average);
+    }
+    const MovingAverages follow{{averages[0], averages[2]}, {parameters[0], parameters[2]}, 0.9};
+    const auto sgd = optimizer == "lars"
+                         ? std::make_unique<Lars>(parameters, 0.9, 0.01, 0.1, follow)
+                         : std::make_unique<Sgd>(parameters, 0.9, 0.01, follow);
+    for (int i = 0; i < 3; ++i) {
+      sgd->zero_grad();
+      torch::Tensor loss = torch::zeros({}, type);
+      for (std::size_t p = 0; p < parameters.size(); ++p)
+        if (p != 2 || i > 0)  // without a gradient at first
+          loss = loss + (parameters[p] * parameters[p].detach().cos()).pow(2).sum();
+      loss.backward();
+      sgd->step(0.1);
+    }
+    std::vector<torch::Tensor> all;
+    for (const auto* tensors : {&parameters, &averages, &sgd->velocities()})
+      for (const auto& tensor : *tensors) all.push_back(tensor.detach().to(torch::kDouble));
+    return all;
+  };
+  for (const char* optimizer : {"sgd", "lars"}) {
+    const auto expected = run(torch::kDouble, optimizer, false);
+    for (const bool channels_last : {false, true}) {
+      const auto actual = run(torch::kFloat, optimizer, channels_last);
+      for (std::size_t i = 0; i < expected.size(); ++i)
+        EXPECT_TRUE(torch::allclose(actual[i], expected[i], 2e-5, 1e-6)) << optimizer << i;
+    }
+    // averages[1] and [3] follow nothing.
+    EXPECT_TRUE(expected[5].equal(random_normal({5}, 0, "a5").to(torch::kDouble)));
+    EXPECT_FALSE(expected[6].equal(random_normal({3, 7, 3, 3}, 0, "a3").to(torch::kDouble)));
+  }
+}
+
 TEST(LearningRate, CosineByEpochAndByStepAfterAWarmUp) {
   Options options;
   options.lr = 0.03;

@@ -1,16 +1,22 @@
 // How this process asks the system for memory.
 #pragma once
 
-#include <malloc.h>
-
 namespace lcr {
 
 /// Keeps freed blocks of up to 32 MiB for the next allocation instead of returning them to the
 /// system: the same large buffers are needed again in every step, and fresh pages cost more than
 /// the work on them (the two views of a sample: 4.7 ms instead of 2.7 ms).
-inline void keep_freed_memory() {
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  mallopt(M_TRIM_THRESHOLD, 512 << 20);
-}
+void keep_freed_memory();
+
+/// Lets malloc ask for huge pages (2 MiB), which make passes over large feature maps cheaper, where
+/// the system gives them on request only. glibc reads this setting when a program starts, so the
+/// program is started anew, once: call it first in main. Programs that it starts inherit the
+/// setting. Does nothing if the environment has LCR_HUGE_PAGES=off or sets glibc.malloc.hugetlb
+/// itself.
+void use_huge_pages(char** argv);
+
+/// What came of it, as one line for a log: "on", "off (LCR_HUGE_PAGES)", "the system's own choice"
+/// or "none on this system".
+const char* huge_pages_state();
 
 }  // namespace lcr

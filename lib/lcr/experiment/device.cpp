@@ -18,6 +18,7 @@
 #include "lcr/base/text.h"
 #include "lcr/experiment/numeric_libraries.h"
 #include "lcr/experiment/version.h"
+#include "lcr/model/kernels/kernels.h"
 
 namespace lcr {
 
@@ -101,6 +102,7 @@ Provenance describe_provenance(const Options& options, const torch::Device& devi
     const auto start = at + key.size();
     provenance.isa = config.substr(start, config.find_first_of(",\n", start) - start);
   }
+  provenance.isa += fmt::format(", loops {}", kernels::kernels().name);
   provenance.compiler = kCompiler;
   provenance.precision = uses_network(options) ? options.precision : "float32";
   provenance.threads = threads;

@@ -25,6 +25,7 @@
 #include "lcr/experiment/run.h"
 #include "lcr/experiment/worker_pool.h"
 #include "lcr/method/method.h"
+#include "lcr/model/kernels/kernels.h"
 #include "lcr/record/results_csv.h"
 
 namespace lcr {
@@ -470,6 +471,7 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   }
   const torch::Device device = resolve_device(options.device);
   const int threads = resolve_threads(options);
+  const std::string loops = kernels::kernels().name;  // a bad LCR_KERNELS stops here
   const bool worker = !options.worker_run.empty();
   if (!worker && !options.dry_run) {
     require_writable_directory(options.results);
@@ -491,6 +493,8 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
     return kDone;
   }
   const auto tasks = plan(grid, arguments, threads);
+  if (!tasks.empty() && device.is_cpu())
+    say("CPU loops: {}; huge pages: {}\n", loops, huge_pages_state());
   warn_about_queues(grid.cells());
   if (const int code = run_workers(tasks, static_cast<int>(options.jobs), program, "samples",
                                    fs::path(options.results) / "log.txt");

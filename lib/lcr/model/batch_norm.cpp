@@ -38,7 +38,7 @@ torch::Tensor SplitBatchNormImpl::forward(const torch::Tensor& x) {
 
 void SplitBatchNormImpl::count_batch() {
   // An operation of LibTorch for one number costs as much as a small layer.
-  if (num_batches_tracked_.is_cpu())
+  if (num_batches_tracked_.is_cpu() && num_batches_tracked_.scalar_type() == torch::kLong)
     ++*num_batches_tracked_.data_ptr<std::int64_t>();
   else
     num_batches_tracked_.add_(1);

@@ -22,8 +22,8 @@ struct Geometry {
   std::int64_t padding() const { return kernel / 2; }
 };
 
-/// Where the matrix product is the faster way, measured (benchmarks/README.md): elsewhere the copies
-/// cost what it saves.
+/// Where the matrix product is the faster way, measured (benchmarks/README.md): elsewhere the
+/// copies cost what it saves.
 bool product_is_faster(const Tensor& x, const Tensor& dy, const Geometry& geometry) {
   const std::int64_t positions = dy.size(2) * dy.size(3);
   if (geometry.kernel == 1) return positions <= 14 * 14;
@@ -63,9 +63,7 @@ Tensor patches(const Tensor& x, const Tensor& dy, const Geometry& geometry, std:
 }
 
 /// N x C x h x w in channels_last, as a matrix of positions x C.
-Tensor as_rows(const Tensor& map) {
-  return map.permute({0, 2, 3, 1}).reshape({-1, map.size(1)});
-}
+Tensor as_rows(const Tensor& map) { return map.permute({0, 2, 3, 1}).reshape({-1, map.size(1)}); }
 
 /// The weights' gradient, out x in x k x k in channels_last: dy' patches(x), over so many images at
 /// a time that the patches stay small.
@@ -87,7 +85,8 @@ Tensor weight_gradient(const Tensor& x, const Tensor& dy, const Geometry& geomet
   return gradient.view({out, kernel, kernel, in}).permute({0, 3, 1, 2});
 }
 
-/// A convolution in float32 whose backward pass computes the weights' gradient by weight_gradient().
+/// A convolution in float32 whose backward pass computes the weights' gradient by
+/// weight_gradient().
 struct Convolution : torch::autograd::Function<Convolution> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
                         const Geometry& geometry) {
@@ -117,10 +116,8 @@ struct Convolution : torch::autograd::Function<Convolution> {
 
 torch::nn::Conv2d make_convolution(std::int64_t in, std::int64_t out, std::int64_t kernel,
                                    std::int64_t stride) {
-  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel)
-                               .stride(stride)
-                               .padding(kernel / 2)
-                               .bias(false));
+  return torch::nn::Conv2d(
+      torch::nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false));
 }
 
 Tensor convolve(torch::nn::Conv2d& conv, const Tensor& x) {
@@ -136,7 +133,8 @@ Tensor convolve(torch::nn::Conv2d& conv, const Tensor& x) {
   if (seen.scalar_type() != torch::kFloat || compat::autocast_enabled(c10::DeviceType::CPU) ||
       !torch::GradMode::is_enabled() || !conv->weight.requires_grad())
     return torch::conv2d(seen, conv->weight, {}, geometry.stride, geometry.padding());
-  return Convolution::apply(seen.contiguous(torch::MemoryFormat::ChannelsLast), conv->weight, geometry);
+  return Convolution::apply(seen.contiguous(torch::MemoryFormat::ChannelsLast), conv->weight,
+                            geometry);
 }
 
 }  // namespace lcr

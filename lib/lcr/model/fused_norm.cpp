@@ -143,7 +143,8 @@ Statistics find_statistics(SplitBatchNormImpl& norm, const Tensor& x) {
   const Parts parts = row_parts(x, groups);
   Sums sums(parts, channels), squares(parts, channels);
   // Each group's first row.
-  const Tensor origin = x.permute({0, 2, 3, 1}).reshape({groups, group_rows, channels}).select(1, 0);
+  const Tensor origin =
+      x.permute({0, 2, 3, 1}).reshape({groups, group_rows, channels}).select(1, 0);
   const Tensor origins = origin.to(torch::kFloat).contiguous();
   with_type(x, [&](const auto& loops, const auto& data) {
     parts.each([&](std::int64_t part, std::int64_t first, std::int64_t count) {
@@ -203,9 +204,7 @@ struct NormGradient {
       bias.data_ptr<float>()[c] = static_cast<float>(d_bias);
     }
   }
-  float* of(std::int64_t group) const {
-    return abc.data_ptr<float>() + group * 3 * weight.size(0);
-  }
+  float* of(std::int64_t group) const { return abc.data_ptr<float>() + group * 3 * weight.size(0); }
 };
 
 /// dx of all groups; with `masked`, g counts where the batch norm's result is positive.
@@ -233,8 +232,8 @@ Tensor gradient_like(const Tensor& gradient, const Tensor& x) {
 
 /// Writes relu(norm(x) + what is added) to y, which may be x. At most one of residual and x2 (with
 /// its statistics) is defined.
-void write_relu(const Tensor& x, const Statistics& statistics, const Tensor& residual, const Tensor& x2,
-           const Statistics* statistics2, const Tensor& y) {
+void write_relu(const Tensor& x, const Statistics& statistics, const Tensor& residual,
+                const Tensor& x2, const Statistics* statistics2, const Tensor& y) {
   const std::int64_t channels = x.size(1);
   const Parts parts = row_parts(x, statistics.groups());
   with_type(x, [&](const auto& loops, const auto& data) {
@@ -271,13 +270,15 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
       parts.each([&](std::int64_t part, std::int64_t first, std::int64_t count) {
         const std::int64_t group = parts.group(part), at = first * channels;
         loops.reduce(data(dy) + at, data(x) + at, statistics.affine(group),
-                     statistics.entry(group, Statistics::kMean), {count, channels},
-                     sums.part(part), products.part(part));
+                     statistics.entry(group, Statistics::kMean), {count, channels}, sums.part(part),
+                     products.part(part));
       });
     });
     const NormGradient gradient(statistics, rows_of(x) / statistics.groups(), sums, products);
-    return {input_gradient(dy, x, statistics, gradient, /*masked=*/true), gradient.weight,
-            gradient.bias, {}};
+    return {input_gradient(dy, x, statistics, gradient, /*masked=*/true),
+            gradient.weight,
+            gradient.bias,
+            {}};
   }
 };
 
@@ -292,8 +293,8 @@ struct SumGradients {
   Tensor x, weight, bias, other, weight2, bias2;
 };
 
-/// outputs: the gradients of the two results; at least one is defined. x2: undefined, or the input of
-/// the second batch norm, with its statistics.
+/// outputs: the gradients of the two results; at least one is defined. x2: undefined, or the input
+/// of the second batch norm, with its statistics.
 SumGradients sum_gradients(const variable_list& outputs, const Tensor& x,
                            const Statistics& statistics, const Tensor& y, const Tensor& x2,
                            const Statistics& statistics2) {
@@ -307,12 +308,12 @@ SumGradients sum_gradients(const variable_list& outputs, const Tensor& x,
   with_type(x, [&](const auto& loops, const auto& data) {
     parts.each([&](std::int64_t part, std::int64_t first, std::int64_t count) {
       const std::int64_t group = parts.group(part), at = first * channels;
-      loops.reduce_residual(
-          data(dy) + at, dy2.defined() ? data(dy2) + at : nullptr, data(y) + at, data(x) + at,
-          statistics.entry(group, Statistics::kMean), joins ? data(x2) + at : nullptr,
-          joins ? statistics2.entry(group, Statistics::kMean) : nullptr, data(g) + at,
-          {count, channels}, sums.part(part), products.part(part),
-          joins ? products2.part(part) : nullptr);
+      loops.reduce_residual(data(dy) + at, dy2.defined() ? data(dy2) + at : nullptr, data(y) + at,
+                            data(x) + at, statistics.entry(group, Statistics::kMean),
+                            joins ? data(x2) + at : nullptr,
+                            joins ? statistics2.entry(group, Statistics::kMean) : nullptr,
+                            data(g) + at, {count, channels}, sums.part(part), products.part(part),
+                            joins ? products2.part(part) : nullptr);
     });
   });
   const std::int64_t group_rows = rows_of(x) / statistics.groups();
@@ -416,8 +417,10 @@ struct NormReluMaxPool : torch::autograd::Function<NormReluMaxPool> {
       });
     });
     const NormGradient gradient(statistics, rows_of(x) / statistics.groups(), sums, products);
-    return {input_gradient(g, x, statistics, gradient, /*masked=*/false), gradient.weight,
-            gradient.bias, {}};
+    return {input_gradient(g, x, statistics, gradient, /*masked=*/false),
+            gradient.weight,
+            gradient.bias,
+            {}};
   }
 };
 

@@ -1,5 +1,5 @@
-// Batch norm and what follows it in a residual network, as one operation: what these cost is reading
-// and writing feature maps.
+// Batch norm and what follows it in a residual network, as one operation: what these cost is
+// reading and writing feature maps.
 #pragma once
 
 #include "lcr/model/batch_norm.h"
@@ -13,11 +13,11 @@ struct Branches {
   torch::Tensor main, shortcut;
 };
 
-/// The four forms in which residual networks use batch norm. Each equals LibTorch's operations up to
-/// rounding, and runs as one operation (model/kernels) on the CPU for N x C x H x W in float32 or
-/// bfloat16, except where a graph is recorded in evaluation mode; else, LibTorch's operations run.
-/// Results of the one operation are channels_last; it rounds to x's type once, at its end, and adds
-/// in the same order for every number of threads. Without a graph they may overwrite x.
+/// The four forms in which residual networks use batch norm. Each equals LibTorch's operations up
+/// to rounding, and runs as one operation (model/kernels) on the CPU for N x C x H x W in float32
+/// or bfloat16, except where a graph is recorded in evaluation mode; else, LibTorch's operations
+/// run. Results of the one operation are channels_last; it rounds to x's type once, at its end, and
+/// adds in the same order for every number of threads. Without a graph they may overwrite x.
 
 /// relu(norm(x)).
 torch::Tensor norm_relu(SplitBatchNorm& norm, const torch::Tensor& x);

@@ -24,8 +24,9 @@ struct Extent {
   std::int64_t channels;
 };
 
-/// Loops over one type of feature map, T = float or Bfloat16. Sums are taken in float32 over at most
-/// 64 rows (pool_gradient: over one line of an image), then in float64. All pointers to per-channel data hold `channels` numbers.
+/// Loops over one type of feature map, T = float or Bfloat16. Sums are taken in float32 over at
+/// most 64 rows (pool_gradient: over one line of an image), then in float64. All pointers to
+/// per-channel data hold `channels` numbers.
 template <class T>
 struct NormLoops {
   /// Adds sum(x - origin) and sum((x - origin)^2) to `sum` and `square`. An origin near the mean
@@ -62,8 +63,8 @@ struct NormLoops {
 
   /// Backward of pool(), first half: writes g, the gradient of affine(x), and adds its sums as
   /// reduce() does.
-  void (*pool_gradient)(const T* dy, const std::uint8_t* where, const T* x, const float* mean,
-                        T* g, std::int64_t first, std::int64_t last, std::int64_t height,
+  void (*pool_gradient)(const T* dy, const std::uint8_t* where, const T* x, const float* mean, T* g,
+                        std::int64_t first, std::int64_t last, std::int64_t height,
                         std::int64_t width, std::int64_t channels, double* sum, double* product);
 };
 
@@ -97,7 +98,8 @@ extern const Kernels kAvx512;
 std::vector<const Kernels*> supported_kernels();
 
 /// The form in use: the environment's LCR_KERNELS, else the fastest that the processor runs. Throws
-/// UserError on a name that is unknown or that the processor lacks; programs call it at their start.
+/// UserError on a name that is unknown or that the processor lacks; programs call it at their
+/// start.
 const Kernels& kernels();
 
 /// Uses another form from now on, for tests and benchmarks.

@@ -1,5 +1,5 @@
-// The loops of kernels.h, for the instruction set that the including file is compiled for. Include it
-// in one source per form, with LCR_KERNELS_BYTES (of a vector) defined. It must not use inline
+// The loops of kernels.h, for the instruction set that the including file is compiled for. Include
+// it in one source per form, with LCR_KERNELS_BYTES (of a vector) defined. It must not use inline
 // functions of other headers: the linker could give their AVX-512 form to every caller.
 
 #include <cstddef>
@@ -106,9 +106,8 @@ inline void for_channels(std::int64_t channels, const Body& body) {
 template <class Body>
 inline void for_rows(Extent extent, const Body& body) {
   for (std::int64_t row = 0; row < extent.rows; ++row)
-    for_channels(extent.channels, [&](auto lanes, std::int64_t c) {
-      body(lanes, c, row * extent.channels + c);
-    });
+    for_channels(extent.channels,
+                 [&](auto lanes, std::int64_t c) { body(lanes, c, row * extent.channels + c); });
 }
 
 template <class V>
@@ -116,9 +115,9 @@ inline void add(float* to, V value) {
   store(to, load<V>(to) + value);
 }
 
-/// Adds per-channel sums to `totals`. body(V, channel, offset, rows, sums) gets up to kPassRows rows,
-/// the first at `offset`, and adds their sums for its channels to sums[0] to sums[count - 1], which
-/// are vectors.
+/// Adds per-channel sums to `totals`. body(V, channel, offset, rows, sums) gets up to kPassRows
+/// rows, the first at `offset`, and adds their sums for its channels to sums[0] to sums[count - 1],
+/// which are vectors.
 template <std::size_t count, class Body>
 inline void for_tiles(Extent extent, double* const (&totals)[count], const Body& body) {
   const std::int64_t channels = extent.channels;
@@ -225,13 +224,13 @@ void reduce_residual(const T* dy, const T* dy2, const T* y, const T* x, const fl
 }
 
 template <class T>
-void input_gradient(const T* g, const T* x, const float* mean, const float* abc,
-                    const Affine* mask, T* dx, Extent extent) {
+void input_gradient(const T* g, const T* x, const float* mean, const float* abc, const Affine* mask,
+                    T* dx, Extent extent) {
   const auto gradient = [&](auto dense, std::int64_t c, std::int64_t at) {
     using V = decltype(dense);
     const V centred = load<V>(x + at) - load<V>(mean + c);
-    return load<V>(abc + c) * dense + (load<V>(abc + extent.channels + c) * centred +
-                                       load<V>(abc + 2 * extent.channels + c));
+    return load<V>(abc + c) * dense +
+           (load<V>(abc + extent.channels + c) * centred + load<V>(abc + 2 * extent.channels + c));
   };
   if (mask)
     for_rows(extent, [&](auto lanes, std::int64_t c, std::int64_t at) {
@@ -252,7 +251,8 @@ template <class V>
 inline void add_lanes(double* to, V value) {
   float lanes[sizeof(V) / sizeof(float)];
   std::memcpy(lanes, &value, sizeof value);
-  for (std::size_t i = 0; i < sizeof(V) / sizeof(float); ++i) to[i] += static_cast<double>(lanes[i]);
+  for (std::size_t i = 0; i < sizeof(V) / sizeof(float); ++i)
+    to[i] += static_cast<double>(lanes[i]);
 }
 
 template <class T>
@@ -313,7 +313,8 @@ void pool_gradient(const T* dy, const std::uint8_t* where, const T* x, const flo
         for (std::int64_t row = h / 2; row <= last_row; ++row)
           for (std::int64_t column = w / 2; column <= last_column; ++column) {
             const std::int64_t in = ((image * rows + row) * columns + column) * channels + c;
-            const auto place = static_cast<std::uint32_t>(3 * (h - 2 * row + 1) + w - 2 * column + 1);
+            const auto place =
+                static_cast<std::uint32_t>(3 * (h - 2 * row + 1) + w - 2 * column + 1);
             const V dense = load<V>(dy + in);
             total += convert<Word>(read<Byte>(where + in)) == place ? dense : zero<V>();
           }
@@ -341,8 +342,7 @@ void update(float* p, float* v, const float* g, float* average, std::int64_t n,
       weight -= step * rule.lr;
       store(p + i, weight);
     }
-    if (average)
-      store(average + i, load<V>(average + i) * rule.average_momentum + weight * other);
+    if (average) store(average + i, load<V>(average + i) * rule.average_momentum + weight * other);
   });
 }
 
