@@ -20,7 +20,7 @@ ARGUMENTS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--
 .DEFAULT_GOAL := help
 TABLES = table-main table-c1 table-e1 table-f1 table-g1 table-x1
 FIGURES = figure-b1 figure-b2 figure-d1
-.PHONY: help setup setup-gpu configure build build-all install test lint format test-faults test-asan test-tsan check-metrics bench fuzz reproduce report $(TABLES) $(FIGURES) clean
+.PHONY: help setup setup-gpu configure build build-all install test lint format test-faults test-asan test-tsan check-metrics bench bench-peers fuzz reproduce report $(TABLES) $(FIGURES) clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,10 @@ check-metrics: configure ## train the smoke runs (a minute or two) and compare t
 bench: configure ## measure the speed of training steps and of the data pipeline (benchmarks/README.md)
 	@$(COMPILE) lcr-benchmark
 	@$(BUILD)/bin/lcr-benchmark
+
+bench-peers: configure setup-gpu ## compare the training step with plain PyTorch 2.11's, in turn (ROUNDS=5, THREADS=1, PRECISION=float32; half an hour)
+	@$(COMPILE) lcr-benchmark
+	@benchmarks/peers/compare_steps.py --benchmark $(BUILD)/bin/lcr-benchmark --python .venv-torch/bin/python --rounds $(or $(ROUNDS),5) --threads $(or $(THREADS),1) --precision $(or $(PRECISION),float32)
 
 fuzz: setup ## fuzz all readers of foreign files, SECONDS (600) each; needs clang and its runtime (Debian: clang-14, libclang-rt-14-dev)
 	@tests/fuzz/fuzz.sh $(or $(SECONDS),600)

@@ -1,6 +1,7 @@
 // Google Benchmark with the device's name in the context of its results, because lcr-check
 // throughput compares per device.
 #include <benchmark/benchmark.h>
+#include <unistd.h>
 
 #include "lcr/base/memory.h"
 #include "lcr/experiment/device.h"
@@ -8,7 +9,7 @@
 #include "lcr/model/kernels/kernels.h"
 
 int main(int argc, char** argv) {
-  lcr::use_huge_pages(argv);
+  if (lcr::request_huge_pages()) ::execv("/proc/self/exe", argv);
   lcr::keep_freed_memory();  // as the programs do
   benchmark::AddCustomContext("device", lcr::device_name(torch::kCPU));
   benchmark::AddCustomContext("commit", lcr::kCommit);

@@ -94,6 +94,5 @@ int run(int argc, char** argv) {
 }  // namespace lcr
 
 int main(int argc, char** argv) {
-  lcr::use_huge_pages(argv);
   return lcr::run_main("evaluate", [&] { return lcr::run(argc, argv); });
 }

@@ -1,12 +1,10 @@
 #include "lcr/base/memory.h"
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
 
 #include <malloc.h>
-#include <unistd.h>
 
 namespace lcr {
 namespace {
@@ -42,19 +40,11 @@ void keep_freed_memory() {
   mallopt(M_TRIM_THRESHOLD, 512 << 20);
 }
 
-void use_huge_pages([[maybe_unused]] char** argv) {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they have their own malloc
-  if (switched_off() || tunable_set() || system_choice() != "madvise") return;
-  // Not /proc/self/exe itself: the process would be called "exe".
-  std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return;
+bool request_huge_pages() {
+  if (switched_off() || tunable_set() || system_choice() != "madvise") return false;
   std::string tunables = environment("GLIBC_TUNABLES");
   if (!tunables.empty()) tunables += ':';
-  ::setenv("GLIBC_TUNABLES", (tunables + kTunable + "=1").c_str(), 1);
-  ::execv(program.c_str(), argv);
-  // Without it, everything works, a little slower.
-#endif
+  return ::setenv("GLIBC_TUNABLES", (tunables + kTunable + "=1").c_str(), 1) == 0;
 }
 
 const char* huge_pages_state() {

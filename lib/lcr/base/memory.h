@@ -9,13 +9,13 @@ namespace lcr {
 void keep_freed_memory();
 
 /// Lets malloc ask for huge pages (2 MiB), which make passes over large feature maps cheaper, where
-/// the system gives them on request only. glibc reads this setting when a program starts, so the
-/// program is started anew, once: call it first in main. Programs that it starts inherit the
-/// setting. Does nothing if the environment has LCR_HUGE_PAGES=off or sets glibc.malloc.hugetlb
-/// itself.
-void use_huge_pages(char** argv);
+/// the system gives them on request only. glibc reads this setting when a program starts: it holds
+/// for programs that this one starts from now on. Does nothing if the environment has
+/// LCR_HUGE_PAGES=off or sets glibc.malloc.hugetlb itself. Returns whether it changed the
+/// environment.
+bool request_huge_pages();
 
-/// What came of it, as one line for a log: "on", "off (LCR_HUGE_PAGES)", "the system's own choice"
+/// What programs started from now on get, for a log: "on", "off (LCR_HUGE_PAGES)", "the system's own choice"
 /// or "none on this system".
 const char* huge_pages_state();
 

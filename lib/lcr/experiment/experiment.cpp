@@ -493,6 +493,7 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
     return kDone;
   }
   const auto tasks = plan(grid, arguments, threads);
+  request_huge_pages();  // for the workers
   if (!tasks.empty() && device.is_cpu())
     say("CPU loops: {}; huge pages: {}\n", loops, huge_pages_state());
   warn_about_queues(grid.cells());
