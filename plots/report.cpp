@@ -58,14 +58,13 @@ std::string claims_html(const fs::path& results, const fs::path& paper) {
       "<div class=\"scroll\"><table><tr><th class=\"text\">claim</th><th "
       "class=\"text\">source</th><th class=\"text\">data</th><th class=\"text\">verdict</th><th "
       "class=\"text\">numbers</th></tr>\n";
-  for (const auto& claim : read_claims(paper / "claims.csv"))
-    for (const ClaimVerdict& verdict : judge(claim, results)) {
-      html += fmt::format(
-          "<tr><td class=\"wrap\">{}</td><td class=\"wrap\">{}</td><td class=\"text\">{}</td><td "
-          "class=\"text {}\">{}</td><td class=\"wrap\">{}</td></tr>\n",
-          escape_html(claim.statement), escape_html(claim.source), escape_html(verdict.dataset),
-          verdict.verdict, verdict.verdict, escape_html(verdict.reason));
-    }
+  for (const ClaimVerdict& verdict : judge(read_claims(paper / "claims.csv"), results))
+    html += fmt::format(
+        "<tr><td class=\"wrap\">{}</td><td class=\"wrap\">{}</td><td class=\"text\">{}</td><td "
+        "class=\"text {}\">{}</td><td class=\"wrap\">{}</td></tr>\n",
+        escape_html(verdict.claim.statement), escape_html(verdict.claim.source),
+        escape_html(verdict.dataset), verdict.verdict, verdict.verdict,
+        escape_html(verdict.reason));
   return html + "</table></div>\n";
 }
 

@@ -44,6 +44,29 @@ TEST(Statistics, AgreeWithSciPy) {
               prediction.at("margin").get<double>(), 1e-9);
 }
 
+TEST(Statistics, PairedTestsAgreeWithSciPy) {
+  const auto all = goldens();
+  for (const auto& test : all.at("paired")) {
+    const auto differences = test.at("differences").get<std::vector<double>>();
+    EXPECT_NEAR(paired_p_greater(differences, test.at("margin")),
+                test.at("p_greater").get<double>(), 1e-10);
+    const Interval interval = paired_interval(differences);
+    EXPECT_NEAR(interval.low, test.at("low").get<double>(), 1e-9);
+    EXPECT_NEAR(interval.high, test.at("high").get<double>(), 1e-9);
+  }
+  const auto& welch = all.at("welch_interval");
+  const Interval interval = welch_interval(welch.at("a").get<std::vector<double>>(),
+                                           welch.at("b").get<std::vector<double>>());
+  EXPECT_NEAR(interval.low, welch.at("low").get<double>(), 1e-9);
+  EXPECT_NEAR(interval.high, welch.at("high").get<double>(), 1e-9);
+  for (const auto& needed : all.at("pairs_needed"))
+    EXPECT_EQ(pairs_needed(needed.at("effect"), 0.05, 0.8), needed.at("pairs").get<std::size_t>());
+  EXPECT_EQ(pairs_needed(0, 0.05, 0.8), 0U);
+  EXPECT_EQ(pairs_needed(0.01, 0.05, 0.8), 0U) << "more than 1,000";
+  EXPECT_TRUE(std::isnan(paired_p_greater(std::vector{1.0})));
+  EXPECT_EQ(paired_p_greater(std::vector{1.0, 1.0}), 0);
+}
+
 TEST(Statistics, HolmStepsDown) {
   // By hand: 0.01 x 4, 0.02 x 3, then never below the one before.
   const std::vector<double> p = {0.02, 0.5, 0.01, 0.03};

@@ -83,6 +83,27 @@ prediction = {
         * (1 / 3 + 1 / 20) ** 0.5
     ),
 }
+paired = []
+for n, shift, spread, margin in [(3, 5.0, 1.5, 0), (5, -0.4, 1.0, 0), (5, 0.2, 0.3, -1), (12, 0.5, 2.0, 1)]:
+    d = sample(n, shift, spread)
+    test = stats.ttest_1samp(d, margin, alternative="greater")
+    interval = stats.ttest_1samp(d, 0).confidence_interval(0.95)
+    paired.append({"differences": d, "margin": margin, "p_greater": test.pvalue,
+                   "low": interval.low, "high": interval.high})
+first, second = sample(4, 3, 1), sample(6, 1, 2)
+interval = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+welch = {"a": first, "b": second, "low": interval.low, "high": interval.high}
+
+
+def pairs_needed(effect, level=0.05, power=0.8):
+    n = 2
+    while stats.nct.sf(stats.t.isf(level, n - 1), n - 1, effect * n**0.5) < power:
+        n += 1
+    return n
+
+
+needed = [{"effect": e, "pairs": pairs_needed(e)} for e in (0.2, 0.5, 1.0, 2.0, 5.0)]
 out = pathlib.Path(__file__).parent / "statistics.json"
-golden = {"tests": cases, "clopper_pearson": intervals, "prediction": prediction}
+golden = {"tests": cases, "clopper_pearson": intervals, "prediction": prediction,
+          "paired": paired, "welch_interval": welch, "pairs_needed": needed}
 out.write_text(json.dumps(golden) + "\n")

@@ -14,11 +14,13 @@ struct ConvolutionCase {
 };
 
 TEST(Convolution, IsLibTorchsInFloat64) {
-  for (const auto& s :
-       {ConvolutionCase{3, 5, 7, 9, 1, 1}, ConvolutionCase{3, 5, 7, 9, 1, 2},       // the product, after a copy
-        ConvolutionCase{2, 8, 4, 17, 1, 1}, ConvolutionCase{2, 3, 16, 15, 3, 2},    // LibTorch's gradient
-        ConvolutionCase{5, 128, 6, 8, 3, 1}, ConvolutionCase{40, 129, 5, 7, 3, 2},  // patches, of several blocks
-        ConvolutionCase{1, 130, 3, 1, 3, 1}, ConvolutionCase{2, 3, 8, 13, 7, 2}})
+  for (const auto& s : {ConvolutionCase{3, 5, 7, 9, 1, 1},
+                        ConvolutionCase{3, 5, 7, 9, 1, 2},  // the product, after a copy
+                        ConvolutionCase{2, 8, 4, 17, 1, 1},
+                        ConvolutionCase{2, 3, 16, 15, 3, 2},  // LibTorch's gradient
+                        ConvolutionCase{5, 128, 6, 8, 3, 1},
+                        ConvolutionCase{40, 129, 5, 7, 3, 2},  // patches, of several blocks
+                        ConvolutionCase{1, 130, 3, 1, 3, 1}, ConvolutionCase{2, 3, 8, 13, 7, 2}})
     for (const int threads : {1, 3}) {
       at::set_num_threads(threads);
       SCOPED_TRACE(c10::str(s.in, " to ", s.out, ", size ", s.size, ", kernel ", s.kernel,

@@ -108,11 +108,11 @@ std::vector<Case> cases() {
   for (const Form form : {Form::kRelu, Form::kAdd, Form::kJoin, Form::kPool})
     for (const auto type : {torch::kFloat, torch::kBFloat16})
       for (const auto& shape : std::vector<std::vector<std::int64_t>>{
-               {8, 16, 6, 6},    // whole vectors
-               {8, 3, 5, 7},     // fewer channels than a vector has lanes, odd sizes
-               {16, 37, 9, 4},   // vectors and a rest
-               {2, 1, 2, 1},     // one channel
-               {8, 1029, 3, 3},  // wider than a tile of sums
+               {8, 16, 6, 6},     // whole vectors
+               {8, 3, 5, 7},      // fewer channels than a vector has lanes, odd sizes
+               {16, 37, 9, 4},    // vectors and a rest
+               {2, 1, 2, 1},      // one channel
+               {8, 1029, 3, 3},   // wider than a tile of sums
                {8, 64, 31, 33}})  // several parts
         for (const std::int64_t groups : {1, 8})
           if (shape[0] % groups == 0) all.push_back({form, shape, groups, type});
@@ -180,7 +180,8 @@ TEST(FusedNorm, EvaluationUsesTheRunningStatistics) {
       SplitBatchNorm norm(37), norm2(37);
       set_parameters(norm, "first", 37);
       set_parameters(norm2, "second", 37);
-      const auto x = random_normal({4, 37, 5, 6}, 3, "x"), other = random_normal({4, 37, 5, 6}, 3, "o");
+      const auto x = random_normal({4, 37, 5, 6}, 3, "x"),
+                 other = random_normal({4, 37, 5, 6}, 3, "o");
       const torch::NoGradGuard no_grad;
       norm(x);
       norm2(x);
@@ -190,7 +191,8 @@ TEST(FusedNorm, EvaluationUsesTheRunningStatistics) {
       if (form == Form::kRelu) y.push_back(norm_relu(norm, x.clone()));
       if (form == Form::kPool) y.push_back(norm_relu_max_pool(norm, x.clone()));
       if (form == Form::kAdd) y.push_back(norm_add_relu(norm, x.clone(), other).main);
-      if (form == Form::kJoin) y.push_back(norm_join_relu(norm, x.clone(), norm2, other.clone()).main);
+      if (form == Form::kJoin)
+        y.push_back(norm_join_relu(norm, x.clone(), norm2, other.clone()).main);
     }
     EXPECT_LT(error(y[1], y[0].detach()), 1e-6);
   }
@@ -234,8 +236,8 @@ TEST(FusedNorm, TheGradientIsTheSlope) {
       const torch::NoGradGuard no_grad;
       const double slope =
           (value(x + kStep * along) - value(x - kStep * along)).item<double>() / (2 * kStep);
-      wrong += std::abs(slope - (x.grad() * along).sum().item<double>()) >
-               1e-2 * (1 + std::abs(slope));
+      wrong +=
+          std::abs(slope - (x.grad() * along).sum().item<double>()) > 1e-2 * (1 + std::abs(slope));
     }
     EXPECT_LE(wrong, 2) << static_cast<int>(form) << ": a ReLU's or maximum's kink may be met";
   }

@@ -29,9 +29,7 @@ std::string system_choice() {
 
 bool switched_off() { return environment("LCR_HUGE_PAGES") == "off"; }
 
-bool tunable_set() {
-  return environment("GLIBC_TUNABLES").find(kTunable) != std::string::npos;
-}
+bool tunable_set() { return environment("GLIBC_TUNABLES").find(kTunable) != std::string::npos; }
 
 }  // namespace
 

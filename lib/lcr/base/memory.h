@@ -15,8 +15,8 @@ void keep_freed_memory();
 /// environment.
 bool request_huge_pages();
 
-/// What programs started from now on get, for a log: "on", "off (LCR_HUGE_PAGES)", "the system's own choice"
-/// or "none on this system".
+/// What programs started from now on get, for a log: "on", "off (LCR_HUGE_PAGES)", "the system's
+/// own choice" or "none on this system".
 const char* huge_pages_state();
 
 }  // namespace lcr

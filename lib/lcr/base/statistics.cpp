@@ -51,19 +51,77 @@ double p_without_spread(double difference) {
   return difference < 0 ? 1.0 : 0.5;
 }
 
+/// A mean or a difference of means, its standard error and the degrees of freedom of their ratio.
+struct Estimate {
+  double value, error, freedom;
+};
+
+/// Needs two values on each side.
+Estimate welch_estimate(std::span<const double> a, std::span<const double> b) {
+  const auto na = static_cast<double>(a.size()), nb = static_cast<double>(b.size());
+  const double va = standard_deviation(a) * standard_deviation(a) / na;
+  const double vb = standard_deviation(b) * standard_deviation(b) / nb;
+  return {mean(a) - mean(b), std::sqrt(va + vb),
+          (va + vb) * (va + vb) / (va * va / (na - 1) + vb * vb / (nb - 1))};
+}
+
+/// Needs two.
+Estimate paired_estimate(std::span<const double> differences) {
+  const auto n = static_cast<double>(differences.size());
+  return {mean(differences), standard_deviation(differences) / std::sqrt(n), n - 1};
+}
+
+double student_p_greater(const Estimate& estimate, double margin) {
+  if (estimate.error == 0) return p_without_spread(estimate.value - margin);
+  return boost::math::cdf(boost::math::complement(boost::math::students_t(estimate.freedom),
+                                                  (estimate.value - margin) / estimate.error));
+}
+
+Interval student_interval(const Estimate& estimate, double confidence) {
+  if (estimate.error == 0) return {estimate.value, estimate.value};
+  const double half =
+      estimate.error * boost::math::quantile(boost::math::complement(
+                           boost::math::students_t(estimate.freedom), (1 - confidence) / 2));
+  return {estimate.value - half, estimate.value + half};
+}
+
 }  // namespace
 
 double welch_p_greater(std::span<const double> a, std::span<const double> b, double margin) {
   if (a.size() < 2 || b.size() < 2) return std::numeric_limits<double>::quiet_NaN();
-  const double difference = mean(a) - mean(b) - margin;
-  const double va = standard_deviation(a) * standard_deviation(a) / static_cast<double>(a.size());
-  const double vb = standard_deviation(b) * standard_deviation(b) / static_cast<double>(b.size());
-  if (va + vb == 0) return p_without_spread(difference);
-  const double freedom =
-      (va + vb) * (va + vb) /
-      (va * va / static_cast<double>(a.size() - 1) + vb * vb / static_cast<double>(b.size() - 1));
-  return boost::math::cdf(
-      boost::math::complement(boost::math::students_t(freedom), difference / std::sqrt(va + vb)));
+  return student_p_greater(welch_estimate(a, b), margin);
+}
+
+double paired_p_greater(std::span<const double> differences, double margin) {
+  if (differences.size() < 2) return std::numeric_limits<double>::quiet_NaN();
+  return student_p_greater(paired_estimate(differences), margin);
+}
+
+Interval paired_interval(std::span<const double> differences, double confidence) {
+  if (differences.size() < 2) return {};
+  return student_interval(paired_estimate(differences), confidence);
+}
+
+Interval welch_interval(std::span<const double> a, std::span<const double> b, double confidence) {
+  if (a.size() < 2 || b.size() < 2) return {};
+  return student_interval(welch_estimate(a, b), confidence);
+}
+
+std::size_t pairs_needed(double effect, double level, double power, std::size_t most) {
+  const auto reaches = [&](std::size_t pairs) {
+    const auto n = static_cast<double>(pairs);
+    const double critical =
+        boost::math::quantile(boost::math::complement(boost::math::students_t(n - 1), level));
+    const boost::math::non_central_t shifted(n - 1, effect * std::sqrt(n));
+    return boost::math::cdf(boost::math::complement(shifted, critical)) >= power;
+  };
+  if (!(effect > 0) || !reaches(most)) return 0;
+  std::size_t low = 1, high = most;  // low is too few, high is enough
+  while (high - low > 1) {
+    const std::size_t middle = (low + high) / 2;
+    (reaches(middle) ? high : low) = middle;
+  }
+  return high;
 }
 
 std::vector<double> holm(std::span<const double> p_values) {

@@ -32,6 +32,28 @@ inline double standard_deviation(std::span<const double> values) {
 /// differ by exactly `margin`, 0.5.
 double welch_p_greater(std::span<const double> a, std::span<const double> b, double margin = 0);
 
+/// p-value of the one-sided t-test that the mean of `differences`, one per pair, exceeds `margin`.
+/// NaN below two. If they do not vary, as welch_p_greater().
+double paired_p_greater(std::span<const double> differences, double margin = 0);
+
+/// Where a mean, or a difference of means, lies with the given confidence: Student's t interval.
+struct Interval {
+  double low = std::numeric_limits<double>::quiet_NaN();
+  double high = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// Of the mean of `differences`. NaN below two.
+Interval paired_interval(std::span<const double> differences, double confidence = 0.95);
+
+/// Of mean(a) - mean(b), by Welch's degrees of freedom. NaN below two values on a side.
+Interval welch_interval(std::span<const double> a, std::span<const double> b,
+                        double confidence = 0.95);
+
+/// The fewest pairs with which paired_p_greater() stays below `level` with probability `power`, if
+/// the differences' true mean exceeds the margin by `effect` of their standard deviations. 0 if
+/// `most` are not enough.
+std::size_t pairs_needed(double effect, double level, double power, std::size_t most = 1000);
+
 /// Holm's step-down correction: p-values adjusted so that comparing each with alpha keeps the
 /// probability of any false rejection at or below alpha. In the order given.
 std::vector<double> holm(std::span<const double> p_values);

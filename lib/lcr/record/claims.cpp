@@ -1,6 +1,7 @@
 #include "lcr/record/claims.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -15,14 +16,17 @@ namespace lcr {
 namespace {
 
 constexpr double kLevel = 0.05;     // significance level of each test
-constexpr std::size_t kFewest = 3;  // seeds per side
+constexpr double kPower = 0.8;      // for the number of pairs that would decide
+constexpr std::size_t kFewest = 3;  // seeds
 
-/// The values of one metric on one data set, one per seed. Runs with the same seed are averaged:
-/// they are not independent (B2's random choices share even their first epochs).
-std::vector<double> values_of(const std::vector<ResultRow>& rows, const Claim& claim,
-                              const std::string& dataset, const std::string& metric,
-                              const std::string& row_name, const std::string& pooling) {
-  std::map<std::string, std::vector<double>> by_seed;
+/// The values of one side of a claim by seed.
+using Side = std::map<std::int64_t, double>;
+
+/// Runs with the same seed are averaged: B2's random choices share even their first epochs.
+Side values_of(const std::vector<ResultRow>& rows, const Claim& claim, const std::string& dataset,
+               const std::string& metric, const std::string& row_name, const std::string& pooling) {
+  std::map<std::int64_t, std::vector<double>> by_seed;
+  std::map<std::int64_t, std::set<std::string>> configs;
   std::set<std::string> runs;
   for (const auto& row : rows) {
     const auto cell = [&](const char* column) -> const std::string& {
@@ -39,21 +43,83 @@ std::vector<double> values_of(const std::vector<ResultRow>& rows, const Claim& c
       fail("claim {}: {} of row '{}' was measured with several settings; a claim needs one",
            claim.id, metric, row_name);
     const auto value = parse_number(cell("value"));
-    if (!value)
-      fail("{}: value '{}' of row '{}' is not a number", claim.experiment, cell("value"), row_name);
-    by_seed[cell("seed")].push_back(*value);
+    if (!value || !std::isfinite(*value))
+      fail("{}: value '{}' of row '{}' is not a finite number", claim.experiment, cell("value"),
+           row_name);
+    const auto seed = parse_integer(cell("seed"));
+    if (!seed) fail("{}: seed '{}' is not a number", claim.experiment, cell("seed"));
+    by_seed[*seed].push_back(*value);
+    configs[*seed].insert(cell("config_hash"));
   }
-  std::vector<double> values;
-  for (const auto& [seed, own] : by_seed) values.push_back(mean(own));
+  for (const auto& [seed, own] : configs)
+    if (own != configs.begin()->second)
+      fail(
+          "claim {}: row '{}' has another configuration at seed {} than at seed {}: train it again "
+          "with one",
+          claim.id, row_name, seed, configs.begin()->first);
+  Side values;
+  for (const auto& [seed, own] : by_seed) values[seed] = mean(own);
   return values;
+}
+
+std::vector<double> values(const Side& side) {
+  std::vector<double> out;
+  for (const auto& [seed, value] : side) out.push_back(value);
+  return out;
+}
+
+/// Sets verdict, p and pairs_needed. p_greater(sign, margin): of the test that sign * difference
+/// exceeds the margin. spread: standard deviation of the differences; NaN if they are not paired.
+template <class PGreater>
+void decide(ClaimVerdict& result, const PGreater& p_greater, double spread) {
+  const double margin = result.claim.margin;
+  double effect = 0;  // of the test that is nearest to a decision
+  if (result.claim.relation == "greater") {
+    result.p = p_greater(1, 0);
+    if (result.p < kLevel)
+      result.verdict = "holds";
+    else if (p_greater(-1, 0) < kLevel)
+      result.verdict = "fails";
+    effect = std::abs(result.difference);
+  } else {
+    result.p = std::max(p_greater(1, -margin), p_greater(-1, -margin));
+    if (result.p < kLevel) result.verdict = "holds";
+    if (std::min(p_greater(1, margin), p_greater(-1, margin)) < kLevel) result.verdict = "fails";
+    effect = std::abs(margin - std::abs(result.difference));
+  }
+  if (result.verdict == "undecided" && spread > 0)
+    result.pairs_needed = pairs_needed(effect / spread, kLevel, kPower);
+}
+
+void explain(ClaimVerdict& result, std::size_t better, std::size_t worse) {
+  result.reason = fmt::format("{:.2f} (n = {}) against {:.2f} (n = {})", result.better, better,
+                              result.worse, worse);
+  if (result.n < kFewest) {
+    result.reason += fmt::format("; needs {} seeds on both sides", kFewest);
+    return;
+  }
+  result.reason +=
+      fmt::format("; {} {:+.2f} [{:+.2f}, {:+.2f}], n = {}, ",
+                  result.paired ? "paired difference" : "unpaired difference", result.difference,
+                  result.interval.low, result.interval.high, result.n);
+  if (result.claim.relation == "equal")
+    result.reason += fmt::format("equal within {} with ", format_number(result.claim.margin));
+  result.reason += fmt::format("p = {:.2g}", result.p);
+  if (result.paired && result.n < std::max(better, worse))
+    result.reason += fmt::format("; {} seeds have no partner", std::max(better, worse) - result.n);
+  if (result.pairs_needed > 0)
+    result.reason += fmt::format("; {} pairs would decide", result.pairs_needed);
+  if (result.verdict == "undecided" && result.paired && result.pairs_needed == 0)
+    result.reason += "; 1,000 pairs would not decide";
 }
 
 ClaimVerdict judge_on(const Claim& claim, const std::vector<ResultRow>& rows,
                       const std::string& dataset) {
-  ClaimVerdict result{claim, "not run", "", dataset};
-  std::vector<double> a, b;
+  ClaimVerdict result{.claim = claim, .verdict = "not run", .dataset = dataset};
+  Side a, b;
   for (const auto& metric : split(claim.metric, '|'))
     if (a.empty() || b.empty()) {
+      result.metric = metric;
       a = values_of(rows, claim, dataset, metric, claim.better_row, claim.better_pooling);
       b = values_of(rows, claim, dataset, metric, claim.worse_row, claim.worse_pooling);
     }
@@ -62,32 +128,54 @@ ClaimVerdict judge_on(const Claim& claim, const std::vector<ResultRow>& rows,
         fmt::format("no {} for '{}'", claim.metric, a.empty() ? claim.better_row : claim.worse_row);
     return result;
   }
-  result.reason =
-      fmt::format("{:.2f} (n = {}) against {:.2f} (n = {})", mean(a), a.size(), mean(b), b.size());
   result.verdict = "undecided";
-  if (a.size() < kFewest || b.size() < kFewest) {
-    result.reason += fmt::format("; needs n >= {} on both sides", kFewest);
-    return result;
-  }
-  if (claim.relation == "greater") {
-    const double p = welch_p_greater(a, b);
-    const double opposite = welch_p_greater(b, a);
-    result.reason += fmt::format(", one-sided p = {:.3g}", p);
-    if (p < kLevel)
-      result.verdict = "holds";
-    else if (opposite < kLevel)
-      result.verdict = "fails";
+  for (const auto& [seed, value] : a)
+    if (b.contains(seed)) result.differences.push_back(value - b.at(seed));
+  const auto all_a = values(a), all_b = values(b);
+  const std::size_t fewer = std::min(a.size(), b.size());
+  result.paired = result.differences.size() >= kFewest || fewer < kFewest;
+  result.n = result.paired ? result.differences.size() : fewer;
+  result.better = mean(all_a);
+  result.worse = mean(all_b);
+  if (result.paired) {
+    result.difference = mean(result.differences);
+    result.interval = paired_interval(result.differences);
   } else {
-    const double above = welch_p_greater(a, b, -claim.margin);
-    const double below = welch_p_greater(b, a, -claim.margin);
-    result.reason += fmt::format(", equal within {} with p = {:.3g}", format_number(claim.margin),
-                                 std::max(above, below));
-    if (above < kLevel && below < kLevel) result.verdict = "holds";
-    if (welch_p_greater(a, b, claim.margin) < kLevel ||
-        welch_p_greater(b, a, claim.margin) < kLevel)
-      result.verdict = "fails";
+    result.difference = result.better - result.worse;
+    result.interval = welch_interval(all_a, all_b);
+    result.differences.clear();
   }
+  if (result.n >= kFewest)
+    decide(
+        result,
+        [&](int sign, double margin) {
+          if (!result.paired)
+            return sign > 0 ? welch_p_greater(all_a, all_b, margin)
+                            : welch_p_greater(all_b, all_a, margin);
+          std::vector<double> signed_differences = result.differences;
+          for (double& difference : signed_differences) difference *= sign;
+          return paired_p_greater(signed_differences, margin);
+        },
+        result.paired ? standard_deviation(result.differences)
+                      : std::numeric_limits<double>::quiet_NaN());
+  explain(result, a.size(), b.size());
   return result;
+}
+
+/// The verdicts of one claim, without the correction.
+std::vector<ClaimVerdict> judge_alone(const Claim& claim, const std::filesystem::path& folder) {
+  const auto path = folder / (claim.experiment + ".csv");
+  if (!std::filesystem::exists(path))
+    return {{.claim = claim, .verdict = "not run", .reason = path.string() + " does not exist"}};
+  const auto rows = read_results(path);
+  std::vector<std::string> datasets;
+  for (const auto& row : rows)
+    if (const auto& dataset = row[result_column("dataset")];
+        std::find(datasets.begin(), datasets.end(), dataset) == datasets.end())
+      datasets.push_back(dataset);
+  std::vector<ClaimVerdict> verdicts;
+  for (const auto& dataset : datasets) verdicts.push_back(judge_on(claim, rows, dataset));
+  return verdicts;
 }
 
 }  // namespace
@@ -122,18 +210,18 @@ std::vector<Claim> read_claims(const std::filesystem::path& path) {
   return claims;
 }
 
-std::vector<ClaimVerdict> judge(const Claim& claim, const std::filesystem::path& folder) {
-  const auto path = folder / (claim.experiment + ".csv");
-  if (!std::filesystem::exists(path))
-    return {{claim, "not run", path.string() + " does not exist", ""}};
-  const auto rows = read_results(path);
-  std::vector<std::string> datasets;
-  for (const auto& row : rows)
-    if (const auto& dataset = row[result_column("dataset")];
-        std::find(datasets.begin(), datasets.end(), dataset) == datasets.end())
-      datasets.push_back(dataset);
+std::vector<ClaimVerdict> judge(const std::vector<Claim>& claims,
+                                const std::filesystem::path& folder) {
   std::vector<ClaimVerdict> verdicts;
-  for (const auto& dataset : datasets) verdicts.push_back(judge_on(claim, rows, dataset));
+  for (const auto& claim : claims)
+    for (auto& verdict : judge_alone(claim, folder)) verdicts.push_back(std::move(verdict));
+  std::vector<double> p_values;
+  for (const auto& verdict : verdicts)
+    if (!std::isnan(verdict.p)) p_values.push_back(verdict.p);
+  const auto all = holm(p_values);
+  std::size_t next = 0;
+  for (auto& verdict : verdicts)
+    if (!std::isnan(verdict.p)) verdict.adjusted_p = all[next++];
   return verdicts;
 }
 

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Compares lcr-benchmark's training step with its peer, step.py, in turn, as a Markdown table.
+
+Usage: compare_steps.py --benchmark build/bin/lcr-benchmark --python .venv-torch/bin/python
+       [--rounds 5] [--threads 1] [--precision float32,bfloat16] [--settings narrow,resnet50]
+
+Each round runs the peer and then the suite, in processes of their own, so that what slows the
+machine down for a while slows both. The peer gets huge pages through its environment, which the
+suite takes for itself.
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+
+SETTINGS = [  # architecture, stem, picture, batch
+    ("resnet50", "imagenet", 112, 16),
+    ("resnet50_c4", "imagenet", 112, 32),
+    ("resnet18", "cifar", 32, 64),
+    ("narrow", "imagenet", 48, 32),
+    ("resnet18", "imagenet", 224, 16),
+]
+HUGE_PAGES = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "MALLOC_MMAP_THRESHOLD_": "100000000000",
+    "MALLOC_TRIM_THRESHOLD_": "100000000000",
+    "MALLOC_TOP_PAD_": str(256 << 20),
+}
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--benchmark", default="build/bin/lcr-benchmark")
+parser.add_argument("--python", default=".venv-torch/bin/python")
+parser.add_argument("--rounds", type=int, default=5)
+parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--seconds", type=float, default=5, help="of each measurement, at least")
+parser.add_argument("--precision", default="float32")
+parser.add_argument("--settings", default="", help="architectures, all if empty")
+args = parser.parse_args()
+environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+
+
+def peer(arch, stem, size, batch, precision):
+    script = pathlib.Path(__file__).with_name("step.py")
+    command = [args.python, script, "--arch", arch, "--stem", stem, "--size", size, "--batch", batch,
+               "--precision", precision, "--threads", args.threads, "--seconds", args.seconds]
+    done = subprocess.run([str(word) for word in command], env={**environment, **HUGE_PAGES},
+                          check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def ours(arch, stem, size, batch, precision):
+    name = f"step/lcr/{arch}/{stem}/{size}px/b{batch}/{precision}/"
+    done = subprocess.run(
+        [args.benchmark, f"--benchmark_filter={name}", "--benchmark_format=json",
+         f"--benchmark_min_time={args.seconds}"],
+        env={**environment, "LCR_BENCHMARK_THREADS": str(args.threads)}, check=True,
+        capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    return report["benchmarks"][0]["items_per_second"], report["context"]
+
+
+wanted = [name for name in args.settings.split(",") if name]
+print("| setting | precision | peer, samples/s | ours, samples/s | ratio of the medians | ratios |")
+print("|---|---|---|---|---|---|")
+context = {}
+for precision in args.precision.split(","):
+    for setting in SETTINGS:
+        if wanted and setting[0] not in wanted:
+            continue
+        pairs = []
+        for _ in range(args.rounds):
+            theirs = peer(*setting, precision)
+            own, context = ours(*setting, precision)
+            pairs.append((theirs, own))
+        theirs, own = (statistics.median(side) for side in zip(*pairs))
+        ratios = sorted(b / a for a, b in pairs)
+        arch, stem, size, batch = setting
+        print(f"| {arch}, {stem}, {size} px, {batch} | {precision} | {theirs:.2f} | {own:.2f} "
+              f"| **{own / theirs:.2f}** | {ratios[0]:.2f} to {ratios[-1]:.2f} |", flush=True)
+print(f"\nn = {args.rounds} alternations, {args.threads} thread(s); {context.get('device')}, CPU loops "
+      f"{context.get('CPU loops')}, huge pages {context.get('huge pages')}, commit "
+      f"{context.get('commit')}")
