@@ -16,7 +16,6 @@ const lcr::RegisteredExperiment experiment(
          rows.push_back({"Ours (random K)",
                          {{"method", "lcr"}, {"subset", "random"}, {"subset-seed", choice}}});
        return rows;
-     },
-     .curves = true});
+     }});
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "lcr/base/files.h"
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
+#include "plots/compare.h"
 #include "plots/figure.h"
 #include "plots/report.h"
 #include "plots/results.h"
@@ -65,7 +66,8 @@ void write_report(const std::vector<PlotSpec>& specs, const Folders& folders) {
 
 int run(int argc, char** argv) {
   namespace po = boost::program_options;
-  std::string what, id, results, paper, specs;
+  std::string what, results, paper, specs, output;
+  std::vector<std::string> names;
   po::options_description description("Options");
   const auto default_paper = (suite_home() / "results" / "paper").string();
   const auto default_specs = (suite_home() / "plots" / "specs").string();
@@ -76,8 +78,9 @@ int run(int argc, char** argv) {
   add("paper", po::value(&paper)->default_value(default_paper), "folder with the published values");
   add("specs", po::value(&specs)->default_value(default_specs),
       "folder with the plot specifications");
-  const auto values = parse_arguments(argc, argv, description,
-                                      {{"what", po::value(&what)}, {"id", po::value(&id)}});
+  add("output", po::value(&output)->default_value("curves.html"), "curves: the page to write");
+  const auto values = parse_arguments(
+      argc, argv, description, {{"what", po::value(&what)}, {"names", po::value(&names), -1}});
   const Folders folders{results, paper, specs};
   const auto known = read_plot_specs(folders.specs);
   std::vector<std::string> ids;
@@ -85,19 +88,37 @@ int run(int argc, char** argv) {
   if (values.contains("help")) {
     fmt::print(
         "lcr-plot: measured values next to the paper's\n\nUsage: lcr-plot table ID | figure ID | "
-        "report  [--results DIR] [--paper DIR] [--specs DIR]\n\nID: {}\n"
+        "report  [--results DIR] [--paper DIR] [--specs DIR]\n"
+        "       lcr-plot compare DIR DIR\n       lcr-plot curves RUN... [--output FILE]\n\nID: {}\n"
         "table prints the table and writes DIR/tables/ID.md, .tex and .csv; figure writes "
-        "DIR/figures/ID.svg and .png; report writes all of them and DIR/report.html.\n",
+        "DIR/figures/ID.svg and .png; report writes all of them and DIR/report.html. compare "
+        "prints "
+        "the differences of two folders of results, seed by seed. curves draws losses and scores "
+        "of "
+        "runs (directories of the store) by epoch.\n",
         join(ids, ", "));
     return kDone;
   }
+  if (what == "compare") {
+    if (names.size() != 2) fail("command line: compare needs two folders of results");
+    fmt::print("{}", compare_results(known, names[0], names[1]));
+    return kDone;
+  }
+  if (what == "curves") {
+    if (names.empty()) fail("command line: curves needs directories of runs");
+    write_atomic(output, curves_page({names.begin(), names.end()}));
+    fmt::print("written: {}\n", output);
+    return kDone;
+  }
+  if (names.size() > 1) fail("command line: '{}' is one too many", names[1]);
+  const std::string id = names.empty() ? "" : names.front();
   if (what == "report") {
     if (!id.empty()) fail("command line: report covers all experiments: leave out '{}'", id);
     write_report(known, folders);
     return kDone;
   }
   if (what != "table" && what != "figure")
-    fail("command line: say what to make: lcr-plot table ID, figure ID or report");
+    fail("command line: say what to make: lcr-plot table ID, figure ID, report, compare or curves");
   for (const auto& spec : known) {
     if (id != spec.id) continue;
     const bool absent = what == "table" ? spec.blocks.empty() : spec.figure.kind.empty();

@@ -1,5 +1,6 @@
 #include "plots/report.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -7,124 +8,169 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
+#include "lcr/base/statistics.h"
 #include "lcr/base/text.h"
 #include "lcr/record/claims.h"
+#include "plots/answer.h"
+#include "plots/chart.h"
 #include "plots/figure.h"
 #include "plots/results.h"
+#include "plots/style.h"
 
 namespace lcr {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr const char* kStyle = R"(
-body {
-  font: 15px/1.5 system-ui, sans-serif; color: #222;
-  max-width: 1080px; margin: 2em auto; padding: 0 1em;
-}
-h1 { font-size: 1.6em; }
-h2 { font-size: 1.2em; margin-top: 2.2em; border-bottom: 1px solid #ddd; }
-table { border-collapse: collapse; margin: .3em 0 1em; }
-.scroll { overflow-x: auto; }
-th, td { padding: .2em .7em; text-align: right; white-space: nowrap; }
-th { border-top: 2px solid #222; border-bottom: 1px solid #222; }
-tr:last-child td { border-bottom: 2px solid #222; }
-.text { text-align: left; }
-.block { margin: 1em 0 .2em; font-style: italic; }
-ul { color: #555; font-size: .9em; }
-.warning { background: #fff4d6; border-left: 4px solid #e69f00; padding: .6em 1em; }
-td.wrap { white-space: normal; text-align: left; min-width: 16em; }
-pre { background: #f6f6f6; padding: 1em; overflow-x: auto; font-size: .85em; }
-.holds { color: #00734f; font-weight: bold; }
-.fails { color: #b34700; font-weight: bold; }
-.figure { margin: 1em 0; }
-.figure img { max-width: 100%; height: auto; }
-)";
 
 std::string figure_html(const PlotSpec& spec, const fs::path& results) {
   if (spec.figure.kind.empty()) return "";
   const fs::path svg = results / "figures" / (spec.id + ".svg");
   if (!fs::exists(svg)) return "<p>The figure has not been drawn.</p>\n";
   std::string html = fmt::format(
-      "<div class=\"figure\"><img alt=\"{}\" src=\"data:image/svg+xml;base64,{}\"></div>\n",
-      escape_html(spec.title), to_base64(read_text(svg, 256 << 20)));
+      "<div class=\"figure\"><img {} alt=\"{}\" src=\"data:image/svg+xml;base64,{}\"></div>\n",
+      spec.figure.kind == "panel" ? "" : "class=\"drawn\"", escape_html(spec.title),
+      to_base64(read_text(svg, 256 << 20)));
   if (!spec.figure.caption.empty()) html += "<p>" + escape_html(spec.figure.caption) + "</p>\n";
   return html;
 }
 
-std::string claims_html(const fs::path& results, const fs::path& paper) {
-  std::string html =
-      "<h2>Claims</h2>\n<p>What the measurements in this folder say about the paper's claims. With "
-      "fewer than three runs on either side a claim is undecided, whatever the numbers.</p>\n"
-      "<div class=\"scroll\"><table><tr><th class=\"text\">claim</th><th "
-      "class=\"text\">source</th><th class=\"text\">data</th><th class=\"text\">verdict</th><th "
-      "class=\"text\">numbers</th></tr>\n";
-  for (const ClaimVerdict& verdict : judge(read_claims(paper / "claims.csv"), results))
-    html += fmt::format(
-        "<tr><td class=\"wrap\">{}</td><td class=\"wrap\">{}</td><td class=\"text\">{}</td><td "
-        "class=\"text {}\">{}</td><td class=\"wrap\">{}</td></tr>\n",
-        escape_html(verdict.claim.statement), escape_html(verdict.claim.source),
-        escape_html(verdict.dataset), verdict.verdict, verdict.verdict,
-        escape_html(verdict.reason));
-  return html + "</table></div>\n";
+/// Losses and rank-1 by epoch, a chart per row of the table: the seeds and their mean.
+std::string curves_html(const Results& results) {
+  std::map<std::string, std::vector<Chart>> charts;  // by metric
+  std::vector<std::string> metrics;
+  for (const auto& dataset : results.distinct("dataset"))
+    for (const auto& name : results.distinct("row")) {
+      // By metric, then run, then epoch.
+      std::map<std::string, std::map<std::string, std::map<double, double>>> runs;
+      for (const auto& row : results.rows()) {
+        const auto cell = [&](const char* column) -> const std::string& {
+          return row[result_column(column)];
+        };
+        if (cell("row") != name || cell("dataset") != dataset ||
+            cell("selection") != "each_epoch" || cell("metric") == "rank5" ||
+            cell("metric") == "mean_average_precision")
+          continue;
+        const auto epoch = parse_number(cell("epoch"));
+        const auto value = parse_number(cell("value"));
+        if (!epoch || !value) fail("row '{}': a curve's epoch or value is not a number", name);
+        runs[cell("metric")][cell("run_hash")][*epoch] = *value;
+      }
+      for (const auto& [metric, by_run] : runs) {
+        Chart chart{
+            .title = fmt::format("{}{} (n = {})", name,
+                                 results.distinct("dataset").size() > 1 ? ", " + dataset : "",
+                                 by_run.size()),
+            .lines = {}};
+        std::map<double, std::vector<double>> by_epoch;
+        for (const auto& [run, points] : by_run) {
+          if (by_run.size() > 1)
+            chart.lines.push_back({.points = {points.begin(), points.end()}, .thin = true});
+          for (const auto& [epoch, value] : points) by_epoch[epoch].push_back(value);
+        }
+        ChartLine middle;
+        for (const auto& [epoch, values] : by_epoch)
+          middle.points.emplace_back(epoch, mean(values));
+        chart.lines.push_back(std::move(middle));
+        if (!charts.contains(metric)) metrics.push_back(metric);
+        charts[metric].push_back(std::move(chart));
+      }
+    }
+  static const std::map<std::string, std::string> kTitles = {
+      {"rank1", "Rank-1 (%)"},
+      {"contrastive_loss", "Contrastive loss"},
+      {"byol_loss", "BYOL's loss"},
+      {"classification_loss", "Classification loss"},
+      {"kl_loss", "KL loss, without its weight"}};
+  std::sort(metrics.begin(), metrics.end(), [](const auto& a, const auto& b) {
+    return std::pair(a != "rank1", a) < std::pair(b != "rank1", b);
+  });
+  std::string html;
+  for (const auto& metric : metrics) {
+    const auto title = kTitles.find(metric);
+    html += "<p class=\"block\">" + (title == kTitles.end() ? metric : title->second) + "</p>\n" +
+            small_multiples(charts[metric], "epochs");
+  }
+  return html;
+}
+
+/// The experiments in the order of the paper: its main table, then the supplement's sections.
+std::vector<const PlotSpec*> in_order(const std::vector<PlotSpec>& specs) {
+  std::vector<const PlotSpec*> order;
+  for (const auto& spec : specs) order.push_back(&spec);
+  std::stable_sort(order.begin(), order.end(), [](const PlotSpec* a, const PlotSpec* b) {
+    return (a->id == "main") > (b->id == "main");
+  });
+  return order;
 }
 
 }  // namespace
 
 std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& results,
                         const fs::path& paper, const fs::path& preset_file) {
-  std::string body, missing;
+  std::string body, curves, links, missing;
   std::map<std::string, double> seconds;  // by run
   std::map<std::string, std::set<std::string>> facts;
   bool stands_in = false;
-  for (const auto& spec : specs) {
-    if (!fs::exists(results / (spec.id + ".csv"))) {
-      missing += (missing.empty() ? "" : ", ") + spec.id;
+  for (const PlotSpec* spec : in_order(specs)) {
+    if (!fs::exists(results / (spec->id + ".csv"))) {
+      missing += (missing.empty() ? "" : ", ") + spec->id;
       continue;
     }
-    const Results found(results, spec.id);
-    const auto published = read_published(paper, spec.id);
-    body += "<h2 id=\"" + spec.id + "\">" + escape_html(spec.title) + "</h2>\n" +
-            figure_html(spec, results) + to_html(make_table(spec, found, published));
+    const Results found(results, spec->id);
+    body += "<h3 id=\"" + spec->id + "\">" + escape_html(spec->title) + "</h3>\n" +
+            figure_html(*spec, results) +
+            to_html(make_table(*spec, found, read_published(paper, spec->id)));
+    links += fmt::format("<a href=\"#{0}\">{0}</a>", spec->id);
+    if (const std::string own = curves_html(found); !own.empty())
+      curves += fmt::format("<details{}><summary>{}</summary>\n{}</details>\n",
+                            curves.empty() ? " open" : "", escape_html(spec->title), own);
     for (const auto& row : found.rows()) {
       seconds[row[result_column("run_hash")]] =
           parse_number(row[result_column("wall_seconds")]).value_or(0);
-      for (const char* fact : {"commit", "device", "precision", "libtorch", "dataset"})
+      for (const char* fact : {"commit", "device", "precision", "libtorch", "dataset", "seed"})
         facts[fact].insert(row[result_column(fact)]);
     }
     for (const auto& dataset : found.distinct("dataset"))
-      stands_in = stands_in || std::find(spec.paper_datasets.begin(), spec.paper_datasets.end(),
-                                         dataset) == spec.paper_datasets.end();
+      stands_in = stands_in || std::find(spec->paper_datasets.begin(), spec->paper_datasets.end(),
+                                         dataset) == spec->paper_datasets.end();
   }
   if (body.empty()) fail("{}: holds no results of any experiment", results.string());
   double total = 0;
   for (const auto& [run, wall] : seconds) total += wall;
+  const std::string name = escape_html(results.filename().string());
   std::string html =
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width\"><title>LCR Suite: " +
-      escape_html(results.filename().string()) + "</title><style>" + kStyle +
-      "</style></head><body>\n<h1>LCR Suite: results “" + escape_html(results.filename().string()) +
-      "”</h1>\n";
+      page_head("LCR Suite: " + results.filename().string()) + "<h1>LCR Suite: results “" + name +
+      "”</h1>\n<nav><a href=\"#answer\">Answer</a><a href=\"#run\">What was run</a>" + links +
+      "<a href=\"#curves\">Curves</a></nav>\n";
   if (stands_in)
     html +=
         "<p class=\"warning\">Small stand-ins for the paper's data and few seeds: these numbers "
         "show that the pipeline works and in which direction effects point. They are not the "
         "paper's numbers.</p>\n";
-  if (!missing.empty()) html += "<p>Not run: " + escape_html(missing) + ".</p>\n";
-  html += body + claims_html(results, paper) +
-          "<h2>Provenance</h2>\n<div class=\"scroll\"><table><tr><th class=\"text\">what</th><th "
-          "class=\"text\">measured with</th></tr>\n";
-  for (const auto& [fact, values] : facts)
-    html += "<tr><td class=\"text\">" + fact + "</td><td class=\"wrap\">" +
-            escape_html(join({values.begin(), values.end()}, ", ")) + "</td></tr>\n";
+  html += "<h2 id=\"answer\">What the measurements say about the paper's claims</h2>\n" +
+          answer_html(judge(read_claims(paper / "claims.csv"), results), paper);
+  const auto list = [&](const char* fact) {
+    return escape_html(join({facts[fact].begin(), facts[fact].end()}, ", "));
+  };
   html += fmt::format(
-      "<tr><td class=\"text\">training and retrieval</td><td class=\"wrap\">{} runs, {} of "
-      "computing, summed over the runs</td></tr></table></div>\n",
-      seconds.size(), format_duration(total));
+      "<h2 id=\"run\">What was run</h2>\n<p>{} runs, {} of computing summed over the runs, on {}. "
+      "Data: {}. Seeds: {}.{}</p>\n<details><summary>Provenance and configuration</summary>\n<div "
+      "class=\"scroll\"><table><tr><th class=\"text\">what</th><th class=\"text\">measured "
+      "with</th></tr>\n",
+      seconds.size(), format_duration(total), list("device"), list("dataset"), list("seed"),
+      missing.empty() ? "" : " Experiments that were not run: " + escape_html(missing) + ".");
+  for (const char* fact : {"commit", "device", "libtorch", "precision"})
+    html += fmt::format("<tr><td class=\"text\">{}</td><td class=\"wrap\">{}</td></tr>\n", fact,
+                        list(fact));
+  html += "</table></div>\n";
   if (fs::exists(preset_file))
+    html += "<p>The preset as it is now; command-line options override it.</p>\n<pre>" +
+            escape_html(read_text(preset_file, 1 << 20)) + "</pre>\n";
+  html += "</details>\n<h2 id=\"tables\">Tables and figures</h2>\n" + body;
+  if (!curves.empty())
     html +=
-        "<h2>Configuration</h2>\n<p>The preset as it is now; command-line options override "
-        "it.</p>\n<pre>" +
-        escape_html(read_text(preset_file, 1 << 20)) + "</pre>\n";
+        "<h2 id=\"curves\">Training curves</h2>\n<p class=\"note\">Thick: mean over the seeds; "
+        "thin: single runs.</p>\n" +
+        curves;
   return html + "</body></html>\n";
 }
 

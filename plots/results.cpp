@@ -230,7 +230,10 @@ Table make_table(const PlotSpec& spec, const Results& results,
   bool cached = false;
   for (const auto& block : spec.blocks)
     for (const auto& [paper, dataset] : pairs) {
-      TableBlock out{.title = block.title, .dataset = dataset, .paper_dataset = paper};
+      TableBlock out{.title = block.title,
+                     .dataset = dataset,
+                     .paper_dataset = paper,
+                     .test_selected = block.selection.starts_with("best")};
       if (spec.paper_datasets.size() > 1) out.title += dataset_note(paper, dataset);
       const bool names_pooling =
           std::any_of(block.columns.begin(), block.columns.end(),

@@ -180,23 +180,33 @@ std::string escape_html(const std::string& text) {
 }
 
 std::string to_html(const Table& table) {
-  std::string out;
+  std::string out, selected;
+  std::vector<std::string> absent;
   for (const auto& block : table.blocks) {
+    if (block.dataset.empty()) {
+      if (std::find(absent.begin(), absent.end(), block.paper_dataset) == absent.end())
+        absent.push_back(block.paper_dataset);
+      continue;
+    }
     const auto lines = lines_of(block, "±");
-    out +=
+    std::string html =
         "<p class=\"block\">" + escape_html(block.title) + "</p>\n<div class=\"scroll\"><table>\n";
     for (std::size_t l = 0; l < lines.size(); ++l) {
-      out += "<tr>";
+      html += "<tr>";
       for (std::size_t i = 0; i < lines[l].size(); ++i)
-        out += fmt::format("<{0}{1}>{2}</{0}>", l == 0 ? "th" : "td",
-                           is_text(block, i) ? " class=\"text\"" : "", escape_html(lines[l][i]));
-      out += "</tr>\n";
+        html += fmt::format("<{0}{1}>{2}</{0}>", l == 0 ? "th" : "td",
+                            is_text(block, i) ? " class=\"text\"" : "", escape_html(lines[l][i]));
+      html += "</tr>\n";
     }
-    out += "</table></div>\n";
+    (block.test_selected ? selected : out) += html + "</table></div>\n";
   }
-  out += "<ul>";
+  if (!selected.empty())
+    out += "<details><summary>Best epochs, selected on the test split</summary>\n" + selected +
+           "</details>\n";
+  if (!absent.empty()) out += "<p class=\"note\">Not run: " + join(absent, ", ") + ".</p>\n";
+  out += "<details><summary>Notes</summary><ul>";
   for (const auto& note : table.notes) out += "<li>" + escape_html(note) + "</li>";
-  return out + "</ul>\n";
+  return out + "</ul></details>\n";
 }
 
 }  // namespace lcr

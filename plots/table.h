@@ -24,6 +24,7 @@ struct TableBlock {
   std::string title;
   std::string dataset;  ///< ours, as in --dataset; empty: not run
   std::string paper_dataset;
+  bool test_selected = false;  ///< of the best epoch on the test split
   std::vector<std::string> headings;
   std::vector<TableRow> rows;
   /// Whether ours and the paper's were measured on the same data set, so that differences make
@@ -43,7 +44,9 @@ struct Table {
 std::string to_markdown(const Table& table);
 std::string to_latex(const Table& table);  ///< needs booktabs
 std::string to_csv(const Table& table);
-std::string to_html(const Table& table);  ///< a fragment, without title
+/// A fragment, without title. Blocks that were not run are one line; test-selected ones and the
+/// notes are folded.
+std::string to_html(const Table& table);
 
 /// Text for HTML.
 std::string escape_html(const std::string& text);

@@ -1,9 +1,13 @@
 // lcr-runs: lists, verifies and prunes the run store, and moves runs between machines.
 #include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <map>
 #include <set>
 
 #include <fmt/core.h>
-#include <stdlib.h>
+#include <nlohmann/json.hpp>
 
 #include "lcr/base/arguments.h"
 #include "lcr/base/csv.h"
@@ -12,6 +16,8 @@
 #include "lcr/base/text.h"
 #include "lcr/data/archive.h"
 #include "lcr/data/safetensors.h"
+#include "lcr/record/options.h"
+#include "lcr/record/results_csv.h"
 #include "lcr/record/run_store.h"
 
 namespace lcr {
@@ -39,8 +45,24 @@ bool is_run_name(const std::string& name) {
   return name.substr(seed - 12, 12).find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-/// The named directories of the store in the given order, or all of them by name. Throws UserError
-/// if one is missing or not a run's.
+/// The only run whose name contains `part`: a prefix of its hash is enough. Throws UserError if
+/// there is none or more than one.
+std::string find_run(const fs::path& store, const std::string& part) {
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator(store))
+    if (const std::string name = entry.path().filename().string();
+        entry.is_directory() && is_run_name(name) && name.find(part) != std::string::npos)
+      found.push_back(name);
+  std::sort(found.begin(), found.end());
+  if (found.empty()) fail("{}: no such run", (store / part).string());
+  if (found.size() > 1)
+    fail("'{}': is part of the names of {} runs, such as {} and {}; give more of it", part,
+         found.size(), found[0], found[1]);
+  return found.front();
+}
+
+/// The named directories of the store in the given order, or all of them by name. A name may be a
+/// unique part of it. Throws UserError if one is missing or not a run's.
 std::vector<fs::path> chosen_runs(const fs::path& store, const std::vector<std::string>& names) {
   if (!fs::is_directory(store)) fail("{}: no such run store; set it with --runs", store.string());
   std::vector<fs::path> runs;
@@ -52,8 +74,8 @@ std::vector<fs::path> chosen_runs(const fs::path& store, const std::vector<std::
     return runs;
   }
   for (const auto& name : names) {
-    const fs::path path = fs::path(name).has_parent_path() ? fs::path(name) : store / name;
-    if (!fs::is_directory(path)) fail("{}: no such run", path.string());
+    fs::path path = fs::path(name).has_parent_path() ? fs::path(name) : store / name;
+    if (!fs::is_directory(path)) path = store / find_run(store, name);
     runs.push_back(path.has_filename() ? path : path.parent_path());
     if (!is_run_name(runs.back().filename().string()))
       fail("{}: not a run directory; RUN is a name from 'lcr-runs list'", path.string());
@@ -96,34 +118,184 @@ double mebibytes(const fs::path& folder) {
   return bytes / (1 << 20);
 }
 
-/// One-line remarks on a run for its line in the list, in addition to its state.
-std::string note_on(const StoredRun& run, const fs::path& directory) {
+/// A line of the list.
+struct Listed {
+  StoredRun run;
+  std::map<std::string, std::string> identity;  ///< by option
+  std::string varies;                           ///< what not all listed runs of its data share
+  std::size_t epochs = 0;                       ///< done
+  double score = std::numeric_limits<double>::quiet_NaN();  ///< rank-1 by its own pooling, last
+  std::string score_pooling;
+  double mebibytes = 0, age_seconds = 0;
+  std::string value(const std::string& name, const std::string& otherwise = "") const {
+    const auto found = identity.find(name);
+    return found == identity.end() ? otherwise : found->second;
+  }
+  std::string method() const { return value("method", Options().method); }
+  /// The data set: the name's first part, which may contain hyphens.
+  std::string data() const { return run.name.substr(0, run.name.find("-" + method() + "-")); }
+  std::string seed() const { return run.name.substr(run.name.rfind("-s") + 2); }
+};
+
+Listed describe(const fs::path& path) {
+  Listed listed{.run = inspect_run(path)};
+  if (fs::exists(path / "identity.txt"))
+    for (const auto& line : read_lines(path / "identity.txt"))
+      if (const auto at = line.find('='); at != std::string::npos)
+        listed.identity[line.substr(0, at)] = line.substr(at + 1);
+  if (listed.run.state != RunState::kDamaged && fs::exists(path / "epochs.csv"))
+    listed.epochs = read_csv<1>(path / "epochs.csv", {"epoch"}).size();
+  if (listed.run.result)
+    for (const auto& m : listed.run.result->measurements)
+      if (m.selection == "last" && m.metric == "rank1" &&
+          (std::isnan(listed.score) || m.pooling == own_pooling(listed.method()))) {
+        listed.score = m.value;
+        listed.score_pooling = m.pooling;
+      }
+  listed.mebibytes = mebibytes(path);
+  std::error_code error;
+  const auto changed =
+      fs::last_write_time(fs::exists(path / "result.json") ? path / "result.json" : path, error);
+  if (!error)
+    listed.age_seconds =
+        std::chrono::duration<double>(fs::file_time_type::clock::now() - changed).count();
+  return listed;
+}
+
+/// Sets what varies: the options that not all listed runs of the same data set give the same value.
+void find_variations(std::vector<Listed>& all) {
+  static const std::map<std::string, std::string> kShort = {{"projections", "K"}};
+  static const std::set<std::string> kShown = {"method", "seed",   "data", "numerics_revision",
+                                               "init",   "dataset"};
+  for (auto& own : all) {
+    std::set<std::string> names;
+    for (const auto& other : all) {
+      if (other.data() != own.data()) continue;
+      for (const auto& [name, value] : own.identity)
+        if (other.value(name) != value) names.insert(name);
+    }
+    std::vector<std::string> parts;
+    for (const auto& name : names) {
+      if (kShown.contains(name)) continue;
+      const auto shorter = kShort.find(name);
+      parts.push_back((shorter == kShort.end() ? name : shorter->second) + "=" + own.value(name));
+    }
+    own.varies = join(parts, " ");
+  }
+}
+
+/// The runs that the results of an experiment name, in any folder below `results`.
+std::set<std::string> runs_of_experiment(const fs::path& results, const std::string& experiment) {
+  std::set<std::string> hashes;
+  bool found = false;
+  if (fs::is_directory(results))
+    for (const auto& entry : fs::directory_iterator(results)) {
+      const fs::path file = entry.path() / (experiment + ".csv");
+      if (!fs::exists(file) || entry.path().filename() == "paper") continue;
+      found = true;
+      for (const auto& row : read_results(file))
+        hashes.insert(row[result_column("run_hash")].substr(0, 12));
+    }
+  if (!found)
+    fail("experiment = '{}': no folder below {} has its results; set the folder with --results",
+         experiment, results.string());
+  return hashes;
+}
+
+struct ListOptions {
+  std::string method, data, state, experiment, sort = "name", results = "results";
+  bool json = false;
+};
+
+std::vector<Listed> select(const std::vector<fs::path>& runs, const ListOptions& options) {
+  static const std::set<std::string> kStates = {"done", "partial", "damaged", "foreign"};
+  if (!options.state.empty() && !kStates.contains(options.state))
+    fail("state = '{}': choose done, partial, damaged or foreign", options.state);
+  std::set<std::string> wanted;
+  if (!options.experiment.empty()) wanted = runs_of_experiment(options.results, options.experiment);
+  std::vector<Listed> all;
+  for (const auto& path : runs) {
+    Listed listed = describe(path);
+    const std::string& name = listed.run.name;
+    const auto other = [](const std::string& filter, const std::string& value) {
+      return !filter.empty() && filter != value;
+    };
+    if (other(options.method, listed.method()) || other(options.data, listed.data()) ||
+        other(options.state, state_name(listed.run.state)) ||
+        (!options.experiment.empty() && !wanted.contains(name.substr(name.rfind("-s") - 12, 12))))
+      continue;
+    all.push_back(std::move(listed));
+  }
+  const auto by = [&](const auto& key) {
+    std::stable_sort(all.begin(), all.end(),
+                     [&](const Listed& a, const Listed& b) { return key(a) < key(b); });
+  };
+  if (options.sort == "method")
+    by([](const Listed& l) { return l.method(); });
+  else if (options.sort == "state")
+    by([](const Listed& l) { return std::string(state_name(l.run.state)); });
+  else if (options.sort == "score")
+    by([](const Listed& l) { return std::isnan(l.score) ? 1. : -l.score; });
+  else if (options.sort == "size")
+    by([](const Listed& l) { return -l.mebibytes; });
+  else if (options.sort == "age")
+    by([](const Listed& l) { return l.age_seconds; });
+  else if (options.sort != "name")
+    fail("sort = '{}': choose name, method, state, score, size or age", options.sort);
+  find_variations(all);
+  return all;
+}
+
+/// Remarks on a run in addition to its columns.
+std::string note_on(const StoredRun& run) {
   std::vector<std::string> notes;
   if (!run.problem.empty()) notes.push_back(run.problem);
   if (run.holder) notes.push_back("held by " + *run.holder);
-  if (run.state == RunState::kPartial) {
-    const auto epochs = directory / "epochs.csv";
-    const std::size_t done = fs::exists(epochs) ? read_csv<1>(epochs, {"epoch"}).size() : 0;
-    notes.push_back(fmt::format("{} epochs done", done));
-  }
-  if (run.result) {
-    for (const auto& m : run.result->measurements)
-      if (m.selection == "last" && m.metric == "rank1")
-        notes.push_back(fmt::format("rank-1 {:.2f} ({})", m.value, m.pooling));
-    if (run.result->provenance.inexact_resume) notes.push_back("resumed inexactly");
-    if (run.result->provenance.inexact_init) notes.push_back("initial weights resumed inexactly");
-  }
+  if (run.result && run.result->provenance.inexact_resume) notes.emplace_back("resumed inexactly");
+  if (run.result && run.result->provenance.inexact_init)
+    notes.emplace_back("initial weights resumed inexactly");
   return join(notes, ", ");
 }
 
-int list(const std::vector<fs::path>& runs) {
-  std::size_t width = 3;
-  for (const auto& path : runs) width = std::max(width, path.filename().string().size());
-  fmt::print("{:<8} {:<{}} {:>9}  {}\n", "state", "run", width, "MiB", "");
-  for (const auto& path : runs) {
-    const StoredRun run = inspect_run(path);
-    fmt::print("{:<8} {:<{}} {:>9.1f}  {}\n", state_name(run.state), run.name, width,
-               mebibytes(path), note_on(run, path));
+int list(const std::vector<fs::path>& runs, const ListOptions& options) {
+  const auto all = select(runs, options);
+  if (options.json) {
+    auto json = nlohmann::json::array();
+    for (const auto& l : all) {
+      nlohmann::json entry = {{"name", l.run.name},
+                              {"state", state_name(l.run.state)},
+                              {"method", l.method()},
+                              {"data", l.data()},
+                              {"seed", l.seed()},
+                              {"varies", l.varies},
+                              {"epochs", l.epochs},
+                              {"mebibytes", l.mebibytes},
+                              {"age_seconds", l.age_seconds},
+                              {"note", note_on(l.run)},
+                              {"rank1", nullptr}};
+      if (!std::isnan(l.score)) entry["rank1"] = l.score;
+      json.push_back(std::move(entry));
+    }
+    fmt::print("{}\n", json.dump(1));
+    return kDone;
+  }
+  // Columns as wide as their widest cell.
+  std::vector<std::array<std::string, 11>> lines = {
+      {"state", "data", "method", "varies", "seed", "epochs", "rank-1", "MiB", "age", "run", ""}};
+  for (const auto& l : all)
+    lines.push_back({state_name(l.run.state), l.data(), l.method(), l.varies, l.seed(),
+                     std::to_string(l.epochs),
+                     std::isnan(l.score) ? "-" : fmt::format("{:.2f} {}", l.score, l.score_pooling),
+                     fmt::format("{:.1f}", l.mebibytes), format_duration(l.age_seconds), l.run.name,
+                     note_on(l.run)});
+  std::array<std::size_t, 11> widths{};
+  for (const auto& line : lines)
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  for (const auto& line : lines) {
+    std::string text;
+    for (std::size_t i = 0; i < line.size(); ++i)
+      if (widths[i] > 0) text += fmt::format("{:<{}}  ", line[i], widths[i]);
+    fmt::print("{}\n", text.substr(0, text.find_last_not_of(' ') + 1));
   }
   return kDone;
 }
@@ -371,9 +543,21 @@ int run(int argc, char** argv) {
   std::string command, store = "runs";
   std::vector<std::string> names;
   PruneOptions pruning;
+  ListOptions listing;
   po::options_description visible("Options");
   auto add_option = visible.add_options();
   add_option("runs", po::value(&store), "the run store [runs]");
+  add_option("method", po::value(&listing.method), "list: only runs of this method");
+  add_option("data", po::value(&listing.data), "list: only runs on this data set");
+  add_option("state", po::value(&listing.state),
+             "list: only done, partial, damaged or foreign runs");
+  add_option("experiment", po::value(&listing.experiment),
+             "list: only runs that the results of this experiment name, for example d1");
+  add_option("results", po::value(&listing.results),
+             "list --experiment: the folder of the results' folders [results]");
+  add_option("sort", po::value(&listing.sort),
+             "list: by name, method, state, score, size or age [name]");
+  add_option("json", po::bool_switch(&listing.json), "list: as JSON, for programs");
   add_option("partial", po::bool_switch(&pruning.partial), "prune: also remove unfinished runs");
   add_option("damaged", po::bool_switch(&pruning.damaged), "prune: also remove damaged runs");
   add_option("weights", po::bool_switch(&pruning.weights),
@@ -387,7 +571,8 @@ int run(int argc, char** argv) {
     fmt::print(
         "lcr-runs: manages the run store\n\n"
         "Usage:\n"
-        "  lcr-runs list [RUN...]               state, size and score of each run\n"
+        "  lcr-runs list [RUN...]               state, method, what varies, score, size and age of "
+        "each run\n"
         "  lcr-runs show RUN...                 everything recorded about a run\n"
         "  lcr-runs verify [RUN...]             checks records against each other and weights "
         "against their checksums; exit code 2 on damage\n"
@@ -397,14 +582,24 @@ int run(int argc, char** argv) {
         "to make every table and figure elsewhere\n"
         "  lcr-runs import FILE.tar.gz          checks such an archive and adds its runs to the "
         "store\n"
-        "RUN is the name of a directory in the store.\n\n{}",
+        "RUN is the name of a directory in the store, or any part of it that no other has, such as "
+        "the "
+        "first digits of its hash.\n\n{}",
         list_options(visible));
     return kDone;
   }
   if (command != "prune" &&
       (pruning.partial || pruning.damaged || pruning.weights || pruning.dry_run))
     fail("command line: --partial, --damaged, --weights and --dry-run are for prune");
-  if (command == "list") return list(chosen_runs(store, names));
+  const bool lists = listing.json || values.contains("method") || values.contains("data") ||
+                     values.contains("state") || values.contains("experiment") ||
+                     values.contains("results") || values.contains("sort");
+  if (command != "list" && lists)
+    fail(
+        "command line: --method, --data, --state, --experiment, --results, --sort and --json are "
+        "for "
+        "list");
+  if (command == "list") return list(chosen_runs(store, names), listing);
   if (command == "show" && !names.empty()) return show(chosen_runs(store, names));
   if (command == "verify") return verify(chosen_runs(store, names));
   if (command == "prune") return prune(store, chosen_runs(store, names), pruning);

@@ -1,6 +1,7 @@
 // lcr-runs as a user runs it.
 #include <archive.h>
 #include <archive_entry.h>
+#include <nlohmann/json.hpp>
 
 #include "lcr/base/hashing.h"
 #include "lcr/data/archive.h"
@@ -41,7 +42,29 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
   EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 1 + 7) << list.out;
   EXPECT_NE(list.out.find("done"), std::string::npos);
   EXPECT_NE(list.out.find("rank-1"), std::string::npos);
+  EXPECT_NE(list.out.find("attention"), std::string::npos);
   const std::string lcr = first_run("-lcr-");
+  // Filters, and a run by part of its name.
+  const auto lines = [&](const std::string& options) {
+    const Outcome outcome = run("lcr-runs list " + options);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return std::count(outcome.out.begin(), outcome.out.end(), '\n') - 1;
+  };
+  EXPECT_EQ(lines("--method lcr"), 2);
+  EXPECT_EQ(lines("--method lcr --data fashion-mnist --state done --sort score"), 2);
+  EXPECT_EQ(lines("--state partial"), 0);
+  EXPECT_EQ(lines("--experiment c1"), 7);
+  const auto json = nlohmann::json::parse(run("lcr-runs list --json --method lcr").out);
+  ASSERT_EQ(json.size(), 2U);
+  EXPECT_EQ(json[0]["epochs"], 2);
+  EXPECT_TRUE(json[0]["rank1"].is_number());
+  const std::string hash = lcr.substr(lcr.rfind("-s") - 12, 12);
+  EXPECT_EQ(run("lcr-runs show " + hash.substr(0, 8)).code, 0);
+  expect_error("show lcr", "is part of the names of 2 runs");
+  expect_error("list --sort colour", "sort = 'colour'");
+  expect_error("list --state broken", "state = 'broken'");
+  expect_error("list --experiment z9", "experiment = 'z9'");
+  expect_error("verify --json", "are for list");
   const Outcome show = run("lcr-runs show " + lcr);
   EXPECT_EQ(show.code, 0) << show.err;
   for (const char* part : {"projections = 8", "numerics_revision=", "best_rank1",

@@ -23,6 +23,7 @@
 #include "lcr/experiment/grid.h"
 #include "lcr/experiment/out_of_memory.h"
 #include "lcr/experiment/run.h"
+#include "lcr/experiment/training_record.h"
 #include "lcr/experiment/worker_pool.h"
 #include "lcr/method/method.h"
 #include "lcr/model/kernels/kernels.h"
@@ -190,24 +191,28 @@ struct RowMaker {
   }
 };
 
-/// Adds the scores of every evaluated epoch, from the run's epochs.csv.
-void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::path& run,
-               const std::string& pooling) {
-  static constexpr const char* kScores[] = {"rank1", "rank5", "mean_average_precision"};
-  std::array<std::string, 3> columns;
-  for (std::size_t i = 0; i < columns.size(); ++i)
-    columns[i] = fmt::format("{}_{}", kScores[i], pooling);
-  for (const auto& line : read_csv<4>(run / "epochs.csv", {"epoch", columns[0].c_str(),
-                                                           columns[1].c_str(), columns[2].c_str()}))
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      if (line[i + 1].empty()) continue;  // not evaluated, or before a switch
-      const auto value = parse_number(line[i + 1]);
+/// Adds the losses and the scores by the method's own pooling of every epoch, from the run's
+/// epochs.csv.
+void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::path& run) {
+  const Options& options = make.cell.options;
+  const std::string pooling = own_pooling(options.method);
+  struct Curve {
+    std::string column, pooling, metric;
+  };
+  std::vector<Curve> curves = {{"contrastive", "none", host_loss(options)}};
+  if (uses_gfb(options)) curves.push_back({"kl", "none", "kl_loss"});
+  for (const char* metric : {"rank1", "rank5", "mean_average_precision"})
+    curves.push_back({fmt::format("{}_{}", metric, pooling), pooling, metric});
+  for (const auto& [column, own_pooling, metric] : curves)
+    for (const auto& line : read_csv<2>(run / "epochs.csv", {"epoch", column.c_str()})) {
+      if (line[1].empty()) continue;  // not evaluated, or before a switch
+      const auto value = parse_number(line[1]);
       const auto epoch = parse_integer(line[0]);
       if (!value || !epoch)
         fail("{}: damaged; remove the run's directory to train it again",
              (run / "epochs.csv").string());
-      rows.push_back(
-          make("", "each_epoch", pooling, kScores[i], *value, *epoch, make.result.evaluation_hash));
+      rows.push_back(make("", "each_epoch", own_pooling, metric, *value, *epoch,
+                          make.result.evaluation_hash));
     }
 }
 
@@ -226,8 +231,7 @@ std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector
       rows.push_back(
           make("", m.selection, m.pooling, m.metric, m.value, m.epoch, result->evaluation_hash));
     const fs::path run = store.directory(cell.identity);
-    if (experiment.curves && trains(cell.options))
-      add_curve(rows, make, run, own_pooling(cell.options.method));
+    if (trains(cell.options)) add_curve(rows, make, run);
     for (const auto& evaluation : cell.evaluations) {
       const auto record = find_evaluation(run, cell.identity, evaluation);
       check_internal(record.has_value(), "a run of the grid lacks an evaluation");

@@ -33,7 +33,6 @@ struct Experiment {
   /// options of the protocols. Protocols that a run's method or data do not allow (localisation
   /// without masks, projections without a GFB) are left out for that run.
   std::vector<Settings> evaluations;
-  bool curves = false;  ///< the results also contain the scores of every evaluated epoch
 };
 
 /// Registers an experiment with main(). Each experiments/NAME.cpp has a global one.

@@ -24,12 +24,12 @@ constexpr std::pair<const char*, double RetrievalScores::*> kMetrics[] = {
     {"rank5", &RetrievalScores::rank5},
     {"mean_average_precision", &RetrievalScores::mean_average_precision}};
 
+}  // namespace
+
 const char* host_loss(const Options& options) {
   if (options.method == "supervised") return "classification_loss";
   return bootstraps(options) ? "byol_loss" : "contrastive_loss";
 }
-
-}  // namespace
 
 std::string to_text(const TrainingRecord& record) { return nlohmann::json(record).dump(); }
 

@@ -43,8 +43,11 @@ std::string epochs_header(const std::vector<std::string>& poolings);
 std::string epochs_row(const EpochLog& log, const Evaluation* scores,
                        const std::vector<std::string>& poolings, std::int64_t batch_size);
 
-/// The losses of the last epoch, means over its steps: "contrastive_loss" ("byol_loss",
-/// "classification_loss" on other hosts) and, with a GFB, "kl_loss", without their weights lambda
+/// What the loss next to the KL loss is called: "contrastive_loss", "byol_loss" or
+/// "classification_loss".
+const char* host_loss(const Options& options);
+
+/// The losses of the last epoch, means over its steps: host_loss() and, with a GFB, "kl_loss", without their weights lambda
 /// and nu; pooling "none".
 std::vector<Measurement> loss_measurements(const EpochLog& last, const Options& options);
 
