@@ -65,7 +65,7 @@ const char* const kAnswerStyle = R"(
 .claim.holds .verdict { color: var(--holds); } .claim.fails .verdict { color: var(--fails); }
 .claim .numbers { font-size: .85em; font-variant-numeric: tabular-nums; }
 .claim small { color: var(--soft); display: block; }
-.head { font-size: .85em; color: var(--soft); border-top: 0; }
+.head { color: var(--soft); border-top: 0; } .head span { font-size: .85em; }
 @media (max-width: 900px) { .claim { grid-template-columns: 5.5em 1fr; }
   .claim .forest, .claim .numbers { grid-column: 1 / -1; } .head { display: none; } }
 )";

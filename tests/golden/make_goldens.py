@@ -358,6 +358,11 @@ CASES = {
     "byol_authors": settings(
         "authors_code_byol", method="byol_lcr", optimizer="lars", lars_trust="0.1"
     ),
+    # The authors' LARS reads its velocity and never stores it (docs/fidelity.md).
+    "byol_no_momentum": settings(
+        "authors_code_byol", method="byol_lcr", optimizer="lars", lars_trust="0.1",
+        sgd_momentum="0",
+    ),
     "byol_rescaled": settings(method="byol_lcr"),
 }
 
@@ -411,7 +416,8 @@ for case, s in CASES.items():
             module.groups = int(s["key-bn-groups"])
     trained = {n: p for n, p in model.named_parameters() if not n.startswith(("key.", "target."))}
     if s["optimizer"] == "lars":
-        optimiser = Lars(trained.values(), LR, MOMENTUM, DECAY, float(s["lars-trust"]))
+        momentum = float(s.get("sgd-momentum", MOMENTUM))
+        optimiser = Lars(trained.values(), LR, momentum, DECAY, float(s["lars-trust"]))
     else:
         optimiser = torch.optim.SGD(trained.values(), LR, momentum=MOMENTUM, weight_decay=DECAY)
     losses, position = [], 0

@@ -47,7 +47,10 @@ TEST_F(Programs, BadCommandLines) {
   expect_refused(c1 + "--batch-size 48", "multiple of batch-size = 48");
   expect_refused(c1 + "--seeds x", "seeds = 'x'");
   expect_refused(c1 + "--device tpu", "device = 'tpu'");
-  expect_refused(c1 + "--method lcr", "--method cannot be set: the rows");
+  expect_refused(c1 + "--method lcr", "--method cannot be set: every row of c1");
+  expect_refused("attribution --data-dir data --variant algorithm_a1", "--variant cannot be set");
+  // A row of x1 varies the learning rate: the others take it.
+  EXPECT_EQ(run("attribution --lr 0.02 --dry-run").code, 0) << read_text(folder / "err.txt");
   expect_refused(c1 + "--variant mine", "variant = 'mine'");
   expect_refused(c1 + "--temperature 0", "temperature = '0'");
   expect_refused("lcr-plot", "table");
@@ -255,6 +258,30 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   EXPECT_EQ(report.find("src=\"http"), std::string::npos) << "it opens offline";
   EXPECT_NE(report.find("stand-ins"), std::string::npos);
   EXPECT_NE(report.find("undecided"), std::string::npos) << "one seed decides nothing";
+  EXPECT_NE(report.find("16 of 16 claims are open"), std::string::npos);
+  EXPECT_LT(report.find("id=\"answer\""), report.find("id=\"main\""))
+      << "it begins with the answer";
+  EXPECT_EQ(report.find("<script"), std::string::npos);
+  EXPECT_NE(report.find("Contrastive loss"), std::string::npos) << "training curves";
+  EXPECT_NE(report.find("polyline"), std::string::npos);
+  const Outcome compare = run("lcr-plot compare results/quick results/quick");
+  EXPECT_EQ(compare.code, 0) << compare.err;
+  EXPECT_NE(compare.out.find("LCR (synthbirds), attention rank1"), std::string::npos)
+      << compare.out;
+  EXPECT_NE(compare.out.find("+0.000"), std::string::npos);
+  EXPECT_EQ(compare.out.find("other configuration"), std::string::npos);
+  for (const auto& [bad, part] :
+       {std::pair("lcr-plot compare results/quick", "two folders"),
+        {"lcr-plot compare results/quick nowhere", "have no results of one experiment"},
+        {"lcr-plot curves", "needs directories of runs"},
+        {"lcr-plot curves nowhere", "no epochs.csv"}}) {
+    const Outcome refused = run(bad);
+    EXPECT_EQ(refused.code, 2) << bad;
+    EXPECT_NE(refused.err.find(part), std::string::npos) << refused.err;
+  }
+  EXPECT_EQ(run("lcr-plot curves " + first_run("-lcr-")).code, 0);
+  EXPECT_NE(read_text(folder / "curves.html").find("Rank-1 (%), attention pooling"),
+            std::string::npos);
   EXPECT_EQ(report.find("class=\"text holds\""), std::string::npos);
   EXPECT_NE(read_text(folder / "results/quick/tables/main.md").find("stanford-cars (not run)"),
             std::string::npos);

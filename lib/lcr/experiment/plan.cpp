@@ -20,10 +20,39 @@ Options& resolve(Options& options, const torch::Device& device) {
   return options;
 }
 
+/// Refuses an option on the command line that no row would take: each row sets it to another value,
+/// or has no use for it. Where some rows vary it, it is the value of the others.
+void refuse_overridden(const Experiment& experiment, const std::vector<ExperimentRow>& rows,
+                       const CommandLine& command) {
+  for (const auto& name : command.given) {
+    const OptionSpec& spec = find_option(name, "");
+    const std::string given = get_option(command.options, spec);
+    bool set = false, taken = false;
+    for (const auto& row : rows) {
+      const auto own = std::find_if(row.settings.begin(), row.settings.end(),
+                                    [&](const auto& setting) { return setting.first == name; });
+      set = set || own != row.settings.end();
+      if (own != row.settings.end()) {
+        taken = taken || own->second == given;
+        continue;
+      }
+      Options options = command.options;
+      for (const auto& [option, value] : row.settings)
+        set_option(options, option, value, "row " + row.name);
+      taken = taken || spec.active(options);
+    }
+    if (set && !taken)
+      fail("command line: --{} cannot be set: every row of {} that uses it sets its own value", name,
+           experiment.id);
+  }
+}
+
 void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const CommandLine& command,
               const std::vector<std::string>& arguments) {
   const torch::Device device = resolve_device(command.options.device);
-  for (const auto& row : experiment.rows(command.options)) {
+  const auto rows = experiment.rows(command.options);
+  refuse_overridden(experiment, rows, command);
+  for (const auto& row : rows) {
     Options options = command.options;
     Options host = command.options;
     for (const auto& [name, value] : row.settings) set_option(host, name, value, "row " + row.name);
@@ -33,8 +62,6 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
                     .options;
     std::vector<std::string> varied;
     for (const auto& [name, value] : row.settings) {
-      if (command.given.contains(name) && get_option(options, find_option(name, "")) != value)
-        fail("command line: --{} cannot be set: the rows of {} vary it", name, experiment.id);
       set_option(options, name, value, "row " + row.name);
       varied.push_back(name + "=" + value);
     }
