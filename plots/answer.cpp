@@ -1,5 +1,6 @@
 #include "plots/answer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -45,14 +46,26 @@ ForestRow forest_of(const ClaimVerdict& v, const std::vector<PublishedValue>& va
 std::string sentence(const std::vector<const ClaimVerdict*>& verdicts, const char* verb,
                      const char* verb_of_one, std::size_t all) {
   if (verdicts.empty()) return "";
-  std::string names;
+  std::vector<std::string> names;
   for (const auto* v : verdicts)
-    names +=
-        (names.empty() ? "" : "; ") + v->claim.statement + " (" +
-        (std::isnan(v->difference) ? "no difference yet" : fmt::format("{:+.1f}", v->difference)) +
-        (v->pairs_needed > 0 ? fmt::format(", {} pairs would decide", v->pairs_needed) : "") + ")";
+    names.push_back(fmt::format("{} ({:+.1f})", v->claim.statement, v->difference));
   return fmt::format("{} of {} claims {}: {}. ", verdicts.size(), all,
-                     verdicts.size() == 1 ? verb_of_one : verb, names);
+                     verdicts.size() == 1 ? verb_of_one : verb, join(names, "; "));
+}
+
+/// Names only the open claims that few more seeds would decide.
+std::string open_sentence(std::vector<const ClaimVerdict*> verdicts, std::size_t all) {
+  if (verdicts.empty()) return "";
+  const std::size_t count = verdicts.size();
+  std::erase_if(verdicts, [](const ClaimVerdict* v) { return v->pairs_needed == 0; });
+  std::stable_sort(verdicts.begin(), verdicts.end(),
+                   [](const auto* a, const auto* b) { return a->pairs_needed < b->pairs_needed; });
+  std::vector<std::string> nearest;
+  for (std::size_t i = 0; i < std::min<std::size_t>(3, verdicts.size()); ++i)
+    nearest.push_back(fmt::format("{} ({:+.1f}, {} seeds would do)", verdicts[i]->claim.statement,
+                                  verdicts[i]->difference, verdicts[i]->pairs_needed));
+  return fmt::format("{} of {} claims {} open{}{}.", count, all, count == 1 ? "is" : "are",
+                     nearest.empty() ? "" : ", the nearest to a decision: ", join(nearest, "; "));
 }
 
 }  // namespace
@@ -80,7 +93,7 @@ std::string summarise(const std::vector<ClaimVerdict>& verdicts) {
   }
   std::string text = sentence(by_verdict["holds"], "hold", "holds", all) +
                      sentence(by_verdict["fails"], "fail", "fails", all) +
-                     sentence(by_verdict["undecided"], "are open", "is open", all);
+                     open_sentence(by_verdict["undecided"], all);
   return text.empty() ? "No claim of the paper was run." : text;
 }
 
@@ -128,7 +141,8 @@ std::string answer_html(const std::vector<ClaimVerdict>& verdicts, const fs::pat
       "<p class=\"note\">Diamond and bar: mean difference with its 95 % interval; dots: single "
       "seeds; ring: the paper's own difference, on its data; grey band: what counts as equal. "
       "Holds "
-      "or fails: one-sided paired t-test, p &lt; 0.05, at least three seeds. Holm: p adjusted over "
+      "or fails: one-sided paired t-test, p &lt; 0.05, at least three seeds; p near 0 speaks for "
+      "the claim, near 1 against it. Holm: p adjusted over "
       "all claims here. All this is conditional on one test split and, where runs start from "
       "trained weights, on one such network: seeds vary neither.</p>\n";
   if (!absent.empty()) html += "<p class=\"note\">Not run: " + escape_html(absent) + ".</p>\n";
