@@ -105,8 +105,8 @@ struct Convolution : torch::autograd::Function<Convolution> {
     Tensor dx, dw;
     if (dx_wanted || !product)
       std::tie(dx, dw, std::ignore) = at::convolution_backward(
-          dy, x, weight, c10::nullopt, of(geometry.stride), of(geometry.padding()), of(1), false,
-          of(0), 1, {dx_wanted, !product, false});
+          dy, x, weight, at::OptionalIntArrayRef(), of(geometry.stride), of(geometry.padding()),
+          of(1), false, of(0), 1, {dx_wanted, !product, false});
     if (product) dw = weight_gradient(x, dy, geometry);
     return {dx, dw, {}};
   }
