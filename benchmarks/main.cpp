@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
+#include "lcr/base/error.h"
 #include "lcr/base/memory.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/version.h"
@@ -10,14 +11,16 @@
 
 int main(int argc, char** argv) {
   if (lcr::request_huge_pages()) ::execv("/proc/self/exe", argv);
-  lcr::keep_freed_memory();  // as the programs do
-  benchmark::AddCustomContext("device", lcr::device_name(torch::kCPU));
-  benchmark::AddCustomContext("commit", lcr::kCommit);
-  benchmark::AddCustomContext("CPU loops", lcr::kernels::kernels().name);
-  benchmark::AddCustomContext("huge pages", lcr::huge_pages_state());
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  return lcr::run_main("lcr-benchmark", [&] {
+    lcr::keep_freed_memory();  // as the programs do
+    benchmark::AddCustomContext("device", lcr::device_name(torch::kCPU));
+    benchmark::AddCustomContext("commit", lcr::kCommit);
+    benchmark::AddCustomContext("CPU loops", lcr::kernels::kernels().name);
+    benchmark::AddCustomContext("huge pages", lcr::huge_pages_state());
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return lcr::kBadInput;
+    benchmark::RunSpecifiedBenchmarks();
+    benchmark::Shutdown();
+    return lcr::kDone;
+  });
 }

@@ -41,7 +41,7 @@ void training_step(benchmark::State& state, const Setting& setting, const char* 
     benchmark::DoNotOptimize(value);
   };
   for (int i = 0; i < 2; ++i) one();  // the convolution library prepares its kernels
-  const PhaseTimes times;
+  PhaseTimes times;
   for ([[maybe_unused]] auto iteration : state) one();
   state.SetItemsProcessed(state.iterations() * setting.batch);
   for (const auto& [phase, seconds] : times.seconds)

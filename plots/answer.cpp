@@ -16,13 +16,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The published value of one side of a claim, if the paper has one on any data set.
-std::optional<double> published(const std::vector<PublishedValue>& values, const std::string& row,
-                                const std::string& metric) {
+/// The published difference of a claim's rows, if the paper has both on one data set.
+std::optional<double> published_difference(const std::vector<PublishedValue>& values,
+                                           const ClaimVerdict& v) {
   // The paper's probes are with all labels and with crops: its name of either of our probes.
-  const std::string name = metric.ends_with("probe_top1") ? "probe_top1_100" : metric;
-  for (const auto& value : values)
-    if (value.row == row && value.metric == name) return parse_number(value.value);
+  const std::string metric = v.metric.ends_with("probe_top1") ? "probe_top1_100" : v.metric;
+  for (const auto& better : values)
+    for (const auto& worse : values) {
+      if (better.row != v.claim.better_row || worse.row != v.claim.worse_row ||
+          better.dataset != worse.dataset || better.metric != metric || worse.metric != metric ||
+          better.row == worse.row)
+        continue;
+      const auto a = parse_number(better.value), b = parse_number(worse.value);
+      if (a && b) return *a - *b;
+    }
   return std::nullopt;
 }
 
@@ -36,10 +43,7 @@ ForestRow forest_of(const ClaimVerdict& v, const std::vector<PublishedValue>& va
                 .published = {},
                 .margin = v.claim.margin,
                 .kind = v.verdict};
-  const auto better = published(values, v.claim.better_row, v.metric);
-  const auto worse = published(values, v.claim.worse_row, v.metric);
-  if (better && worse && v.claim.better_row != v.claim.worse_row)
-    row.published.push_back(*better - *worse);
+  if (const auto difference = published_difference(values, v)) row.published.push_back(*difference);
   return row;
 }
 

@@ -118,7 +118,7 @@ std::string small_multiples(const std::vector<Chart>& charts, const std::string&
 }
 
 double forest_reach(const std::vector<ForestRow>& rows) {
-  // An interval of three seeds can be wide: what is beyond twice the largest difference is cut.
+  // An interval of three seeds can be wide: what is beyond 1.5 times the largest difference is cut.
   double differences = 0, ends = 0;
   for (const auto& row : rows) {
     for (const double value : {row.value, row.margin})

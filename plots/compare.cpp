@@ -103,7 +103,8 @@ std::string curves_page(const std::vector<fs::path>& runs) {
       {"rank1_attention", "Rank-1 (%), attention pooling"},
       {"rank1_bilinear", "Rank-1 (%), bilinear pooling"}};
   std::map<std::string, std::vector<Chart>> charts;
-  for (const auto& run : runs) {
+  for (const auto& given : runs) {
+    const fs::path run = given.has_filename() ? given : given.parent_path();
     const fs::path file = run / "epochs.csv";
     if (!fs::exists(file)) fail("{}: is not a run with epochs (no epochs.csv)", run.string());
     const std::string text = read_text(file, 64 << 20);

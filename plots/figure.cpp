@@ -89,9 +89,10 @@ void run_gnuplot(const PlotSpec& spec, const std::vector<Line>& lines, const std
           << "\n";
   gnuplot << "set xlabel " << quote(figure.x_label) << "\nset ylabel " << quote(figure.y_label)
           << "\n";
-  gnuplot << "set border 3 lw 1\nset tics nomirror out\nset grid ytics lc rgb '#dddddd' lw 1\nset "
-             "key outside top center horizontal samplen 2 noenhanced\nset offsets graph 0.03, graph "
-             "0.03, graph 0.08, graph 0.08\n";
+  gnuplot
+      << "set border 3 lw 1\nset tics nomirror out\nset grid ytics lc rgb '#dddddd' lw 1\nset "
+         "key outside top center horizontal samplen 2 noenhanced\nset offsets graph 0.03, graph "
+         "0.03, graph 0.08, graph 0.08\n";
   if (figure.log2) {
     gnuplot << "set logscale x 2\n";
     gnuplot << "set xtics (" << x_tics(lines) << ")\n";

@@ -140,7 +140,7 @@ std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& resu
   std::string html =
       page_head("LCR Suite: " + results.filename().string()) + "<h1>LCR Suite: results “" + name +
       "”</h1>\n<nav><a href=\"#answer\">Answer</a><a href=\"#run\">What was run</a>" + links +
-      "<a href=\"#curves\">Curves</a></nav>\n";
+      (curves.empty() ? "" : "<a href=\"#curves\">Curves</a>") + "</nav>\n";
   if (stands_in)
     html +=
         "<p class=\"warning\">Small stand-ins for the paper's data and few seeds: these numbers "

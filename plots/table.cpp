@@ -203,7 +203,8 @@ std::string to_html(const Table& table) {
   if (!selected.empty())
     out += "<details><summary>Best epochs, selected on the test split</summary>\n" + selected +
            "</details>\n";
-  if (!absent.empty()) out += "<p class=\"note\">Not run: " + join(absent, ", ") + ".</p>\n";
+  if (!absent.empty())
+    out += "<p class=\"note\">Not run: " + escape_html(join(absent, ", ")) + ".</p>\n";
   out += "<details><summary>Notes</summary><ul>";
   for (const auto& note : table.notes) out += "<li>" + escape_html(note) + "</li>";
   return out + "</ul></details>\n";

@@ -75,7 +75,10 @@ std::vector<fs::path> chosen_runs(const fs::path& store, const std::vector<std::
   }
   for (const auto& name : names) {
     fs::path path = fs::path(name).has_parent_path() ? fs::path(name) : store / name;
-    if (!fs::is_directory(path)) path = store / find_run(store, name);
+    // A whole name means that run alone, never another whose name contains it.
+    if (!fs::is_directory(path) && !is_run_name(name) && !fs::path(name).has_parent_path())
+      path = store / find_run(store, name);
+    if (!fs::is_directory(path)) fail("{}: no such run", path.string());
     runs.push_back(path.has_filename() ? path : path.parent_path());
     if (!is_run_name(runs.back().filename().string()))
       fail("{}: not a run directory; RUN is a name from 'lcr-runs list'", path.string());
@@ -139,12 +142,16 @@ struct Listed {
 
 Listed describe(const fs::path& path) {
   Listed listed{.run = inspect_run(path)};
-  if (fs::exists(path / "identity.txt"))
-    for (const auto& line : read_lines(path / "identity.txt"))
-      if (const auto at = line.find('='); at != std::string::npos)
-        listed.identity[line.substr(0, at)] = line.substr(at + 1);
-  if (listed.run.state != RunState::kDamaged && fs::exists(path / "epochs.csv"))
-    listed.epochs = read_csv<1>(path / "epochs.csv", {"epoch"}).size();
+  try {  // the state already says what is wrong with a damaged or foreign run
+    if (fs::exists(path / "identity.txt"))
+      for (const auto& line : read_lines(path / "identity.txt"))
+        if (const auto at = line.find('='); at != std::string::npos)
+          listed.identity[line.substr(0, at)] = line.substr(at + 1);
+    if (fs::exists(path / "epochs.csv"))
+      listed.epochs = read_csv<1>(path / "epochs.csv", {"epoch"}).size();
+  } catch (const UserError&) {
+    if (listed.run.problem.empty()) throw;
+  }
   if (listed.run.result)
     for (const auto& m : listed.run.result->measurements)
       if (m.selection == "last" && m.metric == "rank1" &&
@@ -276,7 +283,7 @@ int list(const std::vector<fs::path>& runs, const ListOptions& options) {
       if (!std::isnan(l.score)) entry["rank1"] = l.score;
       json.push_back(std::move(entry));
     }
-    fmt::print("{}\n", json.dump(1));
+    fmt::print("{}\n", json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
     return kDone;
   }
   // Columns as wide as their widest cell.

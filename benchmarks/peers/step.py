@@ -77,9 +77,8 @@ class Backbone(nn.Module):
         for stage, count in enumerate(counts):
             planes = base << stage
             for i in range(count):
-                stride = 2 if i == 0 and stage > 0 and not (narrow and stage == 2) else 1
-                if narrow:
-                    stride = [1, 2, 2, 1][stage]
+                strides = [1, 2, 2, 1] if narrow else [1, 2, 2, 2]
+                stride = strides[stage] if i == 0 else 1
                 if args.arch.startswith("resnet50"):
                     chain = [convolution(channels, planes, 1),
                              convolution(planes, planes, 3, stride),

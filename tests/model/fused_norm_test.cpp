@@ -243,6 +243,18 @@ TEST(FusedNorm, TheGradientIsTheSlope) {
   }
 }
 
+TEST(FusedNorm, NanWinsInThePool) {
+  // In evaluation one nan does not fill its channel: it must win in each window that holds it.
+  SplitBatchNorm norm(5);
+  norm->eval();
+  auto x = random_normal({2, 5, 6, 6}, 3, "x");
+  x[0][2][1][1] = std::numeric_limits<float>::quiet_NaN();
+  const torch::NoGradGuard no_grad;
+  const auto expected = torch::isnan(torch::max_pool2d(norm(x).relu_(), 3, 2, 1));
+  EXPECT_TRUE(torch::isnan(norm_relu_max_pool(norm, x.clone())).equal(expected));
+  EXPECT_EQ(expected.sum().item<std::int64_t>(), 4);
+}
+
 TEST(FusedNorm, NanStaysNan) {
   for (const Form form : {Form::kRelu, Form::kAdd, Form::kJoin, Form::kPool}) {
     for (const auto type : {torch::kFloat, torch::kBFloat16}) {

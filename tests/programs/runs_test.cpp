@@ -60,6 +60,7 @@ TEST_F(RunsProgram, ListsShowsAndVerifies) {
   EXPECT_TRUE(json[0]["rank1"].is_number());
   const std::string hash = lcr.substr(lcr.rfind("-s") - 12, 12);
   EXPECT_EQ(run("lcr-runs show " + hash.substr(0, 8)).code, 0);
+  expect_error("show " + fs::path(lcr).filename().string() + "9", "no such run");
   expect_error("show lcr", "is part of the names of 2 runs");
   expect_error("list --sort colour", "sort = 'colour'");
   expect_error("list --state broken", "state = 'broken'");

@@ -112,7 +112,7 @@ TEST(Claims, SeedsArePaired) {
   const ClaimVerdict moved =
       judge_sides({{2, 58.3}, {0, 48.1}, {1, 56.0}, {9, 1.0}}, {{1, 48.4}, {2, 49.5}, {0, 42.3}});
   EXPECT_NEAR(moved.p, v.p, 1e-12);
-  EXPECT_NE(moved.reason.find("1 seeds have no partner"), std::string::npos) << moved.reason;
+  EXPECT_NE(moved.reason.find("without a partner: 1 run"), std::string::npos) << moved.reason;
 
   // Other seeds: Welch's test, and the verdict says so.
   const ClaimVerdict apart = judge_sides({{0, 80}, {1, 81}, {2, 82}}, {{3, 70}, {4, 71}, {5, 72}});

@@ -46,10 +46,13 @@ bool request_huge_pages() {
 }
 
 const char* huge_pages_state() {
-  if (switched_off()) return "off (LCR_HUGE_PAGES)";
   const std::string choice = system_choice();
   if (choice == "always") return "the system's own choice";
-  if (choice == "madvise" && tunable_set()) return "on";
+  const bool wanted =
+      environment("GLIBC_TUNABLES").find(std::string(kTunable) + "=1") != std::string::npos;
+  if (choice == "madvise" && wanted) return "on";
+  if (switched_off()) return "off (LCR_HUGE_PAGES)";
+  if (tunable_set()) return "off (GLIBC_TUNABLES)";
   return "none on this system";
 }
 

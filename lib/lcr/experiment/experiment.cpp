@@ -211,8 +211,8 @@ void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::pat
       if (!value || !epoch)
         fail("{}: damaged; remove the run's directory to train it again",
              (run / "epochs.csv").string());
-      rows.push_back(make("", "each_epoch", own_pooling, metric, *value, *epoch,
-                          make.result.evaluation_hash));
+      rows.push_back(
+          make("", "each_epoch", own_pooling, metric, *value, *epoch, make.result.evaluation_hash));
     }
 }
 

@@ -20,20 +20,21 @@ Options& resolve(Options& options, const torch::Device& device) {
   return options;
 }
 
-/// Refuses an option on the command line that no row would take: each row sets it to another value,
-/// or has no use for it. Where some rows vary it, it is the value of the others.
+/// Refuses an option on the command line that some selected row sets and none takes: each sets it
+/// to another value, or has no use for it. Where only some rows set it, it is the value of the
+/// others.
 void refuse_overridden(const Experiment& experiment, const std::vector<ExperimentRow>& rows,
                        const CommandLine& command) {
   for (const auto& name : command.given) {
     const OptionSpec& spec = find_option(name, "");
     const std::string given = get_option(command.options, spec);
-    bool set = false, taken = false;
+    bool overridden = false, taken = false;
     for (const auto& row : rows) {
+      if (row.name.find(command.options.rows) == std::string::npos) continue;
       const auto own = std::find_if(row.settings.begin(), row.settings.end(),
                                     [&](const auto& setting) { return setting.first == name; });
-      set = set || own != row.settings.end();
       if (own != row.settings.end()) {
-        taken = taken || own->second == given;
+        overridden = overridden || own->second != given;
         continue;
       }
       Options options = command.options;
@@ -41,9 +42,9 @@ void refuse_overridden(const Experiment& experiment, const std::vector<Experimen
         set_option(options, option, value, "row " + row.name);
       taken = taken || spec.active(options);
     }
-    if (set && !taken)
-      fail("command line: --{} cannot be set: every row of {} that uses it sets its own value", name,
-           experiment.id);
+    if (overridden && !taken)
+      fail("command line: --{} cannot be set: every row of {} that uses it sets its own value",
+           name, experiment.id);
   }
 }
 

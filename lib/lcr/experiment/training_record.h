@@ -47,8 +47,8 @@ std::string epochs_row(const EpochLog& log, const Evaluation* scores,
 /// "classification_loss".
 const char* host_loss(const Options& options);
 
-/// The losses of the last epoch, means over its steps: host_loss() and, with a GFB, "kl_loss", without their weights lambda
-/// and nu; pooling "none".
+/// The losses of the last epoch, means over its steps: host_loss() and, with a GFB, "kl_loss",
+/// without their weights lambda and nu; pooling "none".
 std::vector<Measurement> loss_measurements(const EpochLog& last, const Options& options);
 
 /// The measurements of the selections "last", "best_rank1" (by `own_pooling`) and "best_each" from

@@ -160,9 +160,9 @@ Statistics find_statistics(SplitBatchNormImpl& norm, const Tensor& x) {
     for (std::int64_t group = 0; group < groups; ++group) {
       const double offset = sums.total(group, c) / n;
       const double mean = origins.data_ptr<float>()[group * channels + c] + offset;
-      const double variance = squares.total(group, c) / n - offset * offset;
-      // Rounding can make it negative; nan stays.
-      statistics.set(group, c, mean, variance < 0 ? 0 : variance, norm);
+      double variance = squares.total(group, c) / n - offset * offset;
+      if (variance < 0) variance = 0;  // by rounding; nan stays
+      statistics.set(group, c, mean, variance, norm);
       mean_sum += mean;
       var_sum += variance * n / (n - 1);
     }

@@ -74,6 +74,7 @@ template <class PGreater>
 void decide(ClaimVerdict& result, const PGreater& p_greater, double spread) {
   const double margin = result.claim.margin;
   double effect = 0;  // of the test that is nearest to a decision
+  double power = kPower;
   if (result.claim.relation == "greater") {
     result.p = p_greater(1, 0);
     if (result.p < kLevel)
@@ -86,9 +87,11 @@ void decide(ClaimVerdict& result, const PGreater& p_greater, double spread) {
     if (result.p < kLevel) result.verdict = "holds";
     if (std::min(p_greater(1, margin), p_greater(-1, margin)) < kLevel) result.verdict = "fails";
     effect = std::abs(margin - std::abs(result.difference));
+    // "equal" needs both tests: each must fail half as often.
+    if (std::abs(result.difference) < margin) power = (1 + kPower) / 2;
   }
   if (result.verdict == "undecided" && spread > 0)
-    result.pairs_needed = pairs_needed(effect / spread, kLevel, kPower);
+    result.pairs_needed = pairs_needed(effect / spread, kLevel, power);
 }
 
 void explain(ClaimVerdict& result, std::size_t better, std::size_t worse) {
@@ -105,8 +108,8 @@ void explain(ClaimVerdict& result, std::size_t better, std::size_t worse) {
   if (result.claim.relation == "equal")
     result.reason += fmt::format("equal within {} with ", format_number(result.claim.margin));
   result.reason += fmt::format("p = {:.2g}", result.p);
-  if (result.paired && result.n < std::max(better, worse))
-    result.reason += fmt::format("; {} seeds have no partner", std::max(better, worse) - result.n);
+  if (const std::size_t alone = better + worse - 2 * result.n; result.paired && alone > 0)
+    result.reason += fmt::format("; without a partner: {} {}", alone, alone == 1 ? "run" : "runs");
   if (result.pairs_needed > 0)
     result.reason += fmt::format("; {} pairs would decide", result.pairs_needed);
   if (result.verdict == "undecided" && result.paired && result.pairs_needed == 0)

@@ -23,7 +23,7 @@ struct Claim {
 };
 
 /// What results say about a claim on one data set. Differences are the better row's value less the
-/// worse row's, in the metric's unit; NaN without two values on each side.
+/// worse row's, in the metric's unit, over the pairs if there are any; NaN where unknown.
 struct ClaimVerdict {
   Claim claim;
   std::string verdict;  ///< "holds", "fails", "undecided", or "not run"
@@ -41,8 +41,8 @@ struct ClaimVerdict {
   Interval interval;               ///< 95 %
   double p = difference;           ///< of the claim's test; small speaks for the claim
   double adjusted_p = difference;  ///< Holm's correction over all claims that judge() was given
-  /// If undecided: the pairs that would decide it with power 0.8 if mean and spread of the
-  /// differences are as measured; 0 if 1,000 would not, or unknown.
+  /// If undecided: the pairs that would decide it with power of at least 0.8 if mean and spread
+  /// of the differences are as measured; 0 if 1,000 would not, or unknown.
   std::size_t pairs_needed = 0;
 };
 

@@ -29,8 +29,8 @@ struct Extent {
 /// per-channel data hold `channels` numbers.
 template <class T>
 struct NormLoops {
-  /// Adds sum(x - origin) and sum((x - origin)^2) to `sum` and `square`. An origin near the mean
-  /// keeps the variance exact.
+  /// Adds sum(x - origin) and sum((x - origin)^2) to `sum` and `square`. An origin among
+  /// the values keeps the variance exact where the mean is large.
   void (*moments)(const T* x, Extent extent, const float* origin, double* sum, double* square);
 
   /// y = relu(affine(x) + residual); residual may be null, y may be x.

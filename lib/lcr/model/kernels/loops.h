@@ -276,8 +276,8 @@ void pool(const T* x, Affine affine, T* y, std::uint8_t* where, std::int64_t fir
             if (w < 0 || w >= width) continue;
             const V value =
                 affine_of<V>(x + ((image * height + h) * width + w) * channels + c, affine, c);
-            // Not `value > best`: nan wins, as in LibTorch.
-            const auto keep = value <= best;
+            // nan wins and stays, as in LibTorch: a comparison with it is false.
+            const auto keep = (value <= best) | (best != best);
             best = keep ? best : value;
             place = keep ? place : bits<Word>(zero<V>()) + static_cast<std::uint32_t>(3 * i + j);
           }
