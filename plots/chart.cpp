@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include <fmt/core.h>
@@ -42,14 +43,14 @@ std::string chart_svg(const Chart& chart, const Range& x, const Range& y) {
   std::string svg = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">",
                                 kWidth, kHeight, escape_html(chart.title));
   const double step = round_step(y.span() / 2);
-  for (double tic = std::ceil(y.low / step) * step; tic <= y.high + step * 1e-9; tic += step) {
-    const double at = place(tic, y, kHeight - kBottom, kTop);
+  const auto last = static_cast<std::int64_t>(std::floor(y.high / step));
+  for (auto tic = static_cast<std::int64_t>(std::ceil(y.low / step)); tic <= last; ++tic) {
+    const double value = static_cast<double>(tic) * step;
+    const double at = place(value, y, kHeight - kBottom, kTop);
     svg += fmt::format(
         "<line class=\"grid\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/><text class=\"tic\" "
-        "x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>",
-        kLeft, kWidth - kRight, at, at, kLeft - 4, at + 4,
-        format_number(std::round(tic / step) * step == 0 ? 0
-                                                         : std::stod(fmt::format("{:.6g}", tic))));
+        "x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{:.6g}</text>",
+        kLeft, kWidth - kRight, at, at, kLeft - 4, at + 4, value);
   }
   for (const double tic : {x.low, x.high})
     svg += fmt::format("<text class=\"tic\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"{}\">{}</text>",
