@@ -205,12 +205,14 @@ void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::pat
     curves.push_back({fmt::format("{}_{}", metric, pooling), pooling, metric});
   for (const auto& [column, own_pooling, metric] : curves)
     for (const auto& line : read_csv<2>(run / "epochs.csv", {"epoch", column.c_str()})) {
-      if (line[1].empty()) continue;  // not evaluated, or before a switch
+      if (line[1].empty()) continue;  // not evaluated
       const auto value = parse_number(line[1]);
       const auto epoch = parse_integer(line[0]);
       if (!value || !epoch)
         fail("{}: damaged; remove the run's directory to train it again",
              (run / "epochs.csv").string());
+      // Before the switch it is its trunk's curve, which a branched run does not have.
+      if (has_subset(options) && *epoch <= options.subset_epoch) continue;
       rows.push_back(
           make("", "each_epoch", own_pooling, metric, *value, *epoch, make.result.evaluation_hash));
     }
