@@ -35,6 +35,22 @@ ResultRow make_row(const std::string& name, int seed, double value, const std::s
   return row;
 }
 
+/// "A is better than B" in a metric; the margin is for "equal".
+Claim a_over_b(const std::string& metric, const std::string& relation = "greater") {
+  return {.id = "y",
+          .statement = "",
+          .source = "",
+          .experiment = "y1",
+          .metric = metric,
+          .selection = "last",
+          .better_row = "A",
+          .better_pooling = "average",
+          .worse_row = "B",
+          .worse_pooling = "average",
+          .relation = relation,
+          .margin = relation == "equal" ? 1. : 0.};
+}
+
 std::string verdict(const std::vector<double>& better, const std::vector<double>& worse,
                     const std::string& relation = "greater") {
   const TemporaryFolder folder;
@@ -47,21 +63,7 @@ std::string verdict(const std::vector<double>& better, const std::vector<double>
   for (std::size_t i = 0; i < worse.size(); ++i)
     rows.push_back(make_row("B", static_cast<int>(i), worse[i]));
   write_results(folder / "y1.csv", rows);
-  return judge({{.id = "y",
-                 .statement = "",
-                 .source = "",
-                 .experiment = "y1",
-                 .metric = "probe|rank1",
-                 .selection = "last",
-                 .better_row = "A",
-                 .better_pooling = "average",
-                 .worse_row = "B",
-                 .worse_pooling = "average",
-                 .relation = relation,
-                 .margin = 1}},
-               folder.path())
-      .at(0)
-      .verdict;
+  return judge({a_over_b("probe|rank1", relation)}, folder.path()).at(0).verdict;
 }
 
 TEST(Claims, VerdictsFollowTheNumbers) {
@@ -83,17 +85,7 @@ ClaimVerdict judge_sides(const std::map<int, double>& better, const std::map<int
   for (const auto& [seed, value] : worse) rows.push_back(make_row("B", seed, value));
   if (change) change(rows);
   write_results(folder / "y1.csv", rows);
-  return judge({{.id = "y",
-                 .experiment = "y1",
-                 .metric = "rank1",
-                 .selection = "last",
-                 .better_row = "A",
-                 .better_pooling = "average",
-                 .worse_row = "B",
-                 .worse_pooling = "average",
-                 .relation = "greater"}},
-               folder.path())
-      .at(0);
+  return judge({a_over_b("rank1")}, folder.path()).at(0);
 }
 
 TEST(Claims, SeedsArePaired) {
@@ -146,15 +138,7 @@ TEST(Claims, BadResultsAreRefused) {
 
 TEST(Claims, DataSetsAreJudgedApartAndSeedsCountOnce) {
   const TemporaryFolder folder;
-  const Claim claim{.id = "y",
-                    .experiment = "y1",
-                    .metric = "rank1",
-                    .selection = "last",
-                    .better_row = "A",
-                    .better_pooling = "average",
-                    .worse_row = "B",
-                    .worse_pooling = "average",
-                    .relation = "greater"};
+  const Claim claim = a_over_b("rank1");
   std::vector<ResultRow> rows;
   const auto add = [&](const std::string& dataset, const std::string& name, int seed, double value,
                        const std::string& run) {
