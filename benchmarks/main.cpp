@@ -6,11 +6,13 @@
 #include "lcr/base/error.h"
 #include "lcr/base/memory.h"
 #include "lcr/experiment/device.h"
+#include "lcr/experiment/numeric_libraries.h"
 #include "lcr/experiment/version.h"
 #include "lcr/model/kernels/kernels.h"
 
 int main(int argc, char** argv) {
-  if (lcr::request_huge_pages()) ::execv("/proc/self/exe", argv);
+  const bool pages = lcr::request_huge_pages(), blas = lcr::request_blas_kernels();
+  if (pages || blas) ::execv("/proc/self/exe", argv);
   return lcr::run_main("lcr-benchmark", [&] {
     lcr::keep_freed_memory();  // as the programs do
     benchmark::AddCustomContext("device", lcr::device_name(torch::kCPU));

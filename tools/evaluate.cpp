@@ -1,5 +1,6 @@
 // Evaluates a stored run with further protocols.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
@@ -9,6 +10,7 @@
 #include "lcr/data/datasets.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/evaluate_run.h"
+#include "lcr/experiment/numeric_libraries.h"
 #include "lcr/experiment/out_of_memory.h"
 #include "lcr/experiment/stored_run.h"
 #include "lcr/model/kernels/kernels.h"
@@ -94,5 +96,6 @@ int run(int argc, char** argv) {
 }  // namespace lcr
 
 int main(int argc, char** argv) {
+  if (lcr::request_blas_kernels()) ::execv("/proc/self/exe", argv);  // as the run's worker did
   return lcr::run_main("evaluate", [&] { return lcr::run(argc, argv); });
 }

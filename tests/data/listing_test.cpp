@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "lcr/base/files.h"
+#include "lcr/data/class_list.h"
 #include "lcr/data/datasets.h"
 #include "lcr/data/descriptor.h"
 #include "lcr/data/image_file.h"
@@ -316,6 +317,43 @@ TEST(ImageFolder, ReadsClassesInOrder) {
   // Fewer images through limits; the store stays.
   options.limit_train = 2;
   EXPECT_EQ(load_dataset(options, 1).train.labels, (std::vector<std::int32_t>{0, 1}));
+}
+
+TEST(Classes, AreNamedByStrideOrList) {
+  using Numbers = std::vector<std::int64_t>;
+  EXPECT_EQ(wanted_classes("all", 3), (Numbers{0, 1, 2}));
+  EXPECT_EQ(wanted_classes("every-5", 12), (Numbers{0, 5, 10}));
+  EXPECT_EQ(wanted_classes("every-1", 2), (Numbers{0, 1}));
+  const TemporaryFolder folder;
+  const fs::path list = folder / "list.txt";
+  write(list, "# birds\n\n 4\r\n0 # the first\n2");
+  EXPECT_EQ(wanted_classes(list, 5), (Numbers{0, 2, 4}));
+  expect_user_error([&] { wanted_classes(list, 4); }, "list.txt:3", "'4'", "0 to 3");
+  write(list, "1\n1\n");
+  expect_user_error([&] { wanted_classes(list, 4); }, "list.txt:2", "twice");
+  write(list, "1\n");
+  expect_user_error([&] { wanted_classes(list, 4); }, "leaves 1 of 4");
+  expect_user_error([&] { wanted_classes("every-9", 4); }, "leaves 1 of 4");
+  for (const char* bad : {"every-0", "every--1", "every-", "every-x"})
+    expect_user_error([&] { wanted_classes(bad, 4); }, bad, "whole number");
+  expect_user_error([&] { wanted_classes("some", 4); }, "'all'", "every-N", "file");
+}
+
+TEST(Classes, LeaveTheirImagesRenumbered) {
+  const TemporaryFolder folder;
+  for (const char* path : {"train/a/1.jpg", "train/b/1.jpg", "train/b/2.jpg", "train/c/1.jpg",
+                           "test/a/1.jpg", "test/b/1.jpg", "test/c/1.jpg"})
+    write_image(folder / path);
+  Options options = options_for("image-folder", folder.path());
+  options.folder = folder.path();
+  const std::string all = fingerprint(load_dataset(options, 1).train);
+  options.classes = "every-2";
+  const Dataset data = load_dataset(options, 1);
+  EXPECT_EQ(data.train.labels, (std::vector<std::int32_t>{0, 1}));
+  EXPECT_EQ(data.test.labels, (std::vector<std::int32_t>{0, 1}));
+  EXPECT_EQ(data.train.class_count, 2);
+  EXPECT_NE(data.title.find("(2 of 3 classes)"), std::string::npos) << data.title;
+  EXPECT_NE(fingerprint(data.train), all);
 }
 
 TEST(ImageFolder, IncompleteFoldersAreRefused) {

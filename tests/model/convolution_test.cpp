@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "lcr/model/initialise.h"
+#include "lcr/model/precision.h"
+#include "tests/support/using_kernels.h"
 
 namespace lcr {
 namespace {
@@ -55,6 +57,73 @@ TEST(Convolution, IsLibTorchsInFloat64) {
       }
     }
   at::set_num_threads(1);
+}
+
+/// Output and gradients of a convolution under bfloat16's autocast, of weights that bfloat16 holds
+/// exactly; as: kDouble for LibTorch's own convolution of the same numbers.
+std::vector<torch::Tensor> run_bfloat16(const ConvolutionCase& s, torch::ScalarType as) {
+  auto conv = make_convolution(s.in, s.out, s.kernel, s.stride);
+  initialise(*conv, InitScheme::kResNet, 0, "conv");
+  conv->to(torch::kBFloat16);
+  conv->to(as == torch::kDouble ? torch::kDouble : torch::kFloat);
+  conv->weight.set_data(conv->weight.contiguous(torch::MemoryFormat::ChannelsLast));
+  const auto rounded = [&](std::vector<std::int64_t> sizes, const char* name) {
+    return random_normal(sizes, 0, name).to(torch::kBFloat16).to(as);
+  };
+  const auto x = rounded({s.images, s.in, s.size, s.size}, "x").requires_grad_();
+  torch::Tensor y;
+  {
+    const AutocastGuard autocast(as != torch::kDouble, c10::DeviceType::CPU);
+    y = convolve(conv, x);
+  }
+  y.backward(rounded(y.sizes().vec(), "g"));
+  return {y.detach(), x.grad(), conv->weight.grad()};
+}
+
+TEST(Convolution, OfBfloat16IsLibTorchsInFloat64WithEveryForm) {
+  for (const auto& s : {ConvolutionCase{3, 64, 32, 9, 1, 1}, ConvolutionCase{3, 32, 96, 9, 1, 2},
+                        ConvolutionCase{2, 1024, 64, 5, 1, 1},  // packed in several parts
+                        ConvolutionCase{3, 48, 32, 9, 1, 1},    // channels that do not fill a tile
+                        ConvolutionCase{3, 32, 40, 6, 3, 1}, ConvolutionCase{3, 64, 32, 7, 3, 1},
+                        ConvolutionCase{5, 32, 64, 13, 3, 2},  // several passes over the positions
+                        ConvolutionCase{1, 32, 32, 1, 3, 1}, ConvolutionCase{2, 32, 32, 16, 3, 1},
+                        ConvolutionCase{2, 3, 32, 16, 7, 2}}) {
+    SCOPED_TRACE(c10::str(s.in, " to ", s.out, ", size ", s.size, ", kernel ", s.kernel,
+                          ", stride ", s.stride));
+    const auto expected = run_bfloat16(s, torch::kDouble);
+    for (const auto* form : kernels::supported_kernels()) {
+      SCOPED_TRACE(form->name);
+      const testing::UsingKernels use(*form);
+      const auto actual = run_bfloat16(s, torch::kBFloat16);
+      ASSERT_EQ(actual[2].scalar_type(), torch::kFloat);
+      for (std::size_t i = 0; i < 3; ++i) {
+        const double error =
+            ((actual[i].to(torch::kDouble) - expected[i]).norm() / expected[i].norm())
+                .item<double>();
+        EXPECT_LT(error, 4e-3) << i;
+      }
+      for (const int threads : {2, 3, 4}) {
+        const testing::UsingKernels more(*form, threads);
+        const auto again = run_bfloat16(s, torch::kBFloat16);
+        if (form->multiply && s.in % 32 == 0 && s.out % 32 == 0 && s.kernel == 1)
+          for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(again[i].equal(actual[i])) << i;
+      }
+    }
+  }
+}
+
+/// The tiles sum in float32 and round once, so their results are closer than bfloat16's resolution.
+TEST(Convolution, TilesKeepTheWeightsGradientInFloat32) {
+  for (const auto* form : kernels::supported_kernels()) {
+    if (!form->weight_gradient) continue;
+    const testing::UsingKernels use(*form);
+    for (const auto& s : {ConvolutionCase{3, 64, 32, 9, 1, 1}, ConvolutionCase{3, 64, 32, 7, 3, 1},
+                          ConvolutionCase{5, 32, 64, 13, 3, 2}}) {
+      const auto expected = run_bfloat16(s, torch::kDouble)[2];
+      const auto actual = run_bfloat16(s, torch::kBFloat16)[2].to(torch::kDouble);
+      EXPECT_LT(((actual - expected).norm() / expected.norm()).item<double>(), 1e-6);
+    }
+  }
 }
 
 TEST(Convolution, LeavesWhatNeedsNoGradientAlone) {

@@ -11,6 +11,7 @@
 #include "lcr/model/initialise.h"
 #include "lcr/model/kernels/kernels.h"
 #include "tests/support/networks.h"
+#include "tests/support/using_kernels.h"
 
 namespace lcr {
 namespace {
@@ -85,24 +86,6 @@ double error(const Tensor& actual, const Tensor& expected) {
          std::max(1e-30, reference.norm().item<double>());
 }
 
-/// Uses a form of the loops and a number of threads while it lives.
-class Using {
- public:
-  explicit Using(const kernels::Kernels& form, int threads = 1)
-      : form_(kernels::kernels()), threads_(at::get_num_threads()) {
-    kernels::use_kernels(form);
-    at::set_num_threads(threads);
-  }
-  ~Using() {
-    kernels::use_kernels(form_);
-    at::set_num_threads(threads_);
-  }
-
- private:
-  const kernels::Kernels& form_;
-  int threads_;
-};
-
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const Form form : {Form::kRelu, Form::kAdd, Form::kJoin, Form::kPool})
@@ -131,7 +114,7 @@ TEST(FusedNorm, EveryFormIsLibTorchsInFloat64) {
     const Results expected = run(c, torch::kDouble);
     for (const auto* form : kernels::supported_kernels()) {
       SCOPED_TRACE(form->name);
-      const Using use(*form);
+      const testing::UsingKernels use(*form);
       const Results actual = run(c, c.type);
       ASSERT_EQ(actual.size(), expected.size());
       for (std::size_t i = 0; i < actual.size(); ++i) {
@@ -149,12 +132,12 @@ TEST(FusedNorm, AllFormsAndNumbersOfThreadsGiveTheSameBits) {
     for (const bool grad : {true, false}) {
       Results expected;
       {
-        const Using use(kernels::kPortable);
+        const testing::UsingKernels use(kernels::kPortable);
         expected = run(c, c.type, grad);
       }
       for (const auto* form : kernels::supported_kernels())
         for (const int threads : grad ? std::vector{1, 2, 3, 4} : std::vector{1}) {
-          const Using use(*form, threads);
+          const testing::UsingKernels use(*form, threads);
           const Results actual = run(c, c.type, grad);
           for (std::size_t i = 0; i < actual.size(); ++i)
             EXPECT_TRUE(actual[i].second.equal(expected[i].second))

@@ -8,7 +8,9 @@
 #include "lcr/base/error.h"
 #include "lcr/base/hashing.h"
 #include "lcr/base/suite_home.h"
+#include "lcr/base/text.h"
 #include "lcr/data/cifar.h"
+#include "lcr/data/class_list.h"
 #include "lcr/data/descriptor.h"
 #include "lcr/data/fetch.h"
 #include "lcr/data/idx.h"
@@ -212,6 +214,15 @@ fs::path pixel_store_file(const Listing& listing, const Options& options) {
 
 Dataset load_dataset(const Options& options, int threads) {
   Dataset data = load_all(options, threads);
+  if (options.classes != "all") {
+    const auto classes = wanted_classes(options.classes, data.train.class_count);
+    data.title += fmt::format(" ({} of {} classes)", classes.size(), data.train.class_count);
+    for (auto* split : {&data.train, &data.test}) {
+      *split = keep_classes(*split, classes);
+      if (split->count() == 0)
+        fail("classes = {}: {} leaves no image of a split", printable(options.classes), data.title);
+    }
+  }
   data.train = limit_balanced(std::move(data.train), options.limit_train);
   data.test = limit_balanced(std::move(data.test), options.limit_test);
   return data;

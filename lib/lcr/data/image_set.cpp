@@ -62,6 +62,20 @@ ImageSet limit_balanced(ImageSet set, std::int64_t limit) {
   return subset(set, balanced_indices(set.labels, set.class_count, limit));
 }
 
+ImageSet keep_classes(const ImageSet& set, std::span<const std::int64_t> classes) {
+  std::vector<std::int32_t> renumbered(static_cast<std::size_t>(set.class_count), -1);
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    renumbered[static_cast<std::size_t>(classes[i])] = static_cast<std::int32_t>(i);
+  std::vector<std::int64_t> kept;
+  for (std::int64_t i = 0; i < set.count(); ++i)
+    if (renumbered[static_cast<std::size_t>(set.labels[static_cast<std::size_t>(i)])] >= 0)
+      kept.push_back(i);
+  ImageSet out = subset(set, kept);
+  out.class_count = static_cast<std::int64_t>(classes.size());
+  for (auto& label : out.labels) label = renumbered[static_cast<std::size_t>(label)];
+  return out;
+}
+
 std::string fingerprint(const ImageSet& set) {
   Sha256 hash;
   const std::int64_t header[] = {set.count(), set.height, set.width, set.class_count};

@@ -80,6 +80,9 @@ std::vector<std::int64_t> balanced_indices(std::span<const std::int32_t> labels,
 /// The images of balanced_indices().
 ImageSet limit_balanced(ImageSet set, std::int64_t limit);
 
+/// The images of some classes, in their order; class classes[i] becomes class i.
+ImageSet keep_classes(const ImageSet& set, std::span<const std::int64_t> classes);
+
 /// SHA-256 of sizes, labels, pixels (by the SHA-256 of each image) and masks: identifies the
 /// content and its order.
 std::string fingerprint(const ImageSet& set);

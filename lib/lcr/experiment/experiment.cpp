@@ -21,6 +21,7 @@
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/evaluate_run.h"
 #include "lcr/experiment/grid.h"
+#include "lcr/experiment/numeric_libraries.h"
 #include "lcr/experiment/out_of_memory.h"
 #include "lcr/experiment/run.h"
 #include "lcr/experiment/training_record.h"
@@ -499,7 +500,8 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
     return kDone;
   }
   const auto tasks = plan(grid, arguments, threads);
-  request_huge_pages();  // for the workers
+  request_huge_pages();  // both for the workers
+  request_blas_kernels();
   if (!tasks.empty() && device.is_cpu())
     say("CPU loops: {}; huge pages: {}\n", loops, huge_pages_state());
   warn_about_queues(grid.cells());

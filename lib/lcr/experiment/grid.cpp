@@ -18,8 +18,8 @@ namespace {
 std::string data_key(const Options& o) {
   std::string key;
   for (const char* name :
-       {"dataset", "folder", "data-dir", "pixel-store", "store-side", "limit-train", "limit-test",
-        "image-size", "synthbirds-classes", "synthbirds-train", "synthbirds-test"})
+       {"dataset", "folder", "data-dir", "pixel-store", "store-side", "classes", "limit-train",
+        "limit-test", "image-size", "synthbirds-classes", "synthbirds-train", "synthbirds-test"})
     key += get_option(o, find_option(name, "")) + "\n";
   return key;
 }

@@ -1,6 +1,7 @@
 #include "lcr/experiment/numeric_libraries.h"
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <set>
 #include <string_view>
@@ -62,17 +63,35 @@ int collect(dl_phdr_info* object, std::size_t, void* lines) {
   return 0;
 }
 
+/// The name of the kernels that OpenBLAS uses; null with another BLAS.
+const char* openblas_kernels() {
+  using CoreName = char* (*)();
+  const auto core = reinterpret_cast<CoreName>(::dlsym(RTLD_DEFAULT, "openblas_get_corename"));
+  return core ? core() : nullptr;
+}
+
 }  // namespace
 
 std::string numeric_libraries() {
   std::set<std::string> lines;
   ::dl_iterate_phdr(collect, &lines);
-  using CoreName = char* (*)();
-  if (const auto core = reinterpret_cast<CoreName>(::dlsym(RTLD_DEFAULT, "openblas_get_corename")))
-    lines.insert(fmt::format("OpenBLAS kernels={}", core()));
+  if (const char* kernels = openblas_kernels())
+    lines.insert(fmt::format("OpenBLAS kernels={}", kernels));
   std::string text;
   for (const auto& line : lines) text += line + "\n";
   return text;
+}
+
+bool request_blas_kernels() {
+  constexpr const char* kVariable = "OPENBLAS_CORETYPE";
+  const char* const used = openblas_kernels();
+  if (!used || std::string_view(used) != "Prescott" || std::getenv(kVariable)) return false;
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
+    return ::setenv(kVariable, "SkylakeX", 1) == 0;
+  if (__builtin_cpu_supports("avx2")) return ::setenv(kVariable, "Haswell", 1) == 0;
+#endif
+  return false;
 }
 
 }  // namespace lcr

@@ -11,4 +11,10 @@ namespace lcr {
 /// another BLAS from Debian's alternatives, an upgraded package, or OPENBLAS_CORETYPE.
 std::string numeric_libraries();
 
+/// Makes OpenBLAS use kernels that fit this processor in the processes started from now on, if it
+/// fell back to its oldest because the processor is newer than it: through OPENBLAS_CORETYPE,
+/// unless that is set. Returns whether it changed the environment: a program that computes itself
+/// then starts itself again.
+bool request_blas_kernels();
+
 }  // namespace lcr

@@ -7,6 +7,7 @@
 #include <ATen/Parallel.h>
 #include <torch/autograd.h>
 
+#include "lcr/model/kernels/kernels.h"
 #include "lcr/model/torch_compat.h"
 
 namespace lcr {
@@ -85,30 +86,112 @@ Tensor weight_gradient(const Tensor& x, const Tensor& dy, const Geometry& geomet
   return gradient.view({out, kernel, kernel, in}).permute({0, 3, 1, 2});
 }
 
-/// A convolution in float32 whose backward pass computes the weights' gradient by
-/// weight_gradient().
+/// Whether the loops have products of tiles for this convolution of bfloat16 maps.
+bool has_tiles(const Tensor& x, const Tensor& weight) {
+  return x.scalar_type() == torch::kBFloat16 && weight.scalar_type() == torch::kFloat &&
+         weight.is_contiguous(torch::MemoryFormat::ChannelsLast) && kernels::kernels().multiply &&
+         weight.size(0) % 32 == 0 && weight.size(1) % 32 == 0;
+}
+
+/// Where the gradient of the weights by tiles is faster than LibTorch's, measured
+/// (benchmarks/README.md): everywhere but in 3x3 convolutions of large maps with few channels.
+bool tiles_are_faster(const Tensor& x, const Tensor& dy, const Geometry& geometry) {
+  return geometry.kernel == 1 || geometry.stride > 1 || dy.size(2) * dy.size(3) <= 12 * 12 ||
+         x.size(1) * dy.size(1) >= 256 * 256;
+}
+
+const kernels::Bfloat16* numbers(const Tensor& tensor) {
+  return static_cast<const kernels::Bfloat16*>(tensor.data_ptr());
+}
+
+/// A 1x1 convolution of x, or, transposed, its gradient towards the input of dy = x. The threads
+/// share the rows, each of which is summed on its own.
+Tensor tiled_product(const Tensor& x, const Tensor& weight, bool transposed) {
+  const kernels::Kernels& form = kernels::kernels();
+  const std::int64_t out = weight.size(0), in = weight.size(1);
+  const std::int64_t columns = transposed ? in : out, sums = transposed ? out : in;
+  const Tensor packed = torch::empty({out * in}, x.options());
+  auto* const weights = static_cast<kernels::Bfloat16*>(packed.data_ptr());
+  form.pack_weights(weight.data_ptr<float>(), out, in, transposed, weights);
+  Tensor y = torch::empty({x.size(0), columns, x.size(2), x.size(3)},
+                          x.options().memory_format(torch::MemoryFormat::ChannelsLast));
+  auto* const result = static_cast<kernels::Bfloat16*>(y.data_ptr());
+  const std::int64_t rows = x.numel() / sums;
+  constexpr std::int64_t kUnit = 32;
+  at::parallel_for(0, (rows + kUnit - 1) / kUnit, 1, [&](std::int64_t from, std::int64_t to) {
+    const std::int64_t first = from * kUnit, count = std::min(to * kUnit, rows) - first;
+    const Tensor memory = torch::empty({form.multiply_space(count, sums)}, torch::kByte);
+    form.multiply(numbers(x) + first * sums, weights, result + first * columns, count, sums,
+                  columns, memory.data_ptr());
+  });
+  return y;
+}
+
+/// The weights' gradient of a convolution in bfloat16, as weight_gradient()'s but summed and kept
+/// in float32. The threads share the outputs, so that sums do not depend on their number.
+Tensor tiled_weight_gradient(const Tensor& x, const Tensor& dy, const Geometry& geometry) {
+  const kernels::Kernels& form = kernels::kernels();
+  const std::int64_t in = x.size(1), out = dy.size(1), kernel = geometry.kernel;
+  const kernels::ConvolutionShape shape{.images = x.size(0),
+                                        .height = x.size(2),
+                                        .width = x.size(3),
+                                        .in = in,
+                                        .rows = dy.size(2),
+                                        .columns = dy.size(3),
+                                        .out = out,
+                                        .kernel = kernel,
+                                        .stride = geometry.stride};
+  Tensor gradient = torch::empty({out, kernel, kernel, in}, torch::kFloat);
+  constexpr std::int64_t kUnit = 32;
+  at::parallel_for(0, out / kUnit, 1, [&](std::int64_t from, std::int64_t to) {
+    const Tensor memory =
+        torch::empty({form.weight_gradient_space((to - from) * kUnit)}, torch::kByte);
+    form.weight_gradient(numbers(x), numbers(dy), gradient.data_ptr<float>(), shape, from * kUnit,
+                         to * kUnit, memory.data_ptr());
+  });
+  return gradient.permute({0, 3, 1, 2});
+}
+
+/// A convolution of x, float32 or bfloat16, by float32 weights. `rounded`: the weights in x's type,
+/// undefined if the tiles do the work. Both passes use the functions above where they are faster,
+/// else LibTorch's.
+Tensor forward_pass(const Tensor& x, const Tensor& weight, const Tensor& rounded,
+                    const Geometry& geometry) {
+  if (!rounded.defined()) return tiled_product(x, weight, false);
+  return torch::conv2d(x, rounded, {}, geometry.stride, geometry.padding());
+}
+
+Tensor rounded_weight(const Tensor& x, const Tensor& weight, const Geometry& geometry) {
+  return geometry.kernel == 1 && has_tiles(x, weight) ? Tensor() : weight.to(x.scalar_type());
+}
+
 struct Convolution : torch::autograd::Function<Convolution> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
                         const Geometry& geometry) {
-    context->save_for_backward({x, weight});
+    const Tensor rounded = rounded_weight(x, weight, geometry);
+    context->save_for_backward({x, weight, rounded});
     context->saved_data["stride"] = geometry.stride;
-    return torch::conv2d(x, weight, {}, geometry.stride, geometry.padding());
+    return forward_pass(x, weight, rounded, geometry);
   }
   static variable_list backward(AutogradContext* context, const variable_list& outputs) {
     const auto saved = context->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1];
+    const Tensor &x = saved[0], &weight = saved[1], &rounded = saved[2];
     const Geometry geometry{weight.size(2), context->saved_data["stride"].toInt()};
     const Tensor dy = outputs[0].contiguous(torch::MemoryFormat::ChannelsLast);
-    const bool product = product_is_faster(x, dy, geometry);
-    const auto of = [](std::int64_t value) { return std::vector<std::int64_t>{value, value}; };
+    const bool tiled_dw = has_tiles(x, weight) && tiles_are_faster(x, dy, geometry);
+    const bool wide_dw = x.scalar_type() == torch::kFloat && product_is_faster(x, dy, geometry);
     const bool dx_wanted = context->needs_input_grad(0);
+    const bool torch_dx = dx_wanted && rounded.defined(), torch_dw = !tiled_dw && !wide_dw;
+    const auto of = [](std::int64_t value) { return std::vector<std::int64_t>{value, value}; };
     Tensor dx, dw;
-    if (dx_wanted || !product)
+    if (torch_dx || torch_dw)
       std::tie(dx, dw, std::ignore) = at::convolution_backward(
-          dy, x, weight, at::OptionalIntArrayRef(), of(geometry.stride), of(geometry.padding()),
-          of(1), false, of(0), 1, {dx_wanted, !product, false});
-    if (product) dw = weight_gradient(x, dy, geometry);
-    return {dx, dw, {}};
+          dy, x, rounded, at::OptionalIntArrayRef(), of(geometry.stride), of(geometry.padding()),
+          of(1), false, of(0), 1, {torch_dx, torch_dw, false});
+    if (dx_wanted && !torch_dx) dx = tiled_product(dy, weight, true);
+    if (tiled_dw) dw = tiled_weight_gradient(x, dy, geometry);
+    if (wide_dw) dw = weight_gradient(x, dy, geometry);
+    return {dx, dw.to(torch::kFloat), {}};
   }
 };
 
@@ -130,11 +213,13 @@ Tensor convolve(torch::nn::Conv2d& conv, const Tensor& x) {
                .contiguous(torch::MemoryFormat::ChannelsLast);
     geometry.stride = 1;
   }
-  if (seen.scalar_type() != torch::kFloat || compat::autocast_enabled(c10::DeviceType::CPU) ||
-      !torch::GradMode::is_enabled() || !conv->weight.requires_grad())
+  if (conv->weight.scalar_type() != torch::kFloat)
     return torch::conv2d(seen, conv->weight, {}, geometry.stride, geometry.padding());
-  return Convolution::apply(seen.contiguous(torch::MemoryFormat::ChannelsLast), conv->weight,
-                            geometry);
+  if (compat::autocast_enabled(c10::DeviceType::CPU)) seen = seen.to(torch::kBFloat16);
+  seen = seen.contiguous(torch::MemoryFormat::ChannelsLast);
+  if (!torch::GradMode::is_enabled() || !conv->weight.requires_grad())
+    return forward_pass(seen, conv->weight, rounded_weight(seen, conv->weight, geometry), geometry);
+  return Convolution::apply(seen, conv->weight, geometry);
 }
 
 }  // namespace lcr

@@ -1,4 +1,4 @@
-// The backbone's convolutions: LibTorch's, with two detours where those are slow on the CPU.
+// The backbone's convolutions: LibTorch's, with detours where those are slow on the CPU.
 #pragma once
 
 #include <torch/nn/modules/conv.h>
@@ -11,7 +11,10 @@ torch::nn::Conv2d make_convolution(std::int64_t in, std::int64_t out, std::int64
 
 /// Applies a convolution of make_convolution(). Equals conv(x) up to rounding. On the CPU:
 /// - a 1x1 convolution with a stride sees only some rows and columns: they are copied first;
-/// - in float32, the weights' gradient for small pictures is one matrix product.
+/// - in float32, the weights' gradient for small pictures is one matrix product;
+/// - in bfloat16, with a form of the loops that has products of tiles (kernels.h), 1x1 convolutions
+///   and most gradients of weights are such products.
+/// Weights in float32 get their gradient in float32.
 /// float64 goes to LibTorch as it is.
 torch::Tensor convolve(torch::nn::Conv2d& conv, const torch::Tensor& x);
 

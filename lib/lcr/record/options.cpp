@@ -182,6 +182,9 @@ void add_data(std::vector<OptionSpec>& table) {
   data.number("store-side", &O::store_side, "pixels",
               "maximum length of an image's short side in the pixel store (0: full resolution)", 0,
               4096, kImageFiles);
+  data.text("classes", &O::classes, "LIST",
+            "classes to use, renumbered from 0: all; every-N: classes 0, N, 2 N and so on; or a text "
+            "file with one class number per line");
   data.number("limit-train", &O::limit_train, "images",
               "number of training images to use, balanced over classes (0: all)", 0, kMany);
   data.number("limit-test", &O::limit_test, "images",

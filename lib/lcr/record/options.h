@@ -21,6 +21,7 @@ struct Options {
   std::int64_t synthbirds_classes = 20, synthbirds_train = 60, synthbirds_test = 40;
   std::string folder;
   std::int64_t store_side = 0;
+  std::string classes = "all";
   std::string augmentation = "moco_v2";
   double crop_area_min = 0.2;
   double jitter_probability = 0.8, jitter_brightness = 0.4, jitter_contrast = 0.4,

@@ -77,8 +77,16 @@ struct UpdateRule {
   float lr, momentum, weight_decay, gradient_scale, average_momentum;
 };
 
-/// The loops of one instruction set. The forms give the same bits: a sum runs over rows, never over
-/// the lanes of a vector, and products and sums round apart.
+/// A square convolution of channels_last maps, padded by half its kernel: images x height x width x
+/// in to images x rows x columns x out.
+struct ConvolutionShape {
+  std::int64_t images, height, width, in;
+  std::int64_t rows, columns, out;
+  std::int64_t kernel, stride;
+};
+
+/// The loops of one instruction set. The forms give the same bits in the loops that all have: a sum
+/// runs over rows, never over the lanes of a vector, and products and sums round apart.
 struct Kernels {
   const char* name;
   NormLoops<float> float32;
@@ -86,12 +94,34 @@ struct Kernels {
   /// Updates n numbers. Without a gradient (null) only the average moves; it too may be null.
   void (*update)(float* p, float* v, const float* g, float* average, std::int64_t n,
                  const UpdateRule& rule);
+
+  /// The gradient of a convolution's weights in float32 (out x kernel x kernel x in, which it
+  /// overwrites) for outputs first to last - 1. `in`, `first` and `last` are multiples of 32. The
+  /// sums run over the positions in order, whatever part of the outputs is wanted. `memory`: at
+  /// least weight_gradient_space(last - first) bytes, aligned to 64. Null in the forms without
+  /// matrix instructions, where LibTorch's is as fast.
+  void (*weight_gradient)(const Bfloat16* x, const Bfloat16* dy, float* dw,
+                          const ConvolutionShape& shape, std::int64_t first, std::int64_t last,
+                          void* memory);
+  std::int64_t (*weight_gradient_space)(std::int64_t outputs);
+
+  /// y = x w', rows x in times in x out, rounded once: a 1x1 convolution. `packed` is made by
+  /// pack_weights(); in and out are multiples of 32. `memory`: at least multiply_space(rows, in)
+  /// bytes, aligned to 64. Null where weight_gradient is.
+  void (*multiply)(const Bfloat16* x, const Bfloat16* packed, Bfloat16* y, std::int64_t rows,
+                   std::int64_t in, std::int64_t out, void* memory);
+  std::int64_t (*multiply_space)(std::int64_t rows, std::int64_t in);
+  /// Rounds weights, out x in, and orders them for multiply(); transposed: for the product with w
+  /// in place of w', which takes `out` as its `in`. `packed`: out x in numbers, aligned to 64.
+  void (*pack_weights)(const float* weights, std::int64_t out, std::int64_t in, bool transposed,
+                       Bfloat16* packed);
 };
 
 extern const Kernels kPortable;
 #ifdef __x86_64__
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;
+extern const Kernels kAmx;
 #endif
 
 /// The forms that this processor runs, slowest first; the first is `portable`.

@@ -362,7 +362,12 @@ constexpr Kernels make_kernels(const char* name) {
   return {.name = name,
           .float32 = norm_loops<float>(),
           .bfloat16 = norm_loops<Bfloat16>(),
-          .update = update};
+          .update = update,
+          .weight_gradient = nullptr,
+          .weight_gradient_space = nullptr,
+          .multiply = nullptr,
+          .multiply_space = nullptr,
+          .pack_weights = nullptr};
 }
 
 }  // namespace
