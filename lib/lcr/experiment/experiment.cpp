@@ -95,12 +95,12 @@ const char* state_of(const Cell& cell, const RunStore& store) {
 
 void print_dry_run(const std::vector<Cell>& cells, const RunStore& store,
                    const torch::Device& device) {
-  std::set<const Dataset*> listed;
+  std::set<const DataFacts*> listed;
   std::set<std::string> directories;
   for (const auto& cell : cells) {
-    if (listed.insert(cell.data).second)
-      fmt::print("{}: {} training, {} test images\n", cell.data->title, cell.data->train.count(),
-                 cell.data->test.count());
+    if (listed.insert(cell.facts).second)
+      fmt::print("{}: {} training, {} test images\n", cell.facts->title,
+                 cell.facts->training_images, cell.facts->test_images);
     directories.insert(cell.identity.directory);
   }
   fmt::print("{} runs on {} ({})\n\n", directories.size(), device.str(), device_name(device));
@@ -112,8 +112,8 @@ void print_dry_run(const std::vector<Cell>& cells, const RunStore& store,
   for (const auto& cell : cells)
     if (const auto result = store.find(cell.identity))
       seconds_per_step[kind(cell.options)] =
-          result->wall_seconds /
-          static_cast<double>(std::max<std::int64_t>(1, count_steps(cell.options, *cell.data)));
+          result->wall_seconds / static_cast<double>(std::max<std::int64_t>(
+                                     1, count_steps(cell.options, cell.facts->training_images)));
   double estimate = 0;
   bool known = true;
   std::set<std::string> counted;
@@ -127,7 +127,8 @@ void print_dry_run(const std::vector<Cell>& cells, const RunStore& store,
     const auto found = seconds_per_step.find(kind(cell.options));
     known = known && found != seconds_per_step.end();
     if (known)
-      estimate += found->second * static_cast<double>(count_steps(cell.options, *cell.data));
+      estimate += found->second *
+                  static_cast<double>(count_steps(cell.options, cell.facts->training_images));
   }
   fmt::print("\nTime to train the unfinished runs, one at a time: {}\n",
              known ? "about " + format_duration(estimate)
@@ -287,15 +288,15 @@ void print_summary(const Experiment& experiment, const std::vector<Cell>& cells,
   fmt::print("\n{}\n", experiment.title);
   const auto is_paper = [&](const Cell& cell) {
     return std::find(experiment.paper_datasets.begin(), experiment.paper_datasets.end(),
-                     cell.data->name) != experiment.paper_datasets.end();
+                     cell.facts->name) != experiment.paper_datasets.end();
   };
-  std::set<const Dataset*> listed;
+  std::set<const DataFacts*> listed;
   for (const auto& cell : cells)
-    if (cell.experiment == &experiment && listed.insert(cell.data).second)
+    if (cell.experiment == &experiment && listed.insert(cell.facts).second)
       fmt::print(
-          "Data: {}{}: {} training images, {} test images\n", cell.data->title,
+          "Data: {}{}: {} training images, {} test images\n", cell.facts->title,
           is_paper(cell) ? "" : " (standing in for " + experiment.paper_datasets.front() + ")",
-          cell.data->train.count(), cell.data->test.count());
+          cell.facts->training_images, cell.facts->test_images);
   fmt::print("Retrieval after the last epoch, each method with its own pooling, mean +- sd\n\n");
   fmt::print("{:<32} {:>2}  {:>14} {:>14} {:>14}  {:<9} {:>9}\n", "", "n", "rank-1 %", "rank-5 %",
              "mAP %", "pooling", "samples/s");
@@ -349,7 +350,7 @@ void work(Grid& grid, int threads) {
       evaluations += static_cast<std::int64_t>(cell.evaluations.size());
   for (const auto& cell : grid.cells()) {
     if (cell.identity.directory != wanted) continue;
-    const std::int64_t steps = count_steps(cell.options, *cell.data);
+    const std::int64_t steps = count_steps(cell.options, cell.facts->training_images);
     const RunObserver training = [&](std::int64_t done, std::int64_t total,
                                      const std::string& note) {
       report_progress(done, total + evaluations, note);
@@ -420,7 +421,7 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
       const std::int64_t steps =
           grid.store().find(cell.identity)
               ? 1
-              : std::max<std::int64_t>(1, count_steps(cell.options, *cell.data));
+              : std::max<std::int64_t>(1, count_steps(cell.options, cell.facts->training_images));
       // A run for which others wait gets all threads.
       const int share =
           stage == 0 ? threads : std::max(1, threads / static_cast<int>(control.jobs));
@@ -451,15 +452,15 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
 }
 
 void warn_about_queues(const std::vector<Cell>& cells) {
-  std::set<std::pair<const Dataset*, std::int64_t>> told;
+  std::set<std::pair<const DataFacts*, std::int64_t>> told;
   for (const auto& cell : cells)
-    if (contrasts(cell.options) && cell.options.queue_size > cell.data->train.count() &&
-        told.insert({cell.data, cell.options.queue_size}).second)
+    if (contrasts(cell.options) && cell.options.queue_size > cell.facts->training_images &&
+        told.insert({cell.facts, cell.options.queue_size}).second)
       say("warning: queue-size = {} is larger than the training set of {} images: the queue holds "
           "{:.1f} epochs of keys, so a sample's negatives include its own older keys\n",
-          cell.options.queue_size, cell.data->train.count(),
+          cell.options.queue_size, cell.facts->training_images,
           static_cast<double>(cell.options.queue_size) /
-              static_cast<double>(cell.data->train.count()));
+              static_cast<double>(cell.facts->training_images));
 }
 
 int run(const std::string& program, const std::vector<std::string>& arguments) {
@@ -494,7 +495,10 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
     work(grid, threads);
     return kDone;
   }
-  check_initial_weights(grid.cells());
+  if (options.records.empty())
+    check_initial_weights(grid.cells());
+  else
+    for (auto& cell : grid.cells()) cell.selected = cell.selected && is_done(cell, grid.store());
   if (options.dry_run) {
     print_dry_run(grid.cells(), grid.store(), device);
     return kDone;
@@ -513,6 +517,7 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
     fmt::print("Stopped after --max-steps {}: nothing is recorded.\n", options.max_steps);
     return kDone;
   }
+  add_facts(facts_file(options.results), grid.inputs());
   for (const auto& experiment : experiments) {
     const fs::path csv = fs::path(options.results) / (experiment.id + ".csv");
     write_configs(configs_file(options.results, experiment.id),

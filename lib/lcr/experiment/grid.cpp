@@ -8,10 +8,10 @@
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
 #include "lcr/data/datasets.h"
-#include "lcr/data/object_region.h"
 #include "lcr/experiment/run.h"
 
 namespace lcr {
+namespace fs = std::filesystem;
 namespace {
 
 /// The values of the options that load_dataset() reads: equal keys mean equal data.
@@ -25,12 +25,10 @@ std::string data_key(const Options& o) {
 }
 
 /// The evaluation's protocols that the run's method and data allow.
-std::string possible_protocols(const Options& options, const Dataset& data) {
+std::string possible_protocols(const Options& options, const DataFacts& data) {
   std::vector<std::string> possible;
   for (const auto& protocol : split(options.protocols, ',')) {
-    if (protocol == "localisation" &&
-        (!uses_network(options) || object_ground_truth(data.test).empty()))
-      continue;
+    if (protocol == "localisation" && (!uses_network(options) || !data.has_objects)) continue;
     if (protocol == "projections" && (!uses_gfb(options) || options.gfb == "mlp")) continue;
     if (protocol == "probe" && !uses_network(options) && options.probe == "augmented") continue;
     possible.push_back(protocol);
@@ -46,27 +44,48 @@ Grid::Grid(const std::vector<Experiment>& experiments, const std::vector<std::st
   identify(threads);
 }
 
-const Dataset& Grid::data_of(const Options& options, int threads) {
-  auto& entry = data_[data_key(options)];
-  if (!entry) {
-    entry = std::make_unique<LoadedData>(LoadedData{load_dataset(options, threads), "", ""});
-    if (entry->data.test.count() < 2)
-      fail("the test set of {} has {} images; retrieval needs at least 2: raise limit-test",
-           entry->data.title, entry->data.test.count());
-    entry->train_fingerprint = fingerprint(entry->data.train);
-    entry->test_fingerprint = fingerprint(entry->data.test);
+void Grid::find_data(Cell& cell, int threads) {
+  const Options& options = cell.options;
+  const std::string key = facts_key(options);
+  if (!control().records.empty()) {
+    const auto found = recorded_.data.find(key);
+    if (found == recorded_.data.end())
+      fail("{}: says nothing about the data '{}'", facts_file(control().records).string(), key);
+    cell.facts = &inputs_.data.insert(*found).first->second;
+    return;
   }
-  return entry->data;
+  auto& data = data_[data_key(options)];
+  if (!data) {
+    data = std::make_unique<Dataset>(load_dataset(options, threads));
+    if (data->test.count() < 2)
+      fail("the test set of {} has {} images; retrieval needs at least 2: raise limit-test",
+           data->title, data->test.count());
+    inputs_.data[key] = describe_data(*data);
+  }
+  cell.data = data.get();
+  cell.facts = &inputs_.data.at(key);
+}
+
+std::string Grid::init_digest(const std::string& init) {
+  const std::string name = fs::path(init).filename();
+  auto& digest = inputs_.init[name];
+  if (!digest.empty()) return digest;
+  if (control().records.empty()) return digest = sha256_file(init);
+  const auto found = recorded_.init.find(name);
+  if (found == recorded_.init.end())
+    fail("{}: says nothing about the initial weights '{}'", facts_file(control().records).string(),
+         name);
+  return digest = found->second;
 }
 
 void Grid::identify(int threads) {
-  std::map<std::string, std::string> init_sha256;
+  if (!control().records.empty()) recorded_ = read_facts(facts_file(control().records));
   for (auto& cell : cells()) {
     Options& options = cell.options;
-    cell.data = &data_of(options, threads);
-    if (trains(options) && cell.data->train.count() < options.batch_size)
+    find_data(cell, threads);
+    if (trains(options) && cell.facts->training_images < options.batch_size)
       fail("the training set of {} has {} images, fewer than one batch of batch-size = {}",
-           cell.data->title, cell.data->train.count(), options.batch_size);
+           cell.facts->title, cell.facts->training_images, options.batch_size);
     std::string init;
     if (starts_from_standin(options)) {
       // A worker gets the hash from its parent. Otherwise the stand-in is an earlier cell.
@@ -86,15 +105,13 @@ void Grid::identify(int threads) {
               .string();
       for (auto& evaluation : cell.evaluations) evaluation.init = options.init;
     } else if (uses_network(options) && !options.init.empty()) {
-      if (!init_sha256.contains(options.init))
-        init_sha256[options.init] = sha256_file(options.init);
-      init = init_sha256[options.init];
+      init = init_digest(options.init);
     }
-    const auto& loaded = *data_.at(data_key(options));
-    const std::string data = data_fingerprint(loaded.train_fingerprint, loaded.test_fingerprint);
+    const std::string data =
+        data_fingerprint(cell.facts->train_fingerprint, cell.facts->test_fingerprint);
     cell.identity = identify_run(options, {cell.seed, data, init});
     for (auto& evaluation : cell.evaluations)
-      evaluation.protocols = possible_protocols(evaluation, *cell.data);
+      evaluation.protocols = possible_protocols(evaluation, *cell.facts);
     std::erase_if(cell.evaluations,
                   [](const Options& evaluation) { return evaluation.protocols.empty(); });
   }

@@ -13,7 +13,8 @@
 
 namespace lcr {
 
-/// All runs that a program is asked for.
+/// All runs that a program is asked for. With --records, the inputs' facts are those recorded
+/// there, and no data is read.
 class Grid {
  public:
   /// Makes the plan before any data is read, fetched or decoded; then reads the data, checks the
@@ -25,18 +26,18 @@ class Grid {
   /// The control options, which all experiments share: those of the first.
   const Options& control() const { return plan_.command_lines.front().options; }
   const RunStore& store() const { return store_; }
+  /// What was read of the inputs.
+  const InputFacts& inputs() const { return inputs_; }
 
  private:
   void identify(int threads);
-  const Dataset& data_of(const Options& options, int threads);
+  void find_data(Cell& cell, int threads);
+  std::string init_digest(const std::string& init);
 
   Plan plan_;
   RunStore store_;
-  struct LoadedData {
-    Dataset data;
-    std::string train_fingerprint, test_fingerprint;
-  };
-  std::map<std::string, std::unique_ptr<LoadedData>> data_;
+  std::map<std::string, std::unique_ptr<Dataset>> data_;
+  InputFacts inputs_, recorded_;
 };
 
 }  // namespace lcr

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lcr/data/image_set.h"
+#include "lcr/experiment/data_facts.h"
 #include "lcr/experiment/experiment.h"
 #include "lcr/record/command_line.h"
 #include "lcr/record/run_identity.h"
@@ -19,7 +20,8 @@ struct Cell {
   Options options;
   std::uint64_t seed = 0;
   std::string varied;                ///< the row's own settings, for example "method=lcr"
-  const Dataset* data = nullptr;     ///< null until Grid reads it
+  const Dataset* data = nullptr;     ///< null until Grid reads it, and with --records
+  const DataFacts* facts = nullptr;  ///< null until Grid knows them
   RunIdentity identity;              ///< empty until Grid computes it
   std::vector<Options> evaluations;  ///< `options` with the settings of each evaluation
   bool selected = true;              ///< by --rows

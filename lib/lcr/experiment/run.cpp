@@ -301,9 +301,9 @@ std::string data_fingerprint(const std::string& train, const std::string& test) 
   return sha256_hex(train + "/" + test);
 }
 
-std::int64_t count_steps(const Options& options, const Dataset& data) {
+std::int64_t count_steps(const Options& options, std::int64_t training_images) {
   if (!trains(options)) return 0;
-  const std::int64_t steps = options.epochs * (data.train.count() / options.batch_size);
+  const std::int64_t steps = options.epochs * (training_images / options.batch_size);
   return options.max_steps > 0 ? std::min(steps, options.max_steps) : steps;
 }
 

@@ -19,7 +19,7 @@ using RunObserver =
 std::string data_fingerprint(const std::string& train, const std::string& test);
 
 /// The optimisation steps of a run, limited by max_steps; 0 for the controls.
-std::int64_t count_steps(const Options& options, const Dataset& data);
+std::int64_t count_steps(const Options& options, std::int64_t training_images);
 
 /// Trains and evaluates a run and records it in the store, unless the store has it. With
 /// options.max_steps it stops after those steps and records nothing. options: resolved (variant,

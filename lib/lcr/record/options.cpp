@@ -512,6 +512,9 @@ void add_directories(std::vector<OptionSpec>& table) {
   control.text("results", &O::results, "DIR",
                "directory of the results CSV (default: results/<preset>)");
   control.text("runs", &O::runs, "DIR", "directory of the run store");
+  control.text("records", &O::records, "DIR",
+               "make the results from the runs in the store and from DIR/inputs.json, a file beside "
+               "earlier results, without the data; trains nothing");
   control.text("data-dir", &O::data_dir, "DIR",
                "directory of the data sets (default: $LCR_DATA, else ./data)");
   control.text("pixel-store", &O::pixel_store, "DIR",

@@ -86,7 +86,7 @@ struct Options {
   bool dry_run = false, help = false;
   std::string pin_epochs, checkpoint_every = "10min";
   bool inexact_resume = false, deterministic = false;
-  std::string results, runs = "runs", data_dir, pixel_store;
+  std::string results, runs = "runs", records, data_dir, pixel_store;
   std::int64_t skip_bad = 0;
   std::string worker_run, worker_standin;
 };
