@@ -53,6 +53,9 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
   const torch::Device device = resolve_device(command.options.device);
   const auto rows = experiment.rows(command.options);
   refuse_overridden(experiment, rows, command);
+  const std::string& wanted = command.options.rows;
+  const bool whole_name = std::any_of(rows.begin(), rows.end(),
+                                      [&](const ExperimentRow& row) { return row.name == wanted; });
   for (const auto& row : rows) {
     Options options = command.options;
     Options host = command.options;
@@ -66,7 +69,8 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
       set_option(options, name, value, "row " + row.name);
       varied.push_back(name + "=" + value);
     }
-    const bool selected = row.name.find(command.options.rows) != std::string::npos;
+    const bool selected =
+        whole_name ? row.name == wanted : row.name.find(wanted) != std::string::npos;
     try {
       resolve(options, device);
     } catch (const UserError& e) {

@@ -182,9 +182,10 @@ void add_data(std::vector<OptionSpec>& table) {
   data.number("store-side", &O::store_side, "pixels",
               "maximum length of an image's short side in the pixel store (0: full resolution)", 0,
               4096, kImageFiles);
-  data.text("classes", &O::classes, "LIST",
-            "classes to use, renumbered from 0: all; every-N: classes 0, N, 2 N and so on; or a text "
-            "file with one class number per line");
+  data.text(
+      "classes", &O::classes, "LIST",
+      "classes to use, renumbered from 0: all; every-N: classes 0, N, 2 N and so on; or a text "
+      "file with one class number per line");
   data.number("limit-train", &O::limit_train, "images",
               "number of training images to use, balanced over classes (0: all)", 0, kMany);
   data.number("limit-test", &O::limit_test, "images",
@@ -473,9 +474,10 @@ void add_selection(std::vector<OptionSpec>& table) {
                "(empty: the paper's grid)");
   control.text("lambda-values", &O::lambda_values, "",
                "comma-separated values of lambda that f1 tries");
-  control.text("rows", &O::rows, "TEXT",
-               "train only rows whose names contain this text; the results include every row that "
-               "the store has");
+  control.text(
+      "rows", &O::rows, "TEXT",
+      "train only the row of this name, or else the rows whose names contain this text; the "
+      "results include every row that the store has");
 }
 
 void add_execution(std::vector<OptionSpec>& table) {
@@ -512,9 +514,10 @@ void add_directories(std::vector<OptionSpec>& table) {
   control.text("results", &O::results, "DIR",
                "directory of the results CSV (default: results/<preset>)");
   control.text("runs", &O::runs, "DIR", "directory of the run store");
-  control.text("records", &O::records, "DIR",
-               "make the results from the runs in the store and from DIR/inputs.json, a file beside "
-               "earlier results, without the data; trains nothing");
+  control.text(
+      "records", &O::records, "DIR",
+      "make the results from the runs in the store and from DIR/inputs.json, a file beside "
+      "earlier results, without the data; trains nothing");
   control.text("data-dir", &O::data_dir, "DIR",
                "directory of the data sets (default: $LCR_DATA, else ./data)");
   control.text("pixel-store", &O::pixel_store, "DIR",

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Trains the rows of one preset in the order of results/records/campaign.txt, then packs their
+# records: ci/campaign.sh BIN PRESET [OPTION...]
+#
+# Runs live in runs/campaign-PRESET, results in results/PRESET. Runs that
+# results/records/PRESET/runs.tar.gz holds are imported first and not trained again; at the end, or
+# when interrupted, the finished runs are packed there. OPTIONs go to every program; with --dry-run
+# nothing is trained or packed.
+set -eu
+bin=$1 preset=$2
+shift 2
+list=results/records/campaign.txt
+record=results/records/$preset
+store=runs/campaign-$preset
+
+mkdir -p "$store"
+if [ -f "$record/runs.tar.gz" ]; then
+  "$bin/lcr-runs" import "$record/runs.tar.gz" --runs "$store"
+fi
+
+pack() {
+  # Nothing finished, nothing to pack.
+  [ -f "results/$preset/inputs.json" ] || return 0
+  mkdir -p "$record"
+  "$bin/lcr-runs" export "$record/runs.tar.gz.new" --runs "$store"
+  mv "$record/runs.tar.gz.new" "$record/runs.tar.gz"
+  cp "results/$preset/inputs.json" "$record/"
+}
+
+dry=
+for option in "$@"; do
+  [ "$option" = --dry-run ] && dry=yes
+done
+[ -n "$dry" ] || trap pack EXIT
+
+while read -r line; do
+  case $line in '' | '#'*) continue ;; esac
+  eval "set_line=($line)"
+  program=${set_line[0]}
+  echo "campaign $preset: $line"
+  "$bin/$program" --preset "$preset" --runs "$store" "${set_line[@]:1}" "$@"
+done <"$list"
