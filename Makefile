@@ -20,11 +20,11 @@ ARGUMENTS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--
 .DEFAULT_GOAL := help
 TABLES = table-main table-c1 table-e1 table-f1 table-g1 table-x1
 FIGURES = figure-b1 figure-b2 figure-d1
-.PHONY: help setup setup-gpu configure build build-all install test lint format test-faults test-asan test-tsan check-metrics bench bench-peers fuzz reproduce report $(TABLES) $(FIGURES) clean
+.PHONY: help setup setup-gpu configure build build-all install test lint format test-faults test-asan test-tsan check-metrics bench bench-peers fuzz reproduce report campaign records $(TABLES) $(FIGURES) clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: PRESET=quick|full|cifar100|cub|paper|smoke (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR, INIT=FILE, TORCH=debian|pip, BUILD=DIR, JOBS=N"
+	@echo "  Variables: PRESET=quick|full|cifar100|cub|cub40|paper|smoke (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR, INIT=FILE, TORCH=debian|pip, BUILD=DIR, JOBS=N"
 	@echo "  OPTIONS=... passes any further option of the programs, for example OPTIONS='--rows LCR --limit-train 500'"
 
 setup: ## install the Debian packages that are missing
@@ -101,6 +101,12 @@ reproduce: configure ## set up, build, reproduce all tables and figures, and rep
 report: configure ## make tables, figures and report.html of the results that exist
 	@$(COMPILE) lcr-plot
 	@$(BUILD)/bin/lcr-plot report --results results/$(PRESET)
+
+campaign: build ## train every row of PRESET on its data, headline rows first (resumable; OPTIONS=--dry-run), and pack the records into results/records/PRESET
+	@ci/campaign.sh $(BUILD)/bin $(PRESET) $(wordlist 3,99,$(ARGUMENTS))
+
+records: build ## make tables, figures, claims and report of results/records from the archives, without data or training, in BUILD/records
+	@ci/records.sh $(BUILD)/bin $(BUILD)/records
 
 table-main: PROGRAM = main_results
 table-main: configure ## main results: retrieval and linear probing

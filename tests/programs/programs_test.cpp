@@ -293,6 +293,25 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   const std::string before = read_text(folder / "results/quick/x1.csv");
   EXPECT_NE(run(command + evaluation).err.find(", 0 to do"), std::string::npos);
   EXPECT_EQ(read_text(folder / "results/quick/x1.csv"), before);
+  // The records alone make the same results, without the data; what they lack is not trained.
+  ASSERT_EQ(run("lcr-runs export records.tar.gz").code, 0);
+  ASSERT_EQ(run("lcr-runs import records.tar.gz --runs imported").code, 0);
+  std::string recorded = command + evaluation + " --runs imported --results again --other-seeds 0";
+  recorded.replace(recorded.find("--data-dir data"), 15, "--data-dir none");
+  recorded.replace(recorded.find("--seeds 0"), 9, "--seeds 0,1");
+  const Outcome again = run(recorded + " --records results/quick");
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_NE(again.err.find(", 0 to do"), std::string::npos) << again.err;
+  for (const char* file : {"main.csv", "c1.csv", "b1.csv", "b2.csv", "d1.csv", "x1.csv",
+                           "inputs.json", "figures/b1.png"})
+    EXPECT_EQ(read_text(folder / "again" / file), read_text(folder / "results/quick" / file))
+        << file;
+  const Outcome no_facts = run(recorded + " --records nowhere");
+  EXPECT_EQ(no_facts.code, 2);
+  EXPECT_NE(no_facts.err.find("nowhere/inputs.json"), std::string::npos) << no_facts.err;
+  const Outcome other_data = run(recorded + " --records results/quick --synthbirds-train 7");
+  EXPECT_EQ(other_data.code, 2);
+  EXPECT_NE(other_data.err.find("synthbirds-train=7"), std::string::npos) << other_data.err;
   // Without gnuplot the tables are written all the same.
   const std::string path = std::getenv("PATH");
   ::setenv("PATH", "/nowhere", 1);
@@ -320,12 +339,13 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
                     "evaluate --run " + first_run("synthbirds-lcr-") +
                         " --protocols probe --poolings oracle --threads 1",
                     "can be trained on");
-  for (const char* preset : {"quick", "full", "cifar100", "cub", "paper"}) {
-    const Outcome grid = run(
-        std::string("reproduce --dry-run --data-dir data --dataset synthbirds --datasets "
-                    "synthbirds --limit-train 0 --limit-test 0 --store-side 0 --synthbirds-classes "
-                    "2 --synthbirds-train 40 --synthbirds-test 3 --batch-size 32 --preset ") +
-        preset);
+  for (const char* preset : {"quick", "full", "cifar100", "cub", "cub40", "paper"}) {
+    const Outcome grid =
+        run(std::string("reproduce --dry-run --data-dir data --dataset synthbirds --datasets "
+                        "synthbirds --limit-train 0 --limit-test 0 --store-side 0 --classes all "
+                        "--synthbirds-classes "
+                        "2 --synthbirds-train 40 --synthbirds-test 3 --batch-size 32 --preset ") +
+            preset);
     EXPECT_EQ(grid.code, 0) << preset << ": " << grid.err;
     for (const char* id : {"b1", "b2", "c1", "d1", "e1", "f1", "g1", "main", "x1"})
       EXPECT_NE(grid.out.find(fmt::format("[{}: ", id)), std::string::npos) << preset << " " << id;
