@@ -35,8 +35,9 @@ done
 
 while read -r line; do
   case $line in '' | '#'*) continue ;; esac
-  eval "set_line=($line)"
-  program=${set_line[0]}
+  declare -a words
+  eval "words=($line)"
+  program=${words[0]}
   echo "campaign $preset: $line"
-  "$bin/$program" --preset "$preset" --runs "$store" "${set_line[@]:1}" "$@"
+  "$bin/$program" --preset "$preset" --runs "$store" "${words[@]:1}" "$@"
 done <"$list"

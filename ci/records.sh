@@ -5,9 +5,13 @@
 # The results go to OUT/PRESET. results/records/PRESET/options holds further options of the
 # programs, which name the initial weights.
 set -eu
-bin=$1 out=$2
+bin=$(realpath "$1") out=$2
 shift 2
-[ $# -gt 0 ] || set -- $(cd results/records && ls -d -- */ | tr -d /)
+if [ $# -eq 0 ]; then
+  for folder in results/records/*/; do
+    set -- "$@" "$(basename "$folder")"
+  done
+fi
 
 for preset in "$@"; do
   record=results/records/$preset
@@ -19,5 +23,6 @@ for preset in "$@"; do
   "$bin/reproduce" --preset "$preset" --runs "$store" --records "$record" \
     --results "$out/$preset" $(cat "$record/options")
   "$bin/lcr-plot" report --results "$out/$preset"
-  "$bin/lcr-check" claims --results "$out/$preset" --markdown "$out/$preset/claims.md" >/dev/null
+  # From there, because the report's title says the folder.
+  (cd "$out" && "$bin/lcr-check" claims --results "$preset" --markdown "$preset/claims.md" >/dev/null)
 done

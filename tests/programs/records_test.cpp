@@ -1,0 +1,60 @@
+// The committed results on real data: made again from the archives of their runs, byte for byte.
+#include <cstdlib>
+
+#include <gtest/gtest.h>
+
+#include "lcr/base/files.h"
+#include "tests/support/files.h"
+
+namespace lcr {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kRecords = fs::path(LCR_SOURCE_DIR) / "results/records";
+
+/// What ci/records.sh reads; everything else in a folder of records is made by it.
+bool is_input(const fs::path& file) {
+  const std::string name = file.filename();
+  return name == "runs.tar.gz" || name == "inputs.json" || name == "options";
+}
+
+TEST(Records, MakeTheCommittedResultsAgain) {
+  const testing::TemporaryFolder folder;
+  const std::string command = "cd '" + std::string(LCR_SOURCE_DIR) + "' && ci/records.sh '" +
+                              LCR_BIN + "' '" + folder.path().string() + "' >'" +
+                              (folder / "log.txt").string() + "' 2>&1 </dev/null";
+  ASSERT_EQ(std::system(command.c_str()), 0) << read_text(folder / "log.txt");
+  std::size_t compared = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(kRecords)) {
+    if (!entry.is_regular_file() || entry.path().parent_path() == kRecords ||
+        is_input(entry.path()))
+      continue;
+    const fs::path name = fs::relative(entry.path(), kRecords);
+    ASSERT_TRUE(fs::exists(folder / name.string())) << name;
+    EXPECT_EQ(read_text(folder / name.string()), read_text(entry.path())) << name;
+    ++compared;
+  }
+  EXPECT_GT(compared, 0U);
+}
+
+/// The text between two comment lines of a Markdown page, "<!-- begin NAME -->" and "<!-- end -->".
+std::string block(const std::string& page, const std::string& name) {
+  const std::string begin = "<!-- begin " + name + " -->\n";
+  const auto from = page.find(begin);
+  if (from == std::string::npos) return "no such block";
+  return page.substr(from + begin.size(), page.find("<!-- end -->", from) - from - begin.size());
+}
+
+TEST(Records, PagesQuoteTheVerdictsAsTheyAre) {
+  for (const auto& entry : fs::directory_iterator(kRecords)) {
+    if (!entry.is_directory()) continue;
+    const std::string preset = entry.path().filename();
+    const std::string claims = read_text(entry.path() / "claims.md");
+    for (const fs::path& page : {kRecords / "README.md"})
+      EXPECT_EQ(block(read_text(page), "results/records/" + preset + "/claims.md"), claims) << page;
+  }
+}
+
+}  // namespace
+}  // namespace lcr
