@@ -8,6 +8,7 @@
 #include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
+#include "lcr/base/hashing.h"
 #include "lcr/base/parallel.h"
 #include "lcr/base/progress.h"
 #include "lcr/base/signals.h"
@@ -171,27 +172,44 @@ int fetch(const DatasetDescriptor& d, const Command& command) {
   return kDone;
 }
 
-/// Decodes every image file. Returns the error messages of those that cannot be decoded.
-std::vector<std::string> undecodable(const Listing& listing, int threads) {
+/// What decoding every image file of a listing gave, train before test.
+struct Decoded {
+  std::vector<std::string> digests;  ///< of the pixels; empty: not decoded
+  std::vector<std::string> reasons;  ///< why it cannot be decoded
+};
+
+Decoded decode_all(const Listing& listing, int threads) {
   std::vector<const ListedImage*> images;
   for (const auto* split : {&listing.train, &listing.test})
     for (const auto& image : *split) images.push_back(&image);
-  std::vector<std::string> reasons(images.size());
+  Decoded decoded{std::vector<std::string>(images.size()), std::vector<std::string>(images.size())};
   Progress progress("decode images", static_cast<std::int64_t>(images.size()), "images");
   std::mutex mutex;
   std::int64_t done = 0;
   parallel_for(static_cast<std::int64_t>(images.size()), threads, [&](std::int64_t i) {
     if (stop_requested()) throw Interrupted("stopped by a signal; nothing was changed");
+    const auto at = static_cast<std::size_t>(i);
     try {
-      read_image(listing.root / images[static_cast<std::size_t>(i)]->path);
+      const RgbImage image = read_image(listing.root / images[at]->path);
+      decoded.digests[at] =
+          sha256_hex({reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size()});
     } catch (const UserError& e) {
-      reasons[static_cast<std::size_t>(i)] = e.what();
+      decoded.reasons[at] = e.what();
     }
     const std::lock_guard lock(mutex);
     progress.update(++done);
   });
-  std::erase(reasons, "");
-  return reasons;
+  return decoded;
+}
+
+/// Prints how many files of a split were seen, read and passed over. Its digests start at `first`.
+void print_split(const char* name, const std::vector<ListedImage>& images,
+                 std::vector<PassedOver> passed, const Decoded& decoded, std::size_t first) {
+  const std::size_t seen = images.size() + passed.size();
+  for (std::size_t i = 0; i < images.size(); ++i)
+    if (decoded.digests[first + i].empty()) passed.push_back({images[i].path, "undecodable"});
+  fmt::print("{}: {} files seen, {} read, {} passed over{}{}\n", name, seen, seen - passed.size(),
+             passed.size(), passed.empty() ? "" : ": ", describe(passed));
 }
 
 int verify(const std::string& name, const Command& command) {
@@ -211,18 +229,25 @@ int verify(const std::string& name, const Command& command) {
     if (!has_image_files(options)) return kDone;
   }
   const Listing listing = list_dataset(options);
-  const auto bad = undecodable(listing, command.threads);
-  for (const auto& reason : bad) fmt::print("bad: {}\n", reason);
+  const Decoded decoded = decode_all(listing, command.threads);
+  for (const auto& reason : decoded.reasons)
+    if (!reason.empty()) fmt::print("bad: {}\n", reason);
+  print_split("train", listing.train, listing.train_passed, decoded, 0);
+  print_split("test", listing.test, listing.test_passed, decoded, listing.train.size());
+  for (const auto& remark :
+       {describe_similar_names(listing), describe_shared_images(listing, decoded.digests)})
+    if (!remark.empty()) fmt::print("{}\n", remark);
   if (const auto file = pixel_store_file(listing, options); fs::exists(file)) {
     const std::string reason = check_pixel_store(file, command.threads);
     fmt::print("{}: {}\n", file.string(),
                reason.empty() ? "whole" : reason + "; it will be rebuilt at its next use");
   }
-  if (!bad.empty())
-    fail("{}: {} of {} image files cannot be decoded (listed above)", listing.root.string(),
-         bad.size(), listing.train.size() + listing.test.size());
-  fmt::print("{}: all {} image files can be decoded\n", listing.root.string(),
-             listing.train.size() + listing.test.size());
+  require_images_left(listing, decoded.digests);
+  if (const auto bad = std::count(decoded.digests.begin(), decoded.digests.end(), ""); bad > 0)
+    fail("{}: {} of {} image files cannot be decoded (listed above)", listing.root.string(), bad,
+         decoded.digests.size());
+  fmt::print("{}: all {} image files that are read can be decoded\n", listing.root.string(),
+             decoded.digests.size());
   return kDone;
 }
 
@@ -257,7 +282,8 @@ std::string help(const po::options_description& description) {
          "Usage: lcr-data list           lists the data sets\n"
          "       lcr-data info NAME      prints origin, licence, citation, checksums\n"
          "       lcr-data fetch NAME     downloads, verifies and unpacks\n"
-         "       lcr-data verify NAME    checks checksums, lists, every image, the pixel store\n"
+         "       lcr-data verify NAME    checks checksums, lists, every image, the pixel store;\n"
+         "                               says what is read of each split and what is passed over\n"
          "       lcr-data pack NAME      builds the pixel store (experiments do so themselves if "
          "it is missing)\n"
          "       lcr-data show NAME      draws samples and their random views\n\n"

@@ -49,6 +49,20 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
   return text;
 }
 
+std::string join_first(const std::vector<std::string>& parts) {
+  constexpr std::size_t kMost = 8;
+  if (parts.size() <= kMost) return join(parts, ", ");
+  return join({parts.begin(), parts.begin() + kMost}, ", ") +
+         fmt::format(" and {} more", parts.size() - kMost);
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
 std::string printable(std::string_view text) {
   std::string out(text.substr(0, 80));
   for (char& c : out)

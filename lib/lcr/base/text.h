@@ -24,6 +24,12 @@ std::vector<std::string> split(std::string_view text, char separator);
 /// The parts with `separator` between them.
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
+/// The first eight parts with commas between them, and how many more there are.
+std::string join_first(const std::vector<std::string>& parts);
+
+/// ASCII letters in lower case; other bytes stay.
+std::string lower_case(std::string_view text);
+
 /// Text from other sources, for messages: at most 80 characters, '?' for each that is not printable
 /// ASCII.
 std::string printable(std::string_view text);

@@ -32,21 +32,30 @@ DatasetDescriptor descriptor_of(const std::string& dataset) {
   return read_descriptor(suite_home() / "datasets" / (dataset + ".json"));
 }
 
-/// The file in the first place that has it, uncompressed or as .gz; empty if none has it.
-fs::path find_file(const std::vector<fs::path>& places, const std::string& name) {
+/// The IDX file in the first place that has it, uncompressed or as .gz; empty if none has it.
+/// `name` is the publisher's ("train-images-idx3-ubyte"); some copies have a dot before "idx".
+fs::path find_idx_file(const std::vector<fs::path>& places, const std::string& name) {
+  std::string dotted = name;
+  dotted[name.rfind("-idx")] = '.';
   for (const auto& place : places)
-    for (const char* suffix : {"", ".gz"})
-      if (fs::exists(place / (name + suffix))) return place / (name + suffix);
+    for (const auto& spelling : {name, dotted})
+      for (const char* suffix : {"", ".gz"})
+        // Some unpackers make a folder of that name, with the file in it or next to it.
+        if (const fs::path file = place / (spelling + suffix);
+            fs::exists(file) && !fs::is_directory(file))
+          return file;
   return {};
 }
 
 Dataset load_fashion_mnist(const DatasetDescriptor& descriptor, const Options& options) {
   const fs::path own = data_directory(options) / descriptor.directory;
-  std::vector<fs::path> places = {own};
+  // torchvision keeps its copy in FashionMNIST/raw/ of the folder that it was given.
+  std::vector<fs::path> places = {own, own / "FashionMNIST/raw",
+                                  data_directory(options) / "FashionMNIST/raw"};
   // A folder given by --data-dir is the only place: a silent fallback would hide a wrong path.
   if (options.data_dir.empty()) places.emplace_back("/usr/share/datasets/fashion-mnist");
   const auto get = [&](const std::string& name) {
-    fs::path found = find_file(places, name);
+    fs::path found = find_idx_file(places, name);
     if (!found.empty()) return found;
     for (const auto& file : descriptor.files)
       if (file.name == name + ".gz") {
@@ -144,17 +153,22 @@ Dataset load_image_files(const Options& options, int threads) {
   // A worker need not verify: the process that started it has just checked every image.
   const bool verify = options.worker_run.empty();
   const PixelStore store = open_pixel_store(paths, store_options, verify);
-  if (!store.skipped.empty() && verify) {
-    say("{}: {} image files are left out (--skip-bad):\n", listing.title, store.skipped.size());
-    for (const auto& reason : store.skipped) say("  {}\n", reason);
+  std::vector<std::string> digests;
+  for (const auto& image : store.images) digests.push_back(image.sha256);
+  if (verify) {
+    if (!store.skipped.empty()) {
+      say("{}: {} image files are left out (--skip-bad):\n", listing.title, store.skipped.size());
+      for (const auto& reason : store.skipped) say("  {}\n", reason);
+    }
+    for (const auto& remark : {describe_passed(listing), describe_similar_names(listing),
+                               describe_shared_images(listing, digests)})
+      if (!remark.empty()) say("{}\n", remark);
   }
-  Dataset data{.name = options.dataset,
-               .title = listing.title,
-               .train = make_set(listing, listing.train, store, 0),
-               .test = make_set(listing, listing.test, store, listing.train.size())};
-  if (data.train.count() == 0 || data.test.count() == 0)
-    fail("{}: none of the images of a split can be decoded", listing.root.string());
-  return data;
+  require_images_left(listing, digests);
+  return {.name = options.dataset,
+          .title = listing.title,
+          .train = make_set(listing, listing.train, store, 0),
+          .test = make_set(listing, listing.test, store, listing.train.size())};
 }
 
 Dataset load_all(const Options& options, int threads) {

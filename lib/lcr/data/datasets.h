@@ -23,9 +23,11 @@ std::filesystem::path pixel_store_file(const Listing& listing, const Options& op
 
 /// Loads the data set that the options name, checked against its descriptor in datasets/ if it has
 /// one, and cut to the options' limits. Image files are read through the pixel store, which is
-/// built if needed. Fashion-MNIST is read from the data directory (`fashion-mnist/`), else (without
-/// --data-dir) from Debian's package, else it is fetched into the data directory. Throws UserError
-/// saying what is missing and where it belongs, or what differs.
+/// built if needed; says what was passed over or left out, and warns of class names and images that
+/// are easily confused. Fashion-MNIST is read from the data directory (`fashion-mnist/`, or
+/// torchvision's `FashionMNIST/raw/`), else (without --data-dir) from Debian's package, else it is
+/// fetched into the data directory. Throws UserError saying what is missing and where it belongs,
+/// what differs, or which class lost all of its images.
 Dataset load_dataset(const Options& options, int threads);
 
 }  // namespace lcr

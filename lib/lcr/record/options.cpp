@@ -177,7 +177,7 @@ void add_data(std::vector<OptionSpec>& table) {
                "stanford-cars", "fgvc-aircraft", "image-folder"});
   control.text("folder", &O::folder, "",
                "directory of the data set image-folder; it holds train/CLASS/*.jpg and "
-               "test/CLASS/*.jpg (or .png)",
+               "test/CLASS/*.jpg (or .jpeg, .png; also in folders below CLASS)",
                kImageFolder);
   data.number("store-side", &O::store_side, "pixels",
               "maximum length of an image's short side in the pixel store (0: full resolution)", 0,
