@@ -242,10 +242,12 @@ int verify(const std::string& name, const Command& command) {
     fmt::print("{}: {}\n", file.string(),
                reason.empty() ? "whole" : reason + "; it will be rebuilt at its next use");
   }
-  require_images_left(listing, decoded.digests);
-  if (const auto bad = std::count(decoded.digests.begin(), decoded.digests.end(), ""); bad > 0)
-    fail("{}: {} of {} image files cannot be decoded (listed above)", listing.root.string(), bad,
-         decoded.digests.size());
+  if (const auto bad = std::count(decoded.digests.begin(), decoded.digests.end(), ""); bad > 0) {
+    const std::string lost = describe_lost_classes(listing, decoded.digests);
+    fail("{}: {} of {} image files cannot be decoded (listed above){}{}", listing.root.string(),
+         bad, decoded.digests.size(),
+         lost.empty() ? "" : "; these are all images of a class: ", lost);
+  }
   fmt::print("{}: all {} image files that are read can be decoded\n", listing.root.string(),
              decoded.digests.size());
   return kDone;

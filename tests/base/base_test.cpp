@@ -190,6 +190,17 @@ TEST(Statistics, WelchAgreesWithScipy) {
   EXPECT_EQ(welch_p_greater(std::vector<double>{1, 1}, std::vector<double>{1, 1}), 0.5);
 }
 
+TEST(Text, LongListsAreCut) {
+  EXPECT_EQ(join_first({}), "");
+  EXPECT_EQ(join_first({"1", "2", "3", "4", "5", "6", "7", "8"}), "1, 2, 3, 4, 5, 6, 7, 8");
+  EXPECT_EQ(join_first({"1", "2", "3", "4", "5", "6", "7", "8", "9"}),
+            "1, 2, 3, 4, 5, 6, 7, 8 and 1 more");
+}
+
+TEST(Text, LowerCaseChangesAsciiLettersAlone) {
+  EXPECT_EQ(lower_case("AZ az @[`{ 09 \u00c4"), "az az @[`{ 09 \u00c4");
+}
+
 TEST(Text, DifferencesNameTheSettings) {
   EXPECT_EQ(describe_differences("a=1\nb=2\n", "b = 2\na = 1\n# c = 3\n"), "");
   EXPECT_EQ(describe_differences("a=1\nb=2", "a=3\nc=4\n"),

@@ -4,7 +4,10 @@
 #include <cstdlib>
 #include <map>
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lcr/base/files.h"
 #include "lcr/data/class_list.h"
@@ -358,15 +361,217 @@ TEST(Classes, LeaveTheirImagesRenumbered) {
 
 TEST(ImageFolder, IncompleteFoldersAreRefused) {
   const TemporaryFolder folder;
-  expect_user_error([&] { list_image_folder(folder.path()); }, "train", "CLASS");
-  write_image(folder / "train/a/1.jpg");
-  expect_user_error([&] { list_image_folder(folder.path()); }, "test");
-  write_image(folder / "test/b/1.jpg");
-  expect_user_error([&] { list_image_folder(folder.path()); }, "differ", "'b'");
-  fs::rename(folder / "test/b", folder / "test/a");
+  const auto refuse = [&](const auto&... parts) {
+    expect_user_error([&] { list_image_folder(folder.path()); }, parts...);
+  };
+  refuse("train", "CLASS");
+  fs::create_directories(folder / "train");
+  refuse("test");
+  fs::create_directories(folder / "test");
+  refuse("no class folders", "CLASS");
+  write_image(folder / "train/1.jpg");
+  refuse("no class folders", "1 in no class folder (train/1.jpg)");
+  // A class in one split alone: the message names the folder that the other side lacks.
+  for (const char* name : {"a", "b", "d"}) write_image(folder / "train" / name / "1.jpg");
+  for (const char* name : {"a", "b", "c"}) write_image(folder / "test" / name / "1.jpg");
+  refuse("train/ has 3 classes and test/ 3", "differ; missing: test/d, train/c");
+  fs::remove_all(folder / "test/c");
+  refuse("train/ has 3 classes and test/ 2", "differ; missing: test/d");
+  fs::create_directory_symlink("nowhere", folder / "test/d");
+  refuse("missing: test/d (broken link)");
+  fs::remove(folder / "test/d");
+  write_image(folder / "test/D/1.jpg");
+  refuse("missing: test/d, train/D");
+  fs::rename(folder / "test/D", folder / "test/d");
   EXPECT_NO_THROW(list_image_folder(folder.path()));
-  fs::remove(folder / "test/a/1.jpg");
-  expect_user_error([&] { list_image_folder(folder.path()); }, "0 test images");
+  for (int i = 0; i < 10; ++i) write_image(folder / fmt::format("test/e{}/1.jpg", i));
+  refuse("missing: train/e0, train/e1", "train/e7 and 2 more");
+}
+
+TEST(ImageFolder, ClassesWithoutImagesAreRefused) {
+  const TemporaryFolder folder;
+  for (const char* split : {"train", "test"})
+    for (const char* name : {"a", "b"}) write_image(folder / split / name / "1.jpg");
+  const auto refuse = [&](const auto&... parts) {
+    expect_user_error([&] { list_image_folder(folder.path()); }, parts...);
+  };
+  fs::remove(folder / "test/b/1.jpg");
+  refuse("no image", "in test/b");
+  for (const char* name : {"test/b/1.webp", "test/b/2.WEBP", "test/b/deep/3.bmp", "test/a/4.gif"})
+    write(folder / name, "of another format");
+  refuse("in test/b; passed over there: 2 .webp (test/b/1.webp), 1 .bmp (test/b/deep/3.bmp)");
+  write_image(folder / "test/b/.hidden/1.jpg");
+  write_image(folder / "test/b/._1.jpg");
+  refuse("in test/b", "2 hidden (test/b/._1.jpg)");
+  write_image(folder / "test/b/deep/1.jpg");
+  EXPECT_NO_THROW(list_image_folder(folder.path()));
+  fs::remove_all(folder / "train/a/1.jpg");
+  refuse("in train/a");
+}
+
+/// The paths of the images of a split.
+std::vector<std::string> paths_of(const std::vector<ListedImage>& images) {
+  std::vector<std::string> paths;
+  for (const auto& image : images) paths.push_back(image.path);
+  return paths;
+}
+
+TEST(ImageFolder, HiddenNamesAreNeitherClassesNorImages) {
+  const TemporaryFolder folder;
+  for (const char* split : {"train", "test"}) {
+    for (const char* name : {"a/1.jpg", "b/1.jpg", "b/._1.jpg", "b/.jpg", "b/__MACOSX/1.jpg"})
+      write_image(folder / split / name);
+    write_image(folder / split / ".cache/1.jpg");  // in both splits: still no class
+  }
+  write_image(folder / "train/.ipynb_checkpoints/1.jpg");  // in one split: no difference
+  write_image(folder / "train/__MACOSX/a/._1.jpg");
+  write(folder / "train/.DS_Store", "x");
+  const Listing listing = list_image_folder(folder.path());
+  EXPECT_EQ(listing.class_names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(paths_of(listing.train), (std::vector<std::string>{"train/a/1.jpg", "train/b/1.jpg"}));
+  EXPECT_EQ(paths_of(listing.test), (std::vector<std::string>{"test/a/1.jpg", "test/b/1.jpg"}));
+  EXPECT_EQ(describe(listing.train_passed), "7 hidden (train/.DS_Store)");
+  EXPECT_EQ(describe(listing.test_passed), "4 hidden (test/.cache)");
+}
+
+TEST(ImageFolder, DeeperLevelsAndLinksAreReadInTorchvisionsOrder) {
+  const TemporaryFolder folder;
+  write_image(folder / "elsewhere/album/5.jpg");
+  write_image(folder / "elsewhere/6.png", "png");
+  for (const char* split : {"train", "test"}) write_image(folder / split / "z/1.jpg");
+  for (const char* name : {"a/1.jpg", "a/x/2.jpg", "a/x/B.JPEG", "a/x-y/0.jpg", "a/x/deep/3.jpg",
+                           "a/folder.jpg/4.jpg"})
+    write_image(folder / "train" / name);
+  fs::create_directory_symlink(folder / "elsewhere/album", folder / "train/a/linked");
+  fs::create_symlink("../../elsewhere/6.png", folder / "train/a/6.png");
+  fs::create_directory_symlink("../elsewhere", folder / "test/a");  // a class that is a link
+  const Listing listing = list_image_folder(folder.path());
+  // As sorted(os.walk(folder, followlinks=True)) orders folders: by the text of their paths.
+  EXPECT_EQ(
+      paths_of(listing.train),
+      (std::vector<std::string>{"train/a/1.jpg", "train/a/6.png", "train/a/folder.jpg/4.jpg",
+                                "train/a/linked/5.jpg", "train/a/x/2.jpg", "train/a/x/B.JPEG",
+                                "train/a/x-y/0.jpg", "train/a/x/deep/3.jpg", "train/z/1.jpg"}));
+  EXPECT_EQ(listing.train[7].label, 0);
+  EXPECT_EQ(listing.train[8].label, 1);
+  EXPECT_EQ(paths_of(listing.test),
+            (std::vector<std::string>{"test/a/6.png", "test/a/album/5.jpg", "test/z/1.jpg"}));
+  EXPECT_EQ(describe_passed(listing), "");
+}
+
+TEST(ImageFolder, LinksThatLeadBackEnd) {
+  const TemporaryFolder folder;
+  for (const char* name : {"train/a/x/1.jpg", "train/b/1.jpg", "test/a/1.jpg", "test/b/1.jpg"})
+    write_image(folder / name);
+  const auto link = [&](const fs::path& target, const char* name) {
+    fs::create_directory_symlink(target, folder / name);
+  };
+  link(".", "train/a/self");
+  link("..", "train/a/x/class");
+  link("../..", "train/a/split");
+  link("/", "train/a/x/everything");
+  link("../a", "train/b/other");  // b shows a's images too, as torchvision's
+  link("../../b", "train/a/x/back");
+  link(".", "train/all");
+  const Listing listing = list_image_folder(folder.path());
+  EXPECT_EQ(listing.class_names, (std::vector<std::string>{"a", "b"}));
+  // From a one gets into b (by back), from b into a (by other): each once.
+  EXPECT_EQ(paths_of(listing.train),
+            (std::vector<std::string>{"train/a/x/1.jpg", "train/a/x/back/1.jpg", "train/b/1.jpg",
+                                      "train/b/other/x/1.jpg"}));
+  for (const auto& passed : listing.train_passed)
+    EXPECT_EQ(passed.reason, "link to a folder above it") << passed.path;
+  EXPECT_EQ(listing.train_passed.size(), 11U) << describe(listing.train_passed);
+}
+
+TEST(ImageFolder, WhatIsNotReadIsCountedByKind) {
+  const TemporaryFolder folder;
+  for (const char* name : {"train/a/1.jpg", "train/b/1.jpg", "test/a/1.jpg", "test/b/1.jpg"})
+    write_image(folder / name);
+  EXPECT_EQ(describe_passed(list_image_folder(folder.path())), "");
+  for (const char* name : {"a/1.webp", "a/2.WebP", "b/deep/3.webp", "a/1.bmp", "a/1.tiff",
+                           "a/1.gif", "a/list", "b/1.jpg.part"})
+    write(folder / "train" / name, "x");
+  fs::create_symlink("nowhere.jpg", folder / "train/a/0.jpg");
+  fs::create_symlink("round.jpg", folder / "train/a/round.jpg");
+  ASSERT_EQ(::mkfifo((folder / "train/a/pipe.jpg").c_str(), 0600), 0);
+  write_image(folder / "test/stray.jpg");
+  write(folder / "outside.webp", "x");  // in neither split
+  const Listing listing = list_image_folder(folder.path());
+  EXPECT_EQ(listing.train.size(), 2U);
+  EXPECT_EQ(listing.train_passed.size(), 11U);
+  EXPECT_EQ(describe(listing.train_passed),
+            "3 .webp (train/a/1.webp), 2 broken link (train/a/0.jpg), 1 .bmp (train/a/1.bmp), "
+            "1 .gif (train/a/1.gif), 1 .part (train/b/1.jpg.part), 1 .tiff (train/a/1.tiff), "
+            "1 neither file nor folder (train/a/pipe.jpg), 1 without extension (train/a/list)");
+  EXPECT_EQ(describe(listing.test_passed), "1 in no class folder (test/stray.jpg)");
+  const std::string line = describe_passed(listing);
+  EXPECT_NE(line.find("in train/: 3 .webp"), std::string::npos) << line;
+  EXPECT_NE(line.find("in test/: 1 in no class folder"), std::string::npos) << line;
+  EXPECT_EQ(line.find('\n'), std::string::npos) << line;
+}
+
+TEST(ImageFolder, UnreadableFoldersAndFilesAreNotSilent) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
+  const TemporaryFolder folder;
+  for (const char* name : {"train/a/1.jpg", "train/a/x/2.jpg", "test/a/1.jpg"})
+    write_image(folder / name);
+  Options options = options_for("image-folder", folder.path());
+  options.folder = folder.path();
+  fs::permissions(folder / "train/a/1.jpg", fs::perms::none);
+  expect_user_error([&] { load_dataset(options, 1); }, "train/a/1.jpg");
+  fs::permissions(folder / "train/a/1.jpg", fs::perms::owner_all);
+  fs::permissions(folder / "train/a/x", fs::perms::owner_read);  // listed, but not entered
+  EXPECT_EQ(describe(list_image_folder(folder.path()).train_passed),
+            "1 unreadable (train/a/x/2.jpg)");
+  fs::permissions(folder / "train/a/x", fs::perms::none);
+  expect_user_error([&] { list_image_folder(folder.path()); }, "train/a/x", "cannot be listed");
+  fs::permissions(folder / "train/a/x", fs::perms::owner_all);
+}
+
+TEST(ImageFolder, ClassNamesThatDifferOnlyInCaseAreSaid) {
+  Listing listing{.title = "birds", .class_names = {"Gull", "OWL", "Owl", "gulls", "owl"}};
+  const std::string line = describe_similar_names(listing);
+  EXPECT_NE(line.find("upper and lower case"), std::string::npos) << line;
+  EXPECT_NE(line.find("OWL and Owl, OWL and owl"), std::string::npos) << line;
+  EXPECT_EQ(line.find("ull"), std::string::npos) << line;
+  listing.class_names = {"gull", "owl"};
+  EXPECT_EQ(describe_similar_names(listing), "");
+}
+
+TEST(Listings, ImagesOfBothSplitsAreCounted) {
+  Listing listing{.title = "birds"};
+  for (const char* path : {"train/a/1.jpg", "train/a/2.jpg", "train/b/3.jpg"})
+    listing.train.push_back({.path = path});
+  for (const char* path : {"test/a/4.jpg", "test/a/5.jpg", "test/b/6.jpg"})
+    listing.test.push_back({.path = path});
+  EXPECT_EQ(describe_shared_images(listing, {"p", "p", "q", "r", "s", "s"}), "");  // within one
+  EXPECT_EQ(describe_shared_images(listing, {"", "p", "q", "", "", "r"}), "");     // undecodable
+  const std::string line = describe_shared_images(listing, {"p", "q", "r", "s", "r", "r"});
+  EXPECT_NE(line.find("birds: warning: 2 of 3 test images"), std::string::npos) << line;
+  EXPECT_NE(line.find("test/a/5.jpg is train/b/3.jpg"), std::string::npos) << line;
+}
+
+TEST(Listings, ClassesThatLoseAllImagesAreNamed) {
+  const TemporaryFolder folder;
+  for (const char* split : {"train", "test"})
+    for (const char* name : {"gull/1.jpg", "gull/2.jpg", "owl/1.jpg", "owl/2.jpg"})
+      write_image(folder / split / name);
+  Options options = options_for("image-folder", folder.path());
+  options.folder = folder.path();
+  options.skip_bad = 9;
+  write(folder / "test/owl/1.jpg", "damaged");
+  EXPECT_EQ(load_dataset(options, 1).test.labels, (std::vector<std::int32_t>{0, 0, 1}));
+  write(folder / "test/owl/2.jpg", "damaged");
+  expect_user_error([&] { load_dataset(options, 1); }, "none of the images", "owl (test)");
+  for (const char* name : {"train/gull/1.jpg", "train/gull/2.jpg"}) write(folder / name, "damaged");
+  expect_user_error([&] { load_dataset(options, 1); }, "gull (train), owl (test)");
+  // A class that a list gives no image in a split has lost none there.
+  const Listing listing{.class_names = {"gull", "owl"},
+                        .train = {{.path = "1", .label = 0}},
+                        .test = {{.path = "2", .label = 1}}};
+  EXPECT_EQ(describe_lost_classes(listing, {"p", "q"}), "");
+  EXPECT_EQ(describe_lost_classes(listing, {"", "q"}), "gull (train)");
 }
 
 TEST(Descriptors, AllAreWellFormed) {

@@ -152,7 +152,10 @@ TEST_F(DataProgram, FetchesUnpacksVerifiesPacksAndShows) {
   EXPECT_NE(damaged.out.find("c.jpg"), std::string::npos);
   EXPECT_NE(damaged.err.find("1 of 3"), std::string::npos);
   EXPECT_EQ(data("pack cub200").code, 2);
-  EXPECT_EQ(data("pack cub200 --skip-bad 1").code, 0);
+  // Without it a class would have no training image.
+  const Outcome lost = data("pack cub200 --skip-bad 1");
+  EXPECT_EQ(lost.code, 2);
+  EXPECT_NE(lost.err.find("002.B (train)"), std::string::npos) << lost.err;
 }
 
 TEST_F(DataProgram, AFetchThatStoppedAfterUnpackingGoesOn) {
@@ -265,6 +268,82 @@ TEST_F(DataProgram, AnExperimentTrainsOnAFolderAndSkipsBadFilesWhenTold) {
   EXPECT_NE(skipped.err.find("1 image files are left out"), std::string::npos) << skipped.err;
   // Another training set, which the evaluations of the controls may use too.
   EXPECT_NE(skipped.err.find("4 to do"), std::string::npos) << skipped.err;
+}
+
+TEST_F(DataProgram, VerifySaysWhatIsReadAndWhatIsPassedOver) {
+  write_folder();
+  const fs::path train = folder / "folder/train", test = folder / "folder/test";
+  fs::create_directories(train / "a/deep");
+  fs::copy_file(train / "a/0.jpg", train / "a/deep/3.jpg");
+  for (const char* name : {"a/1.webp", "a/2.webp", "b/._0.jpg", "b/0.tiff"})
+    write_bytes(train / name, std::string("x"));
+  fs::create_symlink("nowhere", test / "b/9.jpg");
+  const Outcome whole = data("verify image-folder --folder folder");
+  EXPECT_EQ(whole.code, 0) << whole.err;
+  const auto says = [](const std::string& text, const std::string& part) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is not in: " << text;
+  };
+  says(whole.out,
+       "train: 11 files seen, 7 read, 4 passed over: 2 .webp (train/a/1.webp), 1 .tiff "
+       "(train/b/0.tiff), 1 hidden (train/b/._0.jpg)\n");
+  says(whole.out, "test: 7 files seen, 6 read, 1 passed over: 1 broken link (test/b/9.jpg)\n");
+  says(whole.out, "all 13 image files");
+  says(whole.out, "warning: 6 of 6 test images are training images too");
+  // Whoever uses the folder is told the same, once.
+  const Outcome packed = data("pack image-folder --folder folder");
+  EXPECT_EQ(packed.code, 0) << packed.err;
+  says(packed.err, "passed over in train/: 2 .webp (train/a/1.webp), 1 .tiff");
+  says(packed.err, "in test/: 1 broken link (test/b/9.jpg)\n");
+  says(packed.err, "warning: 6 of 6 test images are training images too");
+  EXPECT_EQ(packed.err.find("passed over"), packed.err.rfind("passed over")) << packed.err;
+  says(packed.out, "7 training and 6 test images");
+  // One undecodable file is counted; all of a class are an error that names it.
+  for (int i = 0; i < 3; ++i) {
+    fs::resize_file(test / "b" / (std::to_string(i) + ".jpg"), 300);
+    const Outcome damaged = data("verify image-folder --folder folder");
+    EXPECT_EQ(damaged.code, 2);
+    says(damaged.out, "test: 7 files seen, " + std::to_string(5 - i) + " read, " +
+                          std::to_string(2 + i) + " passed over");
+    says(damaged.out, std::to_string(i + 1) + " undecodable (test/b/0.jpg)");
+    says(damaged.err, std::to_string(i + 1) + " of 13 image files cannot be decoded");
+    EXPECT_EQ(damaged.err.find("all images of a class: b (test)") != std::string::npos, i == 2)
+        << damaged.err;
+  }
+  const Outcome lost = data("pack image-folder --folder folder --skip-bad 3");
+  EXPECT_EQ(lost.code, 2);
+  says(lost.err, "none of the images of a class can be decoded: b (test)");
+  fs::remove_all(train / "a");
+  fs::create_directories(train / "a");
+  expect_refused("verify image-folder --folder folder", "no image (.jpg, .jpeg, .png) in train/a");
+  fs::remove(train / "a");
+  expect_refused("verify image-folder --folder folder", "missing: train/a");
+}
+
+TEST_F(DataProgram, DifferentImagesAreNoTwinsAndOddClassNamesAreSaid) {
+  for (const char* name : {"Owl", "owl"}) {
+    for (const char* split : {"train", "test"}) {
+      fs::create_directories(folder / "folder" / split / name);
+      write_bytes(folder / "folder" / split / name / "1.jpg",
+                  testing::image_file(split == std::string("train") ? "4:2:0" : "4:4:4"));
+    }
+    // The pixels count, whatever the name of the file and its class.
+    fs::copy_file(folder / "folder/train" / name / "1.jpg",
+                  folder / "folder/train" / name / "2.jpeg");
+  }
+  const Outcome distinct = data("pack image-folder --folder folder");
+  EXPECT_EQ(distinct.code, 0) << distinct.err;
+  EXPECT_EQ(distinct.err.find("training images too"), std::string::npos) << distinct.err;
+  EXPECT_NE(distinct.err.find("upper and lower case are different classes: Owl and owl"),
+            std::string::npos)
+      << distinct.err;
+  const RgbImage image = read_image(folder / "folder/train/Owl/1.jpg");
+  write_png(folder / "folder/test/owl/3.png", image.pixels, image.height, image.width);
+  const Outcome shared = data("verify image-folder --folder folder");
+  EXPECT_EQ(shared.code, 0) << shared.err;
+  EXPECT_NE(shared.out.find("1 of 3 test images are training images too (the same pixels; "
+                            "test/owl/3.png is train/Owl/1.jpg)"),
+            std::string::npos)
+      << shared.out;
 }
 
 }  // namespace

@@ -130,6 +130,37 @@ TEST_F(Programs, FashionMnistIsFetchedWhereItIsNowhere) {
     EXPECT_EQ(entry.path().extension(), ".lock") << entry.path();
 }
 
+TEST_F(Programs, FashionMnistIsFoundWhereOthersPutIt) {
+  namespace fs = std::filesystem;
+  const auto expect_found = [&](const std::string& place, const std::string& before_idx,
+                                const std::string& suffix) {
+    SCOPED_TRACE(place + before_idx + suffix);
+    fs::remove_all(folder / "data");
+    fs::create_directories(folder / "data" / place);
+    write_fashion("source");
+    nlohmann::json files = nlohmann::json::array();
+    for (const auto& entry : fs::directory_iterator(folder / "source/fashion-mnist")) {
+      std::string name = entry.path().filename().string();
+      files.push_back({{"name", name + ".gz"},
+                       {"url", "file:///nowhere"},
+                       {"content_sha256", sha256_file(entry.path())}});
+      name.replace(name.rfind("-idx"), 1, before_idx);
+      fs::rename(entry.path(), folder / "data" / place / (name + suffix));
+    }
+    describe_fashion([&](auto& json) { json["files"] = files; });
+    // As Kaggle's archives unpack: a folder of the official name beside the file.
+    if (before_idx == ".")
+      fs::create_directories(folder / "data" / place / "t10k-images-idx3-ubyte");
+    const Outcome outcome = run("lcr-data verify fashion-mnist --data-dir data");
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_NE(outcome.out.find("40 training and 40 test images"), std::string::npos) << outcome.out;
+    EXPECT_EQ(outcome.err.find("Fetching"), std::string::npos) << outcome.err;
+  };
+  for (const char* place : {"fashion-mnist", "FashionMNIST/raw", "fashion-mnist/FashionMNIST/raw"})
+    for (const char* before_idx : {"-", "."})
+      for (const char* suffix : {"", ".gz"}) expect_found(place, before_idx, suffix);
+}
+
 TEST_F(Programs, UnwritableResults) {
   write_fashion("data");
   write_atomic(folder / "file", "in the way");

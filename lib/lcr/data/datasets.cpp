@@ -164,7 +164,9 @@ Dataset load_image_files(const Options& options, int threads) {
                                describe_shared_images(listing, digests)})
       if (!remark.empty()) say("{}\n", remark);
   }
-  require_images_left(listing, digests);
+  if (const auto lost = describe_lost_classes(listing, digests); !lost.empty())
+    fail("{}: none of the images of a class can be decoded: {}; mend them or remove the class",
+         listing.root.string(), lost);
   return {.name = options.dataset,
           .title = listing.title,
           .train = make_set(listing, listing.train, store, 0),

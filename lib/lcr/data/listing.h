@@ -66,8 +66,9 @@ std::string describe_similar_names(const Listing& listing);
 /// A warning about test images with the pixels of a training image; empty if there are none.
 std::string describe_shared_images(const Listing& listing, const std::vector<std::string>& digests);
 
-/// Throws UserError naming the classes that lost all of their images in a split.
-void require_images_left(const Listing& listing, const std::vector<std::string>& digests);
+/// The classes that lost all of their images in a split, as "owl (test)", with commas between them;
+/// empty if none did.
+std::string describe_lost_classes(const Listing& listing, const std::vector<std::string>& digests);
 
 // The list_...() functions throw UserError naming the file if one is missing or malformed.
 
