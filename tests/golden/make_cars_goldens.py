@@ -15,7 +15,7 @@ names[0, :] = ["AM General Hummer SUV 2000", "Acura RL Sedan 2012", "Audi S4 Sed
 savemat(root / "cars_meta.mat", {"class_names": names})
 
 
-def annotations(entries, with_class=True):
+def annotations(entries, label_type=np.uint8, box_type=np.uint16, with_class=True):
     kind = (
         [(n, object) for n in ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")]
         + ([("class", object)] if with_class else [])
@@ -24,8 +24,8 @@ def annotations(entries, with_class=True):
     out = np.empty((1, len(entries)), kind)
     for i, (box, label, name) in enumerate(entries):
         out[0, i] = tuple(
-            [np.uint16([[b]]) for b in box]
-            + ([np.uint8([[label]])] if with_class else [])
+            [box_type([[b]]) for b in box]
+            + ([label_type([[label]])] if with_class else [])
             + [name]
         )
     return {"annotations": out}
@@ -36,5 +36,13 @@ test = [((5, 4, 14, 13), 2, "00001.jpg"), ((1, 2, 10, 300), 1, "00002.jpg")]
 savemat(root / "cars_train_annos.mat", annotations(train), do_compression=True)
 savemat(root / "cars_test_annos_withlabels.mat", annotations(test))
 savemat(root / "cars_test_annos.mat", annotations(test, with_class=False))
+savemat(root / "int64.mat", annotations(test, np.int64, np.int64))
+savemat(root / "single.mat", annotations(test, np.float32, np.float32))
+# The least, the greatest and another value of every class of numbers.
+integers = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+numbers = {n: np.array([[np.iinfo(n).min, 7, np.iinfo(n).max]], n) for n in integers}
+numbers |= {n: np.array([[-0.5, 7, np.finfo(n).max]], n) for n in ("float32", "float64")}
+savemat(root / "numbers.mat", numbers)
 savemat(root / "bad_class.mat", annotations([((1, 1, 2, 2), 9, "00001.jpg")]))
+savemat(root / "bad_label.mat", annotations([((1, 1, 2, 2), 1.5, "00001.jpg")], np.float64))
 savemat(root / "bad_name.mat", annotations([((1, 1, 2, 2), 1, "../../etc/passwd")]))

@@ -27,6 +27,8 @@ enum : std::uint32_t {
   kUInt32 = 6,
   kSingle = 7,
   kDouble = 9,
+  kInt64 = 12,
+  kUInt64 = 13,
   kMatrix = 14,
   kCompressed = 15,
   kUtf8 = 16,
@@ -38,7 +40,7 @@ enum : std::uint32_t {
   kStructClass = 2,
   kCharClass = 4,
   kDoubleClass = 6,
-  kUInt32Class = 13
+  kUInt64Class = 15
 };
 
 using Bytes = std::span<const std::uint8_t>;
@@ -123,6 +125,8 @@ std::vector<double> numbers_of(const Element& element, const Reader& reader) {
     case kUInt32: return convert<std::uint32_t>(element.data);
     case kSingle: return convert<float>(element.data);
     case kDouble: return convert<double>(element.data);
+    case kInt64: return convert<std::int64_t>(element.data);
+    case kUInt64: return convert<std::uint64_t>(element.data);
     default: reader.damaged(fmt::format("numbers of unknown type {}", element.type));
   }
 }
@@ -183,7 +187,7 @@ MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& 
     if (entries * static_cast<std::int64_t>(array.fields.size()) > kMaxEntries)
       reader.damaged("an array claims too many entries");
     read_elements(entries * static_cast<std::int64_t>(array.fields.size()));
-  } else if (kind == kCharClass || (kind >= kDoubleClass && kind <= kUInt32Class)) {
+  } else if (kind == kCharClass || (kind >= kDoubleClass && kind <= kUInt64Class)) {
     array.kind = kind == kCharClass ? MatArray::Kind::kText : MatArray::Kind::kNumbers;
     if (entries > 0) array.numbers = numbers_of(reader.next(), reader);
     if (static_cast<std::int64_t>(array.numbers.size()) != entries)

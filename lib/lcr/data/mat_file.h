@@ -1,6 +1,6 @@
-// A restricted reader of MATLAB files (version 5, the format of data sets' annotations): numbers,
-// text, cells and structs only. Every size is checked against the bytes present before anything is
-// allocated; libraries for this format crash on truncated files.
+// A restricted reader of MATLAB files (version 5, the format of data sets' annotations): numbers of
+// every class, text, cells and structs only. Every size is checked against the bytes present before
+// anything is allocated; libraries for this format crash on truncated files.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace lcr {
 struct MatArray {
   enum class Kind { kNumbers, kText, kCells, kStructs } kind = Kind::kNumbers;
   std::vector<std::int64_t> shape;
-  std::vector<double> numbers;  ///< column-major
+  std::vector<double> numbers;  ///< column-major; 64-bit integers beyond 2^53 are rounded
   std::string text;             ///< of one row; non-ASCII characters become '?'
   /// Cells: one per entry. Structs: entry by entry, each with its fields in order.
   std::vector<MatArray> elements;

@@ -48,8 +48,9 @@ std::vector<ListedImage> read_annotations(const fs::path& path, const std::strin
       fail("{}: has no classes; the test images' labels are in cars_test_annos_withlabels.mat",
            path.string());
     const double label = number_of(label_field, path);
-    if (!(label >= 1 && label <= static_cast<double>(class_count)))
-      fail("{}: image {} has class {}, not 1 to {}", path.string(), i + 1, label, class_count);
+    if (!(label >= 1 && label <= static_cast<double>(class_count)) || label != std::floor(label))
+      fail("{}: image {} has class {}, not a whole number from 1 to {}", path.string(), i + 1,
+           label, class_count);
     const std::string& name = text_of(field("fname"), path);
     require_inner_path(name, path.string());
     const double x1 = number_of(field("bbox_x1"), path);
