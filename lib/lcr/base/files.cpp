@@ -39,7 +39,16 @@ std::vector<std::uint8_t> read_file(const fs::path& path, std::uint64_t max_byte
 
 std::string read_text(const fs::path& path, std::uint64_t max_bytes) {
   const auto bytes = read_file(path, max_bytes);
-  return {bytes.begin(), bytes.end()};
+  std::string text(bytes.begin(), bytes.end());
+  using namespace std::string_view_literals;
+  // The mark of little-endian UTF-32 begins as that of UTF-16 does.
+  for (const auto& [mark, encoding] :
+       {std::pair("\xFF\xFE\0\0"sv, "UTF-32"), std::pair("\0\0\xFE\xFF"sv, "UTF-32"),
+        std::pair("\xFF\xFE"sv, "UTF-16"), std::pair("\xFE\xFF"sv, "UTF-16")})
+    if (text.starts_with(mark))
+      fail("{}: is text in {}; save it again in UTF-8", path.string(), encoding);
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  return text;
 }
 
 std::vector<std::string> read_lines(const fs::path& path) {

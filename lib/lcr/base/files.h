@@ -14,7 +14,9 @@ namespace lcr {
 /// Reads a whole file. Throws UserError if it is missing, unreadable or larger than `max_bytes`.
 std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint64_t max_bytes);
 
-/// Reads a whole text file, with the limits of read_file.
+/// Reads a whole text file, with the limits of read_file. Leaves out the byte order mark that some
+/// editors write at the start of UTF-8. Throws UserError also if a mark says that the text is in
+/// UTF-16 or UTF-32.
 std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes = 64ull << 20);
 
 /// The lines of a text file, without line ends ("\n" or "\r\n"); line n is at [n - 1].

@@ -1,24 +1,26 @@
 #include "lcr/data/class_list.h"
 
-#include <fstream>
+#include <filesystem>
 #include <numeric>
 #include <set>
 
 #include "lcr/base/error.h"
+#include "lcr/base/files.h"
 #include "lcr/base/text.h"
 
 namespace lcr {
 namespace {
 
 std::set<std::int64_t> read_class_list(const std::string& path, std::int64_t count) {
-  std::ifstream file(path);
-  if (!file)
+  std::error_code error;
+  if (!std::filesystem::exists(path, error))
     fail("classes = {}: neither 'all' nor 'every-N' nor a file that can be read", printable(path));
   std::set<std::int64_t> classes;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
+  int number = 0;
+  for (const auto& line : read_lines(path)) {
+    ++number;
     std::string text = line.substr(0, line.find('#'));
-    std::erase_if(text, [](char c) { return c == ' ' || c == '\t' || c == '\r'; });
+    std::erase_if(text, [](char c) { return c == ' ' || c == '\t'; });
     if (text.empty()) continue;
     const auto value = parse_integer(text);
     if (!value || *value < 0 || *value >= count)
