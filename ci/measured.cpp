@@ -1,7 +1,6 @@
 #include "ci/measured.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include <fmt/core.h>
@@ -63,15 +62,12 @@ Measured read_measured(const fs::path& folder) {
                           .selection = cell("selection"),
                           .pooling = cell("pooling"),
                           .metric = cell("metric")};
-      const auto value = parse_number(cell("value"));
-      if (!value || !std::isfinite(*value))
-        fail("{}: {}: seed {}: value '{}' is not a finite number", file.string(), key.text(),
-             printable(cell("seed")), printable(cell("value")));
       const auto seed = parse_integer(cell("seed"));
       if (!seed || *seed < 0)
         fail("{}: {}: seed '{}' is not a whole number from 0", file.string(), key.text(),
              printable(cell("seed")));
-      if (!values[key].emplace(static_cast<std::uint64_t>(*seed), *value).second)
+      const double value = *parse_number(cell("value"));
+      if (!values[key].emplace(static_cast<std::uint64_t>(*seed), value).second)
         fail("{}: {}: seed {} occurs twice", file.string(), key.text(), *seed);
       const auto own = std::pair(cell("config_hash"), cell("evaluation_hash"));
       const auto [entry, is_new] = hashes.emplace(key, own);

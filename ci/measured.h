@@ -43,8 +43,7 @@ std::vector<std::filesystem::path> results_files(const std::filesystem::path& fo
 
 /// Reads the measurements after the last epoch from all <experiment>.csv of a results folder
 /// (epochs selected on the test split do not compare fairly). Throws UserError with file and row on
-/// a value that is not finite, a seed that occurs twice within a row, or a row with several
-/// configurations.
+/// a seed that occurs twice within a row, or a row with several configurations.
 Measured read_measured(const std::filesystem::path& folder);
 
 /// The rows with the values of `seeds` only; leaves out rows that lack one of them.

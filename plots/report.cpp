@@ -50,9 +50,8 @@ std::string curves_html(const Results& results) {
             cell("metric") == "mean_average_precision")
           continue;
         const auto epoch = parse_number(cell("epoch"));
-        const auto value = parse_number(cell("value"));
-        if (!epoch || !value) fail("row '{}': a curve's epoch or value is not a number", name);
-        runs[cell("metric")][cell("run_hash")][*epoch] = *value;
+        if (!epoch) fail("row '{}': a curve's epoch is not a number", name);
+        runs[cell("metric")][cell("run_hash")][*epoch] = *parse_number(cell("value"));
       }
       for (const auto& [metric, by_run] : runs) {
         Chart chart{

@@ -40,10 +40,8 @@ std::optional<double> published_value(const std::vector<PublishedValue>& publish
     if (value.row != row || value.dataset != dataset || value.metric != column.published ||
         value.value.empty())
       continue;
-    const auto number = parse_number(value.value);
-    if (!number) fail("published values: '{}' of '{}' is not a number", value.value, row);
     sources.insert(value.source);
-    return number;
+    return parse_number(value.value);
   }
   return std::nullopt;
 }
@@ -161,16 +159,12 @@ std::vector<double> Results::values(const std::string& name, const std::string& 
           cell(row, "metric") != metric)
         continue;
       if (!options_match(cell(row, "options"), wanted)) continue;
-      const auto value = parse_number(cell(row, "value"));
-      if (!value)
-        fail("{}: value '{}' of row '{}' is not a number", path_.string(), cell(row, "value"),
-             name);
       if (!measured.emplace(cell(row, "run_hash"), cell(row, "options")).second)
         fail(
             "{}: {} of row '{}' was measured with several settings ('{}', '{}'): select one in the "
             "plot specification",
             path_.string(), metric, name, measured.at(cell(row, "run_hash")), cell(row, "options"));
-      values.push_back(*value);
+      values.push_back(*parse_number(cell(row, "value")));
     }
     if (!values.empty()) return values;
   }
@@ -180,10 +174,14 @@ std::vector<double> Results::values(const std::string& name, const std::string& 
 std::vector<PublishedValue> read_published(const std::filesystem::path& folder,
                                            const std::string& id) {
   std::vector<PublishedValue> values;
-  if (!std::filesystem::exists(folder / (id + ".csv"))) return values;
-  for (auto& row :
-       read_csv<5>(folder / (id + ".csv"), {"row", "dataset", "metric", "value", "source"}))
+  const auto path = folder / (id + ".csv");
+  if (!std::filesystem::exists(path)) return values;
+  for (auto& row : read_csv<5>(path, {"row", "dataset", "metric", "value", "source"})) {
+    if (!row[3].empty() && !parse_number(row[3]))
+      fail("{}: {} of '{}': '{}' is not a number", path.string(), printable(row[2]),
+           printable(row[0]), printable(row[3]));
     values.push_back({row[0], row[1], row[2], row[3], row[4]});
+  }
   return values;
 }
 

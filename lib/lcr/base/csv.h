@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -30,18 +31,27 @@ std::string csv_cell(std::string_view text);
 /// One line of CSV with its newline.
 std::string csv_line(const std::vector<std::string>& cells);
 
-/// Reads the named columns, in that order, from a CSV file with a header line; other columns are
-/// ignored. Throws UserError naming the file (and line) if the file or a column is missing or a
-/// line is malformed.
+/// The text of a CSV file, with "\n" where its lines end in "\r" alone. Throws UserError if it is
+/// not in UTF-8 or its columns are not separated by commas: spreadsheets save so in some countries.
+std::string read_csv_text(const std::filesystem::path& path);
+
+/// Lines without content, as spreadsheets leave them: blank, or with separators and quotes only.
+struct EmptyCsvLine {
+  static bool is_comment(const char* line) { return line[std::strspn(line, " \t,\"")] == '\0'; }
+};
+
+/// Reads the named columns, in that order, from a CSV file with a header line; other columns and
+/// lines without content are ignored. Throws UserError naming the file (and line) if the file or a
+/// column is missing, a line is malformed, or read_csv_text() refuses it.
 template <std::size_t N>
 std::vector<std::array<std::string, N>> read_csv(const std::filesystem::path& path,
                                                  const std::array<const char*, N>& columns) {
-  constexpr std::uint64_t kMaxBytes = 256ull << 20;
-  const std::string text = read_text(path, kMaxBytes);
+  const std::string text = read_csv_text(path);
   std::vector<std::array<std::string, N>> rows;
   try {
-    io::CSVReader<N, io::trim_chars<>, io::double_quote_escape<',', '"'>> reader(
-        path.string(), text.data(), text.data() + text.size());
+    io::CSVReader<N, io::trim_chars<>, io::double_quote_escape<',', '"'>, io::throw_on_overflow,
+                  EmptyCsvLine>
+        reader(path.string(), text.data(), text.data() + text.size());
     std::apply([&](auto... name) { reader.read_header(io::ignore_extra_column, name...); },
                columns);
     std::array<std::string, N> row;

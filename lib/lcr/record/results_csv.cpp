@@ -1,5 +1,6 @@
 #include "lcr/record/results_csv.h"
 
+#include <cmath>
 #include <cstring>
 
 #include <nlohmann/json.hpp>
@@ -28,7 +29,12 @@ std::vector<ResultRow> read_results(const std::filesystem::path& path) {
     const auto schema = parse_integer(row[result_column("schema")]);
     if (!schema || *schema < 1 || *schema > kResultsSchema)
       fail("{}: a row has schema '{}'; this program reads schemas up to {}", path.string(),
-           row[result_column("schema")], kResultsSchema);
+           printable(row[result_column("schema")]), kResultsSchema);
+    const auto cell = [&](const char* column) { return printable(row[result_column(column)]); };
+    const auto value = parse_number(row[result_column("value")]);
+    if (!value || !std::isfinite(*value))
+      fail("{}: {} of row '{}', seed {}: value '{}' is not a finite number with a decimal point",
+           path.string(), cell("metric"), cell("row"), cell("seed"), cell("value"));
   }
   return rows;
 }

@@ -50,7 +50,8 @@ std::size_t result_column(const char* name);
 /// Writes the whole file atomically: it is always regenerated completely from the run store.
 void write_results(const std::filesystem::path& path, const std::vector<ResultRow>& rows);
 
-/// Reads a results file. Throws UserError if it is missing, malformed or of a newer schema.
+/// Reads a results file. Throws UserError if it is missing, malformed or of a newer schema, or if a
+/// value is not a finite number.
 std::vector<ResultRow> read_results(const std::filesystem::path& path);
 
 /// Configurations (canonical texts without the seed) by their hash, the column config_hash.
