@@ -66,6 +66,11 @@ std::string style_of(const Line& line, std::size_t style) {
                      style + 1, colour);
 }
 
+/// gnuplot with nothing of the user's that could change a figure: his initialisation files (-d),
+/// terminal, fonts, their configuration, and locale. It prints on standard output.
+constexpr const char* kGnuplot =
+    "env -i PATH=\"$PATH\" LD_LIBRARY_PATH=\"$LD_LIBRARY_PATH\" LC_ALL=C.UTF-8 gnuplot -d 2>&1";
+
 /// Tics at the measured x, each once.
 std::string x_tics(const std::vector<Line>& lines) {
   std::string tics;
@@ -82,7 +87,7 @@ std::string x_tics(const std::vector<Line>& lines) {
 void run_gnuplot(const PlotSpec& spec, const std::vector<Line>& lines, const std::string& subtitle,
                  bool published_apart, const std::string& terminal, const fs::path& file) {
   const FigureSpec& figure = spec.figure;
-  Gnuplot gnuplot("gnuplot 2>&1");
+  Gnuplot gnuplot(kGnuplot);
   gnuplot << "set terminal " << terminal << "\nset output " << quote(file.string()) << "\n";
   gnuplot << "set title "
           << "\"" << escape(spec.title) << "\\n{/*0.8 " << escape(subtitle) << "}\""
@@ -141,8 +146,9 @@ std::vector<Line> sweep(const PlotSpec& spec, const Results& results,
       xs.push_back(*x);
     }
     for (const auto& value : published)
-      if (x && value.row == name && value.metric == figure.metric)
-        theirs.points.push_back({*x, parse_number(value.value).value_or(0), 0});
+      if (const auto y = parse_number(value.value);
+          x && y && value.row == name && value.metric == figure.metric)
+        theirs.points.push_back({*x, *y, 0});
   }
   if (xs.empty()) fail("figure {}: the results have no row with a value of {}", spec.id, figure.x);
   std::sort(ours.points.begin(), ours.points.end());
@@ -152,9 +158,9 @@ std::vector<Line> sweep(const PlotSpec& spec, const Results& results,
     if (!values.empty())
       for (const double x : {*low, *high}) baseline.points.push_back(make_point(x, values));
     for (const auto& value : published)
-      if (value.row == figure.baseline && value.metric == figure.metric)
-        for (const double x : {*low, *high})
-          their_baseline.points.push_back({x, parse_number(value.value).value_or(0), 0});
+      if (const auto y = parse_number(value.value);
+          y && value.row == figure.baseline && value.metric == figure.metric)
+        for (const double x : {*low, *high}) their_baseline.points.push_back({x, *y, 0});
   }
   std::vector<Line> lines;
   for (const auto& line : {ours, baseline, theirs, their_baseline})
@@ -172,9 +178,8 @@ std::vector<Line> curves(const PlotSpec& spec, const Results& results) {
           row[result_column("metric")] != spec.figure.metric)
         continue;
       const auto epoch = parse_number(row[result_column("epoch")]);
-      const auto value = parse_number(row[result_column("value")]);
-      if (!epoch || !value) fail("figure {}: a curve's epoch or value is not a number", spec.id);
-      by_epoch[*epoch].push_back(*value);
+      if (!epoch) fail("figure {}: a curve's epoch is not a number", spec.id);
+      by_epoch[*epoch].push_back(*parse_number(row[result_column("value")]));
     }
     Line line{.title = name};
     for (const auto& [epoch, values] : by_epoch) line.points.push_back(make_point(epoch, values));

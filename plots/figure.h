@@ -11,9 +11,10 @@
 namespace lcr {
 
 /// Draws the experiment's figure as <folder>/<id>.svg and .png, under its title and a line that
-/// names the data and the number of runs. For a "panel" the experiment has written the PNG already;
-/// the SVG embeds it. Throws UserError if gnuplot is missing (with what to install) or fails, or if
-/// the results lack what the figure shows.
+/// names the data and the number of runs. The user's settings of gnuplot do not count. For a
+/// "panel" the experiment has written the PNG already; the SVG embeds it. Throws UserError if
+/// gnuplot is missing (with what to install) or fails, or if the results lack what the figure
+/// shows.
 void draw_figure(const PlotSpec& spec, const Results& results,
                  const std::vector<PublishedValue>& published, const std::filesystem::path& folder);
 
