@@ -69,6 +69,26 @@ torch::Tensor label_tensor(const ImageSet& set, const torch::Device& device) {
       .to(device);
 }
 
+/// The numbers of neighbours that vote. Of the default it leaves out, with a message, those that
+/// the training set is too small for; it refuses other lists that hold such a number.
+std::vector<std::int64_t> knn_neighbours(const Options& options, std::int64_t images) {
+  std::vector<std::int64_t> fitting;
+  for (const double k : parse_numbers("knn-neighbours", options.knn_neighbours, 1, 1e9)) {
+    if (k <= static_cast<double>(images))
+      fitting.push_back(static_cast<std::int64_t>(k));
+    else if (options.knn_neighbours == Options().knn_neighbours)
+      say("kNN with k = {} is left out: there are only {} training images (default of "
+          "--knn-neighbours: {})\n",
+          k, images, options.knn_neighbours);
+    else
+      fail(
+          "knn-neighbours = '{}': k = {} is not 1 to {}, the number of training images; choose "
+          "fewer with --knn-neighbours",
+          options.knn_neighbours, k, images);
+  }
+  return fitting;
+}
+
 /// Executes one evaluation.
 class Evaluator {
  public:
@@ -81,6 +101,7 @@ class Evaluator {
         device_(resolve_device(options.device)),
         threads_(threads),
         observer_(observer) {
+    if (has(options, "knn")) neighbours_ = knn_neighbours(options, data.train.count());
     probes_ = has(options, "probe");
     total_ = 2 + (has(options, "knn") || (probes_ && options.probe == "cached")) +
              (probes_ ? options.probe_epochs : 0) + has(options, "localisation") +
@@ -252,11 +273,10 @@ class Evaluator {
     const torch::Tensor train_labels = label_tensor(data_.train, device_);
     const torch::Tensor test_labels = label_tensor(data_.test, device_);
     for (const auto& [pooling, x] : train)
-      for (const double k : parse_numbers("knn-neighbours", options_.knn_neighbours, 1, 1e9)) {
-        const KnnScores scores =
-            knn_classify(x, train_labels, test.at(pooling), test_labels, data_.train.class_count,
-                         static_cast<std::int64_t>(k), options_.knn_temperature);
-        const std::string detail = "knn-neighbours=" + format_number(k);
+      for (const std::int64_t k : neighbours_) {
+        const KnnScores scores = knn_classify(x, train_labels, test.at(pooling), test_labels,
+                                              data_.train.class_count, k, options_.knn_temperature);
+        const std::string detail = fmt::format("knn-neighbours={}", k);
         add(pooling, "knn_top1", detail, scores.top1);
         add(pooling, "knn_top5", detail, scores.top5);
       }
@@ -419,6 +439,7 @@ class Evaluator {
   const torch::Device device_;
   const int threads_;
   const RunObserver& observer_;
+  std::vector<std::int64_t> neighbours_;  ///< of kNN
   bool probes_ = false;
   std::int64_t done_ = 0, total_ = 0;
   std::unique_ptr<Trainer> trainer_;           ///< null if the method does not train
