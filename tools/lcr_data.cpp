@@ -1,11 +1,11 @@
 // lcr-data: lists, downloads, verifies, packs and shows the data sets of datasets/.
 #include <algorithm>
 #include <mutex>
-#include <thread>
 
 #include <fmt/core.h>
 
 #include "lcr/base/arguments.h"
+#include "lcr/base/cores.h"
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
@@ -325,9 +325,8 @@ int run(int argc, char** argv) {
   if (command.sheet.images < 1 || command.sheet.images > 1000 || command.sheet.views < 0 ||
       command.sheet.views > 100)
     fail("command line: images must be 1 to 1000, views 0 to 100");
-  command.threads = static_cast<int>(command.options.threads > 0
-                                         ? command.options.threads
-                                         : std::max(1u, std::thread::hardware_concurrency()));
+  command.threads =
+      command.options.threads > 0 ? static_cast<int>(command.options.threads) : usable_cores();
   watch_signals();
   if (verb == "list") return list(command);
   const bool known =

@@ -5,7 +5,6 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
@@ -14,6 +13,7 @@
 #include <ATen/cuda/CUDAContext.h>
 #endif
 
+#include "lcr/base/cores.h"
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
 #include "lcr/experiment/numeric_libraries.h"
@@ -51,8 +51,7 @@ torch::Device resolve_device(const std::string& name) {
 
 int resolve_threads(const Options& options) {
   if (options.threads > 0) return static_cast<int>(options.threads);
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+  return usable_cores();
 }
 
 std::string device_name(const torch::Device& device) {

@@ -15,7 +15,7 @@ namespace lcr {
 /// no such device.
 torch::Device resolve_device(const std::string& name);
 
-/// The value of --threads, where 0 means all cores that this process may use.
+/// The value of --threads, where 0 means usable_cores().
 int resolve_threads(const Options& options);
 
 /// Sets LibTorch's threads (its own default can be 1) and, if the options ask for them, full

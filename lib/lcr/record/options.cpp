@@ -432,7 +432,9 @@ void add_protocols(std::vector<OptionSpec>& table) {
                    "number K of projections of the untrained GFB that the pooling random_gfb uses",
                    1, 65536);
   protocols.text("knn-neighbours", &O::knn_neighbours, "",
-                 "comma-separated numbers of training images that vote; each gives a score", kKnn);
+                 "comma-separated numbers of training images that vote; each gives a score; of the "
+                 "default those are left out that are more than there are training images",
+                 kKnn);
   protocols.number("knn-temperature", &O::knn_temperature, "", "temperature of the votes", kSmall,
                    1000, kKnn);
   protocols.choice("probe", &O::probe,
@@ -483,8 +485,11 @@ void add_selection(std::vector<OptionSpec>& table) {
 void add_execution(std::vector<OptionSpec>& table) {
   const Group control(table, "Control", OptionPart::kControl);
   control.text("device", &O::device, "", "device to compute on: auto, cpu, cuda or cuda:N");
-  control.number("threads", &O::threads, "threads", "total number of threads (0: all cores)", 0,
-                 4096);
+  control.number(
+      "threads", &O::threads, "threads",
+      "total number of threads (0: the cores that this process may use, by its affinity and "
+      "its container's CPU quota)",
+      0, 4096);
   control.number("jobs", &O::jobs, "runs",
                  "number of runs trained at the same time; they share the threads", 1, 256);
   control.number("max-steps", &O::max_steps, "steps",
