@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "lcr/base/cores.h"
 #include "lcr/base/csv.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
@@ -45,6 +46,28 @@ TEST(Files, BadPlacesAreUserErrors) {
   write_atomic(folder / "big", std::string(100, 'x'));
   expect_user_error([&] { read_text(folder / "big", 99); }, "big", "100");
   expect_user_error([&] { require_writable_directory(folder / "big"); }, "big");
+}
+
+TEST(Files, ByteOrderMarksOfUtf8AreSkippedOthersNamed) {
+  using namespace std::string_literals;
+  const TemporaryFolder folder;
+  const auto path = folder / "list.txt";
+  write_bytes(path, "\xEF\xBB\xBF"s + "1 a\r\n2 \xEF\xBB\xBF b"s);
+  EXPECT_EQ(read_text(path), "1 a\r\n2 \xEF\xBB\xBF b") << "only at the start";
+  EXPECT_EQ(read_lines(path), (std::vector{"1 a"s, "2 \xEF\xBB\xBF b"s}));
+  for (const auto& text : {""s, "\xEF\xBB"s, "a\0b"s, "\xE9"s}) {
+    write_bytes(path, text);
+    EXPECT_EQ(read_text(path), text);
+  }
+  write_bytes(path, "\xEF\xBB\xBF"s);
+  EXPECT_TRUE(read_lines(path).empty());
+  for (const auto& [text, encoding] : {std::pair("\xFF\xFE\x31\0"s, "UTF-16"),
+                                       {"\xFE\xFF\0\x31"s, "UTF-16"},
+                                       {"\xFF\xFE\0\0\x31\0\0\0"s, "UTF-32"},
+                                       {"\0\0\xFE\xFF\0\0\0\x31"s, "UTF-32"}}) {
+    write_bytes(path, text);
+    expect_user_error([&] { read_lines(path); }, "list.txt", encoding, "in UTF-8");
+  }
 }
 
 TEST(Files, GzipIsBoundedAndChecked) {
@@ -156,6 +179,122 @@ TEST(Csv, MalformedFilesAreUserErrors) {
   expect_user_error([&] { read_csv<2>(folder / "t.csv", {"x", "absent"}); }, "absent");
   write_atomic(folder / "empty.csv", "");
   expect_user_error([&] { read_csv<1>(folder / "empty.csv", {"x"}); }, "empty.csv");
+}
+
+TEST(Csv, FilesThatASpreadsheetSavedAgain) {
+  using Rows = std::vector<std::array<std::string, 2>>;
+  const TemporaryFolder folder;
+  const auto read = [&](const std::string& text) {
+    write_bytes(folder / "t.csv", text);
+    return read_csv<2>(folder / "t.csv", {"x", "y"});
+  };
+  const Rows rows = {{"1", "\xC3\xA9"}, {"", "2"}};
+  for (const std::string text :
+       {"x,y\n1,\xC3\xA9\n,2\n",                                // as this suite writes it
+        "\xEF\xBB\xBFx,y\r\n1,\xC3\xA9\r\n,2",                  // Excel's "CSV UTF-8"
+        "x,y\r1,\xC3\xA9\r,2\r",                                // line ends of old Macs
+        "\"x\",\"y\"\n\"1\",\"\xC3\xA9\"\n\"\",\"2\"\n",        // every cell quoted
+        "x,y,,\n1,\xC3\xA9,,\n,2,,\n",                          // empty columns
+        "\n \nx,y\n\n1,\xC3\xA9\n,\n  \t\n,2\n\"\",\"\"\n\n"})  // empty lines
+    EXPECT_EQ(read(text), rows) << text;
+  const auto refused = [&](const std::string& text, const char* part) {
+    expect_user_error([&] { read(text); }, "t.csv", part);
+  };
+  refused("x;y\n1,5;2\n", "semicolons");
+  refused("sep=;\nx;y\n1;2\n", "semicolons");
+  refused("\n\"x\"\t\"y\"\n1\t2\n", "tabs");
+  refused("x,y\n1,\xE9t\xE9\n", "t.csv:2: ");                // Windows-1252
+  refused("x,y\n1,2\n3,\xC3", "t.csv:3: ");                  // cut off
+  refused("x,y\n1,\xC0\x80\n", "UTF-8");                     // overlong
+  refused(std::string("x\0,\0y\0\n\0", 8), "not in UTF-8");  // UTF-16 without a mark
+  refused(std::string("\xFF\xFEx\0,\0y\0\n\0", 10), "in UTF-16");
+  refused("x,y\n1,2\n3\n", "3");
+}
+
+/// A folder that stands for the root of the file system.
+class FakeSystem {
+ public:
+  void write(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories((folder_ / path).parent_path());
+    write_bytes(folder_ / path, text);
+  }
+  /// Describes this process's cgroups and one mount of them.
+  void describe(const std::string& cgroups, const std::string& mount_root, const std::string& point,
+                const std::string& type, const std::string& options) {
+    write("proc/self/cgroup", cgroups);
+    write("proc/self/mountinfo",
+          "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n" +  //
+              ("30 22 0:26 " + mount_root + " " + point) + " rw,nosuid shared:4 master:2 - " +
+              type + " cgroup " + options + "\n");
+  }
+  std::optional<double> quota() const { return cpu_quota(folder_.path()); }
+
+ private:
+  const TemporaryFolder folder_;
+};
+
+TEST(Cores, QuotaOfVersion2) {
+  FakeSystem system;
+  EXPECT_FALSE(system.quota()) << "no cgroups at all";
+  // In a container: its cgroup is the root of its namespace.
+  system.describe("0::/\n", "/", "/sys/fs/cgroup", "cgroup2", "rw,nsdelegate");
+  EXPECT_FALSE(system.quota()) << "no cpu.max";
+  system.write("sys/fs/cgroup/cpu.max", "max 100000\n");
+  EXPECT_FALSE(system.quota());
+  system.write("sys/fs/cgroup/cpu.max", "150000 100000\n");
+  EXPECT_EQ(system.quota(), 1.5);
+  // A service within other groups: the smallest quota counts, wherever it is.
+  system.describe("0::/user.slice/job\n", "/", "/sys/fs/cgroup", "cgroup2", "rw");
+  EXPECT_EQ(system.quota(), 1.5);
+  system.write("sys/fs/cgroup/user.slice/cpu.max", "50000 100000\n");
+  system.write("sys/fs/cgroup/user.slice/job/cpu.max", "400000 100000\n");
+  EXPECT_EQ(system.quota(), 0.5);
+  system.write("sys/fs/cgroup/user.slice/job/cpu.max", "2000 10000\n");
+  EXPECT_EQ(system.quota(), 0.2);
+  // Other groups' do not.
+  system.write("sys/fs/cgroup/other/cpu.max", "1000 100000\n");
+  EXPECT_EQ(system.quota(), 0.2);
+  for (const char* bad :
+       {"", "\n", "1 2 3\n", "0 100000\n", "100000 0\n", "-1 100000\n", "x y\n"}) {
+    system.write("sys/fs/cgroup/user.slice/job/cpu.max", bad);
+    EXPECT_EQ(system.quota(), 0.5) << bad;
+  }
+}
+
+TEST(Cores, QuotaOfVersion1) {
+  FakeSystem system;
+  const std::string cgroups =
+      "12:cpuset:/docker/abc\n4:cpuacct,cpu:/docker/abc\n1:name=systemd:/docker/abc\n0::/\n";
+  const auto write_quota = [&](const std::string& group, const char* quota, const char* period) {
+    system.write("cgroups/cpu,cpuacct" + group + "/cpu.cfs_quota_us", quota);
+    system.write("cgroups/cpu,cpuacct" + group + "/cpu.cfs_period_us", period);
+  };
+  // In a container, the mount shows its own cgroup.
+  system.describe(cgroups, "/docker/abc", "/cgroups/cpu,cpuacct", "cgroup", "rw,cpu,cpuacct");
+  EXPECT_FALSE(system.quota());
+  write_quota("", "-1\n", "100000\n");
+  EXPECT_FALSE(system.quota());
+  write_quota("", "250000\n", "100000\n");
+  EXPECT_EQ(system.quota(), 2.5);
+  // The path of another namespace.
+  system.describe(cgroups, "/docker/other", "/cgroups/cpu,cpuacct", "cgroup", "rw,cpu,cpuacct");
+  EXPECT_EQ(system.quota(), 2.5);
+  system.describe("4:cpu,cpuacct:/../up\n", "/", "/cgroups/cpu,cpuacct", "cgroup", "rw,cpu");
+  EXPECT_EQ(system.quota(), 2.5);
+  // On the host, it shows all.
+  system.describe(cgroups, "/", "/cgroups/cpu,cpuacct", "cgroup", "rw,cpu,cpuacct");
+  write_quota("/docker/abc", "50000\n", "50000\n");
+  EXPECT_EQ(system.quota(), 1);
+  // Another controller's hierarchy.
+  system.describe(cgroups, "/", "/cgroups/cpu,cpuacct", "cgroup", "rw,cpuset");
+  EXPECT_FALSE(system.quota());
+}
+
+TEST(Cores, AtLeastOneAndNoMoreThanTheQuota) {
+  EXPECT_GE(usable_cores(), 1);
+  if (const auto quota = cpu_quota()) {
+    EXPECT_LT(usable_cores(), *quota + 1);
+  }
 }
 
 TEST(Statistics, MeanAndSampleDeviation) {

@@ -2,6 +2,7 @@
 #include "lcr/data/listing.h"
 
 #include <cstdlib>
+#include <limits>
 #include <map>
 
 #include <fmt/core.h>
@@ -14,6 +15,7 @@
 #include "lcr/data/datasets.h"
 #include "lcr/data/descriptor.h"
 #include "lcr/data/image_file.h"
+#include "lcr/data/mat_file.h"
 #include "tests/support/files.h"
 #include "tests/support/images.h"
 
@@ -218,6 +220,37 @@ TEST_F(StanfordCars, ReadsTheDevkit) {
   EXPECT_EQ(list_stanford_cars(root).test.size(), 2U);
 }
 
+TEST_F(StanfordCars, ReadsNumbersOfEveryClass) {
+  const auto expect = [&](const std::string& name, const std::vector<double>& numbers) {
+    const auto variables = read_mat(golden / "numbers.mat");
+    ASSERT_TRUE(variables.contains(name)) << name;
+    EXPECT_EQ(variables.at(name).numbers, numbers) << name;
+  };
+  expect("int8", {-128, 7, 127});
+  expect("uint8", {0, 7, 255});
+  expect("int16", {-32768, 7, 32767});
+  expect("uint16", {0, 7, 65535});
+  expect("int32", {-2147483648., 7, 2147483647.});
+  expect("uint32", {0, 7, 4294967295.});
+  expect("int64", {-0x1p63, 7, 0x1p63});
+  expect("uint64", {0, 7, 0x1p64});
+  expect("float32", {-0.5, 7, std::numeric_limits<float>::max()});
+  expect("float64", {-0.5, 7, std::numeric_limits<double>::max()});
+  // The same annotations in other classes.
+  const Listing listing = list_stanford_cars(root);
+  for (const char* name : {"int64.mat", "single.mat"}) {
+    fs::copy_file(golden / name, root / "cars_test_annos_withlabels.mat",
+                  fs::copy_options::overwrite_existing);
+    const auto test = list_stanford_cars(root).test;
+    ASSERT_EQ(test.size(), 2U) << name;
+    for (const std::size_t i : {0, 1}) {
+      EXPECT_EQ(test[i].label, listing.test[i].label) << name;
+      EXPECT_EQ(test[i].box->x, listing.test[i].box->x) << name;
+      EXPECT_EQ(test[i].box->height, listing.test[i].box->height) << name;
+    }
+  }
+}
+
 TEST_F(StanfordCars, ReadsTheAuthorsFolders) {
   for (const char* split : {"train", "test"})
     for (const char* name : {"a", "b"}) write_image(folder / "folders" / split / name / "1.jpg");
@@ -233,6 +266,7 @@ TEST_F(StanfordCars, BadAnnotationsAreRefused) {
     expect_user_error([&] { list_stanford_cars(root); }, "cars_test_annos_withlabels.mat", part);
   };
   refuse(golden / "bad_class.mat", "class 9");
+  refuse(golden / "bad_label.mat", "class 1.5");
   refuse(golden / "bad_name.mat", "'../../etc/passwd'");
   refuse(golden / "cars_test_annos.mat", "withlabels");
   refuse(golden / "cars_meta.mat", "'annotations'");
@@ -287,6 +321,20 @@ TEST(FgvcAircraft, ReadsTheOfficialLayoutAndCutsTheBanner) {
   EXPECT_FLOAT_EQ(data.train.boxes[1].bottom, 0.3F);
 }
 
+TEST(FgvcAircraft, ReadsListsWithByteOrderMarks) {
+  const TemporaryFolder folder;
+  write_aircraft(folder.path());
+  const Listing plain = list_fgvc_aircraft(folder.path());
+  for (const char* name :
+       {"variants.txt", "images_variant_trainval.txt", "images_variant_test.txt", "images_box.txt"})
+    write(folder / "data" / name, "\xEF\xBB\xBF" + read_text(folder / "data" / name));
+  const Listing marked = list_fgvc_aircraft(folder.path());
+  EXPECT_EQ(marked.class_names, plain.class_names);
+  ASSERT_EQ(marked.train.size(), 2U);
+  EXPECT_EQ(marked.train[0].path, plain.train[0].path);
+  EXPECT_EQ(marked.train[0].box->width, 26) << "the first line of the boxes";
+}
+
 TEST(FgvcAircraft, BadListsAreRefused) {
   const TemporaryFolder folder;
   const auto refuse = [&](const char* name, const std::string& text, const std::string& part) {
@@ -331,6 +379,8 @@ TEST(Classes, AreNamedByStrideOrList) {
   const fs::path list = folder / "list.txt";
   write(list, "# birds\n\n 4\r\n0 # the first\n2");
   EXPECT_EQ(wanted_classes(list, 5), (Numbers{0, 2, 4}));
+  write_bytes(list, "\xEF\xBB\xBF" + read_text(list));
+  EXPECT_EQ(wanted_classes(list, 5), (Numbers{0, 2, 4})) << "with a byte order mark";
   expect_user_error([&] { wanted_classes(list, 4); }, "list.txt:3", "'4'", "0 to 3");
   write(list, "1\n1\n");
   expect_user_error([&] { wanted_classes(list, 4); }, "list.txt:2", "twice");

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
@@ -63,6 +64,121 @@ TEST_F(Programs, BadCommandLines) {
   expect_refused("k_sweep --data-dir data --values 2,2", "named twice");
   expect_refused("k_sweep --data-dir data --values 2,x", "'x'");
   expect_refused("lcr-plot table c1 --results nowhere", "nowhere/c1.csv");
+}
+
+/// Results of experiment d1: rank-1 over three values of K, for one seed.
+std::vector<ResultRow> sweep_results() {
+  std::vector<ResultRow> rows;
+  for (const int projections : {1, 8, 32}) {
+    ResultRow row;
+    row.fill("x");
+    const auto set = [&](const char* column, const std::string& text) {
+      row[result_column(column)] = text;
+    };
+    set("schema", std::to_string(kResultsSchema));
+    set("experiment", "d1");
+    set("row", fmt::format("K = {}", projections));
+    set("dataset", "synthbirds");
+    set("method", "lcr");
+    set("options", fmt::format("projections={}", projections));
+    set("seed", "0");
+    set("selection", "last");
+    set("pooling", "attention");
+    set("metric", "rank1");
+    set("value", format_number(50 + projections / 4.));
+    set("epoch", "1");
+    for (const char* hash : {"run_hash", "config_hash"})
+      set(hash, sha256_hex(hash + std::to_string(projections)));
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+TEST_F(Programs, FiguresDoNotDependOnTheUsersGnuplot) {
+  std::filesystem::create_directories(folder / "results/quick");
+  write_results(folder / "results/quick/d1.csv", sweep_results());
+  const auto draw = [&] {
+    const Outcome outcome = run("lcr-plot figure d1");
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << outcome.out;
+    const auto figures = folder / "results/quick/figures";
+    const std::string both = read_text(figures / "d1.svg") + read_text(figures / "d1.png");
+    std::filesystem::remove_all(figures);
+    return both;
+  };
+  const std::string plain = draw();
+  EXPECT_NE(plain.find("number of projections K"), std::string::npos);
+  // The user's files, terminal, fonts, their configuration, and locale, each alone.
+  const auto user = folder / "user";
+  std::filesystem::create_directories(user / "fontconfig");
+  for (const char* name : {".gnuplot", "gnuplotrc"})
+    write_bytes(user / name, std::string("set xrange [0:4]\nset key left\nset decimalsign ','\n"));
+  write_bytes(user / "fontconfig/fonts.conf",
+              std::string("<fontconfig><match target=\"pattern\"><edit name=\"family\" "
+                          "mode=\"assign\"><string>DejaVu Sans Mono</string></edit></match>"
+                          "<dir>/nowhere</dir></fontconfig>\n"));
+  const std::string fonts = (user / "fontconfig/fonts.conf").string();
+  for (const auto& [name, value] :
+       std::vector<std::pair<const char*, std::string>>{{"HOME", user.string()},
+                                                        {"XDG_CONFIG_HOME", user.string()},
+                                                        {"FONTCONFIG_FILE", fonts},
+                                                        {"GNUTERM", "dumb"},
+                                                        {"GNUTERM", "nonsense"},
+                                                        {"GDFONTPATH", user.string()},
+                                                        {"GNUPLOT_DEFAULT_GDFONT", "courier"},
+                                                        {"GNUPLOT_LIB", user.string()},
+                                                        {"GNUPLOT_IOSTREAM_CMD", "false"},
+                                                        {"LC_ALL", "C"},
+                                                        {"LC_ALL", "C.UTF-8"},
+                                                        {"LC_ALL", "xx_YY.ISO-8859-1"}}) {
+    SCOPED_TRACE(name + ("=" + value));
+    const char* old = std::getenv(name);
+    const std::string before = old ? old : "";
+    ::setenv(name, value.c_str(), 1);
+    const bool same = draw() == plain;
+    if (old)
+      ::setenv(name, before.c_str(), 1);
+    else
+      ::unsetenv(name);
+    EXPECT_TRUE(same);
+  }
+}
+
+TEST_F(Programs, ResultsThatASpreadsheetSavedAgain) {
+  std::filesystem::create_directories(folder / "r");
+  write_results(folder / "r/d1.csv", sweep_results());
+  const Outcome table = run("lcr-plot table d1 --results r");
+  ASSERT_EQ(table.code, 0) << table.err;
+  const std::string text = read_text(folder / "r/d1.csv");
+  std::string blank = text;
+  for (std::size_t at = 0; (at = blank.find('\n', at)) != std::string::npos; at += 26)
+    blank.insert(at, "\r\n" + std::string(kResultColumns.size() - 1, ','));
+  write_bytes(folder / "r/d1.csv", "\xEF\xBB\xBF" + blank + "\n\n");
+  EXPECT_EQ(run("lcr-plot table d1 --results r").out, table.out);
+  // Both readers of results refuse the others in the same words.
+  const auto refused = [&](const std::string& from, const std::string& to, const char* part) {
+    std::string changed = text;
+    for (std::size_t at = 0; (at = changed.find(from, at)) != std::string::npos; at += to.size())
+      changed.replace(at, from.size(), to);
+    ASSERT_NE(changed, text);
+    write_bytes(folder / "r/d1.csv", changed);
+    expect_refused_at("none", "lcr-plot table d1 --results r", part);
+    expect_refused_at("none", "lcr-check record --results r --reference reference/tiny", part);
+  };
+  refused(",", ";", "r/d1.csv: its columns are separated by semicolons");
+  refused(",", "\t", "r/d1.csv: its columns are separated by tabs");
+  refused("attention", "\xE9", "r/d1.csv:2: is damaged or not in UTF-8");
+  const char* no_number = "r/d1.csv: rank1 of row 'K = 8', seed 0: value '";
+  refused(",52,", ",\"52,0\",", no_number);
+  refused(",52,", ",nan,", no_number);
+  refused(",52,", ",,", no_number);
+  // Published values too.
+  write_bytes(folder / "r/d1.csv", text);
+  std::filesystem::create_directories(folder / "paper");
+  write_bytes(folder / "paper/d1.csv",
+              std::string("row,dataset,metric,value,source\nK = 8,cifar100,rank1,\"5,5\",p\n"));
+  expect_refused_at("none", "lcr-plot figure d1 --results r --paper paper",
+                    "paper/d1.csv: rank1 of 'K = 8': '5,5' is not a number");
 }
 
 TEST_F(Programs, LoopsAreChosenByTheEnvironment) {
@@ -773,7 +889,20 @@ TEST_F(Programs, StoredRunsAreEvaluatedFurther) {
   expect_refused("evaluate --protocols knn", "--run");
   expect_refused(
       "evaluate --data-dir data --threads 1 --protocols knn --knn-neighbours 400 --run " + lcr,
-      "k = 400");
+      "k = 400 is not 1 to 40, the number of training images; choose fewer with --knn-neighbours");
+  // Of the default, k = 200 is left out and the other protocols are evaluated.
+  for (const std::string& stored : {lcr, raw}) {
+    const Outcome small =
+        run("evaluate --data-dir data --threads 1 --protocols retrieval,knn --run " + stored);
+    EXPECT_EQ(small.code, 0) << small.err;
+    EXPECT_NE(small.err.find("k = 200 is left out: there are only 40 training images (default of "
+                             "--knn-neighbours: 1,200)"),
+              std::string::npos)
+        << small.err;
+    EXPECT_NE(small.out.find("knn-neighbours=1 "), std::string::npos) << small.out;
+    EXPECT_EQ(small.out.find("knn-neighbours=200"), std::string::npos) << small.out;
+    EXPECT_NE(small.out.find("mean_average_precision"), std::string::npos) << small.out;
+  }
   expect_refused("evaluate --data-dir data --protocols knn --knn-neighbours 1.5 --run " + lcr,
                  "whole number");
   expect_refused("evaluate --data-dir data --protocols probe --label-shares 2 --run " + lcr, "'2'");

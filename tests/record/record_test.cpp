@@ -214,6 +214,20 @@ TEST_F(CommandLineTest, LaterSectionsOverrideEarlierOnesWhateverTheirOrderInTheF
   EXPECT_EQ(with({"c1", "byol", "byol-cub200"}, {"--lr", "0.5"}).lr, 0.5);
 }
 
+TEST_F(CommandLineTest, FilesMayBeginWithAByteOrderMark) {
+  write_atomic(home / "presets/marked.ini", "\xEF\xBB\xBFlr = 0.25\r\n[c1]\r\nepochs = 3\r\n");
+  write_atomic(home / "own.ini", "\xEF\xBB\xBF# ours\nbatch-size = 16\n");
+  const auto options =
+      parse({"--preset", "marked", "--config", (home / "own.ini").string()}).options;
+  EXPECT_EQ(options.lr, 0.25);
+  EXPECT_EQ(options.epochs, 3);
+  EXPECT_EQ(options.batch_size, 16);
+  write_atomic(home / "own.ini", "\xEF\xBB\xBF[c1]\nepochs = 4\n");
+  EXPECT_EQ(parse({"--config", (home / "own.ini").string()}).options.epochs, 4);
+  write_atomic(home / "presets/marked.ini", std::string("\xFF\xFEl\0r\0", 6));
+  expect_user_error([&] { parse({"--preset", "marked"}); }, "marked.ini", "UTF-16", "in UTF-8");
+}
+
 TEST_F(CommandLineTest, BadInputIsOneLine) {
   expect_user_error([&] { parse({"--no-such", "1"}); }, "no-such");
   expect_user_error([&] { parse({"--epoch", "1"}); }, "epoch");
@@ -376,12 +390,26 @@ TEST(Options, CheckpointIntervals) {
     expect_user_error([&] { parse_checkpoint_interval(bad); }, "checkpoint-every = '");
 }
 
+TEST(ResultsCsv, ValuesThatAreNoNumbersAreRefused) {
+  const TemporaryFolder folder;
+  ResultRow row;
+  row.fill("7");
+  row[result_column("schema")] = std::to_string(kResultsSchema);
+  for (const char* bad : {"", "54,3", "1.234,5", "nan", "inf", "#NUM!", "12 %", " 1", "1e999"}) {
+    row[result_column("value")] = bad;
+    write_results(folder / "r.csv", {row});
+    expect_user_error([&] { read_results(folder / "r.csv"); }, "r.csv", "row '7', seed 7",
+                      "value '" + std::string(bad) + "' is not a finite number");
+  }
+}
+
 TEST(ResultsCsv, RoundTripAndNewerSchema) {
   const TemporaryFolder folder;
   ResultRow row;
   for (std::size_t i = 0; i < row.size(); ++i) row[i] = std::string(kResultColumns[i]) + ", \"x\"";
   row[result_column("schema")] = std::to_string(kResultsSchema);
-  row[result_column("value")] = "";
+  row[result_column("value")] = "-1.5e-3";
+  row[result_column("epoch")] = "";
   write_results(folder / "r.csv", {row, row});
   EXPECT_EQ(read_results(folder / "r.csv"), (std::vector<ResultRow>{row, row}));
   row[result_column("schema")] = "99";
