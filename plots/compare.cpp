@@ -37,8 +37,7 @@ std::vector<std::pair<std::string, Side>> last_epoch(const Results& results) {
     std::string what = fmt::format("{} ({}), {} {}", cell("row"), cell("dataset"), cell("pooling"),
                                    cell("metric"));
     for (const auto& option : split(cell("options"), ';'))
-      if (option.starts_with("label-share=") || option.starts_with("bn-statistics="))
-        what += ", " + option;
+      if (option.starts_with("label-share=") || makes_other_numbers(option)) what += ", " + option;
     const auto value = parse_number(cell("value"));
     const auto seed = parse_integer(cell("seed"));
     if (!value || !std::isfinite(*value) || !seed)

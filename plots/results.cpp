@@ -18,8 +18,7 @@ const std::string& cell(const ResultRow& row, const char* column) {
   return row[result_column(column)];
 }
 
-/// Whether the options have all that is wanted. Batch norm's statistics must be wanted explicitly:
-/// they make numbers of another kind.
+/// Whether the options have all that is wanted, and nothing else that makes other numbers.
 bool options_match(const std::string& options, const std::vector<std::string>& wanted) {
   const auto have = split(options, ';');
   const auto has = [](const std::vector<std::string>& list, const std::string& text) {
@@ -28,7 +27,7 @@ bool options_match(const std::string& options, const std::vector<std::string>& w
   for (const auto& text : wanted)
     if (!has(have, text)) return false;
   for (const auto& text : have)
-    if (text.starts_with("bn-statistics=") && !has(wanted, text)) return false;
+    if (makes_other_numbers(text) && !has(wanted, text)) return false;
   return true;
 }
 

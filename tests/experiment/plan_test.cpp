@@ -89,5 +89,39 @@ TEST(Plan, EveryPresetAsksForTheRunsThatItAlwaysDid) {
   }
 }
 
+/// The cells of Table X1 with further arguments.
+Plan plan_x1(std::vector<std::string> arguments) {
+  const auto& all = registered_experiments();
+  const auto x1 = std::find_if(all.begin(), all.end(),
+                               [](const Experiment& experiment) { return experiment.id == "x1"; });
+  static std::vector<Experiment> one;  // the plan points into it
+  one = {*x1};
+  arguments.insert(arguments.end(), {"--preset", "quick", "--device", "cpu"});
+  return make_plan(one, arguments);
+}
+
+TEST(Plan, OnlyTheAuthorsRowIsAlsoTestedWithTheAuthorsMasks) {
+  std::size_t rows_with = 0;
+  for (const auto& cell : plan_x1({}).cells) {
+    if (!cell.experiment) continue;  // the stand-in
+    SCOPED_TRACE(cell.row.name);
+    EXPECT_EQ(cell.options.eval_mask_norm, "image") << "the run itself stays what it was";
+    std::vector<std::string> norms;
+    for (const auto& evaluation : cell.evaluations) norms.push_back(evaluation.eval_mask_norm);
+    if (cell.row.name == "LCR (authors' code)") {
+      ++rows_with;
+      EXPECT_EQ(norms, (std::vector<std::string>{"image", "image", "batch"}));
+      EXPECT_EQ(cell.evaluations[2].poolings, "attention,random_gfb");
+      EXPECT_EQ(cell.evaluations[2].bn_statistics, "as_trained");
+    } else {
+      EXPECT_EQ(norms, (std::vector<std::string>{"image", "image"}));
+    }
+  }
+  EXPECT_GT(rows_with, 0U);
+  // Where every evaluation has such masks, none is made twice.
+  for (const auto& cell : plan_x1({"--eval-mask-norm", "batch"}).cells)
+    EXPECT_EQ(cell.evaluations.size(), cell.experiment ? 2U : 0U) << cell.row.name;
+}
+
 }  // namespace
 }  // namespace lcr

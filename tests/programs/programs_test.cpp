@@ -415,6 +415,9 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   EXPECT_EQ(compare.code, 0) << compare.err;
   EXPECT_NE(compare.out.find("LCR (synthbirds), attention rank1"), std::string::npos)
       << compare.out;
+  EXPECT_NE(compare.out.find("LCR (authors' code) (synthbirds), attention rank1, eval-mask-norm"),
+            std::string::npos)
+      << compare.out;
   EXPECT_NE(compare.out.find("+0.000"), std::string::npos);
   EXPECT_EQ(compare.out.find("other configuration"), std::string::npos);
   for (const auto& [bad, part] :
@@ -436,6 +439,22 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   const std::string x1 = read_text(folder / "results/quick/tables/x1.md");
   EXPECT_NE(x1.find("recalibrated"), std::string::npos);
   EXPECT_EQ(x1.find("nan"), std::string::npos);
+  // The authors' row, and no other, is also shown with their masks at test time.
+  const auto block = x1.find("mask over the batch");
+  ASSERT_NE(block, std::string::npos);
+  const std::string masks = x1.substr(block, x1.find("Pointing game", block) - block);
+  EXPECT_NE(masks.find("| LCR (authors' code)"), std::string::npos) << masks;
+  EXPECT_EQ(masks.find("| LCR (A1 rescaled)"), std::string::npos) << masks;
+  EXPECT_EQ(masks.find("not run"), std::string::npos) << masks;
+  std::set<std::string> others, of_batch;
+  for (const auto& line : read_results(folder / "results/quick/x1.csv")) {
+    if (line[result_column("row")] != "LCR (authors' code)") continue;
+    const bool batch = line[result_column("options")].ends_with(";eval-mask-norm=batch");
+    (batch ? of_batch : others).insert(line[result_column("evaluation_hash")]);
+    EXPECT_FALSE(batch && line[result_column("pooling")] == "average");
+  }
+  EXPECT_EQ(of_batch.size(), 1U);
+  EXPECT_FALSE(others.contains(*of_batch.begin())) << "another protocol";
   // A second call trains nothing.
   const std::string before = read_text(folder / "results/quick/x1.csv");
   EXPECT_NE(run(command + evaluation).err.find(", 0 to do"), std::string::npos);

@@ -220,6 +220,17 @@ void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::pat
     }
 }
 
+/// The evaluation's settings that make other numbers than the run's own, as in the column
+/// `options`.
+std::vector<std::string> settings_of(const Options& evaluation, const Options& run) {
+  std::vector<std::string> settings;
+  if (evaluation.bn_statistics != "as_trained")
+    settings.push_back("bn-statistics=" + evaluation.bn_statistics);
+  if (evaluation.eval_mask_norm != run.eval_mask_norm)
+    settings.push_back("eval-mask-norm=" + evaluation.eval_mask_norm);
+  return settings;
+}
+
 std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector<Cell>& cells,
                                  const RunStore& store) {
   std::vector<ResultRow> rows;
@@ -241,15 +252,12 @@ std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector
       check_internal(record.has_value(), "a run of the grid lacks an evaluation");
       const std::int64_t epoch = trains(cell.options) ? cell.options.epochs : 0;
       for (const auto& entry : record->entries) {
+        auto detail = settings_of(evaluation, cell.options);
+        if (!entry.detail.empty()) detail.push_back(entry.detail);
         // The run already recorded what this evaluation measured again: same weights and protocol.
-        if (evaluation.bn_statistics == "as_trained" && entry.detail.empty() &&
-            recorded.contains(entry.pooling + "/" + entry.metric))
-          continue;
-        const std::string bn = evaluation.bn_statistics == "as_trained"
-                                   ? ""
-                                   : "bn-statistics=" + evaluation.bn_statistics;
-        rows.push_back(make(bn + (bn.empty() || entry.detail.empty() ? "" : ";") + entry.detail,
-                            "last", entry.pooling, entry.metric, entry.value, epoch, record->hash));
+        if (detail.empty() && recorded.contains(entry.pooling + "/" + entry.metric)) continue;
+        rows.push_back(make(join(detail, ";"), "last", entry.pooling, entry.metric, entry.value,
+                            epoch, record->hash));
       }
     }
   }

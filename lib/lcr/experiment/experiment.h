@@ -18,6 +18,8 @@ struct ExperimentRow {
   std::string name;
   Settings settings;
   bool headline = true;  ///< trained with the seeds of --seeds; if false, of --other-seeds
+  /// Evaluations of this row's runs alone, in addition to the experiment's.
+  std::vector<Settings> evaluations = {};
 };
 
 /// A table or figure of the paper.
@@ -30,8 +32,9 @@ struct Experiment {
   /// The rows, which may depend on the preset (the values of a sweep).
   std::function<std::vector<ExperimentRow>(const Options&)> rows;
   /// Evaluations of every finished run, in addition to the retrieval that each run records, as
-  /// options of the protocols. Protocols that a run's method or data do not allow (localisation
-  /// without masks, projections without a GFB) are left out for that run.
+  /// options of the protocols, or eval-mask-norm where it is to differ from the run's own.
+  /// Protocols that a run's method or data do not allow (localisation without masks, projections
+  /// without a GFB) are left out for that run.
   std::vector<Settings> evaluations;
 };
 

@@ -77,8 +77,11 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
       if (!selected) continue;  // not asked for, and the store cannot have it
       fail("row {}: {}", row.name, e.what());
     }
+    std::vector<Settings> wanted_evaluations = experiment.evaluations;
+    wanted_evaluations.insert(wanted_evaluations.end(), row.evaluations.begin(),
+                              row.evaluations.end());
     std::vector<Options> evaluations;
-    for (const auto& settings : experiment.evaluations) {
+    for (const auto& settings : wanted_evaluations) {
       Options evaluation = options;
       for (const auto& [name, value] : settings)
         set_option(evaluation, name, value, "evaluation of " + experiment.id);

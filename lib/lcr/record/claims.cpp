@@ -35,7 +35,8 @@ Side values_of(const std::vector<ResultRow>& rows, const Claim& claim, const std
     if (cell("dataset") != dataset || cell("row") != row_name || cell("pooling") != pooling ||
         cell("metric") != metric || cell("selection") != claim.selection)
       continue;
-    if (cell("options").find("bn-statistics=") != std::string::npos) continue;
+    const auto settings = split(cell("options"), ';');
+    if (std::any_of(settings.begin(), settings.end(), makes_other_numbers)) continue;
     const auto share = cell("options").find("label-share=");
     if (share != std::string::npos && cell("options").find("label-share=1;") == std::string::npos)
       continue;  // only probes with all labels count

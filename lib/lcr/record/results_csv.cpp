@@ -39,6 +39,10 @@ std::vector<ResultRow> read_results(const std::filesystem::path& path) {
   return rows;
 }
 
+bool makes_other_numbers(const std::string& option) {
+  return option.starts_with("bn-statistics=") || option.starts_with("eval-mask-norm=");
+}
+
 std::filesystem::path configs_file(const std::filesystem::path& results,
                                    const std::string& experiment) {
   return results / (experiment + ".configs.json");

@@ -54,6 +54,11 @@ void write_results(const std::filesystem::path& path, const std::vector<ResultRo
 /// value is not a finite number.
 std::vector<ResultRow> read_results(const std::filesystem::path& path);
 
+/// Whether a "name=value" of the column `options` makes numbers of another kind than the row's
+/// other ones: other batch norm statistics, another normalisation of masks. Tables and claims take
+/// such numbers only where they name that setting.
+bool makes_other_numbers(const std::string& option);
+
 /// Configurations (canonical texts without the seed) by their hash, the column config_hash.
 using ConfigTexts = std::map<std::string, std::string>;
 
