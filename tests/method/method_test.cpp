@@ -325,6 +325,7 @@ TEST(Lcr, EverySwitchChangesTraining) {
                                                           {"nu", "0.5"},
                                                           {"symmetric", "yes"},
                                                           {"key-bn-groups", "2"},
+                                                          {"virtual-gpus", "2"},
                                                           {"temperature", "0.3"},
                                                           {"key-momentum", "0.9"}};
   for (const auto& [name, value] : switches) {

@@ -9,6 +9,7 @@
 
 #include "lcr/base/error.h"
 #include "lcr/method/lcr.h"
+#include "lcr/record/run_identity.h"
 #include "lcr/train/step.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
@@ -86,7 +87,7 @@ std::vector<std::shared_ptr<Method>> train(Options options, int ranks,
     const std::int64_t share = options.batch_size / ranks;
     for (int step = 0; step < 3; ++step) {
       const auto view = [&](const char* which) {
-        return tiny_batch(which + std::to_string(step))
+        return tiny_batch(which + std::to_string(step), options.batch_size)
             .to(torch::kDouble)
             .narrow(0, rank * share, share);
       };
@@ -134,6 +135,45 @@ TEST(Ranks, TwoRanksAreOneDeviceWithTwoBatchNormGroups) {
     EXPECT_TRUE(queue(ranks[0]).equal(queue(ranks[1])));
     EXPECT_EQ(ranks[0]->named_buffers()["queue.position"].item<std::int64_t>(),
               one[0]->named_buffers()["queue.position"].item<std::int64_t>());
+  }
+}
+
+// What W GPUs do together, on one: losses and the state of the first rank, which is evaluated, with
+// its running statistics.
+TEST(Ranks, VirtualGpusAreRanks) {
+  for (Options options :
+       {tiny_options({{"method", "moco_v2"}}),
+        tiny_options({{"method", "moco_v2"}, {"symmetric", "yes"}}),
+        tiny_options({{"method", "moco_bilinear"}}), tiny_options({{"variant", "authors_code"}}),
+        tiny_options({{"variant", "authors_code"}, {"symmetric", "yes"}}),
+        tiny_options({{"variant", "authors_code"}, {"kl-reduction", "mean"}}),
+        tiny_options({{"variant", "algorithm_a1"}}),
+        tiny_options({{"variant", "algorithm_a1"}, {"kl-reduction", "batchmean"}}),
+        tiny_options({{"variant", "algorithm_a1_rescaled"}}),
+        tiny_options({{"variant", "algorithm_a1_rescaled"}, {"cam-source", "shuffled"}}),
+        tiny_options({{"method", "byol"}, {"head-hidden", "7"}}),
+        tiny_options(
+            {{"method", "byol_lcr"}, {"head-hidden", "7"}, {"variant", "authors_code"}})}) {
+    options.batch_size = 12;
+    options.queue_size = 24;
+    options.nu = 0.1;
+    std::vector<double> plain;
+    train(options, 1, plain);
+    for (const int gpus : {2, 4}) {
+      Options on_one = options;
+      on_one.virtual_gpus = gpus;
+      SCOPED_TRACE(canonical_text(on_one, {}));
+      check_consistency(on_one);
+      std::vector<double> losses_of_ranks, losses_of_one;
+      const auto ranks = train(options, gpus, losses_of_ranks);
+      const auto one = train(on_one, 1, losses_of_one);
+      for (std::size_t i = 0; i < 3; ++i)
+        EXPECT_NEAR(losses_of_ranks[i], losses_of_one[i], 1e-9) << "step " << i;
+      EXPECT_GT(std::abs(losses_of_one[2] - plain[2]), 1e-6) << "the option does nothing";
+      const auto actual = named_tensors(*one[0]);
+      for (const auto& [name, expected] : named_tensors(*ranks[0]))
+        EXPECT_TRUE(torch::allclose(actual.at(name), expected, 1e-9, 1e-9)) << name;
+    }
   }
 }
 

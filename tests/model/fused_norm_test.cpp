@@ -181,6 +181,26 @@ TEST(FusedNorm, EvaluationUsesTheRunningStatistics) {
   }
 }
 
+TEST(FusedNorm, TheFirstGroupAloneCanMoveTheRunningStatistics) {
+  for (const auto type : {torch::kFloat, torch::kDouble})  // ours, LibTorch's operations
+    for (const std::int64_t groups : {1, 2, 4}) {
+      const auto x = (random_normal({8, 5, 3, 3}, 3, "x") + 2).to(type);
+      SplitBatchNorm split(5), first(5), mean(5);
+      for (auto* each : {&split, &first, &mean}) (*each)->to(type);
+      set_batch_norm_groups(*split, groups, /*running_of_first=*/true);
+      set_batch_norm_groups(*mean, groups);
+      const Tensor y = norm_relu(split, x.clone());
+      EXPECT_TRUE(norm_relu(mean, x.clone()).equal(y)) << "normalised by the groups all the same";
+      norm_relu(first, x.chunk(groups)[0].clone());
+      for (const char* name : {"running_mean", "running_var", "num_batches_tracked"}) {
+        const Tensor actual = split->named_buffers()[name];
+        EXPECT_LT(error(actual, first->named_buffers()[name]), 1e-6) << name << " " << groups;
+        const bool all_equal = actual.equal(mean->named_buffers()[name]);
+        EXPECT_EQ(all_equal, groups == 1 || std::string(name) == "num_batches_tracked") << name;
+      }
+    }
+}
+
 TEST(FusedNorm, ASumsTwoGradientsOrEitherAlone) {
   const auto gradient = [](bool main, bool shortcut) {
     SplitBatchNorm norm(8);

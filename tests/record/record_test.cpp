@@ -81,6 +81,23 @@ TEST(Options, ConsistencyIsChecked) {
       "at least 2");
   expect_user_error(
       [] {
+        check_consistency(resolved({{"batch-size", "128"}, {"virtual-gpus", "3"}}));
+      },
+      "batch-size = 128 is not a multiple of virtual-gpus = 3");
+  expect_user_error(
+      [] {
+        check_consistency(resolved({{"batch-size", "128"}, {"virtual-gpus", "128"}}));
+      },
+      "at least 2 images per GPU");
+  for (const char* other : {"ranks", "key-bn-groups"})
+    expect_user_error(
+        [&] {
+          check_consistency(resolved({{"virtual-gpus", "2"}, {other, "2"}}));
+        },
+        "cannot be combined", other);
+  EXPECT_NO_THROW(check_consistency(resolved({{"virtual-gpus", "4"}})));
+  expect_user_error(
+      [] {
         check_consistency(resolved({{"image-size", "224"}, {"test-resize", "100"}}));
       },
       "test-resize");
@@ -143,6 +160,13 @@ TEST(Identity, OnlyActiveOptionsCount) {
             hash({{"gfb", "random"}, {"nu", "0.5"}, {"tau", "1"}, {"mask-norm", "none"}}));
   EXPECT_NE(hash({{"gfb", "random"}}), hash({{"gfb", "random"}, {"projections", "64"}}));
   EXPECT_EQ(hash({{"gfb", "mlp"}}), hash({{"gfb", "mlp"}, {"projections", "64"}}));
+  for (const char* method : {"moco_v2", "lcr", "byol", "supervised", "untrained"}) {
+    EXPECT_EQ(hash({{"method", method}}), hash({{"method", method}, {"virtual-gpus", "1"}}));
+    const bool counts = std::string(method) != "supervised" && std::string(method) != "untrained";
+    EXPECT_EQ(counts,
+              hash({{"method", method}}) != hash({{"method", method}, {"virtual-gpus", "4"}}))
+        << method;
+  }
   // Control options never count.
   EXPECT_EQ(hash({}),
             hash({{"threads", "7"}, {"device", "cuda"}, {"jobs", "3"}, {"results", "elsewhere"}}));

@@ -29,6 +29,9 @@ Byol::Byol(const Options& options, std::uint64_t seed)
                                                 options.embedding_dim, /*batch_norm=*/true))) {
   initialise(*predictor_, InitScheme::kDefault, seed, "predictor");
   for (auto& parameter : target_->parameters()) parameter.requires_grad_(false);
+  share_batch_norm(*online_);
+  share_batch_norm(*target_);
+  share_batch_norm(*predictor_);
 }
 
 std::vector<torch::Tensor> Byol::trained_parameters() {

@@ -29,6 +29,12 @@ class Host : public Method {
             .mask = {},
             .target = {}};
   }
+  /// Has a network's batch norm see the shares of the batch that key_bn_groups or virtual_gpus
+  /// make.
+  void share_batch_norm(torch::nn::Module& network) const {
+    set_batch_norm_groups(network, batch_norm_groups(options_),
+                          /*running_of_first=*/options_.virtual_gpus > 1);
+  }
   /// Whether complete() needs the key feature map, which is expensive to gather from all ranks.
   virtual bool wants_key_feature_map() const { return false; }
 

@@ -7,6 +7,18 @@
 #include "lcr/model/initialise.h"
 
 namespace lcr {
+namespace {
+
+/// `map` of the share of each virtual GPU, put together again.
+template <class Map>
+torch::Tensor by_gpu(const torch::Tensor& batch, std::int64_t virtual_gpus, const Map& map) {
+  if (virtual_gpus == 1) return map(batch);
+  std::vector<torch::Tensor> shares;
+  for (const auto& share : batch.chunk(virtual_gpus)) shares.push_back(map(share));
+  return torch::cat(shares);
+}
+
+}  // namespace
 
 template <class HostMethod>
 Lcr<HostMethod>::Lcr(const Options& options, std::uint64_t seed)
@@ -16,7 +28,7 @@ Lcr<HostMethod>::Lcr(const Options& options, std::uint64_t seed)
           "gfb", GradCamFittingBranch(this->encoder()->backbone()->channels(),
                                       GfbOptions{options.gfb, options.projections}))) {
   initialise(*gfb_, InitScheme::kDefault, seed, "gfb");
-  if (contrasts(options)) set_batch_norm_groups(*gfb_, options.key_bn_groups);
+  this->share_batch_norm(*gfb_);
 }
 
 template <class HostMethod>
@@ -48,7 +60,9 @@ StepLoss Lcr<HostMethod>::complete(const Objective& objective, std::int64_t step
     gfb_(objective.key_feature_map);
   }
   // projections_max: N x 7 x 7.
-  const torch::Tensor attention_mask = normalise_mask(gfb_(feature_map), options.mask_norm);
+  const torch::Tensor attention_mask =
+      by_gpu(gfb_(feature_map), options.virtual_gpus,
+             [&](const torch::Tensor& share) { return normalise_mask(share, options.mask_norm); });
 
   const torch::Tensor host_loss = objective.loss.detach();
   const torch::Tensor loss = options.lambda * objective.loss;
@@ -61,7 +75,9 @@ StepLoss Lcr<HostMethod>::complete(const Objective& objective, std::int64_t step
   const torch::Tensor gradcam_map = target_map(objective, step, direction);  // N x 7 x 7
   const RationaleLossOptions kl_options{
       .axis = options.kl_axis, .tau = options.tau, .reduction = options.kl_reduction};
-  const torch::Tensor kl = rationale_loss(attention_mask, gradcam_map, kl_options);
+  torch::Tensor kl = rationale_loss(attention_mask, gradcam_map, kl_options);
+  // Each GPU sums over its share, and their losses are averaged; the other reductions are means.
+  if (options.virtual_gpus > 1 && options.kl_reduction == "sum") kl = kl / options.virtual_gpus;
   return {.total = loss + options.nu * kl,
           .contrastive = host_loss,
           .kl = kl.detach(),
@@ -79,15 +95,19 @@ torch::Tensor Lcr<HostMethod>::target_map(const Objective& objective, std::int64
                         feature_map.options());
   // feat_grads = autograd.grad(logits_pos, feat_map) in Algorithm A1; the authors' code
   // differentiates the loss instead.
-  const torch::Tensor scalar = cam_scalar(options.cam_source, objective);
+  torch::Tensor scalar = cam_scalar(options.cam_source, objective);
+  // Each GPU differentiates the mean over its share, not over the batch.
+  if (options.virtual_gpus > 1 && options.cam_source == "loss")
+    scalar = scalar * options.virtual_gpus;
   const bool detach = options.detach_target == "yes";
   const torch::Tensor cam = scale_cam(grad_cam(scalar, feature_map, detach), options.cam_scale);
   if (options.cam_source != "shuffled") return cam;
   const CounterRng rng(RngKey(this->seed_, "shuffled target"), static_cast<std::uint32_t>(step),
                        static_cast<std::uint32_t>(direction));
-  const auto order = random_permutation(rng, cam.size(0));
-  return cam.index_select(
-      0, torch::tensor(order, torch::TensorOptions().dtype(torch::kLong).device(cam.device())));
+  const auto order = torch::tensor(random_permutation(rng, cam.size(0) / options.virtual_gpus),
+                                   torch::TensorOptions().dtype(torch::kLong).device(cam.device()));
+  return by_gpu(cam, options.virtual_gpus,
+                [&](const torch::Tensor& share) { return share.index_select(0, order); });
 }
 
 template class Lcr<MoCoV2>;

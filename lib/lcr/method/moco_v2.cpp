@@ -13,8 +13,8 @@ MoCoV2::MoCoV2(const Options& options, std::uint64_t seed)
       key_(register_module("key", make_encoder(options, seed))),
       queue_(register_module("queue", KeyQueue(options.embedding_dim, options.queue_size, seed))) {
   for (auto& parameter : key_->parameters()) parameter.requires_grad_(false);
-  set_batch_norm_groups(*query_, options.key_bn_groups);
-  set_batch_norm_groups(*key_, options.key_bn_groups);
+  share_batch_norm(*query_);
+  share_batch_norm(*key_);
 }
 
 StepLoss MoCoV2::step(const torch::Tensor& query_view, const torch::Tensor& key_view,
@@ -78,7 +78,7 @@ Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, in
                             bool with_feature_map) {
   const Phase phase("key forward");
   const torch::NoGradGuard no_grad;
-  if (options_.key_bn_groups == 1 && rank_count() == 1) return key_(key_view);
+  if (batch_norm_groups(options_) == 1 && rank_count() == 1) return key_(key_view);
   const std::int64_t share = key_view.size(0);
   const std::int64_t first = rank() * share;
   const CounterRng rng(RngKey(seed_, "shuffling BN"), static_cast<std::uint32_t>(step),

@@ -22,7 +22,7 @@ class MoCoV2 : public Host {
 
  protected:
   /// Encodes the key view with the key encoder, without gradient. With several ranks or
-  /// key_bn_groups > 1, the whole batch is first shuffled among all ranks and groups, and restored
+  /// batch norm groups, the whole batch is first shuffled among all ranks and groups, and restored
   /// afterwards, so that a key's BN statistics differ from its query's (shuffling BN). Returns the
   /// feature map in that case only on request: it is expensive to gather from all ranks.
   Encoded encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction,

@@ -28,11 +28,12 @@ torch::Tensor SplitBatchNormImpl::forward(const torch::Tensor& x) {
     const torch::Tensor mean = running_mean.clone();
     const torch::Tensor var = running_var.clone();
     parts.push_back(normalise(part, mean, var));
+    if (static_cast<std::int64_t>(parts.size()) > groups_that_count()) continue;
     mean_sum += mean;
     var_sum += var;
   }
-  running_mean.copy_(mean_sum / groups);
-  running_var.copy_(var_sum / groups);
+  running_mean.copy_(mean_sum / groups_that_count());
+  running_var.copy_(var_sum / groups_that_count());
   return torch::cat(parts);
 }
 
@@ -44,9 +45,12 @@ void SplitBatchNormImpl::count_batch() {
     num_batches_tracked_.add_(1);
 }
 
-void set_batch_norm_groups(torch::nn::Module& module, std::int64_t groups) {
+void set_batch_norm_groups(torch::nn::Module& module, std::int64_t groups, bool running_of_first) {
   for (const auto& child : module.modules())
-    if (auto* norm = child->as<SplitBatchNormImpl>()) norm->groups = groups;
+    if (auto* norm = child->as<SplitBatchNormImpl>()) {
+      norm->groups = groups;
+      norm->running_of_first = running_of_first;
+    }
 }
 
 void set_batch_norm_momentum(torch::nn::Module& module, double momentum) {

@@ -12,7 +12,8 @@ inline constexpr double kBatchNormMomentum = 0.1;
 
 /// BatchNorm2d (momentum 0.1 unless set otherwise) with PyTorch's parameter and buffer names. With
 /// groups > 1, training normalises each of `groups` consecutive equal parts of the batch by its own
-/// statistics, and the running statistics become the mean of the groups' updates. Evaluation is
+/// statistics, and the running statistics become the mean of the groups' updates, or with
+/// running_of_first the first group's (the first of several devices is evaluated). Evaluation is
 /// unchanged. Input: N x C x H x W or N x C, with N a multiple of `groups` in training.
 class SplitBatchNormImpl : public torch::nn::Module {
  public:
@@ -21,6 +22,9 @@ class SplitBatchNormImpl : public torch::nn::Module {
   /// Counts a batch of training in num_batches_tracked.
   void count_batch();
   std::int64_t groups = 1;
+  bool running_of_first = false;
+  /// The number of groups, from the first, whose updates move the running statistics.
+  std::int64_t groups_that_count() const { return running_of_first ? 1 : groups; }
   double momentum = kBatchNormMomentum;  ///< weight of a new batch in the running statistics
 
   double eps() const { return eps_; }
@@ -32,8 +36,9 @@ class SplitBatchNormImpl : public torch::nn::Module {
 };
 TORCH_MODULE(SplitBatchNorm);
 
-/// Sets the number of groups of every SplitBatchNorm below `module`.
-void set_batch_norm_groups(torch::nn::Module& module, std::int64_t groups);
+/// Sets `groups` and `running_of_first` of every SplitBatchNorm below `module`.
+void set_batch_norm_groups(torch::nn::Module& module, std::int64_t groups,
+                           bool running_of_first = false);
 
 /// Sets the momentum of every SplitBatchNorm below `module`.
 void set_batch_norm_momentum(torch::nn::Module& module, double momentum);

@@ -155,6 +155,7 @@ Statistics find_statistics(SplitBatchNormImpl& norm, const Tensor& x) {
   });
   const Statistics statistics(groups, channels);
   const double n = static_cast<double>(group_rows);
+  const std::int64_t counted = norm.groups_that_count();
   for (std::int64_t c = 0; c < channels; ++c) {
     double mean_sum = 0, var_sum = 0;
     for (std::int64_t group = 0; group < groups; ++group) {
@@ -163,12 +164,13 @@ Statistics find_statistics(SplitBatchNormImpl& norm, const Tensor& x) {
       double variance = squares.total(group, c) / n - offset * offset;
       if (variance < 0) variance = 0;  // by rounding; nan stays
       statistics.set(group, c, mean, variance, norm);
+      if (group >= counted) continue;
       mean_sum += mean;
       var_sum += variance * n / (n - 1);
     }
     const auto move = [&](float& running, double sum) {
       running = static_cast<float>((1 - norm.momentum) * running +
-                                   norm.momentum * sum / static_cast<double>(groups));
+                                   norm.momentum * sum / static_cast<double>(counted));
     };
     move(running_mean[c], mean_sum);
     move(running_var[c], var_sum);

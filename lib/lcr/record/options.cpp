@@ -20,6 +20,11 @@ bool has_image_files(const Options& o) {
          o.dataset == "image-folder";
 }
 
+std::int64_t batch_norm_groups(const Options& o) {
+  if (!contrasts(o) && !bootstraps(o)) return 1;
+  return o.virtual_gpus * (contrasts(o) ? o.key_bn_groups : 1);
+}
+
 namespace {
 bool has_projections(const Options& o) { return uses_gfb(o) && o.gfb != "mlp"; }
 }  // namespace
@@ -374,6 +379,12 @@ void add_training(std::vector<OptionSpec>& table) {
                   "number of data-parallel ranks, which share each batch and the threads; on CUDA "
                   "they are assigned to the devices in turn",
                   1, 1024, kTrains);
+  training.number(
+      "virtual-gpus", &O::virtual_gpus, "GPUs",
+      "number of GPUs whose joint training one device repeats, with the same results as "
+      "that many ranks: batch norm, batch-wise masks, GradCAM and KL loss by their "
+      "shares of the batch",
+      1, 1024, kMomentumEncoder);
   training.choice("optimizer", &O::optimizer,
                   "optimiser; lars scales the learning rate of each weight by the norms of the "
                   "weight and its gradient",
@@ -704,6 +715,18 @@ void check_batch(const Options& o) {
         "batch norm needs at least 2 images per group: raise batch-size = {} or lower ranks = {} "
         "or key-bn-groups = {}",
         o.batch_size, o.ranks, key_groups);
+  const std::int64_t virtual_gpus = contrasts(o) || bootstraps(o) ? o.virtual_gpus : 1;
+  if (virtual_gpus > 1 && groups > 1)
+    fail(
+        "virtual-gpus = {} cannot be combined with ranks = {} or key-bn-groups = {}: set both to 1",
+        virtual_gpus, o.ranks, key_groups);
+  if (o.batch_size % virtual_gpus != 0)
+    fail("batch-size = {} is not a multiple of virtual-gpus = {}", o.batch_size, virtual_gpus);
+  if (o.batch_size / virtual_gpus < 2)
+    fail(
+        "batch norm needs at least 2 images per GPU: raise batch-size = {} or lower virtual-gpus = "
+        "{}",
+        o.batch_size, virtual_gpus);
 }
 
 void check_subset(const Options& o) {

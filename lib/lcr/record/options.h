@@ -58,7 +58,7 @@ struct Options {
 
   // Training.
   std::int64_t epochs = 100, batch_size = 128;
-  std::int64_t ranks = 1;
+  std::int64_t ranks = 1, virtual_gpus = 1;
   std::string optimizer = "sgd";
   double lars_trust = 0.001;
   std::string schedule = "epoch";
@@ -182,6 +182,8 @@ bool uses_gfb(const Options& options);      ///< the method has a GradCAM Fittin
 bool uses_network(const Options& options);  ///< the method has a network (all but raw pixels)
 /// The data set consists of image files, which are decoded once into the pixel store.
 bool has_image_files(const Options& options);
+/// Consecutive equal parts of each rank's batch that have their own batch norm statistics.
+std::int64_t batch_norm_groups(const Options& options);
 /// The run switches to a subset of its projections after an epoch.
 bool has_subset(const Options& options);
 
