@@ -172,8 +172,8 @@ Listed describe(const fs::path& path) {
 /// Sets what varies: the options that not all listed runs of the same data set give the same value.
 void find_variations(std::vector<Listed>& all) {
   static const std::map<std::string, std::string> kShort = {{"projections", "K"}};
-  static const std::set<std::string> kShown = {"method", "seed",   "data", "numerics_revision",
-                                               "init",   "dataset"};
+  static const std::set<std::string> kShown = {"method", "seed",     "data",   "numerics_revision",
+                                               "init",   "imported", "dataset"};
   for (auto& own : all) {
     std::set<std::string> names;
     for (const auto& other : all) {
@@ -258,6 +258,8 @@ std::string note_on(const StoredRun& run) {
   std::vector<std::string> notes;
   if (!run.problem.empty()) notes.push_back(run.problem);
   if (run.holder) notes.push_back("held by " + *run.holder);
+  if (run.result && !run.result->provenance.imported.empty())
+    notes.push_back("not trained here: " + run.result->provenance.imported);
   if (run.result && run.result->provenance.inexact_resume) notes.emplace_back("resumed inexactly");
   if (run.result && run.result->provenance.inexact_init)
     notes.emplace_back("initial weights resumed inexactly");
@@ -309,6 +311,10 @@ int list(const std::vector<fs::path>& runs, const ListOptions& options) {
 
 void print_result(const RunResult& result) {
   const auto& provenance = result.provenance;
+  if (!provenance.imported.empty()) {
+    fmt::print("\nno result of a training here: {}; see its evaluations\n", provenance.imported);
+    return;
+  }
   fmt::print("\nresult ({} of training and evaluation, {:.1f} samples/s, {:.0f} MiB; ",
              format_duration(result.wall_seconds), result.samples_per_second,
              result.peak_memory_mib);

@@ -1,5 +1,5 @@
-// lcr-weights: lists the content of a weight file and converts it to safetensors. No code in the
-// file is ever run.
+// lcr-weights: lists the content of a weight file, converts it to safetensors, and makes a run of a
+// checkpoint of the authors' code. No code in the file is ever run.
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -7,8 +7,10 @@
 #include "lcr/base/arguments.h"
 #include "lcr/base/error.h"
 #include "lcr/base/hashing.h"
+#include "lcr/base/signals.h"
 #include "lcr/base/text.h"
 #include "lcr/data/safetensors.h"
+#include "lcr/experiment/import_run.h"
 
 namespace lcr {
 namespace {
@@ -71,6 +73,21 @@ int convert(const std::string& path, const std::string& out, const std::string& 
   return kDone;
 }
 
+int import_checkpoint(const std::string& path, const Options& options) {
+  watch_signals();
+  const ImportReport report = import_run(path, options);
+  std::vector<std::string> parts;
+  for (const auto& [part, count] : report.loaded)
+    parts.push_back(fmt::format("{} {}", part, count));
+  fmt::print("tensors loaded: {}\n", join(parts, ", "));
+  for (const auto& [reason, names] : report.left_out) {
+    fmt::print("left out, because they {} ({}):\n", reason, names.size());
+    for (const auto& name : names) fmt::print("  {}\n", name);
+  }
+  fmt::print("{}: {}\n", report.made ? "written" : "found in the store", report.directory.string());
+  return kDone;
+}
+
 int run(int argc, char** argv) {
   std::string command, prefix;
   std::vector<std::string> files;
@@ -78,25 +95,53 @@ int run(int argc, char** argv) {
   auto add_option = visible.add_options();
   add_option("prefix", po::value(&prefix),
              "only tensors whose names begin with this; removes it from the names");
+  const Options authors = authors_options();
+  for (const auto& name : import_option_names()) {
+    const OptionSpec& spec = find_option(name, "");
+    const std::string value = name == "dataset" ? "" : get_option(authors, spec);
+    const std::string text =
+        fmt::format("import-run: {}{}", spec.meaning, value.empty() ? "" : " [" + value + "]");
+    add_option(name.c_str(), po::value<std::string>(), text.c_str());
+  }
   add_option("help", "print this help");
   const auto values = parse_arguments(
       argc, argv, visible, {{"command", po::value(&command)}, {"file", po::value(&files), -1}});
   if (values.contains("help")) {
     fmt::print(
-        "lcr-weights: lists and converts weight files\n\n"
+        "lcr-weights: lists, converts and imports weight files\n\n"
         "Usage:\n"
         "  lcr-weights inspect FILE [--prefix P]\n"
-        "  lcr-weights convert FILE OUT.safetensors [--prefix P]\n\n"
+        "  lcr-weights convert FILE OUT.safetensors [--prefix P]\n"
+        "  lcr-weights import-run FILE --dataset D [--option value]...\n\n"
         "FILE is a .safetensors file or an output of torch.save (.pth, .pt, .pth.tar, .bin, .ckpt; "
         "zip or legacy form). No code in it is run.\n"
         "Names of nested dicts are joined with dots: lcr-weights convert moco.pth.tar "
-        "backbone.safetensors --prefix state_dict.module.encoder_q.\n\n{}",
+        "backbone.safetensors --prefix state_dict.module.encoder_q.\n"
+        "import-run makes a run of the store out of a checkpoint of the authors' code for MoCo "
+        "(main_moco.py of GANPerf/LCR), for evaluate. What the file does not say has the values of "
+        "the authors' README.\n\n{}",
         list_options(visible));
     return kDone;
   }
+  Options options = authors;
+  for (const auto& name : import_option_names()) {
+    if (!values.contains(name)) continue;
+    if (command != "import-run") fail("command line: --{} is for import-run", name);
+    set_option(options, name, values[name].as<std::string>(), "command line");
+  }
   if (command == "inspect" && files.size() == 1) return inspect(files[0], prefix);
   if (command == "convert" && files.size() == 2) return convert(files[0], files[1], prefix);
-  fail("command line: expected inspect FILE or convert FILE OUT.safetensors; see --help");
+  if (command == "import-run" && files.size() == 1) {
+    if (values.contains("prefix")) fail("command line: --prefix is for inspect and convert");
+    if (!values.contains("dataset"))
+      fail(
+          "command line: import-run needs --dataset, the data set that the checkpoint was trained "
+          "on: the file does not say it");
+    return import_checkpoint(files[0], options);
+  }
+  fail(
+      "command line: expected inspect FILE, convert FILE OUT.safetensors or import-run FILE "
+      "--dataset D; see --help");
 }
 
 }  // namespace

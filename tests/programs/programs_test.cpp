@@ -22,6 +22,7 @@
 #include "lcr/record/results_csv.h"
 #include "tests/support/files.h"
 #include "tests/support/pages.h"
+#include "tests/support/torch_file.h"
 
 namespace lcr {
 namespace {
@@ -642,6 +643,195 @@ TEST_F(Programs, WeightFilesAreInspectedAndConverted) {
   expect_refused("lcr-weights inspect '" + files + "state_dict_zip.pth' --prefix nothing.",
                  "'nothing.'");
   EXPECT_FALSE(std::filesystem::exists(folder / "hacked"));
+}
+
+/// A trained run's state and the same as the authors' MoCo module would hold it.
+class ImportedRuns : public Programs {
+ protected:
+  using State = std::map<std::string, testing::SavedTensor>;
+
+  void SetUp() override {
+    Programs::SetUp();
+    write_fashion("data");
+    const Outcome outcome =
+        run("cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --arch resnet18 "
+            "--image-size 64 --batch-size 8 --queue-size 16 --embedding-dim 5 --epochs 1 --jobs 1 "
+            "--threads 1 --seeds 0 --rows Ours");
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    trained = first_run("-lcr-");
+    for (const auto& [name, tensor] : method_state(trained)) {
+      static const std::vector<std::pair<std::string, std::string>> kNames = {
+          {"method.query.backbone.", "module.encoder_q."},
+          {"method.query.head.", "module.encoder_q.fc."},
+          {"method.key.backbone.", "module.encoder_k."},
+          {"method.key.head.", "module.encoder_k.fc."},
+          {"method.gfb.conv.", "module.conv16."},
+          {"method.gfb.bn.", "module.bn16."},
+          {"method.queue.keys", "module.queue"},
+          {"method.queue.position", "module.queue_ptr"}};
+      for (const auto& [ours, theirs] : kNames)
+        if (name.starts_with(ours)) state[theirs + name.substr(ours.size())] = tensor;
+    }
+    ASSERT_EQ(state.size(), 2 * (120 + 4) + 6 + 2U);
+    state.at("module.queue_ptr").shape = {1};
+    for (const char* dead :
+         {"fc.weight", "fc.bias", "qmax.0.weight", "qmax.0.bias", "qmax.2.weight", "qmax.2.bias",
+          "kmax.0.weight", "kmax.0.bias", "kmax.2.weight", "kmax.2.bias", "queue_max",
+          "conv16_2.weight", "bn16_2.weight", "bn16_2.bias", "bn16_2.running_mean",
+          "bn16_2.running_var"})
+      state[std::string("module.") + dead] = {"F32", {1}, {0, 0, 128, 63}};
+    for (const char* dead : {"queue_ptr_max", "bn16_2.num_batches_tracked"})
+      state[std::string("module.") + dead] = {"I64", {1}, std::vector<std::uint8_t>(8)};
+  }
+  /// The networks, branch and queue of a run's last checkpoint.
+  State method_state(const std::string& directory) const {
+    const WeightFile file =
+        read_safetensors(folder / (directory + "/checkpoints/last.safetensors"));
+    State tensors;
+    for (const auto& [name, tensor] : file.tensors) {
+      if (!name.starts_with("method.")) continue;
+      std::vector<std::uint8_t> bytes(byte_size(tensor));
+      copy_row_major(file, tensor, bytes.data());
+      tensors[name] = {tensor.dtype, tensor.shape, bytes};
+    }
+    return tensors;
+  }
+  /// The entries of a run's only evaluation.
+  nlohmann::json entries(const std::string& directory) const {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(folder / (directory + "/evaluations")))
+      if (entry.path().extension() == ".json")
+        return nlohmann::json::parse(read_text(entry.path()))["entries"];
+    return {};
+  }
+  std::string trained;
+  State state;
+  const std::string import =
+      "lcr-weights import-run --dataset fashion-mnist --data-dir data --image-size 64 "
+      "--test-resize 0 --batch-size 8 --threads 1 --runs imported ";
+};
+
+TEST_F(ImportedRuns, GiveTheNumbersOfTheSameWeights) {
+  const std::string file = "checkpoint_0059.pth.tar";
+  write_bytes(folder / file, testing::torch_checkpoint(state, 60));
+  const Outcome outcome = run(import + "--arch resnet18 " + file);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  for (const char* part :
+       {"query backbone 120, query head 4, queue 2", "key backbone 120, key head 4", "branch 6",
+        "state_dict.module.qmax.0.weight", "test features (18)",
+        "optimizer.state.0.momentum_buffer", "written: imported/fashion-mnist-lcr-"})
+    EXPECT_NE(outcome.out.find(part), std::string::npos) << part << "\n" << outcome.out;
+  std::string name;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "imported"))
+    name = entry.path().filename();
+  const std::string imported = "imported/" + name;
+
+  // Every tensor is where it belongs: networks, branch, key encoder and queue.
+  const State before = method_state(trained), after = method_state(imported);
+  ASSERT_EQ(before.size(), after.size());
+  for (const auto& [tensor, saved] : before) {
+    EXPECT_EQ(after.at(tensor).shape, saved.shape) << tensor;
+    EXPECT_EQ(after.at(tensor).bytes, saved.bytes) << tensor;
+  }
+  for (const auto& directory : {trained, imported}) {
+    const Outcome evaluated =
+        run("evaluate --data-dir data --threads 1 --protocols retrieval,probe --poolings "
+            "own,average --probe-epochs 2 --run " +
+            directory);
+    ASSERT_EQ(evaluated.code, 0) << evaluated.err;
+  }
+  EXPECT_EQ(entries(imported).size(), 2 * (5 + 4U));
+  EXPECT_EQ(entries(imported), entries(trained));
+
+  // The run says what it is, and cannot be taken for one that was trained here.
+  const std::string digest = sha256_file(folder / file);
+  const std::string identity = read_text(folder / (imported + "/identity.txt"));
+  for (const std::string& line :
+       {"imported=" + digest, std::string("cam-source=loss"), std::string("epochs=60"),
+        std::string("schedule-epochs=100"), std::string("queue-size=16"),
+        std::string("embedding-dim=5"), std::string("projections=8")})
+    EXPECT_NE(("\n" + identity).find("\n" + line + "\n"), std::string::npos) << line << identity;
+  const auto result = nlohmann::json::parse(read_text(folder / (imported + "/result.json")));
+  EXPECT_TRUE(result["measurements"].empty());
+  EXPECT_EQ(result["wall_seconds"], 0);
+  EXPECT_EQ(result["provenance"]["imported"],
+            "imported from " + file + " (SHA-256 " + digest + ")");
+  EXPECT_EQ(result["provenance"]["device"], "");
+  const Outcome list = run("lcr-runs list --runs imported");
+  EXPECT_EQ(list.code, 0) << list.err;
+  EXPECT_NE(list.out.find("done"), std::string::npos) << list.out;
+  EXPECT_NE(list.out.find("not trained here: imported from " + file), std::string::npos)
+      << list.out;
+  const Outcome shown = run("lcr-runs show --runs imported " + name);
+  EXPECT_NE(shown.out.find("no result of a training here"), std::string::npos) << shown.out;
+  EXPECT_EQ(shown.out.find("samples/s"), std::string::npos) << shown.out;
+  const Outcome verified = run("lcr-runs verify --runs imported");
+  EXPECT_EQ(verified.code, 0) << verified.out;
+
+  // Importing again changes nothing, unless the weights are gone.
+  const std::string record = imported + "/provenance.json";
+  const auto written = std::filesystem::last_write_time(folder / record);
+  EXPECT_NE(run(import + "--arch resnet18 " + file).out.find("found in the store"),
+            std::string::npos);
+  EXPECT_EQ(std::filesystem::last_write_time(folder / record), written);
+  std::filesystem::remove_all(folder / (imported + "/checkpoints"));
+  expect_refused_at("results/none", "evaluate --data-dir data --threads 1 --run " + imported,
+                    "'lcr-weights import-run'");
+  EXPECT_EQ(run(import + "--arch resnet18 " + file).code, 0);
+  EXPECT_EQ(run("evaluate --data-dir data --threads 1 --run " + imported).code, 0);
+}
+
+TEST_F(ImportedRuns, FilesThatAreNotTheAuthorsAreRefusedByTheNameOfTheTensor) {
+  const auto refuse = [&](const std::string& part, const std::function<void(State&)>& change,
+                          std::int32_t epoch = 60,
+                          const std::string& options = "--arch resnet18 ") {
+    State changed = state;
+    change(changed);
+    write_bytes(folder / "changed.pth", testing::torch_checkpoint(changed, epoch));
+    expect_refused_at("results/none", import + options + "changed.pth", part);
+  };
+  for (const std::string name :
+       {"module.conv16.weight", "module.queue", "module.bn16.running_var", "module.queue_ptr",
+        "module.encoder_q.layer4.1.bn2.weight", "module.encoder_k.fc.2.bias",
+        "module.encoder_k.bn1.num_batches_tracked", "module.qmax.0.bias"})
+    refuse("tensor state_dict." + name + " is missing", [&](State& s) { s.erase(name); });
+  for (const std::string name : {"module.conv17.weight", "module.encoder_q.fc.1.weight",
+                                 "module.encoder_q.conv1.bias", "encoder_q.conv1.weight"})
+    refuse("tensor state_dict." + name + " is unknown", [&](State& s) {
+      s[name] = {"F32", {1}, {0, 0, 128, 63}};
+    });
+  refuse("tensor state_dict.module.bn16.bias has another shape", [](State& s) {
+    s["module.bn16.bias"].shape = {2, 4};
+  });
+  refuse("tensor state_dict.module.bn16.num_batches_tracked has another shape or type",
+         [](State& s) {
+           s["module.bn16.num_batches_tracked"] = {"F32", {}, {0, 0, 128, 63}};
+         });
+  refuse("tensor state_dict.module.queue has 1 dimensions instead of 2",
+         [](State& s) { s["module.queue"].shape = {80}; });
+  refuse("tensor state_dict.module.encoder_k.conv1.weight holds numbers that are not finite",
+         [](State& s) {
+           auto& bytes = s["module.encoder_k.conv1.weight"].bytes;
+           bytes[2] = 0xc0;  // a NaN
+           bytes[3] = 0x7f;
+         });
+  // Another network than was named.
+  refuse(
+      "in the authors' MoCo with arch = resnet50; set --arch", [](State&) {}, 60, "");
+  refuse(
+      "epochs = '0'", [](State&) {}, 0);
+  refuse(
+      "schedule-epochs = 50 must be 0 or at least epochs = 60", [](State&) {}, 60,
+      "--arch resnet18 --schedule-epochs 50 ");
+  EXPECT_FALSE(std::filesystem::exists(folder / "imported"));
+  expect_refused_at("results/none", "lcr-weights import-run changed.pth", "needs --dataset");
+  expect_refused_at("results/none", import + "--prefix module. changed.pth",
+                    "--prefix is for inspect and convert");
+  expect_refused_at("results/none", "lcr-weights inspect changed.pth --arch resnet18",
+                    "--arch is for import-run");
+  expect_refused_at("results/none",
+                    import + "'" + LCR_SOURCE_DIR + "/tests/golden/weights/bad_system_zip.pth'",
+                    "posix.system");
 }
 
 TEST_F(Programs, MainTableHasRowsOnBothHosts) {

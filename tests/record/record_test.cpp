@@ -179,7 +179,24 @@ TEST(Identity, SeedDataAndInitialWeightsCount) {
   EXPECT_EQ(run.config_hash, identify_run(options, {1, "data", ""}).config_hash);
   EXPECT_NE(run.config_hash, identify_run(options, {0, "other", ""}).config_hash);
   EXPECT_NE(run.hash, identify_run(options, {0, "data", "weights"}).hash);
+  // A run made from another program's checkpoint is never one that is trained here.
+  const auto imported = identify_run(options, {0, "data", "", "digest"});
+  EXPECT_NE(run.config_hash, imported.config_hash);
+  EXPECT_NE(imported.config_hash, identify_run(options, {0, "data", "", "other"}).config_hash);
+  EXPECT_NE(imported.text.find("\nimported=digest\n"), std::string::npos);
   EXPECT_EQ(run.directory, "fashion-mnist-lcr-" + run.hash.substr(0, 12) + "-s0");
+}
+
+TEST(Identity, TheTextNamesItsInputs) {
+  const RunInputs inputs{7, "data", "run abc", "digest"};
+  const RunInputs read = inputs_of_text(canonical_text(resolved(), inputs));
+  EXPECT_EQ(read.seed, 7U);
+  EXPECT_EQ(read.data_fingerprint, "data");
+  EXPECT_EQ(read.init, "run abc");
+  EXPECT_EQ(read.imported, "digest");
+  const RunInputs none = inputs_of_text(canonical_text(resolved(), {0, "data", ""}));
+  EXPECT_EQ(none.init, "");
+  EXPECT_EQ(none.imported, "");
 }
 
 TEST(Identity, DefaultsAreLeftOutSoThatNewOptionsChangeNoHash) {
@@ -378,6 +395,21 @@ TEST(RunStore, OptionsThatDriftedAreRefusedByName) {
   other.text = identify_run(resolved({{"epochs", "3"}, {"lr", "0.25"}}), {0, "d", ""}).text;
   other.hash = std::string(64, 'f');
   expect_user_error([&] { store.find(other); }, "lr: 0.5 there, 0.25 here");
+}
+
+TEST(RunStore, AnImportedRunIsDoneWithoutMeasurements) {
+  const TemporaryFolder folder;
+  const RunStore store(folder.path());
+  const Options options = resolved();
+  const auto run = identify_run(options, {0, "d", "", "digest"});
+  store.begin(run, options);
+  RunResult result;
+  result.provenance.imported = "imported from a.pth";
+  store.finish(run, result);
+  const StoredRun stored = inspect_run(store.directory(run));
+  EXPECT_EQ(stored.state, RunState::kDone) << stored.problem;
+  EXPECT_EQ(stored.result->provenance.imported, "imported from a.pth");
+  EXPECT_FALSE(store.find(identify_run(options, {0, "d", ""})));
 }
 
 TEST(RunStore, InspectionKnowsTheStates) {

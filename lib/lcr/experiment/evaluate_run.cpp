@@ -155,9 +155,12 @@ class Evaluator {
       const fs::path checkpoint = run_ / "checkpoints" / (options_.checkpoint + ".safetensors");
       if (!fs::exists(checkpoint))
         fail(
-            "{}: no such checkpoint. Runs that were imported, or pruned with --weights, have "
-            "records only: remove {} to train the run again",
-            checkpoint.string(), run_.string());
+            "{}: no such checkpoint. Runs that came from an archive, or were pruned with "
+            "--weights, have records only: {}",
+            checkpoint.string(),
+            identity.inputs.imported.empty()
+                ? "remove " + run_.string() + " to train the run again"
+                : "'lcr-weights import-run' writes the checkpoint 'last' of this run again");
       trainer_ =
           std::make_unique<Trainer>(make_method(without_init(), seed_, data_.train.class_count),
                                     options_, data_.train, seed_, device_, threads_);

@@ -27,12 +27,7 @@ Options read_run_options(const fs::path& run, const Options& control) {
 
 RunIdentity check_run_identity(const fs::path& run, const Options& options, const Dataset& data) {
   const std::string text = read_text(run / "identity.txt");
-  RunInputs inputs;
-  for (const auto& line : split(text, '\n')) {
-    if (line.starts_with("seed="))
-      inputs.seed = static_cast<std::uint64_t>(parse_integer(line.substr(5)).value_or(0));
-    if (line.starts_with("init=")) inputs.init = line.substr(5);
-  }
+  RunInputs inputs = inputs_of_text(text);
   inputs.data_fingerprint = data_fingerprint(fingerprint(data.train), fingerprint(data.test));
   RunIdentity identity = identify_run(options, inputs);
   if (identity.text == text) return identity;

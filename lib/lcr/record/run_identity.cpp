@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "lcr/base/hashing.h"
+#include "lcr/base/text.h"
 
 namespace lcr {
 
@@ -21,10 +22,23 @@ std::string canonical_text(const Options& options, const RunInputs& inputs, bool
   lines.insert(fmt::format("numerics_revision={}", kNumericsRevision));
   lines.insert("data=" + inputs.data_fingerprint);
   if (!inputs.init.empty()) lines.insert("init=" + inputs.init);
+  if (!inputs.imported.empty()) lines.insert("imported=" + inputs.imported);
   if (with_seed) lines.insert(fmt::format("seed={}", inputs.seed));
   std::string text;
   for (const auto& line : lines) text += line + "\n";
   return text;
+}
+
+RunInputs inputs_of_text(const std::string& text) {
+  RunInputs inputs;
+  for (const auto& line : split(text, '\n')) {
+    if (line.starts_with("seed="))
+      inputs.seed = static_cast<std::uint64_t>(parse_integer(line.substr(5)).value_or(0));
+    if (line.starts_with("data=")) inputs.data_fingerprint = line.substr(5);
+    if (line.starts_with("init=")) inputs.init = line.substr(5);
+    if (line.starts_with("imported=")) inputs.imported = line.substr(9);
+  }
+  return inputs;
 }
 
 RunIdentity identify_run(const Options& options, const RunInputs& inputs) {

@@ -21,11 +21,18 @@ struct RunInputs {
   /// The initial weights: SHA-256 of their file, or "run <hash>" of the run that made them; random
   /// if empty.
   std::string init;
+  /// SHA-256 of the checkpoint of another program that the run was made from (import_run()); empty
+  /// for a run that this suite trains.
+  std::string imported;
 };
 
 /// Sorted "name=value" lines: all active options of the kind kRun that differ from their defaults,
 /// and the inputs. `with_seed = false` gives the text of the configuration, which its seeds share.
 std::string canonical_text(const Options& options, const RunInputs& inputs, bool with_seed = true);
+
+/// The inputs that a canonical text with a seed names. Lines that are missing leave their input at
+/// its default.
+RunInputs inputs_of_text(const std::string& text);
 
 /// The identity of one run.
 struct RunIdentity {

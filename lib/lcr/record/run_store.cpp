@@ -16,7 +16,7 @@ namespace lcr {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Measurement, selection, pooling, metric, value, epoch)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Provenance, commit, device, libtorch, libraries,
                                                 isa, compiler, precision, threads, resumed,
-                                                inexact_resume, inexact_init)
+                                                inexact_resume, inexact_init, imported)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunResult, measurements, evaluation_hash, wall_seconds,
                                    samples_per_second, peak_memory_mib, provenance)
 
@@ -76,16 +76,10 @@ std::string identity_of_config(const std::filesystem::path& path,
                           ": another version of the suite knows this value");
     }
   }
-  RunInputs inputs;
   std::string revision;
-  for (const auto& line : split(identity_text, '\n')) {
-    if (line.starts_with("seed="))
-      inputs.seed = static_cast<std::uint64_t>(parse_integer(line.substr(5)).value_or(0));
-    if (line.starts_with("init=")) inputs.init = line.substr(5);
-    if (line.starts_with("data=")) inputs.data_fingerprint = line.substr(5);
+  for (const auto& line : split(identity_text, '\n'))
     if (line.starts_with("numerics_revision=")) revision = line;
-  }
-  std::string text = canonical_text(options, inputs);
+  std::string text = canonical_text(options, inputs_of_text(identity_text));
   // Runs of an older revision stay readable.
   const std::string current = fmt::format("numerics_revision={}", kNumericsRevision);
   if (!revision.empty() && revision != current)

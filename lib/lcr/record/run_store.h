@@ -39,6 +39,9 @@ struct Provenance {
   int resumed = 0;              ///< how many times the training resumed from a checkpoint
   bool inexact_resume = false;  ///< at least one of those resumes could not be bit-exact
   bool inexact_init = false;    ///< the same for the run that made its initial weights
+  /// For a run that was not trained here: "imported from <file> (SHA-256 ...)". Of the rest, only
+  /// the commit is then set: that of the program that imported it.
+  std::string imported;
 };
 
 /// The content of result.json.
