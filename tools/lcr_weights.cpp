@@ -22,13 +22,25 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return sizes.empty() ? "scalar" : join(sizes, " x ");
 }
 
-/// The tensors under a prefix, by the rest of their names. Throws UserError if there are none.
-std::map<std::string, TensorDescriptor> below(const WeightFile& file, const std::string& prefix,
-                                              const std::string& path) {
+/// Those of the tensors that are under a prefix, by the rest of their names.
+std::map<std::string, TensorDescriptor> below(
+    const std::map<std::string, TensorDescriptor>& tensors, const std::string& prefix) {
   std::map<std::string, TensorDescriptor> chosen;
-  for (const auto& [name, tensor] : file.tensors)
+  for (const auto& [name, tensor] : tensors)
     if (name.starts_with(prefix) && name.size() > prefix.size())
       chosen[name.substr(prefix.size())] = tensor;
+  return chosen;
+}
+
+/// The tensors under a prefix whose values are read. Throws UserError if there are none.
+std::map<std::string, TensorDescriptor> readable_below(const WeightFile& file,
+                                                       const std::string& prefix,
+                                                       const std::string& path) {
+  auto chosen = below(file.tensors, prefix);
+  if (chosen.empty() && !below(file.unread, prefix).empty())
+    fail("{}: the values of none of its tensors{} are read; the first is of type '{}'", path,
+         prefix.empty() ? "" : " under '" + prefix + "'",
+         printable(below(file.unread, prefix).begin()->second.dtype));
   if (chosen.empty())
     fail("{}: no tensor's name begins with '{}'; the first name is {}", path, prefix,
          file.tensors.empty() ? "none" : file.tensors.begin()->first);
@@ -38,17 +50,22 @@ std::map<std::string, TensorDescriptor> below(const WeightFile& file, const std:
 int inspect(const std::string& path, const std::string& prefix) {
   const WeightFile file = read_weights(path);
   std::uint64_t total = 0;
-  const auto chosen = below(file, prefix, path);
+  const auto chosen = below(file.tensors, prefix);
+  const auto unread = below(file.unread, prefix);
+  if (unread.empty()) readable_below(file, prefix, path);
   fmt::print("{}: {}, SHA-256 {}\n", path, file.format, sha256_file(path));
   for (const auto& [key, value] : file.metadata) fmt::print("  {} = {}\n", key, value);
   std::size_t width = 4;
-  for (const auto& [name, tensor] : chosen) width = std::max(width, name.size());
+  for (const auto* tensors : {&chosen, &unread})
+    for (const auto& [name, tensor] : *tensors) width = std::max(width, name.size());
   fmt::print("{:<{}}  {:<5} {:>14}  {}\n", "name", width, "type", "bytes", "shape");
   for (const auto& [name, tensor] : chosen) {
     fmt::print("{:<{}}  {:<5} {:>14}  {}{}\n", name, width, tensor.dtype, byte_size(tensor),
                shape_text(tensor.shape), tensor.strides.empty() ? "" : " (strided)");
     total += byte_size(tensor);
   }
+  for (const auto& [name, tensor] : unread)
+    fmt::print("{:<{}}  '{}': not read\n", name, width, printable(tensor.dtype));
   fmt::print("{} tensors, {} bytes\n", chosen.size(), total);
   return kDone;
 }
@@ -57,7 +74,10 @@ int convert(const std::string& path, const std::string& out, const std::string& 
   if (!out.ends_with(".safetensors"))
     fail("{}: the output is a safetensors file; its name must end in .safetensors", out);
   const WeightFile file = read_weights(path);
-  const auto chosen = below(file, prefix, path);
+  const auto chosen = readable_below(file, prefix, path);
+  for (const auto& [name, tensor] : below(file.unread, prefix))
+    say("{}: tensor {} is left out: the values of type '{}' are not read\n", path, name,
+        printable(tensor.dtype));
   std::map<std::string, std::vector<std::uint8_t>> content;
   std::map<std::string, TensorToWrite> tensors;
   for (const auto& [name, tensor] : chosen) {
@@ -113,8 +133,8 @@ int run(int argc, char** argv) {
         "  lcr-weights inspect FILE [--prefix P]\n"
         "  lcr-weights convert FILE OUT.safetensors [--prefix P]\n"
         "  lcr-weights import-run FILE --dataset D [--option value]...\n\n"
-        "FILE is a .safetensors file or an output of torch.save (.pth, .pt, .pth.tar, .bin, .ckpt; "
-        "zip or legacy form). No code in it is run.\n"
+        "FILE is a safetensors file or an output of torch.save (zip or legacy form), whatever its "
+        "name. No code in it is run.\n"
         "Names of nested dicts are joined with dots: lcr-weights convert moco.pth.tar "
         "backbone.safetensors --prefix state_dict.module.encoder_q.\n"
         "import-run makes a run of the store out of a checkpoint of the authors' code for MoCo "

@@ -96,7 +96,7 @@ TEST(Weights, ReportNamesWhatDidNotFit) {
                  {"bias", torch::ones({4})},
                  {"other", torch::ones({1})}},
                 {});
-  const auto report = load_weights(*linear, read_safetensors(folder / "w.safetensors"));
+  const auto report = load_weights(*linear, read_safetensors(folder / "w.safetensors"), "w");
   EXPECT_EQ(report.loaded, 1U);
   EXPECT_EQ(report.misshapen, std::vector<std::string>{"bias"});
   EXPECT_EQ(report.unexpected, std::vector<std::string>{"other"});
@@ -188,7 +188,7 @@ TEST(InitialWeights, LogitsOfResNet50AreTorchvisions) {
   options.init = folder / "resnet50.safetensors";
   write_tensors(options.init, resnet50_by_formula(""), {});
   Supervised classifier(options, 0, 1000);
-  load_weights(*classifier.named_children()["classifier"], read_weights(options.init), "fc.");
+  load_weights(*classifier.named_children()["classifier"], read_weights(options.init), options.init, "fc.");
   classifier.eval();
   const auto x = torch::sin(0.01 * torch::arange(2 * 3 * 64 * 64, torch::kDouble))
                      .view({2, 3, 64, 64})

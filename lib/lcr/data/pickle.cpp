@@ -125,7 +125,8 @@ class PickleReader {
   }
 
   void push_global(const std::string& module, const std::string& function) {
-    std::string full = module + " " + function;
+    // Python 2's name, which PyTorch still writes.
+    std::string full = (module == "__builtin__" ? "builtins" : module) + " " + function;
     if (!allowed_.contains(full))
       fail(
           "{}: its pickle names {}.{}, which weights do not need; nothing of it was run. Save only "
@@ -232,7 +233,8 @@ class PickleReader {
       case 'X':
       case 'B': push_text(text(number(4))); return true;
       case 0x8d:
-      case 0x8e: push_text(text(number(8))); return true;
+      case 0x8e:
+      case 0x96: push_text(text(number(8))); return true;
       case ']':
       case ')':
       case 0x8f: push(Kind::kList); return true;

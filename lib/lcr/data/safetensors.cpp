@@ -57,6 +57,7 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
     for (const auto& [key, value] : header.items()) {
       name = key;
       if (key == "__metadata__") {
+        if (value.is_null()) continue;  // as other writers leave it out
         file.metadata = value.get<std::map<std::string, std::string>>();
         continue;
       }
@@ -70,22 +71,22 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
       tensor.begin = offsets[0];
       tensor.end = offsets[1];
       const std::string what = path + ": tensor " + key;
-      std::uint64_t size = 0;
-      try {
-        size = element_size(tensor.dtype);
-      } catch (const UserError& e) {
-        fail("{}: {}", what, e.what());
-      }
       for (const auto& n : value.at("shape")) {
         if (!n.is_number_unsigned() || n.get<std::uint64_t>() > kMaxDimension)
           fail("{}: bad shape", what);
         tensor.shape.push_back(n);
       }
-      const std::uint64_t bytes = element_count(tensor.shape, size, data_size, what) * size;
-      if (tensor.end < tensor.begin || tensor.end > data_size || tensor.end - tensor.begin != bytes)
-        fail("{}: tensor {}: bytes {} to {} do not fit its shape or the file", path, key,
-             tensor.begin, tensor.end);
+      if (tensor.end < tensor.begin || tensor.end > data_size)
+        fail("{}: bytes {} to {} do not fit the file", what, tensor.begin, tensor.end);
       regions.emplace_back(tensor.begin, tensor.end);
+      if (!is_read(tensor.dtype)) {
+        file.unread[key] = {.dtype = tensor.dtype, .shape = tensor.shape};
+        continue;
+      }
+      const std::uint64_t size = element_size(tensor.dtype);
+      const std::uint64_t bytes = element_count(tensor.shape, size, data_size, what) * size;
+      if (tensor.end - tensor.begin != bytes)
+        fail("{}: bytes {} to {} do not fit its shape", what, tensor.begin, tensor.end);
       file.tensors.emplace(key, std::move(tensor));
     }
   } catch (const Json::exception& e) {

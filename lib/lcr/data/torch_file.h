@@ -11,9 +11,10 @@ bool looks_like_torch_file(const std::vector<std::uint8_t>& bytes);
 
 /// The tensors of a dict and of the dicts and lists within it, by their keys joined with ".":
 /// {"state_dict": {"conv1.weight": ...}} gives "state_dict.conv1.weight". Other values are left
-/// out. Throws UserError, which calls the file `name`, on a damaged file, on classes and functions
-/// that weights do not need (and names them), on content of more than four times the file's size,
-/// on tensors that reach beyond their storage or are larger than it, and on another byte order.
+/// out; all that torch.load takes with weights_only=True is read or read over. Throws UserError,
+/// which calls the file `name`, on a damaged file, on other classes and functions (and names them),
+/// on content of more than four times the file's size, on tensors that reach beyond their storage
+/// or take more than 16 times the file's size plus 64 MiB, and on another byte order.
 WeightFile parse_torch_file(std::vector<std::uint8_t> bytes, const std::string& name);
 
 }  // namespace lcr

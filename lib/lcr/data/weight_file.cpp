@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -11,6 +12,10 @@
 
 namespace lcr {
 namespace {
+
+const std::map<std::string, std::uint64_t> kElementSizes = {
+    {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},
+    {"I32", 4}, {"I16", 2}, {"I8", 1},  {"U8", 1},   {"BOOL", 1}};
 
 /// Copies the elements of dimensions `dimension` and up; `from` is the first of them. Returns the
 /// end of the copy.
@@ -26,14 +31,54 @@ std::uint8_t* copy_strided(const std::uint8_t* from, const TensorDescriptor& ten
   return out;
 }
 
+/// Throws UserError if the content is of a kind that people meet in place of weights, and says what
+/// to do.
+void refuse_other_files(const std::vector<std::uint8_t>& bytes, const std::string& path) {
+  if (bytes.empty()) fail("{}: is empty (0 bytes): fetch it again", path);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const auto begins = [&](std::string_view start) { return text.starts_with(start); };
+  if (begins("version https://git-lfs.github.com/spec/"))
+    fail("{}: is a Git LFS pointer, not the file itself: fetch that with 'git lfs pull'", path);
+  std::string first(text.substr(0, 200));
+  if (first.starts_with("\xef\xbb\xbf")) first.erase(0, 3);
+  first.erase(0, first.find_first_not_of(" \t\r\n"));
+  std::transform(first.begin(), first.end(), first.begin(),
+                 [](char c) { return 'A' <= c && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  for (const char* start : {"<!doctype html", "<html", "<head", "<?xml"})
+    if (first.starts_with(start))
+      fail("{}: is a web page (HTML or XML), not weights: a download failed; fetch the file again",
+           path);
+  if (text.size() > 262 && text.substr(257, 5) == "ustar")
+    fail("{}: is a tar archive: unpack it with 'tar -xf' and give the weight file within", path);
+  struct Kind {
+    std::string_view start;
+    const char* what;
+  };
+  for (const Kind& kind : {Kind{"\x1f\x8b", "gzip"}, Kind{"BZh", "bzip2"},
+                           Kind{"\xfd"
+                                "7zXZ",
+                                "xz"},
+                           Kind{"\x28\xb5\x2f\xfd", "zstd"}})
+    if (begins(kind.start))
+      fail("{}: is compressed with {}: unpack it and give the file within", path, kind.what);
+  for (const Kind& kind : {Kind{"\x89HDF", "an HDF5 file"}, Kind{"\x93NUMPY", "an array of NumPy"},
+                           Kind{"GGUF", "a GGUF file"}})
+    if (begins(kind.start))
+      fail("{}: is {}; save its tensors as safetensors or with torch.save", path, kind.what);
+  if (bytes.size() >= 8 && (bytes.size() == 8 || bytes[8] != '{'))
+    fail(
+        "{}: is no weight file: it begins neither like safetensors nor like a file of torch.save "
+        "(zip or pickle)",
+        path);
+}
+
 }  // namespace
 
+bool is_read(const std::string& dtype) { return kElementSizes.contains(dtype); }
+
 std::uint64_t element_size(const std::string& dtype) {
-  static const std::map<std::string, std::uint64_t> sizes = {
-      {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},
-      {"I32", 4}, {"I16", 2}, {"I8", 1},  {"U8", 1},   {"BOOL", 1}};
-  const auto found = sizes.find(dtype);
-  if (found == sizes.end()) fail("unknown tensor type '{}'", printable(dtype));
+  const auto found = kElementSizes.find(dtype);
+  if (found == kElementSizes.end()) fail("unknown tensor type '{}'", printable(dtype));
   return found->second;
 }
 
@@ -78,25 +123,10 @@ void copy_row_major(const WeightFile& file, const TensorDescriptor& tensor, std:
 }
 
 WeightFile read_weights(const std::filesystem::path& path) {
-  const std::string name = path.filename().string();
-  const bool torch = name.ends_with(".pth") || name.ends_with(".pt") ||
-                     name.ends_with(".pth.tar") || name.ends_with(".bin") ||
-                     name.ends_with(".ckpt");
-  if (!torch && !name.ends_with(".safetensors"))
-    fail(
-        "{}: is not a weight file by its name: .safetensors, .pth, .pt, .pth.tar, .bin and .ckpt "
-        "files are read",
-        path.string());
   std::vector<std::uint8_t> bytes = read_file(path, kMaxWeightFile);
-  const bool torch_content = looks_like_torch_file(bytes);
-  if (torch != torch_content && bytes.size() >= 8) {
-    const char* format = torch ? "torch.save" : "safetensors";
-    const char* advice = torch_content ? "it is a file of torch.save; name it .pth"
-                                       : "rename it to match its content, or fetch it again";
-    fail("{}: its name says {}, its content does not: {}", path.string(), format, advice);
-  }
-  return torch ? parse_torch_file(std::move(bytes), path.string())
-               : parse_safetensors(std::move(bytes), path.string());
+  if (looks_like_torch_file(bytes)) return parse_torch_file(std::move(bytes), path.string());
+  refuse_other_files(bytes, path.string());
+  return parse_safetensors(std::move(bytes), path.string());
 }
 
 }  // namespace lcr

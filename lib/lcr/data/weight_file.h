@@ -24,11 +24,17 @@ struct TensorDescriptor {
 struct WeightFile {
   std::string format;  ///< "safetensors", "torch zip", "torch legacy"
   std::map<std::string, TensorDescriptor> tensors;
+  /// Tensors whose values are not read: of other types (named as in the file), sparse, quantised,
+  /// and so on. Without place; the shape may be unknown (empty).
+  std::map<std::string, TensorDescriptor> unread;
   /// Safetensors' own metadata; for a torch file, the numbers and texts at its top level.
   std::map<std::string, std::string> metadata;
   std::vector<std::uint8_t> bytes;
   bool checksummed = false;  ///< it carries a checksum of its whole content, which matches
 };
+
+/// Whether tensors of that type are read.
+bool is_read(const std::string& dtype);
 
 /// Bytes of one element. Throws UserError for an unknown type.
 std::uint64_t element_size(const std::string& dtype);
@@ -51,10 +57,10 @@ void check_tensor_name(const std::string& name, const std::string& path);
 /// Copies a tensor of the file in row-major order. out: byte_size() bytes.
 void copy_row_major(const WeightFile& file, const TensorDescriptor& tensor, std::uint8_t* out);
 
-/// Reads .safetensors, or what torch.save wrote (.pth, .pt, .pth.tar, .bin, .ckpt; zip and legacy
-/// form). No code in it is run; memory use is bounded by a few times the file's size plus some
-/// hundred MiB. Throws UserError naming the file (and the tensor) if it is damaged or hostile, or
-/// if its extension and content disagree.
+/// Reads a safetensors file, or what torch.save wrote (zip and legacy form). The content decides,
+/// whatever the file's name. No code in it is run; memory use is bounded by a few times the file's
+/// size plus some hundred MiB. Throws UserError naming the file (and the tensor) if it is damaged,
+/// hostile or something else.
 WeightFile read_weights(const std::filesystem::path& path);
 
 }  // namespace lcr

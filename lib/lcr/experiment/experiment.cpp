@@ -39,17 +39,6 @@ std::vector<Experiment>& registry() {
   return experiments;
 }
 
-/// The number of tensors and the first three names, for a message.
-std::string list_tensors(std::vector<std::string> names) {
-  // Not the counters of batch norm, which files of other origin lack.
-  std::erase_if(names,
-                [](const std::string& name) { return name.ends_with("num_batches_tracked"); });
-  const std::size_t count = names.size();
-  if (count == 0) return "none";
-  if (count > 3) names.resize(3);
-  return fmt::format("{} ({}{})", count, join(names, ", "), count > 3 ? ", ..." : "");
-}
-
 /// Reads each file of initial weights once, before anything is trained, and reports which tensors
 /// were loaded.
 void check_initial_weights(const std::vector<Cell>& cells) {
@@ -57,7 +46,8 @@ void check_initial_weights(const std::vector<Cell>& cells) {
   for (const auto& cell : cells) {
     if (!uses_network(cell.options) || cell.options.init.empty() || cell.options.pretrain != "none")
       continue;
-    if (!seen.insert(cell.options.init + "\n" + cell.options.arch + "\n" + cell.options.init_prefix)
+    if (!seen.insert(cell.options.init + "\n" + cell.options.arch + "\n" +
+                     cell.options.init_prefix + (cell.options.init_partial ? "\npartial" : ""))
              .second)
       continue;
     Options options = cell.options;
@@ -70,8 +60,8 @@ void check_initial_weights(const std::vector<Cell>& cells) {
     const std::string outside =
         report.outside > 0 ? fmt::format("; {} elsewhere in the file", report.outside) : "";
     say("{}: {} tensors{} loaded into the backbone; missing: {}; unexpected: {}{}\n",
-        cell.options.init, report.loaded, prefix, list_tensors(report.missing),
-        list_tensors(report.unexpected), outside);
+        cell.options.init, report.loaded, prefix, list_names(without_counters(report.missing), 3),
+        list_names(without_counters(report.unexpected), 3), outside);
     if (classifier > 0)
       say("{}: its fc layer is skipped, because a backbone ends before it\n", cell.options.init);
   }
@@ -184,12 +174,14 @@ struct RowMaker {
             p.inexact_resume || p.inexact_init ? "inexact" : ""};
   }
 
-  /// "random", "none" (no network), "stand-in <run>", or the name and digest of the file.
+  /// "random", "none" (no network), "stand-in <run>", or the name and digest of the file, marked
+  /// "partial" if it need not hold the whole backbone.
   std::string initial_weights() const {
     const std::string& init = cell.identity.inputs.init;
     if (init.empty()) return uses_network(cell.options) ? "random" : "none";
     if (init.starts_with("run ")) return "stand-in " + init.substr(4, 12);
-    return fs::path(cell.options.init).filename().string() + " " + init.substr(0, 12);
+    return fs::path(cell.options.init).filename().string() + " " + init.substr(0, 12) +
+           (cell.options.init_partial ? " partial" : "");
   }
 };
 

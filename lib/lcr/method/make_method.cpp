@@ -1,9 +1,12 @@
+#include <fmt/core.h>
+
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
 #include "lcr/method/lcr.h"
 #include "lcr/method/moco_v2.h"
 #include "lcr/method/supervised.h"
 #include "lcr/model/initialise.h"
+#include "lcr/model/resnet.h"
 
 namespace lcr {
 
@@ -25,8 +28,50 @@ Encoder make_encoder(const Options& options, std::uint64_t seed) {
   return encoder;
 }
 
+namespace {
+
+/// Says which architecture the tensors of a file of initial weights fit best, for a message.
+std::string nearest_architecture(const WeightFile& file, const Options& options) {
+  struct Candidate {
+    std::string settings;
+    std::size_t fitting = 0, others = 0;  ///< tensors that fit, and those that do not
+  };
+  // The width of a narrow network is the size of its first convolution's output.
+  std::int64_t width = options.width;
+  std::size_t shortest = std::string::npos;
+  for (const auto& [name, tensor] : file.tensors)
+    if (name.ends_with("conv1.weight") && name.size() < shortest && tensor.shape.size() == 4 &&
+        tensor.shape[0] >= 1 && tensor.shape[0] <= 1024) {
+      shortest = name.size();
+      width = tensor.shape[0];
+    }
+  Candidate best;
+  for (const auto& arch : find_option("arch", "").choices)
+    for (const std::string stem : {"imagenet", "cifar"}) {
+      const bool narrow = arch == "narrow";
+      if (narrow && stem != "imagenet") continue;  // it has a stem of its own
+      const ResNet net(BackboneOptions{.arch = arch, .stem = stem, .width = width});
+      const LoadReport report = best_comparison(*net, file);
+      const Candidate candidate{
+          "arch = " + arch + (narrow ? fmt::format(" with width = {}", width) : "") +
+              (stem == "cifar" ? " with stem = cifar" : ""),
+          report.loaded,
+          without_counters(report.missing).size() + without_counters(report.left_over).size() +
+              report.misshapen.size()};
+      if (candidate.fitting > best.fitting ||
+          (candidate.fitting == best.fitting && candidate.others < best.others))
+        best = candidate;
+    }
+  if (best.fitting == 0) return "it fits no architecture";
+  if (best.others == 0) return "it fits " + best.settings;
+  return fmt::format("no architecture fits it; the nearest is {}, where {} tensors differ",
+                     best.settings, best.others);
+}
+
+}  // namespace
+
 LoadReport load_initial_weights(Encoder& encoder, const Options& options) {
-  const WeightFile file = read_weights(options.init);
+  WeightFile file = read_weights(options.init);
   // A file's metadata may say how its network is built. A stride in the wrong place raises no
   // error: the features are only worse.
   for (const char* name : {"stride_in_1x1", "bn_eps"}) {
@@ -40,21 +85,39 @@ LoadReport load_initial_weights(Encoder& encoder, const Options& options) {
           "the file's values",
           options.init, name, said->second, ours);
   }
-  const std::string prefix = options.init_prefix.empty()
-                                 ? find_prefix(*encoder->backbone(), file, options.init)
-                                 : options.init_prefix;
-  LoadReport report = load_weights(*encoder->backbone(), file, prefix);
+  const auto renamed = name_sequential_children(file);
+  std::string prefix = options.init_prefix == kNoPrefix ? "" : options.init_prefix;
+  if (options.init_prefix.empty()) prefix = find_prefix(*encoder->backbone(), file, options.init);
+  const LoadReport report = load_weights(*encoder->backbone(), file, options.init, prefix);
   if (!report.misshapen.empty())
     fail(
         "{}: {} tensors (the first is {}) have other shapes than in arch = {}: weights of another "
-        "architecture",
-        options.init, report.misshapen.size(), report.misshapen.front(), options.arch);
+        "architecture; {}",
+        options.init, report.misshapen.size(), report.misshapen.front(), options.arch,
+        nearest_architecture(file, options));
   if (report.loaded == 0)
-    fail("{}: none of its {} tensors belongs to arch = {}{}", options.init, file.tensors.size(),
+    fail("{}: none of its {} tensors belongs to arch = {}{}; {}", options.init, file.tensors.size(),
          options.arch,
          options.init_prefix.empty()
              ? ""
-             : " under the prefix '" + options.init_prefix + "' (prefixes end in a dot)");
+             : " under the prefix '" + options.init_prefix + "' (prefixes end in a dot)",
+         nearest_architecture(file, options));
+  const auto missing = without_counters(report.missing);
+  const auto left_over = without_counters(report.left_over);
+  if (!options.init_partial && !(missing.empty() && left_over.empty()))
+    fail(
+        "{}: does not hold the backbone of arch = {}: tensors missing: {}; left over: {}; {}; "
+        "'--init-partial yes' loads those that fit",
+        options.init, options.arch, list_names(missing, 6), list_names(left_over, 6),
+        nearest_architecture(file, options));
+  for (const auto& [name, tensor] : named_tensors(*encoder->backbone()))
+    if (tensor.is_floating_point() && !torch::isfinite(tensor).all().item<bool>()) {
+      const auto old = renamed.find(prefix + name);
+      fail(
+          "{}: tensor {} holds values that are not finite (nan or inf) as float32: the weights "
+          "are damaged; use another file",
+          options.init, old == renamed.end() ? prefix + name : old->second);
+    }
   return report;
 }
 

@@ -94,8 +94,10 @@ std::shared_ptr<Method> make_method(const Options& options, std::uint64_t seed,
 /// backbone's. Throws UserError as load_initial_weights() does.
 Encoder make_encoder(const Options& options, std::uint64_t seed);
 
-/// Reads the file --init into the backbone. Tensors that the file lacks keep their drawn values.
-/// Throws UserError if the file is damaged or belongs to another architecture.
+/// Reads the file --init into the backbone. Throws UserError if the file is damaged, holds values
+/// that are not finite, belongs to another architecture, or lacks tensors of the backbone or has
+/// more of them, counters of batch norm aside. With --init-partial, tensors that it lacks keep
+/// their drawn values and others are ignored.
 LoadReport load_initial_weights(Encoder& encoder, const Options& options);
 
 }  // namespace lcr

@@ -270,14 +270,20 @@ void add_model(std::vector<OptionSpec>& table) {
              kBottlenecks);
   model.number("bn-eps", &O::bn_eps, "", "epsilon of batch norm in the backbone", 1e-12, 1,
                kNetwork);
-  control.text("init", &O::init, "",
-               "file of backbone weights to start from (.safetensors, or torch.save's .pth, "
-               ".pth.tar); empty: random; the row 'Untrained network' then evaluates these weights "
-               "as read",
-               kNetwork);
+  control.text(
+      "init", &O::init, "",
+      "file of backbone weights to start from (safetensors, or an output of torch.save; its "
+      "content decides, not its name); empty: random; the row 'Untrained network' then evaluates "
+      "these weights "
+      "as read",
+      kNetwork);
   model.text("init-prefix", &O::init_prefix, "",
              "prefix of the backbone's tensor names in --init, for example "
-             "state_dict.module.encoder_q. (empty: detected)",
+             "state_dict.module.encoder_q. ('.': the names have none; empty: detected)",
+             kInit);
+  model.flag("init-partial", &O::init_partial,
+             "start from --init even if it lacks tensors of the backbone, which then stay random, "
+             "or has more of them; marked in the results",
              kInit);
   control.choice("pretrain", &O::pretrain,
                  "synthbirds: start from a supervised run on synthbirds-standin (section [standin] "

@@ -38,6 +38,7 @@ struct Options {
   double bn_eps = 1e-5;
   std::int64_t head_hidden = 4096;
   std::string init, init_prefix, pretrain = "none";
+  bool init_partial = false;
 
   // Method.
   std::string method = "lcr";

@@ -52,6 +52,13 @@ const char* non_finite_text(double value) {
   return value > 0 ? "inf" : "-inf";
 }
 
+/// The options to change after a divergence: only those that the method has.
+std::string remedy(const Options& options) {
+  const std::string text = fmt::format("lower lr = {}", options.lr);
+  const bool has_nu = options.nu > 0 && find_option("nu", "").active(options);
+  return has_nu ? fmt::format("{} or nu = {}", text, options.nu) : text;
+}
+
 }  // namespace
 
 Trainer::Trainer(std::shared_ptr<Method> method, const Options& options, const ImageSet& train_set,
@@ -130,9 +137,9 @@ EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& o
     const double kl = values[2].item<double>();
     if (!std::isfinite(total)) {
       const NamedLoss loss_term = diverged_loss(options_, total, contrastive, kl);
-      throw Diverged(fmt::format("{} became {} at step {}, in epoch {}: lower lr = {} or nu = {}",
-                                 loss_term.name, non_finite_text(loss_term.value), first + i + 1,
-                                 epoch + 1, options_.lr, options_.nu));
+      throw Diverged(fmt::format("{} became {} at step {}, in epoch {}: {}", loss_term.name,
+                                 non_finite_text(loss_term.value), first + i + 1, epoch + 1,
+                                 remedy(options_)));
     }
     log.loss_sum += total;
     log.contrastive_sum += contrastive;
@@ -168,8 +175,8 @@ void Trainer::save(const std::filesystem::path& path, const CheckpointInfo& info
     if (tensor.is_floating_point() && !torch::isfinite(tensor).all().item<bool>())
       throw Diverged(
           fmt::format("{} in the training's state is no longer finite after epoch {}, step {} of "
-                      "the next: lower lr = {} or nu = {}",
-                      name, info.epochs_done, info.steps_done, options_.lr, options_.nu));
+                      "the next: {}",
+                      name, info.epochs_done, info.steps_done, remedy(options_)));
   std::map<std::string, std::string> metadata = {{"format", kCheckpointFormat},
                                                  {"identity", info.identity},
                                                  {"epochs_done", std::to_string(info.epochs_done)},
