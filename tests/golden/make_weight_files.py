@@ -101,7 +101,7 @@ for form, zipped in (("zip", True), ("legacy", False)):
     )
     torch.save(
         {"expanded": torch.ones(1).expand(1000)},
-        folder / f"bad_expanded_{form}.pth",
+        folder / f"expanded_{form}.pth",
         _use_new_zipfile_serialization=zipped,
     )
 
