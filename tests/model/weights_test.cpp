@@ -1,8 +1,10 @@
 #include "lcr/model/weights.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -132,19 +134,35 @@ TEST(Safetensors, DamagedFilesAreRefused) {
       "larger than the file");
   refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}"),
          "bad shape");
-  refuse(with_header("{\"a\":{\"dtype\":\"X9\",\"shape\":[1],\"data_offsets\":[0,4]}}"), "X9");
+  refuse(with_header("{\"a\":{\"dtype\":\"X9\",\"shape\":[1],\"data_offsets\":[0,24]}}"),
+         "tensor a");
+  refuse(with_header("{\"a\":{\"dtype\":\"X9\",\"shape\":[1],\"data_offsets\":[4,0]}}"),
+         "tensor a");
+  refuse(with_header("{\"a\":{\"dtype\":\"X9\",\"shape\":[1],\"data_offsets\":[0,4]}}"),
+         "belong to no tensor");
   refuse(with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]}}"),
          "data_offsets");
   refuse(with_header("{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}"), "dtype");
+}
+
+/// The tensors of a backbone with weights of that seed.
+std::map<std::string, torch::Tensor> backbone_tensors(Options options, std::uint64_t seed) {
+  options.init.clear();
+  return named_tensors(*make_encoder(options, seed)->backbone());
+}
+
+/// How many of them count batches.
+std::size_t counters(const std::map<std::string, torch::Tensor>& tensors) {
+  return static_cast<std::size_t>(std::count_if(tensors.begin(), tensors.end(), [](const auto& t) {
+    return t.first.ends_with("num_batches_tracked");
+  }));
 }
 
 TEST(InitialWeights, OfAnotherArchitectureOrBuildAreRefused) {
   const TemporaryFolder folder;
   Options options = testing::tiny_options({{"method", "moco_v2"}});
   Encoder source = make_encoder(options, 7);
-  std::map<std::string, torch::Tensor> tensors;
-  for (const auto& item : source->backbone()->named_parameters())
-    tensors[item.key()] = item.value();
+  const auto tensors = named_tensors(*source->backbone());
   write_tensors(folder / "w.safetensors", tensors, {});
   options.init = folder / "w.safetensors";
   Encoder loaded = make_encoder(options, 0);
@@ -152,7 +170,8 @@ TEST(InitialWeights, OfAnotherArchitectureOrBuildAreRefused) {
   EXPECT_FALSE(loaded->head()->parameters()[0].equal(source->head()->parameters()[0]));
   Options wider = options;
   wider.width = 8;
-  expect_user_error([&] { make_encoder(wider, 0); }, "another architecture");
+  expect_user_error([&] { make_encoder(wider, 0); }, "another architecture",
+                    "it fits arch = narrow with width = 4");
   write_tensors(folder / "w.safetensors", tensors, {{"stride_in_1x1", "true"}});
   expect_user_error([&] { make_encoder(options, 0); }, "stride_in_1x1 = true");
   write_tensors(folder / "w.safetensors", tensors, {{"bn_eps", "1.001e-05"}});
@@ -188,7 +207,8 @@ TEST(InitialWeights, LogitsOfResNet50AreTorchvisions) {
   options.init = folder / "resnet50.safetensors";
   write_tensors(options.init, resnet50_by_formula(""), {});
   Supervised classifier(options, 0, 1000);
-  load_weights(*classifier.named_children()["classifier"], read_weights(options.init), options.init, "fc.");
+  load_weights(*classifier.named_children()["classifier"], read_weights(options.init), options.init,
+               "fc.");
   classifier.eval();
   const auto x = torch::sin(0.01 * torch::arange(2 * 3 * 64 * 64, torch::kDouble))
                      .view({2, 3, 64, 64})
@@ -238,11 +258,7 @@ TEST(Safetensors, FilesCarryAChecksumOfAllOfThem) {
 TEST(InitialWeights, PrefixesAreFoundOrNamed) {
   const TemporaryFolder folder;
   Options options = testing::tiny_options({{"method", "moco_v2"}});
-  const auto backbone_of = [&](std::uint64_t seed) {
-    Options plain = options;
-    plain.init.clear();
-    return named_tensors(*make_encoder(plain, seed)->backbone());
-  };
+  const auto backbone_of = [&](std::uint64_t seed) { return backbone_tensors(options, seed); };
   const auto with_prefix = [](std::map<std::string, torch::Tensor> tensors,
                               const std::string& prefix,
                               std::map<std::string, torch::Tensor>& out) {
@@ -280,6 +296,167 @@ TEST(InitialWeights, PrefixesAreFoundOrNamed) {
   EXPECT_TRUE(first(make_encoder(options, 0)).equal(backbone_of(3).at("conv1.weight")));
   options.init_prefix = "none.";
   expect_user_error([&] { make_encoder(options, 0); }, "under the prefix 'none.'");
+}
+
+TEST(InitialWeights, ANetworkWithoutPrefixBesideAnotherCanBeChosen) {
+  const TemporaryFolder folder;
+  Options options = testing::tiny_options({{"method", "moco_v2"}});
+  const auto first = backbone_tensors(options, 1), second = backbone_tensors(options, 2);
+  std::map<std::string, torch::Tensor> both = first;
+  for (const auto& [name, tensor] : second) both["backbone2." + name] = tensor;
+  options.init = folder / "two.safetensors";
+  write_tensors(options.init, both, {});
+  expect_user_error([&] { make_encoder(options, 0); }, "two.safetensors", "--init-prefix: . (for",
+                    "backbone2.");
+  const auto read = [&](const char* prefix) {
+    options.init_prefix = prefix;
+    return make_encoder(options, 0)->backbone()->named_parameters()["conv1.weight"];
+  };
+  EXPECT_TRUE(read(".").equal(first.at("conv1.weight")));
+  EXPECT_TRUE(read("backbone2.").equal(second.at("conv1.weight")));
+}
+
+TEST(InitialWeights, OfAPartOfTheBackboneAreRefusedUnlessAskedFor) {
+  const TemporaryFolder folder;
+  Options options = testing::tiny_options({{"method", "moco_v2"}});
+  options.init = folder / "w.safetensors";
+  const auto whole = backbone_tensors(options, 7);
+  const auto refuse = [&](const std::map<std::string, torch::Tensor>& tensors,
+                          const std::string& missing, const std::string& left_over) {
+    write_tensors(options.init, tensors, {});
+    options.init_partial = false;
+    expect_user_error([&] { make_encoder(options, 0); }, "w.safetensors", "arch = narrow",
+                      "missing: " + missing, "left over: " + left_over, "--init-partial yes");
+    options.init_partial = true;
+    Encoder encoder = make_encoder(options, 0);
+    EXPECT_TRUE(
+        encoder->backbone()->named_parameters()["conv1.weight"].equal(whole.at("conv1.weight")));
+  };
+  // The list of names is bounded.
+  refuse({{"conv1.weight", whole.at("conv1.weight")}, {"fc.weight", torch::ones({10, 32})}},
+         fmt::format("{} (bn1.bias, bn1.running_mean, bn1.running_var, bn1.weight, "
+                     "layer1.0.bn1.bias, layer1.0.bn1.running_mean, ...)",
+                     whole.size() - 1 - counters(whole)),
+         "none");
+  auto without = whole;
+  without.erase("layer4.0.bn2.running_var");
+  refuse(without, "1 (layer4.0.bn2.running_var)", "none");
+  auto more = whole;
+  more["layer4.1.conv1.weight"] = torch::ones({2});
+  more["conv1.bias"] = torch::ones({4});
+  refuse(more, "none", "2 (conv1.bias, layer4.1.conv1.weight)");
+  // What files of other origin lack or have beside a backbone is no error.
+  auto good = whole;
+  std::erase_if(good, [](const auto& item) { return item.first.ends_with("num_batches_tracked"); });
+  for (const char* name : {"fc.weight", "fc.0.weight", "head.weight", "layers.weight",
+                           "conv16.bias", "queue", "layer4.0.bn9.num_batches_tracked"})
+    good[name] = torch::ones({2});
+  write_tensors(options.init, good, {});
+  options.init_partial = false;
+  Encoder encoder = make_encoder(options, 0);
+  const LoadReport report = load_initial_weights(encoder, options);
+  EXPECT_EQ(report.loaded, whole.size() - counters(whole));
+  EXPECT_EQ(report.missing.size(), counters(whole));
+}
+
+TEST(InitialWeights, OfAnotherArchitectureNameTheOneThatFits) {
+  const TemporaryFolder folder;
+  const auto refuse = [&](const BackboneOptions& of_file, const char* arch,
+                          const std::string& advice) {
+    Options options = testing::tiny_options({{"method", "moco_v2"}, {"arch", arch}});
+    options.init = folder / "w.safetensors";
+    std::map<std::string, torch::Tensor> tensors;
+    for (const auto& [name, tensor] : named_tensors(*ResNet(of_file)))
+      tensors["state_dict." + name] = tensor;
+    write_tensors(options.init, tensors, {});
+    expect_user_error([&] { make_encoder(options, 0); }, "w.safetensors", advice);
+  };
+  refuse({.arch = "resnet50_c4"}, "resnet50", "it fits arch = resnet50_c4");
+  refuse({.arch = "resnet34"}, "resnet18", "it fits arch = resnet34;");
+  refuse({.arch = "resnet18"}, "resnet50", "it fits arch = resnet18");
+  refuse({.arch = "resnet18", .stem = "cifar"}, "resnet18",
+         "it fits arch = resnet18 with stem = cifar");
+  refuse({.arch = "narrow", .width = 6}, "narrow", "it fits arch = narrow with width = 6");
+}
+
+TEST(InitialWeights, ThatAreNotFiniteAreRefusedByName) {
+  const TemporaryFolder folder;
+  Options options = testing::tiny_options({{"method", "moco_v2"}});
+  options.init = folder / "w.safetensors";
+  const auto whole = backbone_tensors(options, 7);
+  for (const double value : {std::nan(""), HUGE_VAL, -HUGE_VAL, 1e300})
+    for (const char* name : {"conv1.weight", "layer2.0.bn1.running_var"}) {
+      auto bad = whole;
+      bad["fc.weight"] = torch::full({2}, std::nan(""));  // not used
+      write_tensors(options.init, bad, {});
+      EXPECT_NO_THROW(make_encoder(options, 0));
+      bad[name] = whole.at(name).to(torch::kDouble).clone();
+      bad[name].view(-1)[3] = value;
+      write_tensors(options.init, bad, {});
+      expect_user_error([&] { make_encoder(options, 0); }, "w.safetensors",
+                        std::string("tensor ") + name, "not finite");
+    }
+}
+
+TEST(InitialWeights, NamesOfASequentialAreMapped) {
+  const TemporaryFolder folder;
+  Options options = testing::tiny_options({{"method", "moco_v2"}});
+  options.init = folder / "w.safetensors";
+  const auto whole = backbone_tensors(options, 7);
+  const std::pair<const char*, const char*> children[] = {{"conv1.", "0."},  {"bn1.", "1."},
+                                                          {"layer1.", "4."}, {"layer2.", "5."},
+                                                          {"layer3.", "6."}, {"layer4.", "7."}};
+  for (const std::string prefix : {"", "backbone.", "state_dict.online.0."}) {
+    std::map<std::string, torch::Tensor> tensors = {{"head.0.weight", torch::ones({4, 3, 3, 3})},
+                                                    {"9.weight", torch::ones({1})}};
+    for (const auto& [name, tensor] : whole)
+      for (const auto& [own, number] : children)
+        if (name.starts_with(own))
+          tensors[prefix + number + name.substr(std::string(own).size())] = tensor;
+    ASSERT_EQ(tensors.size(), whole.size() + 2);
+    write_tensors(options.init, tensors, {});
+    Encoder encoder = make_encoder(options, 0);
+    for (const auto& [name, tensor] : named_tensors(*encoder->backbone()))
+      EXPECT_TRUE(tensor.equal(whole.at(name))) << prefix << name;
+    // Messages name the tensor as the file does.
+    tensors[prefix + "5.0.conv1.weight"] =
+        torch::full_like(whole.at("layer2.0.conv1.weight"), std::nan(""));
+    write_tensors(options.init, tensors, {});
+    expect_user_error([&] { make_encoder(options, 0); },
+                      "tensor " + prefix + "5.0.conv1.weight holds");
+  }
+}
+
+TEST(Safetensors, TensorsOfOtherTypesAreLeftOutByName) {
+  const TemporaryFolder folder;
+  // The forms of safetensors 0.8.
+  const std::string header =
+      "{\"__metadata__\":null,"
+      "\"weight\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[0,4]},"
+      "\"bias\":{\"dtype\":\"U16\",\"shape\":[1],\"data_offsets\":[4,6]},"
+      "\"scale\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[6,8]},"
+      "\"packed\":{\"dtype\":\"F4\",\"shape\":[4],\"data_offsets\":[8,10]}}";
+  std::string content(8, '\0');
+  const std::uint64_t size = header.size();
+  std::memcpy(content.data(), &size, 8);
+  testing::write_bytes(folder / "w", content + header + std::string("\0\0\xc0\x3f______", 10));
+  const WeightFile file = read_weights(folder / "w");
+  ASSERT_EQ(file.tensors.size(), 1U);
+  EXPECT_EQ(read_tensor(file, "weight").item<float>(), 1.5F);
+  ASSERT_EQ(file.unread.size(), 3U);
+  EXPECT_EQ(file.unread.at("bias").dtype, "U16");
+  EXPECT_EQ(file.unread.at("scale").dtype, "F8_E4M3");
+  EXPECT_EQ(file.unread.at("packed").dtype, "F4");
+  EXPECT_TRUE(file.metadata.empty());
+  // Beside the weights they do no harm; as weights they are refused by name.
+  torch::nn::Linear plain(torch::nn::LinearOptions(1, 1).bias(false));
+  EXPECT_EQ(load_weights(*plain, file, "w.safetensors").loaded, 1U);
+  EXPECT_EQ(plain->weight.item<float>(), 1.5F);
+  torch::nn::Linear with_bias(1, 1);
+  const torch::Tensor before = with_bias->weight.detach().clone();
+  expect_user_error([&] { load_weights(*with_bias, file, "w.safetensors"); }, "w.safetensors",
+                    "tensor bias", "U16");
+  EXPECT_TRUE(with_bias->weight.equal(before));
 }
 
 TEST(InitialWeights, ALegacyCheckpointOfMoCoIsRead) {

@@ -635,6 +635,20 @@ TEST_F(Programs, WeightFilesAreInspectedAndConverted) {
   ASSERT_EQ(run("lcr-weights convert zip.safetensors again.safetensors").code, 0);
   EXPECT_EQ(read_text(folder / "zip.safetensors"), read_text(folder / "legacy.safetensors"));
   EXPECT_EQ(read_text(folder / "zip.safetensors"), read_text(folder / "again.safetensors"));
+  // Tensors of types that are not read are listed, and their loss is said.
+  std::string header =
+      "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+      "\"b\":{\"dtype\":\"U16\",\"shape\":[1],\"data_offsets\":[1,3]}}";
+  header.resize(200, ' ');
+  write_bytes(folder / "types.model",
+              std::string("\xc8\0\0\0\0\0\0\0", 8) + header + std::string("xyz"));
+  const Outcome types = run("lcr-weights inspect types.model");
+  EXPECT_EQ(types.code, 0) << types.err;
+  EXPECT_NE(types.out.find("'U16': not read"), std::string::npos) << types.out;
+  const Outcome converted = run("lcr-weights convert types.model types.safetensors");
+  EXPECT_EQ(converted.code, 0) << converted.err;
+  EXPECT_NE(converted.err.find("tensor b is left out"), std::string::npos) << converted.err;
+  expect_refused("lcr-weights convert types.model none.safetensors --prefix b", "no tensor's name");
   expect_refused("lcr-weights", "inspect FILE");
   expect_refused("lcr-weights convert '" + files + "state_dict_zip.pth' out.pth", "out.pth");
   expect_refused("lcr-weights convert '" + files + "state_dict_zip.pth' nowhere/out.safetensors",
@@ -877,6 +891,18 @@ TEST_F(Programs, InitialWeightsArePartOfTheIdentityAndChecked) {
             entry.path().string());
     EXPECT_EQ(evaluated.code, 0) << evaluated.err;
   }
+  // A part of a backbone is refused unless asked for, and then marked in the results.
+  const WeightFile all = read_safetensors(checkpoint);
+  const std::string conv1 = "method.query.backbone.conv1.weight";
+  const TensorDescriptor& tensor = all.tensors.at(conv1);
+  write_safetensors(
+      folder / "part.pth",
+      {{"conv1.weight", {tensor.dtype, tensor.shape, all.bytes.data() + tensor.begin}}}, {});
+  const std::string partial = tiny + "--rows Untrained --init part.pth --results results/partial ";
+  expect_refused_at("results/partial", partial, "missing: ");
+  ASSERT_EQ(run(partial + "--init-partial yes").code, 0) << read_text(folder / "err.txt");
+  EXPECT_NE(read_text(folder / "results/partial/c1.csv").find(" partial,"), std::string::npos);
+  EXPECT_EQ(read_text(folder / "results/quick/c1.csv").find(" partial,"), std::string::npos);
   expect_refused_at("results/none", tiny + "--init-prefix nothing. --init " + checkpoint,
                     "under the prefix 'nothing.'");
   expect_refused_at(

@@ -178,12 +178,16 @@ TEST(Identity, SeedDataAndInitialWeightsCount) {
   EXPECT_NE(run.hash, identify_run(options, {1, "data", ""}).hash);
   EXPECT_EQ(run.config_hash, identify_run(options, {1, "data", ""}).config_hash);
   EXPECT_NE(run.config_hash, identify_run(options, {0, "other", ""}).config_hash);
-  EXPECT_NE(run.hash, identify_run(options, {0, "data", "weights"}).hash);
   // A run made from another program's checkpoint is never one that is trained here.
   const auto imported = identify_run(options, {0, "data", "", "digest"});
   EXPECT_NE(run.config_hash, imported.config_hash);
   EXPECT_NE(imported.config_hash, identify_run(options, {0, "data", "", "other"}).config_hash);
   EXPECT_NE(imported.text.find("\nimported=digest\n"), std::string::npos);
+  const auto started = identify_run(options, {0, "data", "weights"});
+  EXPECT_NE(run.hash, started.hash);
+  EXPECT_EQ(started.text.find("init-partial"), std::string::npos);
+  EXPECT_NE(started.hash,
+            identify_run(resolved({{"init-partial", "yes"}}), {0, "data", "weights"}).hash);
   EXPECT_EQ(run.directory, "fashion-mnist-lcr-" + run.hash.substr(0, 12) + "-s0");
 }
 

@@ -200,6 +200,54 @@ TEST(Trainer, RefusesTooFewImagesAndStopsOnANonFiniteLoss) {
                Diverged);
 }
 
+TEST(Trainer, ADivergenceNamesOnlyOptionsThatTheMethodHas) {
+  const Dataset data = make_synth_birds({.classes = 2,
+                                         .train_per_class = 3,
+                                         .test_per_class = 2,
+                                         .size = 24,
+                                         .first_class = 0,
+                                         .threads = 1});
+  struct Case {
+    std::vector<std::pair<const char*, const char*>> settings;
+    bool has_nu;
+  };
+  for (const auto& [settings, has_nu] :
+       {Case{{{"method", "moco_v2"}}, false}, Case{{{"method", "byol"}}, false},
+        Case{{{"method", "supervised"}}, false},
+        Case{{{"method", "lcr"}, {"gfb", "random"}}, false},
+        Case{{{"method", "lcr"}, {"nu", "0"}}, false}, Case{{{"method", "lcr"}}, true},
+        Case{{{"method", "byol_lcr"}}, true}}) {
+    Options options = testing::tiny_options();
+    for (const auto& [name, value] : settings) set_option(options, name, value, "test");
+    resolve_variant(options);
+    const auto method = make_method(options, 0, 2);
+    {
+      const torch::NoGradGuard no_grad;
+      method->parameters()[0].fill_(std::numeric_limits<float>::quiet_NaN());
+    }
+    Trainer trainer(method, options, data.train, 0, torch::kCPU, 1);
+    const testing::TemporaryFolder folder;
+    const auto message = [](const auto& call) -> std::string {
+      try {
+        call();
+      } catch (const Diverged& e) {
+        return e.what();
+      }
+      return "no divergence";
+    };
+    for (const std::string& text : {message([&] {
+                                      trainer.run_epoch(
+                                          0, [](std::int64_t, double) {}, 100);
+                                    }),
+                                    message([&] {
+                                      trainer.save(folder / "a.safetensors", {"id", 0, 1, "", ""});
+                                    })}) {
+      EXPECT_NE(text.find("lower lr = 0.1"), std::string::npos) << options.method << ": " << text;
+      EXPECT_EQ(text.find("nu = ") != std::string::npos, has_nu) << options.method << ": " << text;
+    }
+  }
+}
+
 TEST(Trainer, NamesTheLossThatDiverged) {
   const Dataset data = make_synth_birds({.classes = 2,
                                          .train_per_class = 3,
