@@ -2,21 +2,31 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
 #include <memory>
+#include <new>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "lcr/base/cores.h"
 #include "lcr/base/csv.h"
+#include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
+#include "lcr/base/memory.h"
 #include "lcr/base/parallel.h"
 #include "lcr/base/rng.h"
+#include "lcr/base/signals.h"
 #include "lcr/base/statistics.h"
 #include "lcr/base/text.h"
 #include "tests/support/files.h"
@@ -418,6 +428,238 @@ TEST(Text, DifferencesOfLongValuesAreInSight) {
   EXPECT_EQ(describe_differences("a=" + same + "\n", "a=" + same + "\n"), "");
   EXPECT_EQ(describe_differences("a=" + same + "\n", "b=1\n"),
             "a: " + std::string(80, 'x') + " there, absent here; b: absent there, 1 here");
+}
+
+TEST(Errors, EveryWayToSayThatMemoryRanOutIsFound) {
+  const auto is_short = [](const auto& error) { return is_out_of_memory(error); };
+  EXPECT_TRUE(is_short(std::bad_alloc()));
+  EXPECT_TRUE(is_short(std::bad_array_new_length()));
+  // A thread that cannot start; a file that cannot be mapped.
+  EXPECT_TRUE(is_short(std::system_error(EAGAIN, std::generic_category())));
+  EXPECT_TRUE(is_short(std::system_error(ENOMEM, std::system_category(), "mmap")));
+  EXPECT_TRUE(is_short(std::filesystem::filesystem_error(
+      "cannot copy", std::error_code(ENOMEM, std::generic_category()))));
+  // LibTorch's, on the host and on the GPU.
+  for (const char* words :
+       {"[enforce fail at alloc_cpu.cpp:66] . DefaultCPUAllocator: can't allocate memory: you "
+        "tried "
+        "to allocate 4096 bytes. Error code 12 (Cannot allocate memory)\nframe #0",
+        "CUDA out of memory. Tried to allocate 2.50 GiB",
+        "DefaultCPUAllocator: not enough memory: you tried to allocate 4096 bytes."})
+    EXPECT_TRUE(is_short(std::runtime_error(words))) << words;
+  // Other errors, also if memory is spoken of further down or in a user's own words.
+  EXPECT_FALSE(is_short(std::runtime_error("sizes differ\nframe #1: out of memory")));
+  EXPECT_FALSE(is_short(std::system_error(ENOSPC, std::generic_category())));
+  EXPECT_FALSE(is_short(std::logic_error("x")));
+  EXPECT_FALSE(is_short(UserError("out of memory: as explained")));
+}
+
+TEST(Errors, ProgramsEndWithTheCodeOfTheirError) {
+  const auto code_of = [](auto throw_it, const std::string& words) {
+    ::testing::internal::CaptureStderr();
+    const int code = run_main("prog", [&]() -> int {
+      throw_it();
+      return kDone;
+    });
+    const std::string said = ::testing::internal::GetCapturedStderr();
+    EXPECT_NE(said.find(words), std::string::npos) << said;
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), words.empty() ? 0 : 1) << said;
+    return code;
+  };
+  EXPECT_EQ(code_of([] {}, ""), kDone);
+  EXPECT_EQ(code_of([] { fail("bad {}", 1); }, "prog: error: bad 1\n"), kBadInput);
+  EXPECT_EQ(code_of([] { throw Interrupted("stopped"); }, "prog: stopped\n"), kStopped);
+  EXPECT_EQ(code_of([] { throw std::system_error(ENOENT, std::generic_category(), "a.txt"); },
+                    "prog: error: a.txt: No such file"),
+            kBadInput);
+  EXPECT_EQ(
+      code_of([] { throw std::runtime_error("odd\nframe #0"); }, "prog: internal error: odd\n"),
+      kInternalError);
+  EXPECT_EQ(code_of([] { throw std::bad_alloc(); }, "prog: error: out of memory: "), kBadInput);
+  EXPECT_EQ(code_of([] { throw std::system_error(EAGAIN, std::generic_category()); },
+                    "prog: error: out of memory: "),
+            kBadInput);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need their own space
+
+/// Leaves this process only a little more address space than it has.
+void leave_little_memory() {
+  std::ifstream in("/proc/self/statm");
+  rlim_t pages = 0;
+  in >> pages;
+  const rlim_t bytes = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + (1 << 20);
+  const rlimit limit{bytes, bytes};
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+TEST(MemoryDeathTest, LibrariesThatCrashOrExitForWantOfMemoryEndTheProgramWithWords) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const auto end_by = [](bool is_short, auto what) {
+    std::exit(100 + run_main("prog", [&] {
+                if (is_short) leave_little_memory();
+                what();
+                return 0;
+              }));
+  };
+  const auto crash = [] { *static_cast<volatile int*>(nullptr) = 1; };
+  const auto raise = [](const auto& error) { throw error; };
+  const auto forbidden = [&]() noexcept { raise(std::bad_alloc()); };
+  const auto other = [&]() noexcept { raise(std::logic_error("x")); };
+  const std::string words = "prog: error: out of memory: ";
+  const auto bad_input = ::testing::ExitedWithCode(kBadInput);
+  EXPECT_EXIT(end_by(true, crash), bad_input, words);
+  EXPECT_EXIT(end_by(true, [] { std::abort(); }), bad_input, words);
+  EXPECT_EXIT(end_by(true, [] { std::exit(1); }), bad_input, words);
+  // No need to guess: the exception says it.
+  EXPECT_EXIT(end_by(false, forbidden), bad_input, words);
+  // The stack cannot grow: the handler has its own.
+  EXPECT_EXIT(end_by(true,
+                     [] {
+                       const auto dig = [](const auto& self, int depth) -> int {
+                         volatile char room[4096] = {};
+                         room[depth % 4096] = 1;
+                         return depth > 1900 ? room[7] : self(self, depth + 1) + room[7];
+                       };
+                       dig(dig, 0);
+                     }),
+              bad_input, words);
+  // With memory left, crashes stay crashes, and exit codes are kept.
+  EXPECT_EXIT(end_by(false, crash), ::testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(end_by(false, [] { std::raise(SIGSEGV); }), ::testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(end_by(false, other), ::testing::KilledBySignal(SIGABRT), "");
+  EXPECT_EXIT(end_by(false, [] { std::exit(1); }), ::testing::ExitedWithCode(1), "");
+  // And after the body, when the program is ending by itself.
+  EXPECT_EXIT(end_by(true, [] {}), ::testing::ExitedWithCode(100), "");
+}
+
+TEST(MemoryDeathTest, AFileThatFindsNoRoomIsNotCalledDamaged) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "large", std::string(8 << 20, 'x'));
+  EXPECT_EXIT(
+      {
+        leave_little_memory();
+        try {
+          const MappedFile file(folder / "large");
+        } catch (const std::exception& e) {
+          std::exit(is_out_of_memory(e) ? 0 : 1);
+        }
+        std::exit(2);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
+TEST(MemoryDeathTest, WhatTheSystemStillGivesIsKnown) {
+  EXPECT_TRUE(can_map(32 << 20));
+  EXPECT_FALSE(can_map(std::size_t{1} << 60));
+  EXPECT_EXIT(
+      {
+        leave_little_memory();
+        std::exit(can_map(32 << 20) ? 1 : 0);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
+#endif
+
+/// Starts a child that runs `body` and then sleeps for ever, as a spinning library would.
+template <typename Body>
+pid_t start_child(Body&& body) {
+  const pid_t process = ::fork();
+  if (process == 0) {
+    body();
+    for (;;) ::pause();
+  }
+  return process;
+}
+
+/// Whether a process is gone within some seconds. Zombies count as gone.
+bool ends_within(pid_t process, double seconds) {
+  for (int i = 0; i < seconds * 100; ++i) {
+    std::ifstream in("/proc/" + std::to_string(process) + "/stat");
+    std::string id, name, state;
+    if (!(in >> id >> name >> state) || state == "Z") return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+/// What a child writes to this pipe.
+struct Report {
+  Report() { EXPECT_EQ(::pipe(ends), 0); }
+  ~Report() {
+    for (const int end : ends) ::close(end);
+  }
+  void send(pid_t value) const { EXPECT_EQ(::write(ends[1], &value, sizeof value), sizeof value); }
+  pid_t receive() const {
+    pid_t value = -1;
+    EXPECT_EQ(::read(ends[0], &value, sizeof value), sizeof value);
+    return value;
+  }
+  int ends[2];
+};
+
+TEST(Signals, TheSecondOneKillsTheWorkersThatAreLeft) {
+  for (const auto& [first, second] :
+       {std::pair(SIGINT, SIGTERM), std::pair(SIGTERM, SIGTERM), std::pair(SIGTERM, SIGINT)}) {
+    const Report report;
+    const pid_t parent = start_child([&] {
+      watch_signals();
+      for (const bool is_forgotten : {false, false, true}) {
+        const pid_t worker = start_child([] {
+          std::signal(SIGTERM, SIG_IGN);
+          std::signal(SIGINT, SIG_IGN);
+        });
+        kill_at_second_signal(worker);
+        if (is_forgotten) forget_worker(worker);
+        report.send(worker);
+      }
+    });
+    const pid_t one = report.receive(), two = report.receive(), forgotten = report.receive();
+    ::kill(parent, first);
+    EXPECT_FALSE(ends_within(one, 0.2));
+    ::kill(parent, second);
+    EXPECT_TRUE(ends_within(one, 1));
+    EXPECT_TRUE(ends_within(two, 1));
+    int status = 0;
+    ::waitpid(parent, &status, 0);
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == second) << status;
+    EXPECT_FALSE(ends_within(forgotten, 0.1));
+    ::kill(forgotten, SIGKILL);
+  }
+}
+
+TEST(Signals, WorkersDieWithTheirParentWhateverTheyDo) {
+  // While they are being loaded: at once. Later, without ever looking at the flag: after a while.
+  for (const bool is_loaded : {false, true}) {
+    const Report report;
+    const pid_t parent = start_child([&] {
+      const pid_t own = ::getpid();
+      start_child([&] {
+        if (!die_with(own)) ::_exit(1);
+        watch_signals();
+        if (is_loaded) watch_parent();
+        report.send(::getpid());
+      });
+    });
+    const pid_t worker = report.receive();
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_FALSE(ends_within(worker, 0.1));
+    ::kill(parent, SIGKILL);
+    ::waitpid(parent, nullptr, 0);
+    EXPECT_TRUE(ends_within(worker, is_loaded ? kSavingSeconds + 2 : 1));
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
+    if (is_loaded) {
+      EXPECT_GT(passed.count(), kSavingSeconds - 2.0);  // there was time to save
+    }
+  }
+}
+
+TEST(Signals, AWorkerWhoseParentDiedBeforeItCouldWatchDoesNotStart) {
+  const pid_t process = start_child([] { ::_exit(die_with(::getpid()) ? 1 : 0); });
+  int status = 0;
+  ::waitpid(process, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 }  // namespace

@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include <fmt/core.h>
@@ -48,30 +48,41 @@ inline void check_internal(bool holds, const char* what) {
 /// Exit codes of every program of the suite.
 enum ExitCode : int { kDone = 0, kInternalError = 1, kBadInput = 2, kStopped = 3 };
 
-/// Runs a program's body. Turns an exception, or a failure to write standard output, into one line
-/// on standard error and an exit code.
+/// Whether an exception says that the system gave no memory, or no thread, whose stack is memory
+/// too. A UserError never does: it has its own words.
+bool is_out_of_memory(const std::exception& error);
+
+namespace detail {
+
+/// While it lives, memory that runs out where no exception can say so ends the program `program`
+/// with one line and kBadInput: oneDNN crashes when it finds no room for its code, OpenMP's library
+/// calls exit(), and a function that must not throw ends in std::terminate(). Crashes for other
+/// reasons stay crashes.
+class MemoryWatch {
+ public:
+  explicit MemoryWatch(const char* program);
+  ~MemoryWatch();
+  MemoryWatch(const MemoryWatch&) = delete;
+  MemoryWatch& operator=(const MemoryWatch&) = delete;
+};
+
+/// Says what ended a program, in one line on standard error. Returns its exit code.
+int report(const char* program, const std::exception& error);
+
+}  // namespace detail
+
+/// Runs a program's body. Turns an exception, memory that runs out, or a failure to write standard
+/// output into one line on standard error and an exit code.
 template <typename Body>
 int run_main(const char* program, Body&& body) {
+  const detail::MemoryWatch watch(program);
   try {
     const int code = body();
     if (std::fflush(stdout) != 0)
       fail("standard output cannot be written: {}", std::strerror(errno));
     return code;
-  } catch (const UserError& e) {
-    say("{}: error: {}\n", program, e.what());
-    return kBadInput;
-  } catch (const Interrupted& e) {
-    say("{}: {}\n", program, e.what());
-    return kStopped;
-  } catch (const std::system_error& e) {
-    // A file, a folder or standard output that cannot be used: bad input too.
-    say("{}: error: {}\n", program, e.what());
-    return kBadInput;
   } catch (const std::exception& e) {
-    // LibTorch's errors carry a stack trace after the first line.
-    const std::string what = e.what();
-    say("{}: internal error: {}\n", program, what.substr(0, what.find('\n')));
-    return kInternalError;
+    return detail::report(program, e);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <system_error>
 #include <thread>
 
 #include <fcntl.h>
@@ -194,6 +195,9 @@ MappedFile::MappedFile(const fs::path& path) {
                     descriptor, 0);
   const int error = errno;
   ::close(descriptor);
+  // Not a UserError: nothing is wrong with the file, which may be a checkpoint to keep.
+  if (mapped == MAP_FAILED && status.st_size > 0 && error == ENOMEM)
+    throw std::system_error(error, std::generic_category(), path.string());
   if (mapped == MAP_FAILED)
     fail("{}: cannot be mapped into memory: {}", path.string(),
          status.st_size > 0 ? std::strerror(error) : "it is empty");

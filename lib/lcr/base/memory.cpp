@@ -5,6 +5,7 @@
 #include <string>
 
 #include <malloc.h>
+#include <sys/mman.h>
 
 namespace lcr {
 namespace {
@@ -54,6 +55,14 @@ const char* huge_pages_state() {
   if (switched_off()) return "off (LCR_HUGE_PAGES)";
   if (tunable_set()) return "off (GLIBC_TUNABLES)";
   return "none on this system";
+}
+
+bool can_map(std::size_t bytes) {
+  void* const region =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (region == MAP_FAILED) return false;
+  ::munmap(region, bytes);
+  return true;
 }
 
 }  // namespace lcr

@@ -1,6 +1,8 @@
 // How this process asks the system for memory.
 #pragma once
 
+#include <cstddef>
+
 namespace lcr {
 
 /// Keeps freed blocks of up to 32 MiB for the next allocation instead of returning them to the
@@ -18,5 +20,9 @@ bool request_huge_pages();
 /// What programs started from now on get, for a log: "on", "off (LCR_HUGE_PAGES)", "the system's
 /// own choice" or "none on this system".
 const char* huge_pages_state();
+
+/// Whether the system would map that many more bytes for this process now (ulimit -v, or a system
+/// that promises no more memory than it has). Safe in signal handlers.
+bool can_map(std::size_t bytes);
 
 }  // namespace lcr

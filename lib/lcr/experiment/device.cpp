@@ -75,6 +75,7 @@ double peak_memory_mib() {
 
 void configure_libtorch(const Options& options, int threads) {
   at::set_num_threads(threads);
+  reserve_blas_buffers(std::max(threads, static_cast<int>(options.ranks)));
   const bool tf32 = options.precision != "float32";
   at::globalContext().setAllowTF32CuDNN(tf32);
   at::globalContext().setAllowTF32CuBLAS(tf32);

@@ -1,15 +1,22 @@
 #include "lcr/experiment/numeric_libraries.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <set>
 #include <string_view>
+#include <vector>
 
 #include <dlfcn.h>
 #include <elf.h>
 #include <fmt/core.h>
 #include <link.h>
+#include <unistd.h>
+
+#include "lcr/base/error.h"
+#include "lcr/base/memory.h"
 
 namespace lcr {
 namespace {
@@ -63,12 +70,59 @@ int collect(dl_phdr_info* object, std::size_t, void* lines) {
   return 0;
 }
 
+/// A function of OpenBLAS; null with another BLAS.
+template <typename Function>
+Function* openblas(const char* name) {
+  return reinterpret_cast<Function*>(::dlsym(RTLD_DEFAULT, name));
+}
+
 /// The name of the kernels that OpenBLAS uses; null with another BLAS.
 const char* openblas_kernels() {
-  using CoreName = char* (*)();
-  const auto core = reinterpret_cast<CoreName>(::dlsym(RTLD_DEFAULT, "openblas_get_corename"));
+  const auto core = openblas<char*()>("openblas_get_corename");
   return core ? core() : nullptr;
 }
+
+/// OpenBLAS's BUFFER_SIZE: the address space of one thread's work buffer.
+constexpr std::size_t kBlasBuffer = std::size_t{128} << 20;
+/// The threads for which Debian builds OpenBLAS: it has room for twice as many buffers.
+constexpr int kMostBlasThreads = 64;
+
+// While OpenBLAS is loaded, it maps a buffer for each processor, and repeats what fails without
+// end; LibTorch then registers its operators and ends in std::terminate() if that fails. Functions
+// of .preinit_array run before all of this. ASan's are not yet at work either, and its address
+// space has no limits.
+#ifndef __SANITIZE_ADDRESS__
+/// What LibTorch takes until main() begins (50 MiB), and some room to come to an error message.
+constexpr std::size_t kStartUp = std::size_t{80} << 20;
+
+void check_room_to_start(int, char** arguments, char** variables) {
+  int buffers = 0;
+  if (const auto processors = openblas<int()>("openblas_get_num_procs")) {
+    buffers = std::min(processors(), kMostBlasThreads);
+    // getenv() does not work yet. Other variables do not lower what OpenBLAS maps.
+    constexpr std::string_view kThreads = "OMP_NUM_THREADS=";
+    for (char** variable = variables; *variable; ++variable)
+      if (std::string_view(*variable).starts_with(kThreads))
+        if (const int wanted = std::atoi(*variable + kThreads.size()); wanted > 0)
+          buffers = std::min(buffers, wanted);
+  }
+  if (can_map(kStartUp + static_cast<std::size_t>(buffers) * kBlasBuffer)) return;
+  constexpr std::string_view kWords =
+      ": error: out of memory: the address space is too small to start LibTorch and its BLAS; "
+      "raise "
+      "its limit (ulimit -v) or set OMP_NUM_THREADS to fewer threads\n";
+  std::string_view name = arguments[0] ? arguments[0] : "";
+  name.remove_prefix(name.rfind('/') + 1);  // npos + 1 is 0
+  if (::write(STDERR_FILENO, name.data(), name.size()) >= 0 &&
+      ::write(STDERR_FILENO, kWords.data(), kWords.size()) >= 0) {
+    // Nothing helps if they cannot be written.
+  }
+  ::_exit(kBadInput);
+}
+
+[[gnu::section(".preinit_array"),
+  gnu::used]] void (*const before_libraries)(int, char**, char**) = check_room_to_start;
+#endif
 
 }  // namespace
 
@@ -92,6 +146,22 @@ bool request_blas_kernels() {
   if (__builtin_cpu_supports("avx2")) return ::setenv(kVariable, "Haswell", 1) == 0;
 #endif
   return false;
+}
+
+void reserve_blas_buffers(int threads) {
+  static int reserved = 0;
+  const auto take = openblas<void*(int)>("blas_memory_alloc");
+  const auto give = openblas<void(void*)>("blas_memory_free");
+  const auto loaded = openblas<int()>("openblas_get_num_threads");
+  threads = std::min(threads, kMostBlasThreads);
+  if (!take || !give || !loaded || threads <= reserved) return;
+  // One for each thread that may call BLAS at the same time, and one for each that OpenBLAS would
+  // add to its own.
+  std::vector<void*> buffers(static_cast<std::size_t>(threads + std::max(0, threads - loaded())));
+  if (!can_map(buffers.size() * kBlasBuffer)) throw std::bad_alloc();
+  for (auto& buffer : buffers) buffer = take(0);
+  for (auto* buffer : buffers) give(buffer);
+  reserved = threads;
 }
 
 }  // namespace lcr

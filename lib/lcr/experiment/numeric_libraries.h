@@ -17,4 +17,10 @@ std::string numeric_libraries();
 /// then starts itself again.
 bool request_blas_kernels();
 
+/// Makes OpenBLAS map its work buffers for `threads` threads now and keep them: its 0.3.21 repeats
+/// a mapping that fails without end, wherever it first needs one. Throws std::bad_alloc if the
+/// system does not give that much. A check of the same kind runs before OpenBLAS is loaded. Does
+/// nothing with another BLAS.
+void reserve_blas_buffers(int threads);
+
 }  // namespace lcr

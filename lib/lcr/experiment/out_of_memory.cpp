@@ -1,9 +1,7 @@
 #include "lcr/experiment/out_of_memory.h"
 
-#include <new>
 #include <string>
 
-#include <c10/util/Exception.h>
 #include <fmt/core.h>
 
 #include "lcr/base/error.h"
@@ -27,8 +25,10 @@ std::string allocation_in(const std::string& what) {
       fmt::format("--batch-size (now {}), --image-size (now {})", o.batch_size, o.image_size);
   if (contrasts(o)) lower += fmt::format(", --queue-size (now {})", o.queue_size);
   const bool is_float32 = uses_network(o) && o.precision == "float32";
-  fail("out of memory{}: lower {}; {}fewer --jobs also help", what.empty() ? "" : " (" + what + ")",
-       lower, is_float32 ? "--precision bfloat16 and " : "");
+  fail(
+      "out of memory{}: lower {}; {}fewer --jobs or --threads, and a higher limit (ulimit -v), "
+      "also help",
+      what.empty() ? "" : " (" + what + ")", lower, is_float32 ? "--precision bfloat16 and " : "");
 }
 
 }  // namespace
@@ -36,14 +36,9 @@ std::string allocation_in(const std::string& what) {
 void explain_out_of_memory(const Options& options, const std::function<void()>& body) {
   try {
     body();
-  } catch (const c10::Error& e) {
-    const std::string what = e.what_without_backtrace();
-    if (what.find("out of memory") == std::string::npos &&
-        what.find("allocate memory") == std::string::npos)
-      throw;
-    advise(options, allocation_in(what));
-  } catch (const std::bad_alloc&) {
-    advise(options, "");
+  } catch (const std::exception& e) {
+    if (!is_out_of_memory(e)) throw;
+    advise(options, allocation_in(e.what()));
   }
 }
 

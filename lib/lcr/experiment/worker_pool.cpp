@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,23 +47,25 @@ Worker start(const Waiting& waiting) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
-  std::string program = "/proc/self/exe";
   std::vector<char*> arguments = {::program_invocation_name};  // the name in its messages
   for (const auto& argument : waiting.task->arguments)
     arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  pid_t process = 0;
-  const int error =
-      ::posix_spawn(&process, program.c_str(), &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
+  const pid_t parent = ::getpid();
+  const pid_t process = ::fork();
+  if (process == 0) {
+    // Only async-signal-safe calls: a thread may have held any lock.
+    if (die_with(parent) && ::dup2(ends[1], STDOUT_FILENO) >= 0)
+      ::execv("/proc/self/exe", arguments.data());
+    ::_exit(kInternalError);
+  }
+  const int error = errno;
   ::close(ends[1]);
-  if (error != 0) {
+  if (process < 0) {
     ::close(ends[0]);
     throw std::runtime_error(std::string("cannot start a worker: ") + std::strerror(error));
   }
+  kill_at_second_signal(process);
   return {
       .task = waiting.task, .process = process, .pipe = ends[0], .killed_at = waiting.killed_at};
 }
@@ -97,6 +98,11 @@ struct Ending {
 
 /// Waits for a process to end.
 Ending wait_for(pid_t process) {
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(process), &info, WEXITED | WNOWAIT) < 0 &&
+         errno == EINTR) {
+  }
+  forget_worker(process);  // while its id is still its own
   int status = 0;
   while (::waitpid(process, &status, 0) < 0)
     if (errno != EINTR) return {};

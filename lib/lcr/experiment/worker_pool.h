@@ -23,8 +23,8 @@ struct WorkerTask {
 /// memory) is started again as long as it gets further than when it was last killed; from then on,
 /// fewer run in parallel than at that moment. If a worker fails, no more are started, and its exit
 /// code is returned once the others have ended; otherwise returns 0, or kStopped after a signal.
-/// SIGINT and SIGTERM are passed on to the workers as SIGUSR1 (watch_parent()). Appends one line
-/// per event to the file `log`.
+/// SIGINT and SIGTERM are passed on to the workers as SIGUSR1 (watch_parent()); a second one kills
+/// them. Workers die with their parent. Appends one line per event to the file `log`.
 int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title,
                 const std::string& unit, const std::filesystem::path& log);
 

@@ -138,6 +138,7 @@ StoredRun inspect_run(const std::filesystem::path& directory) {
     });
     run.state = RunState::kDone;
   } catch (const std::exception& e) {
+    if (is_out_of_memory(e)) throw;  // says nothing about the record
     run.state = dynamic_cast<const ForeignRecord*>(&e) ? RunState::kForeign : RunState::kDamaged;
     run.problem = e.what();
     run.problem = run.problem.substr(0, run.problem.find('\n'));
