@@ -1,8 +1,15 @@
 #include "lcr/experiment/out_of_memory.h"
 
+#include <cerrno>
+#include <fstream>
+#include <system_error>
+
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
+#include "lcr/base/error.h"
+#include "lcr/experiment/numeric_libraries.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
 
@@ -30,9 +37,37 @@ TEST(OutOfMemory, SaysHowMuchWasAskedForAndWhatLowersIt) {
   testing::expect_user_error(
       [&] { explain_out_of_memory(options, [] { throw std::bad_alloc(); }); }, "out of memory",
       "--jobs");
-  // Other errors pass through.
+  testing::expect_user_error(
+      [&] {
+        explain_out_of_memory(
+            options, [] { throw std::system_error(EAGAIN, std::generic_category(), "thread"); });
+      },
+      "out of memory: lower", "--threads");
+  // Other errors pass through, those with their own words too.
+  testing::expect_user_error(
+      [&] { explain_out_of_memory(options, [] { fail("a.txt: Cannot allocate memory"); }); },
+      "a.txt: Cannot allocate memory");
   EXPECT_THROW(explain_out_of_memory(options, [] { torch::ones({2}) + torch::ones({3}); }),
                c10::Error);
+}
+
+TEST(OutOfMemory, BlasBuffersAreReservedOnce) {
+  const int threads_before = at::get_num_threads();
+  at::set_num_threads(1);  // no thread stacks in the figures
+  reserve_blas_buffers(2);
+  const auto address_space = [] {
+    std::ifstream in("/proc/self/statm");
+    long pages = 0;
+    in >> pages;
+    return pages;
+  };
+  const long before = address_space();
+  for (const int threads : {1, 2, 2}) reserve_blas_buffers(threads);
+  const torch::Tensor square = torch::ones({300, 300});
+  EXPECT_EQ(torch::mm(square, square)[7][7].item<float>(), 300.0F);
+  // BLAS had its buffers (128 MiB each): the rest is the tensors.
+  EXPECT_LT((address_space() - before) * ::sysconf(_SC_PAGESIZE), 100L << 20);
+  at::set_num_threads(threads_before);
 }
 
 }  // namespace

@@ -5,8 +5,9 @@
 //   LCR_FAULT=die         the same, but kills this process alone
 //   LCR_FAULT=full        from the chosen call on, calls on such files fail with "No space left on
 //                         device"
-//   LCR_FAULT_CALL        write, fsync or rename
-//   LCR_FAULT_PATH        part of the path of the file
+//   LCR_FAULT=spin        the chosen call never comes back, whatever signals arrive
+//   LCR_FAULT_CALL        write, fsync, rename or start (of a process: while its libraries are
+//   loaded) LCR_FAULT_PATH        part of the path of the file; for start, of the command line
 //   LCR_FAULT_NTH         the first, second, ... such call [1]
 //   LCR_FAULT_CLOCK=back  sets the calendar clock an hour back at every reading
 #include <atomic>
@@ -15,6 +16,7 @@
 #include <cstring>
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/time.h>
@@ -35,6 +37,11 @@ Function* next(const char* name) {
 
 enum class Fault { kNone, kKill, kFull };
 
+/// As a library that repeats for ever what fails.
+[[noreturn]] void spin() {
+  for (;;) ::usleep(1000);
+}
+
 /// Kills the process, with its group or alone.
 void die() { ::kill(std::strcmp(setting("LCR_FAULT"), "die") == 0 ? ::getpid() : 0, SIGKILL); }
 
@@ -49,6 +56,7 @@ Fault fault_at(const char* call, const char* path) {
   const bool kills = std::strcmp(setting("LCR_FAULT"), "kill") == 0 ||
                      std::strcmp(setting("LCR_FAULT"), "die") == 0;
   if (kills && now == nth) return Fault::kKill;
+  if (std::strcmp(setting("LCR_FAULT"), "spin") == 0 && now == nth) spin();
   if (std::strcmp(setting("LCR_FAULT"), "full") == 0 && now >= nth) return Fault::kFull;
   return Fault::kNone;
 }
@@ -68,6 +76,17 @@ int full() {
 time_t look_back(time_t now) {
   static std::atomic<long> looks{0};
   return *setting("LCR_FAULT_CLOCK") ? now - 3600 * ++looks : now;
+}
+
+[[gnu::constructor]] void start() {
+  if (std::strcmp(setting("LCR_FAULT_CALL"), "start") != 0) return;
+  char line[4096] = {};
+  const int descriptor = ::open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+  const ssize_t length = ::read(descriptor, line, sizeof line - 1);
+  ::close(descriptor);
+  for (ssize_t i = 0; i + 1 < length; ++i)
+    if (line[i] == '\0') line[i] = ' ';
+  fault_at("start", line);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 
 #include "lcr/base/csv.h"
 #include "lcr/base/hashing.h"
+#include "lcr/base/signals.h"
 #include "lcr/base/text.h"
 #include "lcr/data/safetensors.h"
 #include "lcr/record/results_csv.h"
@@ -38,6 +39,53 @@ bool long_form() {
 
 void sleep_seconds(double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
+
+/// Resident memory in MiB and number of open descriptors of a process; empty once it has ended.
+std::optional<std::pair<double, int>> look_at(pid_t process) {
+  const std::string place = "/proc/" + std::to_string(process);
+  std::error_code error;
+  int descriptors = 0;
+  for (auto entry = fs::directory_iterator(place + "/fd", error);
+       !error && entry != fs::directory_iterator(); entry.increment(error))
+    ++descriptors;
+  std::ifstream in(place + "/statm");
+  long pages = 0, resident = 0;
+  if (error || !(in >> pages >> resident) || resident == 0) return std::nullopt;
+  return std::pair(
+      static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20),
+      descriptors);
+}
+
+/// The first child of a process, 0 if it has none.
+pid_t child_of(pid_t process) {
+  std::ifstream in(fmt::format("/proc/{}/task/{}/children", process, process));
+  pid_t child = 0;
+  in >> child;
+  return child;
+}
+
+/// Whether a process group is empty within some seconds. Its leader, our child, is reaped only
+/// later.
+bool all_gone(pid_t group, double seconds) {
+  const auto lives = [&] {
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+      std::ifstream in(entry.path() / "stat");
+      std::string line;
+      const bool read = static_cast<bool>(std::getline(in, line));
+      const auto end = line.rfind(") ");  // after the name: state, parent, group
+      if (!read || end == std::string::npos) continue;
+      const auto parts = split(std::string_view(line).substr(end + 2), ' ');
+      if (parts.size() > 2 && parts[0] != "Z" && parts[2] == std::to_string(group)) return true;
+    }
+    return false;
+  };
+  const auto deadline = Clock::now() + std::chrono::duration<double>(seconds);
+  while (lives()) {
+    if (Clock::now() > deadline) return false;
+    sleep_seconds(0.01);
+  }
+  return true;
 }
 
 struct GridOptions {
@@ -216,6 +264,15 @@ class Faults : public testing::ProgramTest {
     ASSERT_EQ(wait(process), 3) << words();
     ASSERT_EQ(resume_files(run_directory(place, "-lcr-")).size(), 2U);
     ASSERT_FALSE(fs::exists(run_directory(place, "-lcr-") / "result.json"));
+  }
+  /// Whether the row of LCR has begun to write a checkpoint.
+  bool begins_to_save(const std::string& place) const {
+    if (!fs::exists(folder / place / "runs")) return false;
+    std::error_code none;
+    for (const auto& entry :
+         fs::directory_iterator(run_directory(place, "-lcr-") / "checkpoints", none))
+      if (entry.path().filename().string().find("resume-") != std::string::npos) return true;
+    return false;
   }
   void copy(const std::string& from, const std::string& to) {
     fs::copy(folder / from, folder / to, fs::copy_options::recursive);
@@ -496,8 +553,7 @@ TEST_F(Faults, ASignalKeepsTheStepAndASecondOneDoesNotWait) {
   EXPECT_NE(outcome.err.find("resumes after epoch"), std::string::npos) << outcome.err;
   expect_same_as_reference("stopped");
 
-  // Two signals at once: the second ends it, without an exit code. The workers, notified by the
-  // first or by their parent's death, save and end.
+  // Two signals at once: the second ends it and its workers, without an exit code.
   const pid_t process = start(grid("twice", {.more = "--rows Ours", .epochs = 100000}));
   const auto has_checkpoint = [&] {
     return fs::exists(folder / "twice/runs") && !run_directory("twice", "-lcr-").empty() &&
@@ -516,6 +572,101 @@ TEST_F(Faults, ASignalKeepsTheStepAndASecondOneDoesNotWait) {
   EXPECT_TRUE(gone) << "a worker outlived its parent";
   expect_sound("twice");
 }
+
+TEST_F(Faults, ASecondSignalEndsWorkersThatSpin) {
+  // In the middle of a run, and while the worker's libraries are loaded.
+  for (const auto& [call, path] :
+       {std::pair("rename", "resume-"), std::pair("start", "--worker-run")}) {
+    for (const int second : {SIGINT, SIGTERM}) {
+      const std::string place = fmt::format("{}-{}", call, second);
+      SCOPED_TRACE(place);
+      const pid_t process =
+          start(grid(place, {.more = "--rows Ours", .epochs = 100000}),
+                fmt::format("LD_PRELOAD='{}' LCR_FAULT=spin LCR_FAULT_CALL={} LCR_FAULT_PATH={}",
+                            LCR_FAULT_SHIM, call, path));
+      for (int i = 0; i < 3000 && child_of(process) == 0; ++i) sleep_seconds(0.01);
+      const pid_t worker = child_of(process);
+      ASSERT_NE(worker, 0) << words();
+      sleep_seconds(1);
+      if (std::string(call) == "rename") {
+        for (int i = 0; i < 3000 && !begins_to_save(place); ++i) sleep_seconds(0.01);
+        ::kill(process, SIGTERM);
+        sleep_seconds(1);
+        ASSERT_FALSE(ended(process)) << words();
+        ASSERT_TRUE(look_at(worker)) << "the worker does not spin";
+      } else {
+        ::kill(process, SIGTERM);  // the worker, which does not listen yet, ends at the first
+      }
+      ::kill(process, second);
+      EXPECT_TRUE(all_gone(process, 1));
+      wait(process);
+    }
+  }
+}
+
+TEST_F(Faults, AKilledParentTakesWorkersAlongThatSpin) {
+  for (const auto& [call, path, seconds] :
+       {std::tuple("start", "--worker-run", 1.0),
+        std::tuple("rename", "resume-", kSavingSeconds + 2.0)}) {
+    SCOPED_TRACE(call);
+    const pid_t process =
+        start(grid(call, {.more = "--rows Ours", .epochs = 100000}),
+              fmt::format("LD_PRELOAD='{}' LCR_FAULT=spin LCR_FAULT_CALL={} LCR_FAULT_PATH={}",
+                          LCR_FAULT_SHIM, call, path));
+    for (int i = 0; i < 3000 && child_of(process) == 0; ++i) sleep_seconds(0.01);
+    ASSERT_NE(child_of(process), 0) << words();
+    sleep_seconds(3);
+    ::kill(process, SIGKILL);
+    EXPECT_TRUE(all_gone(process, seconds));
+    wait(process);
+  }
+}
+
+#ifndef __SANITIZE_ADDRESS__  // it needs more address space than any of these
+TEST_F(Faults, TooLittleAddressSpaceIsSaidAtEveryLimit) {
+  const std::string training = grid("limit", {.more = "--rows Ours", .epochs = 2, .threads = 1});
+  ASSERT_EQ(run(training).code, 0);
+  copy("limit", "trained");
+  const std::string evaluating = fmt::format(
+      "evaluate --run '{}' --data-dir data --threads 1 --protocols knn --knn-neighbours 3",
+      (folder / "trained/runs" / run_directory("limit", "-lcr-").filename()).string());
+  const int step = long_form() ? 10'000 : 150'000;
+  int refused = 0, done = 0, unloaded = 0;
+  for (const std::string& command : {training, evaluating})
+    for (int kilobytes = 400'000; kilobytes <= 2'000'000; kilobytes += step) {
+      SCOPED_TRACE(fmt::format("ulimit -v {}: {}", kilobytes, command));
+      fs::remove_all(folder / "limit");
+      fs::remove_all(run_directory("trained", "-lcr-") / "evaluations");
+      // One processor's buffer for OpenBLAS: what is needed does not depend on this machine.
+      const pid_t process = start(
+          command,
+          fmt::format("OMP_NUM_THREADS=1 sh -c 'ulimit -v {} && exec \"$0\" \"$@\"'", kilobytes));
+      bool has_ended = false;
+      for (int i = 0; i < 12'000 && !(has_ended = ended(process)); ++i) sleep_seconds(0.01);
+      ASSERT_TRUE(has_ended) << "it hangs: " << words();
+      const int code = wait(process);
+      const std::string said = words();
+      if (code == 0) {
+        ++done;
+        EXPECT_EQ(said.find("out of memory"), std::string::npos) << said;
+      } else if (code == 127) {  // the system's loader found no room: nothing of the suite ran
+        ++unloaded;
+        EXPECT_NE(said.find("error while loading shared libraries"), std::string::npos) << said;
+      } else {
+        ++refused;
+        EXPECT_EQ(code, 2) << said;
+        EXPECT_NE(said.find("out of memory"), std::string::npos) << said;
+        EXPECT_EQ(said.find("internal error"), std::string::npos) << said;
+        EXPECT_EQ(said.find("killed by signal"), std::string::npos) << said;
+      }
+      expect_sound("limit");
+    }
+  EXPECT_GT(refused, 0);
+  EXPECT_GT(done, 0);
+  fmt::print("address space: {} limits too low for the loader, {} refused, {} enough\n", unloaded,
+             refused, done);
+}
+#endif
 
 TEST_F(Faults, AKilledParentLeavesNoWorkerBehind) {
   const pid_t process =
@@ -783,30 +934,6 @@ TEST_F(Faults, PixelStoresAndDownloadsSurviveKills) {
                             sha256_file(entry.path()) == sha256_file(folder / "served"));
     }
   EXPECT_TRUE(arrived);
-}
-
-/// Resident memory in MiB and number of open descriptors of a process; empty once it has ended.
-std::optional<std::pair<double, int>> look_at(pid_t process) {
-  const std::string place = "/proc/" + std::to_string(process);
-  std::error_code error;
-  int descriptors = 0;
-  for (auto entry = fs::directory_iterator(place + "/fd", error);
-       !error && entry != fs::directory_iterator(); entry.increment(error))
-    ++descriptors;
-  std::ifstream in(place + "/statm");
-  long pages = 0, resident = 0;
-  if (error || !(in >> pages >> resident) || resident == 0) return std::nullopt;
-  return std::pair(
-      static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20),
-      descriptors);
-}
-
-/// The first child of a process, 0 if it has none.
-pid_t child_of(pid_t process) {
-  std::ifstream in(fmt::format("/proc/{}/task/{}/children", process, process));
-  pid_t child = 0;
-  in >> child;
-  return child;
 }
 
 TEST_F(Faults, Soak) {
