@@ -1,4 +1,5 @@
-// Small image files for tests, as Pillow wrote them (tests/golden/pixel_ops.json).
+// Small image files for tests: as Pillow wrote them (tests/golden/pixel_ops.json), and of every
+// kind that people meet (tests/golden/image_files.json).
 #pragma once
 
 #include <fstream>
@@ -12,6 +13,15 @@ namespace lcr::testing {
 inline const nlohmann::json& pixel_goldens() {
   static const nlohmann::json golden = [] {
     std::ifstream in(std::string(LCR_SOURCE_DIR) + "/tests/golden/pixel_ops.json");
+    return nlohmann::json::parse(in);
+  }();
+  return golden;
+}
+
+/// Entries with name, bytes (see from_hex), height, width and the SHA-256 of Pillow's RGB pixels.
+inline const nlohmann::json& image_file_goldens() {
+  static const nlohmann::json golden = [] {
+    std::ifstream in(std::string(LCR_SOURCE_DIR) + "/tests/golden/image_files.json");
     return nlohmann::json::parse(in);
   }();
   return golden;

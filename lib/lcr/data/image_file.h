@@ -1,5 +1,5 @@
 // Decodes image files to RGB pixels: JPEG (libjpeg-turbo, accurate integer DCT and smooth chroma,
-// as Pillow decodes) and PNG (libpng).
+// as Pillow decodes; TurboJPEG, and libjpeg for what that refuses) and PNG (libpng).
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,13 @@ struct RgbImage {
   std::int64_t source_height = 0, source_width = 0;  ///< as stored in the file, before any scaling
 };
 
-/// Decodes an image; grey and CMYK become RGB as Pillow converts them, transparency is dropped,
-/// EXIF orientation is ignored as torchvision does. min_side > 0 allows a JPEG to be decoded at a
-/// smaller scale as long as its short side keeps min_side pixels. Throws UserError naming `path` on
-/// a damaged file, on another format, or on more than 200 million pixels.
+/// Decodes an image to the bytes that Pillow's convert("RGB") gives: gamma and colour profiles are
+/// ignored, transparency is dropped, of 16 bits the high byte is taken. EXIF orientation is ignored
+/// as torchvision does. It differs from Pillow in that 16-bit grey becomes its high byte too, where
+/// Pillow turns all above 255 white, and in that pixels damaged or missing in a JPEG are an error;
+/// a missing end marker alone is none. min_side > 0 allows a JPEG to be decoded at a smaller scale
+/// as long as its short side keeps min_side pixels. Throws UserError naming `path` on a damaged or
+/// empty file, on another format, which it names, or on more than 200 million pixels.
 RgbImage decode_image(std::span<const std::uint8_t> bytes, const std::filesystem::path& path,
                       std::int64_t min_side = 0);
 

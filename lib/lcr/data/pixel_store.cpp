@@ -26,7 +26,7 @@ constexpr char kMagic[] = "LCRPIX 1";
 constexpr std::size_t kMagicBytes = 8;
 constexpr std::size_t kDigits = 64;  // of a SHA-256
 constexpr std::size_t kStoreHeaderBytes = kMagicBytes + 2 * sizeof(std::uint64_t) + kDigits;
-constexpr int kDecoder = 1;  // incremented when decoding or scaling changes
+constexpr int kDecoder = 2;  // incremented when decoding or scaling changes
 
 struct Header {
   std::uint64_t index_offset, index_bytes;
