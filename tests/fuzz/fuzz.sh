@@ -22,7 +22,7 @@ base=lib/lcr/base
 status=0
 for target in ${TARGETS:-images lists safetensors torch_files texts}; do
   case $target in
-    images) build images tests/fuzz/images.cpp $data/image_file.cpp -lturbojpeg -lpng -lz ;;
+    images) build images tests/fuzz/images.cpp $data/image_file.cpp -lturbojpeg -ljpeg -lpng -lz ;;
     lists)
       build lists tests/fuzz/lists.cpp $data/listing.cpp $data/cub200.cpp $data/fgvc_aircraft.cpp \
         $data/mat_file.cpp $data/descriptor.cpp -lz ;;

@@ -12,7 +12,9 @@ here = pathlib.Path(__file__).parent
 out = pathlib.Path(sys.argv[1])
 for name in ("images", "lists", "safetensors", "torch_files", "texts"):
     (out / name).mkdir(parents=True, exist_ok=True)
-for i, entry in enumerate(json.loads((here.parent / "golden/pixel_ops.json").read_text())["files"]):
+images = json.loads((here.parent / "golden/pixel_ops.json").read_text())["files"]
+images += json.loads((here.parent / "golden/image_files.json").read_text())
+for i, entry in enumerate(images):
     (out / "images" / f"seed{i}").write_bytes(bytes.fromhex(entry["bytes"]))
 places = re.findall(r'\{"([^"]+)", "((?:[^"\\]|\\.)*)"\}', (here / "lists.cpp").read_text())
 for i, (path, good) in enumerate(places):
