@@ -372,7 +372,8 @@ TEST(InitialWeights, OfAnotherArchitectureNameTheOneThatFits) {
     expect_user_error([&] { make_encoder(options, 0); }, "w.safetensors", advice);
   };
   refuse({.arch = "resnet50_c4"}, "resnet50", "it fits arch = resnet50_c4");
-  refuse({.arch = "resnet34"}, "resnet18", "it fits arch = resnet34;");
+  refuse({.arch = "resnet34"}, "resnet18",
+         "it fits arch = resnet34 under the prefix 'state_dict.';");
   refuse({.arch = "resnet18"}, "resnet50", "it fits arch = resnet18");
   refuse({.arch = "resnet18", .stem = "cifar"}, "resnet18",
          "it fits arch = resnet18 with stem = cifar");

@@ -54,7 +54,8 @@ std::string nearest_architecture(const WeightFile& file, const Options& options)
       const LoadReport report = best_comparison(*net, file);
       const Candidate candidate{
           "arch = " + arch + (narrow ? fmt::format(" with width = {}", width) : "") +
-              (stem == "cifar" ? " with stem = cifar" : ""),
+              (stem == "cifar" ? " with stem = cifar" : "") +
+              (report.prefix.empty() ? "" : " under the prefix '" + report.prefix + "'"),
           report.loaded,
           without_counters(report.missing).size() + without_counters(report.left_over).size() +
               report.misshapen.size()};
