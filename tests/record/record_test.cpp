@@ -406,6 +406,7 @@ TEST(RunStore, AnImportedRunIsDoneWithoutMeasurements) {
   const RunStore store(folder.path());
   const Options options = resolved();
   const auto run = identify_run(options, {0, "d", "", "digest"});
+  const FileLock lock = store.lock(run);
   store.begin(run, options);
   RunResult result;
   result.provenance.imported = "imported from a.pth";
