@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <set>
 
 #include <fmt/core.h>
 
@@ -102,8 +103,16 @@ void run_gnuplot(const PlotSpec& spec, const std::vector<Line>& lines, const std
     gnuplot << "set logscale x 2\n";
     gnuplot << "set xtics (" << x_tics(lines) << ")\n";
   }
-  if (published_apart)
+  if (published_apart) {
     gnuplot << "set y2tics nomirror out\nset y2label \"rank-1 (%), paper (other data)\"\n";
+    // gnuplot warns of an axis for equal values.
+    std::set<double> values;
+    for (const auto& line : lines)
+      for (const auto& point : line.points)
+        if (line.published) values.insert(std::get<1>(point));
+    if (values.size() == 1)
+      gnuplot << fmt::format("set y2range [{}:{}]\n", *values.begin() - 1, *values.begin() + 1);
+  }
   std::string command;
   std::size_t style = 0;
   for (const auto& line : lines) {
