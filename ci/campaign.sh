@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Trains the rows of one preset in the order of results/records/campaign.txt, then packs their
-# records: ci/campaign.sh BIN PRESET [OPTION...]
+# Trains the rows of one preset in the order of results/records/PRESET/campaign.txt (without it,
+# results/records/campaign.txt), then packs their records: ci/campaign.sh BIN PRESET [OPTION...]
 #
 # Runs live in runs/campaign-PRESET, results in results/PRESET. Runs that
 # results/records/PRESET/runs.tar.gz holds are imported first and not trained again; at the end, or
@@ -9,8 +9,9 @@
 set -eu
 bin=$1 preset=$2
 shift 2
-list=results/records/campaign.txt
 record=results/records/$preset
+list=$record/campaign.txt
+[ -f "$list" ] || list=results/records/campaign.txt
 store=runs/campaign-$preset
 
 mkdir -p "$store"

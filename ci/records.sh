@@ -2,8 +2,8 @@
 # Makes tables, figures, claims and report of every folder in results/records from its archive of
 # runs, without data or training: ci/records.sh BIN OUT [PRESET...]
 #
-# The results go to OUT/PRESET. results/records/PRESET/options holds further options of the
-# programs, which name the initial weights.
+# The results go to OUT/PRESET. results/records/PRESET/campaign.txt names the programs, and options
+# beside it their further options, which name the initial weights.
 set -eu
 bin=$(realpath "$1") out=$2
 shift 2
@@ -19,9 +19,12 @@ for preset in "$@"; do
   rm -rf "${out:?}/$preset"
   mkdir -p "$store"
   "$bin/lcr-runs" import "$record/runs.tar.gz" --runs "$store"
-  # shellcheck disable=SC2046  # words
-  "$bin/reproduce" --preset "$preset" --runs "$store" --records "$record" \
-    --results "$out/$preset" $(cat "$record/options")
+  # shellcheck disable=SC2013  # words are meant
+  for program in $(sed 's/#.*//; s/ .*//' "$record/campaign.txt" | sort -u); do
+    # shellcheck disable=SC2046  # words
+    "$bin/$program" --preset "$preset" --runs "$store" --records "$record" \
+      --results "$out/$preset" $(cat "$record/options")
+  done
   "$bin/lcr-plot" report --results "$out/$preset"
   # From there, because the report's title says the folder.
   (cd "$out" && "$bin/lcr-check" claims --results "$preset" --markdown "$preset/claims.md" >/dev/null)

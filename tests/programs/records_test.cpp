@@ -16,7 +16,8 @@ const fs::path kRecords = fs::path(LCR_SOURCE_DIR) / "results/records";
 /// What ci/records.sh reads; everything else in a folder of records is made by it.
 bool is_input(const fs::path& file) {
   const std::string name = file.filename();
-  return name == "runs.tar.gz" || name == "inputs.json" || name == "options";
+  return name == "runs.tar.gz" || name == "inputs.json" || name == "options" ||
+         name == "campaign.txt";
 }
 
 TEST(Records, MakeTheCommittedResultsAgain) {

@@ -519,10 +519,12 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   }
   add_facts(facts_file(options.results), grid.inputs());
   for (const auto& experiment : experiments) {
+    const auto rows = make_rows(experiment, grid.cells(), grid.store());
+    if (rows.empty() && !options.records.empty()) continue;  // the records are of other experiments
     const fs::path csv = fs::path(options.results) / (experiment.id + ".csv");
     write_configs(configs_file(options.results, experiment.id),
                   config_texts(experiment, grid.cells()));
-    write_results(csv, make_rows(experiment, grid.cells(), grid.store()));
+    write_results(csv, rows);
     copy_panel(experiment, grid.cells(), grid.store(), options.results);
     print_summary(experiment, grid.cells(), grid.store());
     fmt::print("\nresults: {}\n", csv.string());
