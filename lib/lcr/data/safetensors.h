@@ -5,8 +5,8 @@
 
 namespace lcr {
 
-/// Reads a file. Throws UserError naming the file (and tensor) on a damaged header, a size that does
-/// not match its shape, regions that overlap, leave gaps or reach beyond the file, or a wrong
+/// Reads a file. Throws UserError naming the file (and tensor) on a damaged header, a size that
+/// does not match its shape, regions that overlap, leave gaps or reach beyond the file, or a wrong
 /// checksum (write_safetensors() writes one, other files need not have one).
 WeightFile read_safetensors(const std::filesystem::path& path);
 
