@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Writes method.safetensors from an independent PyTorch twin of MoCo v2, BYOL and LCR on both.
+"""Writes method_1.safetensors and method_2.safetensors from an independent PyTorch twin of MoCo v2,
+BYOL and LCR on both.
 
 For tests/method/golden_test.cpp. Written from the paper's Algorithm A1 and from what is known of
 the authors' code. Needs Debian's python3-torch. All in float64: a tiny network (narrow, width 2) on
@@ -456,9 +457,16 @@ for case, s in CASES.items():
             out[f"{case}/after/{name}"] = value.clone()
 
 folder = pathlib.Path(__file__).parent
-path = folder / "method.safetensors"
-save(path, out, {c: " ".join(f"{k}={v}" for k, v in s.items()) for c, s in CASES.items()})
-print(path, len(out), "tensors", path.stat().st_size, "bytes")
+# Two files of half the cases each, so that none is large; the inputs are in the first.
+names = list(CASES)
+first = names[:len(names) // 2]
+for number in (1, 2):
+    chosen = first if number == 1 else names[len(first):]
+    held = {t: v for t, v in out.items()
+            if t.split("/")[0] in chosen or (number == 1 and t.split("/")[0] not in CASES)}
+    path = folder / f"method_{number}.safetensors"
+    save(path, held, {c: " ".join(f"{k}={v}" for k, v in CASES[c].items()) for c in chosen})
+    print(path, len(held), "tensors", path.stat().st_size, "bytes")
 
 
 # Backbones against torchvision, on weights that both sides compute from the parameter's name, so
