@@ -10,6 +10,7 @@ import sys
 
 here = pathlib.Path(__file__).parent
 out = pathlib.Path(sys.argv[1])
+MARK = b"\xef\xbb\xbf"  # the byte order mark that editors put before UTF-8
 for name in ("images", "lists", "safetensors", "torch_files", "texts"):
     (out / name).mkdir(parents=True, exist_ok=True)
 images = json.loads((here.parent / "golden/pixel_ops.json").read_text())["files"]
@@ -20,6 +21,7 @@ places = re.findall(r'\{"([^"]+)", "((?:[^"\\]|\\.)*)"\}', (here / "lists.cpp").
 for i, (path, good) in enumerate(places):
     content = good.encode().decode("unicode_escape").encode()
     (out / "lists" / f"seed{i}").write_bytes(bytes([i]) + content)
+    (out / "lists" / f"mark{i}").write_bytes(bytes([i]) + MARK + content)
 mat = [p for p, _ in places].index("annotations.mat")
 for i, path in enumerate(sorted((here.parent / "golden/cars").glob("*.mat"))):
     (out / "lists" / f"mat{i}").write_bytes(bytes([mat]) + path.read_bytes())
@@ -37,13 +39,20 @@ arguments = [
     "--checkpoint-every 0.5min --pin-epochs 1,2",
 ]
 texts = [(0, text.replace(" ", "\n").encode()) for text in arguments]
-texts += [(1, path.read_bytes()) for path in sorted((here.parents[1] / "presets").glob("*.ini"))]
+presets = [path.read_bytes() for path in sorted((here.parents[1] / "presets").glob("*.ini"))]
+texts += [(1, text) for text in presets] + [(1, MARK + presets[0].replace(b"\n", b"\r\n"))]
 source = (here.parents[1] / "lib/lcr/record/results_csv.h").read_text()
 header = re.search(r"kResultColumns = \{(.*?)\};", source, re.S).group(1)
 columns = re.findall(r'"([^"]+)"', header)
 plain_row = ",".join(["3"] * len(columns))
 quoted_row = '3,"a ""quoted"", cell"' + "," * (len(columns) - 2)
-texts.append((2, (",".join(columns) + "\n" + plain_row + "\n" + quoted_row + "\n").encode()))
+results = (",".join(columns) + "\n" + plain_row + "\n" + quoted_row + "\n").encode()
+saved_by_spreadsheets = [
+    MARK + results.replace(b"\n", b"\r\n\r\n"),
+    results.replace(b",", b";"),
+    results.decode().encode("utf-16"),
+]
+texts += [(2, text) for text in [results, *saved_by_spreadsheets]]
 texts.append((3, (here.parents[1] / "results/paper/claims.csv").read_bytes()))
 texts += [
     (4, b"data=d\nnumerics_revision=4\nseed=1\n"),
