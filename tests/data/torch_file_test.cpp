@@ -2,13 +2,16 @@
 // hostile files.
 #include "lcr/data/torch_file.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <zlib.h>
 
 #include "lcr/base/files.h"
+#include "lcr/base/text.h"
 #include "lcr/data/pickle.h"
 #include "lcr/data/safetensors.h"
 #include "tests/support/files.h"
@@ -515,6 +518,31 @@ TEST(PickleReader, SharedListsCannotGrowWithoutEnd) {
       "]q\x01h\x01"
       "a.");
   EXPECT_EQ(circle.root->items.front(), circle.root);
+}
+
+TEST(TorchFileGlobals, AreThoseOfTheInstalledPyTorch) {
+  // The interpreter that LCR_TORCH_PYTHON names, by default the system's; most machines that only
+  // build the suite have no PyTorch there.
+  const char* named = std::getenv("LCR_TORCH_PYTHON");
+  const std::string python = named ? named : "python3";
+  const TemporaryFolder folder;
+  testing::write_bytes(folder / "globals.py",
+                       "import torch\n"
+                       "from torch._weights_only_unpickler import _get_allowed_globals\n"
+                       "for name in _get_allowed_globals():\n"
+                       "    print(*name.rsplit('.', 1))\n");
+  const auto out = folder / "names";
+  const std::string command = fmt::format("'{}' '{}' >'{}' 2>/dev/null", python,
+                                          (folder / "globals.py").string(), out.string());
+  if (std::system(command.c_str()) != 0)
+    GTEST_SKIP() << python << " has no PyTorch that knows weights_only; set LCR_TORCH_PYTHON";
+  int names = 0;
+  for (const auto& name : split(read_text(out), '\n')) {
+    if (name.empty()) continue;
+    ++names;
+    EXPECT_TRUE(torch_file_globals().contains(name)) << name << " is refused";
+  }
+  EXPECT_GE(names, 50);
 }
 
 }  // namespace

@@ -52,9 +52,6 @@ const std::map<std::string, const char*, std::less<>> kTypes = {
 
 constexpr const char* kUntypedStorage = "torch.storage UntypedStorage";
 
-/// The classes and functions that torch.load takes with weights_only=True (PyTorch 2.11), and the
-/// values of other kinds in checkpoints, which are read over. They are names only: nothing is
-/// imported or called.
 std::set<std::string, std::less<>> allowed_names() {
   std::set<std::string, std::less<>> names = {
       "collections OrderedDict", "collections Counter", "builtins set", "builtins bytearray",
@@ -66,8 +63,8 @@ std::set<std::string, std::less<>> allowed_names() {
       "numpy dtype"};
   for (const char* name :
        {"tensor", "tensor_v2", "tensor_v3", "parameter", "parameter_with_state", "qtensor",
-        "sparse_tensor", "meta_tensor_no_storage", "nested_tensor", "wrapper_subclass",
-        "device_tensor_from_numpy", "device_tensor_from_cpu_tensor"})
+        "sparse_tensor", "sparse_csr_tensor", "meta_tensor_no_storage", "nested_tensor",
+        "wrapper_subclass", "device_tensor_from_numpy", "device_tensor_from_cpu_tensor"})
     names.insert(std::string("torch._utils _rebuild_") + name);
   for (const auto& [name, type] : kStorageTypes)
     for (const std::string module : {"torch ", "torch.cuda "})
@@ -122,7 +119,6 @@ std::set<std::string, std::less<>> allowed_names() {
     names.insert(std::string("torch ") + name);
   return names;
 }
-const std::set<std::string, std::less<>> kAllowed = allowed_names();
 
 /// Where the bytes of one storage are.
 struct Storage {
@@ -504,8 +500,9 @@ WeightFile parse_zip(const std::vector<std::uint8_t>& bytes, const std::string& 
       fail("{}: has entry {} twice", name, printable(entry.path));
   }
   std::size_t at = 0;
-  const Pickle pickle = read_pickle(
-      std::span(file.bytes).subspan(data->content.begin, data->content.size), at, name, kAllowed);
+  const Pickle pickle =
+      read_pickle(std::span(file.bytes).subspan(data->content.begin, data->content.size), at, name,
+                  torch_file_globals());
   Collector(file, storages, name).collect(*pickle.root);
   return file;
 }
@@ -515,7 +512,7 @@ WeightFile parse_legacy(std::vector<std::uint8_t> bytes, const std::string& name
   file.format = "torch legacy";
   file.bytes = std::move(bytes);
   std::size_t at = 0;
-  const auto next = [&] { return read_pickle(file.bytes, at, name, kAllowed); };
+  const auto next = [&] { return read_pickle(file.bytes, at, name, torch_file_globals()); };
   const Pickle magic = next();
   if (magic.root->kind != Kind::kLong ||
       magic.root->text != std::string("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10))
@@ -569,6 +566,11 @@ bool is_zip(const std::vector<std::uint8_t>& bytes) {
 }
 
 }  // namespace
+
+const std::set<std::string, std::less<>>& torch_file_globals() {
+  static const auto names = allowed_names();
+  return names;
+}
 
 bool looks_like_torch_file(const std::vector<std::uint8_t>& bytes) {
   // A safetensors file with a header of 640 bytes begins like a pickle, too, but has '{' at byte 8.
