@@ -234,9 +234,8 @@ def direction(model, s, xq, xk, step, which):
         groups = int(s["key-bn-groups"])
         if groups > 1:
             order = torch.tensor(CounterRng(SEED, "shuffling BN", step, which).permutation(N))
-            fk, k = model.key(xk[order])
-            back = order.argsort()
-            fk, k = fk[back], k[back]
+            fk, k = model.key(xk[order])  # the maps stay shuffled, as in the authors' code
+            k = k[order.argsort()]
         else:
             fk, k = model.key(xk)
     pos, neg = (q * k).sum(1, keepdim=True), q @ model.queue.keys
@@ -353,6 +352,7 @@ CASES = {
     "lambda_half_nu_1": settings(**{"lambda": "0.5", "nu": "1"}),
     "lcr_symmetric": settings(symmetric="yes"),
     "lcr_split": settings(key_bn_groups="2"),
+    "authors_split": settings("authors_code", key_bn_groups="2"),
     "mlp": settings(gfb="mlp"),
     "byol": settings(method="byol"),
     "byol_lars": settings(method="byol", optimizer="lars", lars_trust="0.1"),

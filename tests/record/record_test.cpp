@@ -205,9 +205,21 @@ TEST(Identity, TheTextNamesItsInputs) {
 
 TEST(Identity, DefaultsAreLeftOutSoThatNewOptionsChangeNoHash) {
   // Frozen: all defaults leave only the method's resolved switches.
-  EXPECT_EQ(
-      canonical_text(resolved({{"method", "moco_v2"}}), {5, "d", ""}),
-      fmt::format("data=d\nmethod=moco_v2\nnumerics_revision={}\nseed=5\n", kNumericsRevision));
+  EXPECT_EQ(canonical_text(resolved({{"method", "moco_v2"}}), {5, "d", ""}),
+            "data=d\nmethod=moco_v2\nnumerics_revision=4\nseed=5\n");
+}
+
+TEST(Identity, RevisionIsTheLastThatConcernsTheRun) {
+  // Revision 5 changed runs whose branch sees shuffled key maps, and no others.
+  const auto revision = [](const char* method, const char* variant, const char* option) {
+    return numerics_revision(resolved({{"method", method}, {"variant", variant}, {option, "2"}}));
+  };
+  for (const char* option : {"ranks", "virtual-gpus", "key-bn-groups"}) {
+    EXPECT_EQ(revision("lcr", "authors_code", option), 5) << option;
+    EXPECT_EQ(revision("lcr", "algorithm_a1", option), 4) << option;
+    EXPECT_EQ(revision("byol_lcr", "authors_code", option), 4) << option;
+  }
+  EXPECT_EQ(revision("lcr", "authors_code", "epochs"), 4);
 }
 
 class CommandLineTest : public ::testing::Test {

@@ -8,7 +8,7 @@ namespace lcr {
 /// The result of one pair of views.
 struct Objective {
   torch::Tensor feature_map;  ///< of the query view, N x C x h x w, with its graph
-  /// Of the key view, without gradient; defined only with wants_key_feature_map().
+  /// Of the key view, without gradient, shuffled as MoCoV2::encode_keys() says; undefined for BYOL.
   torch::Tensor key_feature_map;
   torch::Tensor loss;  ///< scalar
   /// Similarity of each image's two views (logits_pos of Algorithm A1), N x 1.
@@ -35,8 +35,6 @@ class Host : public Method {
     set_batch_norm_groups(network, batch_norm_groups(options_),
                           /*running_of_first=*/options_.virtual_gpus > 1);
   }
-  /// Whether complete() needs the key feature map, which is expensive to gather from all ranks.
-  virtual bool wants_key_feature_map() const { return false; }
 
   const Options options_;
   const std::uint64_t seed_;

@@ -17,7 +17,6 @@ class Lcr : public HostMethod {
 
  protected:
   StepLoss complete(const Objective& objective, std::int64_t step, int direction) override;
-  bool wants_key_feature_map() const override { return bn_as_authors_; }
 
  private:
   /// The map that the GFB fits, N x h x w.

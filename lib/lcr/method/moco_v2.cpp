@@ -64,7 +64,7 @@ Objective MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor&
     const Phase phase("query forward");
     return query_(query_view);
   }();
-  const auto [key_feature_map, k] = encode_keys(key_view, step, direction, wants_key_feature_map());
+  const auto [key_feature_map, k] = encode_keys(key_view, step, direction);
   const Phase phase("loss");
   const ContrastiveLogits logits = queue_->logits(q, k);
   new_keys_.push_back(k);
@@ -74,8 +74,7 @@ Objective MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor&
           .positive = logits.positive};
 }
 
-Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction,
-                            bool with_feature_map) {
+Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction) {
   const Phase phase("key forward");
   const torch::NoGradGuard no_grad;
   if (batch_norm_groups(options_) == 1 && rank_count() == 1) return key_(key_view);
@@ -89,9 +88,7 @@ Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, in
   const torch::Tensor restore = shuffle.argsort().narrow(0, first, share);
   const Encoded shuffled =
       key_(all_gather(key_view).index_select(0, shuffle.narrow(0, first, share)));
-  torch::Tensor feature_map;
-  if (with_feature_map) feature_map = all_gather(shuffled.feature_map).index_select(0, restore);
-  return {feature_map, all_gather(shuffled.embedding).index_select(0, restore)};
+  return {shuffled.feature_map, all_gather(shuffled.embedding).index_select(0, restore)};
 }
 
 }  // namespace lcr

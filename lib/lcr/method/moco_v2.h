@@ -22,11 +22,10 @@ class MoCoV2 : public Host {
 
  protected:
   /// Encodes the key view with the key encoder, without gradient. With several ranks or
-  /// batch norm groups, the whole batch is first shuffled among all ranks and groups, and restored
-  /// afterwards, so that a key's BN statistics differ from its query's (shuffling BN). Returns the
-  /// feature map in that case only on request: it is expensive to gather from all ranks.
-  Encoded encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction,
-                      bool with_feature_map);
+  /// batch norm groups, the whole batch is first shuffled among all ranks and groups, so that a
+  /// key's BN statistics differ from its query's (shuffling BN). The embeddings are put back in
+  /// order; the feature map stays shuffled, and is of this rank's share, as in the authors' code.
+  Encoded encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction);
   /// InfoNCE of one direction. Appends its keys to new_keys_.
   Objective contrast(const torch::Tensor& query_view, const torch::Tensor& key_view,
                      std::int64_t step, int direction);

@@ -9,6 +9,12 @@
 
 namespace lcr {
 
+int numerics_revision(const Options& o) {
+  const bool shuffles_keys = o.ranks > 1 || batch_norm_groups(o) > 1;
+  const bool branch_sees_keys = o.method == "lcr" && o.gfb_bn_updates == "as_authors";
+  return shuffles_keys && branch_sees_keys ? 5 : 4;
+}
+
 std::string canonical_text(const Options& options, const RunInputs& inputs, bool with_seed) {
   // An option at its default is left out, so that adding an option changes no hash. If a default
   // changes, the old one must be kept here.
@@ -19,7 +25,7 @@ std::string canonical_text(const Options& options, const RunInputs& inputs, bool
     const std::string value = get_option(options, spec);
     if (value != get_option(defaults, spec)) lines.insert(std::string(spec.name) + "=" + value);
   }
-  lines.insert(fmt::format("numerics_revision={}", kNumericsRevision));
+  lines.insert(fmt::format("numerics_revision={}", numerics_revision(options)));
   lines.insert("data=" + inputs.data_fingerprint);
   if (!inputs.init.empty()) lines.insert("init=" + inputs.init);
   if (!inputs.imported.empty()) lines.insert("imported=" + inputs.imported);

@@ -81,7 +81,7 @@ std::string identity_of_config(const std::filesystem::path& path,
     if (line.starts_with("numerics_revision=")) revision = line;
   std::string text = canonical_text(options, inputs_of_text(identity_text));
   // Runs of an older revision stay readable.
-  const std::string current = fmt::format("numerics_revision={}", kNumericsRevision);
+  const std::string current = fmt::format("numerics_revision={}", numerics_revision(options));
   if (!revision.empty() && revision != current)
     text.replace(text.find(current), current.size(), revision);
   return text;
