@@ -40,7 +40,7 @@ constexpr const char* kShared[] = {"data-dir",      "pixel-store",        "folde
                                    "store-side",    "skip-bad",           "threads",
                                    "image-size",    "test-resize",        "augmentation",
                                    "crop-area-min", "synthbirds-classes", "limit-train",
-                                   "limit-test"};
+                                   "limit-test",    "test-interpolation", "gaussian-blur"};
 
 fs::path descriptors() { return suite_home() / "datasets"; }
 

@@ -37,9 +37,13 @@ TEST(PixelOps, AgreeWithPillow) {
                   actual, op == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear);
     } else if (op == "solarise") {
       solarise(actual);
-    } else if (op == "test_view") {
+    } else if (op == "test_view" || op == "test_view_bicubic") {
+      Options options;
+      options.test_resize = p["resize"];
+      options.image_size = p["size"];
+      options.test_interpolation = op == "test_view" ? "bilinear" : "bicubic";
       actual.resize(expected.size());
-      render_test_view(image, height, width, p["resize"], p["size"], actual);
+      render_test_view(image, height, width, test_transform(options), actual);
     } else if (op == "brightness") {
       adjust_brightness(actual, static_cast<float>(factor));
     } else if (op == "contrast") {
@@ -52,6 +56,8 @@ TEST(PixelOps, AgreeWithPillow) {
       to_gray(actual);
     } else if (op == "blur") {
       gaussian_blur(actual, height, width, factor);
+    } else if (op == "blur_by_kernel") {
+      gaussian_blur_by_kernel(actual, height, width, factor);
     } else {
       ASSERT_EQ(op, "flip");
       flip_horizontal(actual, width);
@@ -63,7 +69,7 @@ TEST(PixelOps, AgreeWithPillow) {
     EXPECT_EQ(worst, 0) << op << " " << p.dump();
     ++cases;
   }
-  EXPECT_GE(cases, 35);
+  EXPECT_GE(cases, 41);
 }
 
 TEST(PixelOps, AgreeWithPillowOnEveryColour) {
@@ -152,7 +158,7 @@ TEST(Augment, ParametersHaveTheirDistributions) {
 TEST(Augment, CropsAreDistributedAsTorchvisions) {
   for (const auto& golden : testing::pixel_goldens()["crops"]) {
     const std::int64_t height = golden["height"], width = golden["width"];
-    ViewRecipe recipe = probe_recipe();
+    ViewRecipe recipe = probe_recipe(Options());
     recipe.crop_area_min = golden["low"];
     const RngKey key(5, "crops");
     constexpr int kCount = 40000, kGoldenCount = 200000;
@@ -246,6 +252,29 @@ TEST(Augment, ByolsViewsDiffer) {
   EXPECT_EQ(solarised[0], 0);
   EXPECT_NEAR(blurred[1], 0.1 * kCount, 5 * std::sqrt(kCount * .09));
   EXPECT_NEAR(solarised[1], 0.2 * kCount, 5 * std::sqrt(kCount * .16));
+}
+
+TEST(Augment, OptionsChooseTheBlurAndTheInterpolation) {
+  Options options;
+  EXPECT_EQ(training_recipe(options, 0).blur, GaussianBlur::kPillow);
+  EXPECT_EQ(probe_recipe(options).interpolation, Interpolation::kBilinear);
+  options.gaussian_blur = "torchvision";
+  options.test_interpolation = "bicubic";
+  const ViewRecipe recipe = training_recipe(options, 1);
+  EXPECT_EQ(recipe.blur, GaussianBlur::kTorchvision);
+  EXPECT_EQ(recipe.interpolation, Interpolation::kBilinear);  // of training, by --augmentation
+  EXPECT_EQ(probe_recipe(options).interpolation, Interpolation::kBicubic);
+  // The choice of the blur takes no random number: everything else of a view stays.
+  Options pillow = options;
+  pillow.gaussian_blur = "pillow";
+  const RngKey key(5, "blur");
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    const auto a = draw_view(CounterRng(key, i), 64, 64, training_recipe(options, 0));
+    const auto b = draw_view(CounterRng(key, i), 64, 64, training_recipe(pillow, 0));
+    EXPECT_EQ(a.blur_sigma, b.blur_sigma);
+    EXPECT_EQ(a.flip, b.flip);
+    EXPECT_EQ(a.blur, GaussianBlur::kTorchvision);
+  }
 }
 
 TEST(Augment, NoOperationIsTheResizedImage) {

@@ -18,10 +18,14 @@ struct Case {
 std::vector<Case> cases() {
   Options moco, byol;
   byol.augmentation = "byol";
+  Options authors = byol;
+  authors.gaussian_blur = "torchvision";
   return {{"moco", training_recipe(moco, 0)},
           {"byol query", training_recipe(byol, 0)},
           {"byol key", training_recipe(byol, 1)},
-          {"probe", probe_recipe()}};
+          {"authors' byol query", training_recipe(authors, 0)},
+          {"authors' byol key", training_recipe(authors, 1)},
+          {"probe", probe_recipe(moco)}};
 }
 
 TEST(ViewStages, AreRenderViewOnWholeBatches) {

@@ -103,7 +103,7 @@ TEST(ObjectRegion, FollowsTheTestTransform) {
                                           .first_class = 0,
                                           .threads = 1});
   // At their own size masks do not change.
-  const auto same = object_region(birds.test, 1, 0, 24);
+  const auto same = object_region(birds.test, 1, {.size = 24});
   for (std::size_t p = 0; p < same.size(); ++p)
     ASSERT_EQ(same[p], birds.test.masks[24 * 24 + p] >= 128) << p;
   EXPECT_EQ(object_ground_truth(birds.test), "mask");
@@ -117,13 +117,13 @@ TEST(ObjectRegion, FollowsTheTestTransform) {
   boxed.labels = {0};
   boxed.boxes = {{0.4F, 0.1F, 0.5F, 0.6F}};
   EXPECT_EQ(object_ground_truth(boxed), "box");
-  const auto region = object_region(boxed, 0, 10, 10);
+  const auto region = object_region(boxed, 0, {.resize = 10, .size = 10});
   for (std::int64_t y = 0; y < 10; ++y)
     for (std::int64_t x = 0; x < 10; ++x)
       EXPECT_EQ(region[static_cast<std::size_t>(y * 10 + x)], x >= 3 && x < 5 && y >= 1 && y < 6)
           << x << "," << y;
   boxed.boxes = {{0.0F, 0.0F, 0.2F, 1.0F}};
-  const auto cut_off = object_region(boxed, 0, 10, 10);
+  const auto cut_off = object_region(boxed, 0, {.resize = 10, .size = 10});
   EXPECT_EQ(std::count(cut_off.begin(), cut_off.end(), 1), 0);
   boxed.boxes.clear();
   EXPECT_EQ(object_ground_truth(boxed), "");
@@ -162,7 +162,7 @@ TEST(Features, MasksWithoutLearningPoolByTheirDefinitions) {
         for (std::int64_t i = 0; i < data.test.count(); ++i) {
           // Each position of the 3 x 3 map stands for 8 x 8 pixels.
           torch::Tensor weighted = torch::zeros({map.size(1)});
-          const auto region = object_region(data.test, i, 0, 24);
+          const auto region = object_region(data.test, i, {.size = 24});
           for (std::int64_t y = 0; y < 3; ++y)
             for (std::int64_t x = 0; x < 3; ++x) {
               int covered = 0;

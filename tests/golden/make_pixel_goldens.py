@@ -59,6 +59,8 @@ for shift in (-0.5, -0.1, -0.003, 0.0, 0.07, 0.1):
 case("gray", F.to_grayscale(image, 3))
 for sigma in (0.1, 0.4, 0.77, 1.3, 2.0, 6.0):
     case("blur", image.filter(ImageFilter.GaussianBlur(sigma)), factor=sigma)
+for sigma in (0.1, 0.77, 1.3, 2.0, 6.0):
+    case("blur_by_kernel", F.gaussian_blur(image, 23, sigma), factor=sigma)
 for x, y, w, h, oh, ow in (
     (0, 0, 26, 20, 20, 26),
     (2, 3, 17, 11, 30, 16),
@@ -70,6 +72,8 @@ for x, y, w, h, oh, ow in (
 case("solarise", F.solarize(image, 128))
 case("flip", F.hflip(image))
 case("test_view", F.center_crop(F.resize(image, 15), [12, 12]), resize=15, size=12)
+bicubic = F.resize(image, 15, InterpolationMode.BICUBIC)
+case("test_view_bicubic", F.center_crop(bicubic, [12, 12]), resize=15, size=12)
 
 # All 2^24 colours as 4096 x 4096 pixels: the SHA-256 of the results.
 every = np.arange(1 << 24, dtype=np.uint32)

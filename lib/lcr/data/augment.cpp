@@ -31,6 +31,10 @@ Box draw_crop(CounterRng& rng, std::int64_t height, std::int64_t width, double a
   return {(width - w) / 2, (height - h) / 2, w, h};
 }
 
+Interpolation test_interpolation(const Options& o) {
+  return o.test_interpolation == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear;
+}
+
 }  // namespace
 
 ViewRecipe training_recipe(const Options& o, int view) {
@@ -50,15 +54,19 @@ ViewRecipe training_recipe(const Options& o, int view) {
     recipe.blur_probability = view == 0 ? 1.0 : 0.1;
     recipe.solarise_probability = view == 0 ? 0.0 : 0.2;
   }
+  if (o.gaussian_blur == "torchvision") recipe.blur = GaussianBlur::kTorchvision;
   return recipe;
 }
 
-ViewRecipe probe_recipe() { return {.crop_area_min = 0.08, .flip_probability = 0.5}; }
+ViewRecipe probe_recipe(const Options& o) {
+  return {.crop_area_min = 0.08, .flip_probability = 0.5, .interpolation = test_interpolation(o)};
+}
 
 ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width,
                          const ViewRecipe& recipe) {
   ViewParameters view;
   view.interpolation = recipe.interpolation;
+  view.blur = recipe.blur;
   view.crop = draw_crop(rng, height, width, recipe.crop_area_min);
   view.jitter = rng.chance(recipe.jitter_probability);
   if (view.jitter) {
@@ -93,7 +101,12 @@ void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::
     }
   }
   if (view.gray) to_gray(out);
-  if (view.blur_sigma > 0) gaussian_blur(out, size, size, view.blur_sigma);
+  if (view.blur_sigma > 0) {
+    if (view.blur == GaussianBlur::kPillow)
+      gaussian_blur(out, size, size, view.blur_sigma);
+    else
+      gaussian_blur_by_kernel(out, size, size, view.blur_sigma);
+  }
   if (view.solarise) solarise(out);
 }
 
@@ -102,9 +115,14 @@ ImageSize with_short_side(std::int64_t height, std::int64_t width, std::int64_t 
   return {height == low ? side : side * height / low, width == low ? side : side * width / low};
 }
 
-TestGeometry test_geometry(std::int64_t height, std::int64_t width, std::int64_t resize,
-                           std::int64_t size) {
-  const std::int64_t side = resize > 0 ? resize : size;
+TestTransform test_transform(const Options& o) {
+  return {.resize = o.test_resize, .size = o.image_size, .interpolation = test_interpolation(o)};
+}
+
+TestGeometry test_geometry(std::int64_t height, std::int64_t width,
+                           const TestTransform& transform) {
+  const std::int64_t size = transform.size;
+  const std::int64_t side = transform.resize > 0 ? transform.resize : size;
   check_internal(side >= size, "a test view larger than the resized image");
   const auto [resized_height, resized_width] = with_short_side(height, width, side);
   // The centre crop's offset is rounded half to even, as torchvision does.
@@ -115,11 +133,12 @@ TestGeometry test_geometry(std::int64_t height, std::int64_t width, std::int64_t
 }
 
 void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width,
-                      std::int64_t resize, std::int64_t size, std::span<std::uint8_t> out) {
-  const TestGeometry geometry = test_geometry(height, width, resize, size);
+                      const TestTransform& transform, std::span<std::uint8_t> out) {
+  const std::int64_t size = transform.size;
+  const TestGeometry geometry = test_geometry(height, width, transform);
   std::vector<std::uint8_t> resized(static_cast<std::size_t>(geometry.height * geometry.width * 3));
-  crop_resize(image, height, width, {0, 0, width, height}, geometry.height, geometry.width,
-              resized);
+  crop_resize(image, height, width, {0, 0, width, height}, geometry.height, geometry.width, resized,
+              transform.interpolation);
   for (std::int64_t y = 0; y < size; ++y)
     std::copy_n(resized.begin() + ((geometry.top + y) * geometry.width + geometry.left) * 3,
                 size * 3, out.begin() + y * size * 3);

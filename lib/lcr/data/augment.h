@@ -12,6 +12,8 @@
 namespace lcr {
 
 /// The distribution that views are drawn from.
+enum class GaussianBlur { kPillow, kTorchvision };
+
 struct ViewRecipe {
   /// The smallest crop as a share of the image's area. The largest is 1, the aspect 3/4 to 4/3.
   double crop_area_min = 0.2;
@@ -21,6 +23,7 @@ struct ViewRecipe {
   double solarise_probability = 0;
   double flip_probability = 0.5;
   Interpolation interpolation = Interpolation::kBilinear;
+  GaussianBlur blur = GaussianBlur::kPillow;
 };
 
 /// The training views that the options ask for; `view` 0 is the query, 1 the key. --augmentation
@@ -30,8 +33,8 @@ struct ViewRecipe {
 ViewRecipe training_recipe(const Options& options, int view);
 
 /// The linear probe's views: crops of at least 0.08 of the area and flips (torchvision's and MoCo's
-/// defaults).
-ViewRecipe probe_recipe();
+/// defaults), resized by --test-interpolation.
+ViewRecipe probe_recipe(const Options& options);
 
 /// Everything random about one view, drawn before any pixel is touched.
 struct ViewParameters {
@@ -46,6 +49,7 @@ struct ViewParameters {
   double blur_sigma = 0;  ///< 0: no blur
   bool solarise = false;
   Interpolation interpolation = Interpolation::kBilinear;
+  GaussianBlur blur = GaussianBlur::kPillow;
 };
 
 /// Draws the parameters of a view of a height x width image: crop as torchvision's
@@ -69,6 +73,16 @@ struct ImageSize {
 /// torchvision.
 ImageSize with_short_side(std::int64_t height, std::int64_t width, std::int64_t side);
 
+/// The test transform: resizes the short side to `resize` pixels (0: to `size`) and crops the
+/// centre to size x size.
+struct TestTransform {
+  std::int64_t resize = 0, size = 0;
+  Interpolation interpolation = Interpolation::kBilinear;
+};
+
+/// The transform that --test-resize, --image-size and --test-interpolation ask for.
+TestTransform test_transform(const Options& options);
+
 /// Where the test transform crops: the image is resized to height x width, and the view's corner is
 /// at (left, top) of it.
 struct TestGeometry {
@@ -76,12 +90,10 @@ struct TestGeometry {
 };
 
 /// The geometry of render_test_view() for a height x width image.
-TestGeometry test_geometry(std::int64_t height, std::int64_t width, std::int64_t resize,
-                           std::int64_t size);
+TestGeometry test_geometry(std::int64_t height, std::int64_t width, const TestTransform& transform);
 
-/// The test transform: resize the short side to `resize` (0: to `size`), crop the centre to size x
-/// size. Renders into out: size x size x 3.
+/// Renders the test transform of a height x width image into out: size x size x 3.
 void render_test_view(std::span<const std::uint8_t> image, std::int64_t height, std::int64_t width,
-                      std::int64_t resize, std::int64_t size, std::span<std::uint8_t> out);
+                      const TestTransform& transform, std::span<std::uint8_t> out);
 
 }  // namespace lcr

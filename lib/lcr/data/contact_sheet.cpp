@@ -55,7 +55,7 @@ void draw_contact_sheet(const ImageSet& set, const std::vector<std::string>& cla
         picture.dot(column(0) + part.x * w * scale, y + part.y * h * scale, 2, {0.9, 0, 0.6});
     }
     const double view_scale = tile / static_cast<double>(size);
-    render_test_view(image.pixels, image.height, image.width, options.test_resize, size, view);
+    render_test_view(image.pixels, image.height, image.width, test_transform(options), view);
     picture.image(view, size, size, column(1), y, view_scale);
     for (std::int64_t v = 0; v < sheet.views; ++v) {
       const auto which = static_cast<std::uint32_t>(v % 2);  // both views of epochs 0, 1, 2...

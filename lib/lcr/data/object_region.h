@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lcr/data/augment.h"
 #include "lcr/data/image_set.h"
 
 namespace lcr {
@@ -12,11 +13,11 @@ namespace lcr {
 /// "mask" if the set has the objects' masks, else "box" if it has their boxes, else "".
 std::string object_ground_truth(const ImageSet& images);
 
-/// The object's region in the test view of image i (short side resized to `resize`, 0: to `size`;
-/// centre crop of size x size): size x size values, 1 on the object, else 0. The object is the
-/// pixels that the mask covers by half or more, or without masks the inside of the box. All values
-/// are 0 if the centre crop has cut the object off. The set must have a ground truth.
-std::vector<std::uint8_t> object_region(const ImageSet& images, std::int64_t i, std::int64_t resize,
-                                        std::int64_t size);
+/// The object's region in the test view of image i: size x size values, 1 on the object, else 0.
+/// The object is the pixels that the mask covers by half or more, or without masks the inside of
+/// the box. All values are 0 if the centre crop has cut the object off. The set must have a ground
+/// truth.
+std::vector<std::uint8_t> object_region(const ImageSet& images, std::int64_t i,
+                                        const TestTransform& transform);
 
 }  // namespace lcr

@@ -183,4 +183,52 @@ LCR_HOST_DEVICE std::uint8_t box_blur_value(const BoxBlur& box, std::uint32_t wh
   return static_cast<std::uint8_t>((whole * box.inner + ends * box.outer + (1u << 23)) >> 24);
 }
 
+// torchvision's Gaussian blur with a kernel of 23 pixels, which the authors' BYOL uses at 224
+// pixels: a normalised Gaussian along each axis; the image is mirrored at its edges, without
+// repeating the edge. Integers, so that the order of the sums does not matter; torchvision sums in
+// float32, which gives another byte only where the exact value is within about 1e-4 of a half.
+constexpr int kKernelReach = 11;  ///< pixels on each side of the centre
+
+/// The weights of the pixels at distance 0 to kKernelReach, in 1/2^24; both sides add up to 2^24.
+struct GaussianKernel {
+  std::uint32_t weight[kKernelReach + 1];
+};
+
+/// The kernel of standard deviation sigma (pixels, at least 0.01).
+inline GaussianKernel gaussian_kernel(double sigma) {
+  double value[kKernelReach + 1], sum = 0;
+  for (int i = 0; i <= kKernelReach; ++i) {
+    value[i] = std::exp(-0.5 * (i / sigma) * (i / sigma));
+    sum += i == 0 ? value[i] : 2 * value[i];
+  }
+  GaussianKernel kernel{};
+  kernel.weight[0] = 1u << 24;
+  for (int i = 1; i <= kKernelReach; ++i) {
+    kernel.weight[i] = static_cast<std::uint32_t>(value[i] / sum * (1 << 24) + 0.5);
+    kernel.weight[0] -= 2 * kernel.weight[i];
+  }
+  return kernel;
+}
+
+/// The position that a position outside [0, length) mirrors; at most length - 1 outside.
+LCR_HOST_DEVICE std::int64_t mirror_position(std::int64_t at, std::int64_t length) {
+  if (at < 0) return -at;
+  return at < length ? at : 2 * (length - 1) - at;
+}
+
+/// The weighted sum of a line's bytes around position `at`; step: between neighbours.
+LCR_HOST_DEVICE std::uint32_t kernel_sum(const GaussianKernel& kernel, const std::uint8_t* line,
+                                         std::int64_t step, std::int64_t at, std::int64_t length) {
+  std::uint32_t sum = kernel.weight[0] * line[at * step];
+  for (int i = 1; i <= kKernelReach; ++i)
+    sum += kernel.weight[i] * (std::uint32_t{line[mirror_position(at - i, length) * step]} +
+                               std::uint32_t{line[mirror_position(at + i, length) * step]});
+  return sum;
+}
+
+/// The output byte of a sum over both axes, in 1/2^48.
+LCR_HOST_DEVICE std::uint8_t kernel_blur_value(std::uint64_t sum) {
+  return static_cast<std::uint8_t>((sum + (std::uint64_t{1} << 47)) >> 48);
+}
+
 }  // namespace lcr

@@ -354,4 +354,26 @@ void gaussian_blur(std::span<std::uint8_t> image, std::int64_t height, std::int6
   }
 }
 
+void gaussian_blur_by_kernel(std::span<std::uint8_t> image, std::int64_t height, std::int64_t width,
+                             double sigma) {
+  check_internal(std::min(height, width) > kKernelReach, "an image smaller than the blur's kernel");
+  const GaussianKernel kernel = gaussian_kernel(sigma);
+  const std::int64_t row = width * 3;
+  std::vector<std::uint32_t> across(static_cast<std::size_t>(height * row));
+  for (std::int64_t y = 0; y < height; ++y)
+    for (std::int64_t i = 0; i < row; ++i)
+      across[static_cast<std::size_t>(y * row + i)] =
+          kernel_sum(kernel, image.data() + y * row + i % 3, 3, i / 3, width);
+  for (std::int64_t y = 0; y < height; ++y)
+    for (std::int64_t i = 0; i < row; ++i) {
+      const auto at = [&](std::int64_t place) {
+        return std::uint64_t{
+            across[static_cast<std::size_t>(mirror_position(place, height) * row + i)]};
+      };
+      std::uint64_t sum = kernel.weight[0] * at(y);
+      for (int k = 1; k <= kKernelReach; ++k) sum += kernel.weight[k] * (at(y - k) + at(y + k));
+      image[static_cast<std::size_t>(y * row + i)] = kernel_blur_value(sum);
+    }
+}
+
 }  // namespace lcr

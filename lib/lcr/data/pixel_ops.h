@@ -41,5 +41,9 @@ void solarise(std::span<std::uint8_t> image);
 /// deviation `sigma` (pixels).
 void gaussian_blur(std::span<std::uint8_t> image, std::int64_t height, std::int64_t width,
                    double sigma);
+/// torchvision's Gaussian blur with a kernel of 23 x 23 pixels, sigma >= 0.01; the image must be
+/// larger than kKernelReach on both sides.
+void gaussian_blur_by_kernel(std::span<std::uint8_t> image, std::int64_t height, std::int64_t width,
+                             double sigma);
 
 }  // namespace lcr

@@ -17,6 +17,8 @@ struct ViewTask {
   float brightness, contrast, saturation;
   std::int32_t hue_steps;  ///< as hue_offset() gives them
   BoxBlur box;
+  std::int32_t blurs_by_kernel;  ///< 0 or 1; not both this and `blurs`
+  GaussianKernel kernel;
 };
 
 /// The buffers of a batch of `views` views of size x size pixels.
@@ -146,14 +148,37 @@ LCR_HOST_DEVICE std::int64_t clamp_position(std::int64_t at, std::int64_t length
   return at >= length ? length - 1 : at;
 }
 
+/// Pixel i of a view blurred by its kernel: both axes in pass 0, from `out` to `scratch`; back in
+/// pass 1.
+LCR_HOST_DEVICE void kernel_blur_pass(const ViewBuffers& b, int pass, std::int64_t i) {
+  if (pass == 1)
+    for (int channel = 0; channel < 3; ++channel)
+      b.out[i * 3 + channel] = b.scratch[i * 3 + channel];
+  if (pass != 0) return;
+  const std::int64_t view = i / (b.size * b.size);
+  const std::int64_t y = i / b.size % b.size;
+  const std::int64_t x = i % b.size;
+  const GaussianKernel& kernel = b.tasks[view].kernel;
+  const std::uint8_t* image = b.out + view * b.size * b.size * 3;
+  for (int channel = 0; channel < 3; ++channel) {
+    std::uint64_t sum = 0;
+    for (int k = -kKernelReach; k <= kKernelReach; ++k) {
+      const std::uint8_t* line = image + mirror_position(y + k, b.size) * b.size * 3 + channel;
+      sum += std::uint64_t{kernel.weight[k < 0 ? -k : k]} * kernel_sum(kernel, line, 3, x, b.size);
+    }
+    b.scratch[i * 3 + channel] = kernel_blur_value(sum);
+  }
+}
+
 constexpr int kBlurStages = 2 * kBlurPasses;
-/// Pixel i in one of the blur's six passes: three across, then three down; even passes read `out`
-/// and write `scratch`, odd ones the other way round. Views without blur stay in `out`.
+/// Pixel i in one of the box blur's six passes: three across, then three down; even passes read
+/// `out` and write `scratch`, odd ones the other way round. Views without blur stay in `out`.
 LCR_HOST_DEVICE void blur_pass(const ViewBuffers& b, int pass, std::int64_t i) {
   const std::int64_t view = i / (b.size * b.size);
   const std::int64_t y = i / b.size % b.size;
   const std::int64_t x = i % b.size;
   const ViewTask& task = b.tasks[view];
+  if (task.blurs_by_kernel) kernel_blur_pass(b, pass, i);
   if (!task.blurs) return;
   const std::uint8_t* from = (pass % 2 == 0 ? b.out : b.scratch) + view * b.size * b.size * 3;
   std::uint8_t* to = (pass % 2 == 0 ? b.scratch : b.out) + i * 3;

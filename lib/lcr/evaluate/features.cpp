@@ -86,21 +86,22 @@ torch::Tensor pool_batch(const std::string& pooling, const torch::Tensor& map, s
 }  // namespace
 
 RenderView test_views(const ImageSet& images, const Options& options) {
-  return [&images, resize = options.test_resize, size = options.image_size](
-             std::int64_t i, std::span<std::uint8_t> out) {
-    const ImageView image = images.image(i);
-    render_test_view(image.pixels, image.height, image.width, resize, size, out);
-  };
+  return
+      [&images, transform = test_transform(options)](std::int64_t i, std::span<std::uint8_t> out) {
+        const ImageView image = images.image(i);
+        render_test_view(image.pixels, image.height, image.width, transform, out);
+      };
 }
 
 RenderView probe_views(const ImageSet& images, const Options& options, std::uint64_t seed,
                        std::int64_t epoch) {
-  return [&images, size = options.image_size, key = RngKey(seed, "probe augmentation"), epoch](
-             std::int64_t i, std::span<std::uint8_t> out) {
+  return [&images, size = options.image_size, recipe = probe_recipe(options),
+          key = RngKey(seed, "probe augmentation"),
+          epoch](std::int64_t i, std::span<std::uint8_t> out) {
     const ImageView image = images.image(i);
     const CounterRng rng(key, static_cast<std::uint32_t>(epoch), static_cast<std::uint32_t>(i));
     render_view(image.pixels, image.height, image.width,
-                draw_view(rng, image.height, image.width, probe_recipe()), size, out);
+                draw_view(rng, image.height, image.width, recipe), size, out);
   };
 }
 
@@ -175,7 +176,7 @@ torch::Tensor object_regions(const ImageSet& images, std::int64_t start, std::in
   torch::Tensor regions = torch::empty({count, size, size}, torch::kUInt8);
   auto* out = regions.data_ptr<std::uint8_t>();
   parallel_for(count, network.threads, [&](std::int64_t i) {
-    const auto region = object_region(images, start + i, network.options.test_resize, size);
+    const auto region = object_region(images, start + i, test_transform(network.options));
     std::copy(region.begin(), region.end(), out + i * size * size);
   });
   return regions;

@@ -164,16 +164,32 @@ Options authors_options() {
 }
 
 const std::vector<std::string>& import_option_names() {
-  static const std::vector<std::string> names = {
-      "dataset",          "folder",          "classes",
-      "limit-train",      "limit-test",      "store-side",
-      "image-size",       "test-resize",     "synthbirds-classes",
-      "synthbirds-train", "synthbirds-test", "arch",
-      "key-momentum",     "temperature",     "nu",
-      "batch-size",       "schedule-epochs", "lr",
-      "sgd-momentum",     "weight-decay",    "runs",
-      "data-dir",         "pixel-store",     "skip-bad",
-      "threads"};
+  static const std::vector<std::string> names = {"dataset",
+                                                 "folder",
+                                                 "classes",
+                                                 "limit-train",
+                                                 "limit-test",
+                                                 "store-side",
+                                                 "image-size",
+                                                 "test-resize",
+                                                 "test-interpolation",
+                                                 "synthbirds-classes",
+                                                 "synthbirds-train",
+                                                 "synthbirds-test",
+                                                 "arch",
+                                                 "key-momentum",
+                                                 "temperature",
+                                                 "nu",
+                                                 "batch-size",
+                                                 "schedule-epochs",
+                                                 "lr",
+                                                 "sgd-momentum",
+                                                 "weight-decay",
+                                                 "runs",
+                                                 "data-dir",
+                                                 "pixel-store",
+                                                 "skip-bad",
+                                                 "threads"};
   return names;
 }
 

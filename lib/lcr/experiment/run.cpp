@@ -40,6 +40,8 @@ std::string protocol_text(const Options& o) {
       "retrieval: leave-one-out on the test split, dot product of unit-length features, ties to "
       "the lower index\nimage_size={}\ntest_resize={}\n",
       o.image_size, o.test_resize);
+  if (o.test_interpolation != "bilinear")
+    text += "test_interpolation=" + o.test_interpolation + "\n";
   if (uses_gfb(o)) text += "mask_norm=" + o.eval_mask_norm + "\n";
   if (uses_gfb(o) && o.eval_mask_norm == "batch")
     text += fmt::format("batch={}\n", kEvaluationBatch);

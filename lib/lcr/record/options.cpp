@@ -200,6 +200,11 @@ void add_data(std::vector<OptionSpec>& table) {
               "length to which the short side of a test image is resized before the centre crop "
               "(0: image-size)",
               0, 2048);
+  data.choice(
+      "test-interpolation", &O::test_interpolation,
+      "interpolation that resizes test images and the linear probe's crops; bicubic: as the "
+      "authors' BYOL",
+      {"bilinear", "bicubic"});
   data.number("synthbirds-classes", &O::synthbirds_classes, "classes",
               "number of SynthBirds classes; those of synthbirds-standin come after them", 2, 500,
               kSynthbirds);
@@ -239,6 +244,10 @@ void add_augmentation(std::vector<OptionSpec>& table) {
                "smallest standard deviation of the blur", 0, 100, kBlurs);
   views.number("blur-sigma-max", &O::blur_sigma_max, "pixels",
                "largest standard deviation of the blur", 0, 100, kBlurs);
+  views.choice("gaussian-blur", &O::gaussian_blur,
+               "arithmetic of the blur; pillow: three box blurs, as MoCo; torchvision: a kernel of "
+               "23 pixels, as the authors' BYOL",
+               {"pillow", "torchvision"}, kBlurs);
   views.number("flip-probability", &O::flip_probability, "", "probability of a horizontal flip", 0,
                1, kTrains);
 }
@@ -769,6 +778,15 @@ void check_consistency(const Options& o) {
       fail("ranks = {}: supervised pre-training runs on one rank only", o.ranks);
     if (o.blur_sigma_min > o.blur_sigma_max)
       fail("blur-sigma-min = {} is above blur-sigma-max = {}", o.blur_sigma_min, o.blur_sigma_max);
+    if (blurs(o) && o.gaussian_blur == "torchvision" && o.image_size < 12)
+      fail(
+          "image-size = {}: gaussian-blur = torchvision needs at least 12 pixels, because its "
+          "kernel "
+          "reaches over 11 on each side; raise image-size or choose gaussian-blur = pillow",
+          o.image_size);
+    if (blurs(o) && o.gaussian_blur == "torchvision" && o.blur_sigma_min < 0.01)
+      fail("blur-sigma-min = {}: gaussian-blur = torchvision needs at least 0.01",
+           o.blur_sigma_min);
   }
   if (o.pretrain != "none" && !o.init.empty())
     fail("init = {} and pretrain = {} cannot be combined; choose one", o.init, o.pretrain);

@@ -18,6 +18,7 @@ struct Options {
   std::string dataset = "fashion-mnist";
   std::int64_t limit_train = 0, limit_test = 0;
   std::int64_t image_size = 28, test_resize = 0;
+  std::string test_interpolation = "bilinear";
   std::int64_t synthbirds_classes = 20, synthbirds_train = 60, synthbirds_test = 40;
   std::string folder;
   std::int64_t store_side = 0;
@@ -28,6 +29,7 @@ struct Options {
          jitter_saturation = 0.4, jitter_hue = 0.1;
   double gray_probability = 0.2, blur_probability = 0.5, blur_sigma_min = 0.1, blur_sigma_max = 2.0,
          flip_probability = 0.5;
+  std::string gaussian_blur = "pillow";
 
   // Model.
   std::string arch = "narrow", stem = "imagenet";

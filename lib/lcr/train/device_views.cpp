@@ -84,7 +84,7 @@ std::pair<torch::Tensor, torch::Tensor> DeviceViews::render(const BatchPlan& pla
     rows = std::max<std::int64_t>(rows, tasks[v].crop_height);
     for (const auto side : {tasks[v].crop_width, tasks[v].crop_height})
       room = std::max(room, resize_taps(resize_axis(side, size, tasks[v].bicubic != 0)));
-    any_blur = any_blur || tasks[v].blurs;
+    any_blur = any_blur || tasks[v].blurs || tasks[v].blurs_by_kernel;
     any_solarise = any_solarise || tasks[v].solarise;
   }
   const torch::Tensor device_tasks = task_bytes.to(device_, /*non_blocking=*/true);
