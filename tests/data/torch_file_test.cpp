@@ -526,11 +526,11 @@ TEST(TorchFileGlobals, AreThoseOfTheInstalledPyTorch) {
   const char* named = std::getenv("LCR_TORCH_PYTHON");
   const std::string python = named ? named : "python3";
   const TemporaryFolder folder;
-  testing::write_bytes(folder / "globals.py",
-                       "import torch\n"
-                       "from torch._weights_only_unpickler import _get_allowed_globals\n"
-                       "for name in _get_allowed_globals():\n"
-                       "    print(*name.rsplit('.', 1))\n");
+  write_atomic(folder / "globals.py",
+               "import torch\n"
+               "from torch._weights_only_unpickler import _get_allowed_globals\n"
+               "for name in _get_allowed_globals():\n"
+               "    print(*name.rsplit('.', 1))\n");
   const auto out = folder / "names";
   const std::string command = fmt::format("'{}' '{}' >'{}' 2>/dev/null", python,
                                           (folder / "globals.py").string(), out.string());
