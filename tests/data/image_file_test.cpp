@@ -148,8 +148,6 @@ TEST(ImageFile, EmptyFilesAndOtherFormatsAreNamed) {
         std::tuple("P6\n1 1\n255\nabc"s, "PPM", "convert"),
         std::tuple("8BPS\0\1"s, "Photoshop", "convert"),
         std::tuple("\0\5\x16\7\0\2\0\0Mac OS X"s, "AppleDouble", "remove"),
-        std::tuple("version https://git-lfs.github.com/spec/v1\noid"s, "Git LFS", "git lfs pull"),
-        std::tuple("<!DOCTYPE html>\n<html>"s, "web page", "download"),
         std::tuple("PK\3\4\x14\0"s, "ZIP", "unpack"),
         std::tuple("\x1F\x8B\x08\0"s, "gzip", "unpack"),
         std::tuple("plain text"s, "70 6c 61 69 6e 20 74 65;", "convert"),
@@ -161,6 +159,15 @@ TEST(ImageFile, EmptyFilesAndOtherFormatsAreNamed) {
         },
         "a.jpg", what, advice, "JPEG");
   }
+  for (const auto& [start, what, advice] :
+       {std::tuple("version https://git-lfs.github.com/spec/v1\noid"s, "Git LFS", "git lfs pull"),
+        std::tuple("<!DOCTYPE html>\n<html>"s, "web page", "fetch the file again")})
+    expect_user_error(
+        [&, &bytes = start] {
+          decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+                       "a.jpg");
+        },
+        "a.jpg", what, advice);
 }
 
 TEST(ImageFile, DecodesAtASmallerScaleThatKeepsTheShortSide) {

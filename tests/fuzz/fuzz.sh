@@ -22,13 +22,16 @@ base=lib/lcr/base
 status=0
 for target in ${TARGETS:-images lists safetensors torch_files texts}; do
   case $target in
-    images) build images tests/fuzz/images.cpp $data/image_file.cpp -lturbojpeg -ljpeg -lpng -lz ;;
+    images)
+      build images tests/fuzz/images.cpp $data/image_file.cpp $data/failed_download.cpp \
+        -lturbojpeg -ljpeg -lpng -lz ;;
     lists)
       build lists tests/fuzz/lists.cpp $data/listing.cpp $data/cub200.cpp $data/fgvc_aircraft.cpp \
         $data/mat_file.cpp $data/descriptor.cpp -lz ;;
     safetensors | torch_files) # one reader of both forms, two sets of first inputs
       build "$target" tests/fuzz/weights.cpp $data/weight_file.cpp $data/safetensors.cpp \
-        $data/torch_file.cpp $data/pickle.cpp $base/hashing.cpp -larchive -lcrypto -lz ;;
+        $data/torch_file.cpp $data/pickle.cpp $data/failed_download.cpp $base/hashing.cpp \
+        -larchive -lcrypto -lz ;;
     texts)
       build texts tests/fuzz/texts.cpp ci/measured.cpp ci/reference.cpp ci/metric_gate.cpp \
         ci/throughput.cpp lib/lcr/record/*.cpp $base/csv.cpp $base/hashing.cpp \

@@ -16,6 +16,7 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
+#include "lcr/data/failed_download.h"
 
 namespace lcr {
 namespace {
@@ -355,11 +356,6 @@ constexpr Signature kSignatures[] = {
     {"<svg"sv, "an SVG drawing", kConvert},
     {"%PDF"sv, "a PDF document", kConvert},
     {"\0\x05\x16\x07"sv, "a companion file of macOS (AppleDouble)", "remove it"},
-    {"version https://git-lfs"sv, "a Git LFS pointer", "get the image itself with git lfs pull"},
-    {"<!DOCTYPE"sv, "a web page", kFetchAgain},
-    {"<!doctype"sv, "a web page", kFetchAgain},
-    {"<html"sv, "a web page", kFetchAgain},
-    {"<HTML"sv, "a web page", kFetchAgain},
     {"PK\x03\x04"sv, "a ZIP archive", "unpack it"},
     {"\x1F\x8B"sv, "a gzip file", "unpack it"},
 };
@@ -373,7 +369,7 @@ bool begins_with(std::span<const std::uint8_t> bytes, std::string_view start) {
 
 [[noreturn]] void refuse_format(std::span<const std::uint8_t> bytes,
                                 const std::filesystem::path& path) {
-  if (bytes.empty()) fail("{}: is empty (0 bytes); copy or fetch it again", path.string());
+  refuse_failed_download(bytes, path.string());
   for (const auto& [start, what, advice] : kSignatures)
     if (begins_with(bytes, start))
       fail("{}: is {}, but images must be JPEG or PNG; {}", path.string(), what, advice);

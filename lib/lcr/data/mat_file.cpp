@@ -12,7 +12,7 @@
 namespace lcr {
 namespace {
 
-constexpr std::uint64_t kMaxBytes = 64 << 20;
+constexpr std::uint64_t kMaxMatBytes = 64 << 20;
 constexpr std::int64_t kMaxEntries = 1 << 20;
 constexpr int kMaxDepth = 8;
 constexpr std::size_t kHeaderBytes = 128;
@@ -140,7 +140,7 @@ std::string ascii(const std::vector<double>& codes) {
 /// What the rest of a file may still take.
 struct Budget {
   std::int64_t arrays = kMaxEntries;
-  std::uint64_t inflated_bytes = kMaxBytes;
+  std::uint64_t inflated_bytes = kMaxMatBytes;
 };
 
 MatArray read_array(Bytes data, std::string& name, const std::filesystem::path& path, int depth,
@@ -218,7 +218,7 @@ std::vector<std::uint8_t> inflate_all(Bytes data, const std::filesystem::path& p
   while (code == Z_OK) {
     const std::size_t done = out.size();
     if (done > budget.inflated_bytes)
-      fail("{}: decompresses to more than {} bytes", path.string(), kMaxBytes);
+      fail("{}: decompresses to more than {} bytes", path.string(), kMaxMatBytes);
     out.resize(done + (1 << 16));
     stream.next_out = out.data() + done;
     stream.avail_out = 1 << 16;
@@ -247,7 +247,7 @@ const MatArray* MatArray::field(const std::string& name, std::int64_t index) con
 }
 
 std::map<std::string, MatArray> read_mat(const std::filesystem::path& path) {
-  const auto bytes = read_file(path, kMaxBytes);
+  const auto bytes = read_file(path, kMaxMatBytes);
   // The header: text, the version 0x0100 and "MI" in the writer's byte order.
   if (bytes.size() < kHeaderBytes || bytes[124] != 0 || bytes[125] != 1 || bytes[126] != 'I' ||
       bytes[127] != 'M')

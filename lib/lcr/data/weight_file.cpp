@@ -7,6 +7,7 @@
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
+#include "lcr/data/failed_download.h"
 #include "lcr/data/safetensors.h"
 #include "lcr/data/torch_file.h"
 
@@ -34,20 +35,9 @@ std::uint8_t* copy_strided(const std::uint8_t* from, const TensorDescriptor& ten
 /// Throws UserError if the content is of a kind that people meet in place of weights, and says what
 /// to do.
 void refuse_other_files(const std::vector<std::uint8_t>& bytes, const std::string& path) {
-  if (bytes.empty()) fail("{}: is empty (0 bytes): fetch it again", path);
+  refuse_failed_download(bytes, path);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const auto begins = [&](std::string_view start) { return text.starts_with(start); };
-  if (begins("version https://git-lfs.github.com/spec/"))
-    fail("{}: is a Git LFS pointer, not the file itself: fetch that with 'git lfs pull'", path);
-  std::string first(text.substr(0, 200));
-  if (first.starts_with("\xef\xbb\xbf")) first.erase(0, 3);
-  first.erase(0, first.find_first_not_of(" \t\r\n"));
-  std::transform(first.begin(), first.end(), first.begin(),
-                 [](char c) { return 'A' <= c && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  for (const char* start : {"<!doctype html", "<html", "<head", "<?xml"})
-    if (first.starts_with(start))
-      fail("{}: is a web page (HTML or XML), not weights: a download failed; fetch the file again",
-           path);
   if (text.size() > 262 && text.substr(257, 5) == "ustar")
     fail("{}: is a tar archive: unpack it with 'tar -xf' and give the weight file within", path);
   struct Kind {
