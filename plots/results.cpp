@@ -64,8 +64,10 @@ std::vector<std::pair<std::string, std::string>> pair_datasets(
 }
 
 /// The data set in a block's title.
-std::string dataset_note(const std::string& paper, const std::string& dataset) {
+std::string dataset_note(const std::string& paper, const std::string& dataset,
+                         const std::string& part) {
   if (dataset.empty()) return fmt::format("; {} (not run)", paper);
+  if (!part.empty()) return fmt::format("; part of {} ({})", dataset, part);
   if (dataset == paper) return "; " + paper;
   return fmt::format("; {} standing in for {}", dataset, paper);
 }
@@ -103,6 +105,8 @@ std::optional<std::string> option_in(const std::string& options, const std::stri
 Results::Results(const std::filesystem::path& folder, const std::string& id)
     : path_(folder / (id + ".csv")), rows_(read_results(path_)) {
   if (rows_.empty()) fail("{}: has no rows", path_.string());
+  if (std::filesystem::exists(configs_file(folder, id)))
+    configs_ = read_configs(configs_file(folder, id));
   std::set<std::string> seen;
   std::map<std::string, std::string> configuration;
   for (const auto& row : rows_) {
@@ -137,6 +141,18 @@ std::vector<std::string> Results::distinct(const char* column) const {
   return values;
 }
 
+std::string Results::part_of(const std::string& dataset) const {
+  std::set<std::string> restrictions;
+  for (const auto& row : rows_) {
+    const auto config = configs_.find(cell(row, "config_hash"));
+    if (cell(row, "dataset") != dataset || config == configs_.end()) continue;
+    for (const auto& line : split(config->second, '\n'))
+      for (const char* option : {"classes=", "limit-train=", "limit-test="})
+        if (line.starts_with(option)) restrictions.insert(line);
+  }
+  return join({restrictions.begin(), restrictions.end()}, ", ");
+}
+
 std::string Results::pooling_of(const std::string& name, const std::string& dataset) const {
   for (const auto& row : rows_)
     if (cell(row, "row") == name && cell(row, "dataset") == dataset)
@@ -144,30 +160,49 @@ std::string Results::pooling_of(const std::string& name, const std::string& data
   return "";
 }
 
-std::vector<double> Results::values(const std::string& name, const std::string& dataset,
-                                    const BlockSpec& block, const ColumnSpec& column) const {
+Results::RunValues Results::values_by_run(const std::string& name, const std::string& dataset,
+                                          const BlockSpec& block, const ColumnSpec& column,
+                                          const std::string& selection) const {
   const std::string pooling = column.pooling == "own" ? pooling_of(name, dataset) : column.pooling;
   std::vector<std::string> wanted = block.options;
   wanted.insert(wanted.end(), column.options.begin(), column.options.end());
   for (const auto& metric : column.metrics) {
-    std::vector<double> values;
+    RunValues values;
     std::map<std::string, std::string> measured;  // options by run
     for (const auto& row : rows_) {
       if (cell(row, "row") != name || cell(row, "dataset") != dataset ||
-          cell(row, "selection") != block.selection || cell(row, "pooling") != pooling ||
+          cell(row, "selection") != selection || cell(row, "pooling") != pooling ||
           cell(row, "metric") != metric)
         continue;
       if (!options_match(cell(row, "options"), wanted)) continue;
-      if (!measured.emplace(cell(row, "run_hash"), cell(row, "options")).second)
+      const std::string& run = cell(row, "run_hash");
+      if (!measured.emplace(run, cell(row, "options")).second)
         fail(
             "{}: {} of row '{}' was measured with several settings ('{}', '{}'): select one in the "
             "plot specification",
-            path_.string(), metric, name, measured.at(cell(row, "run_hash")), cell(row, "options"));
-      values.push_back(*parse_number(cell(row, "value")));
+            path_.string(), metric, name, measured.at(run), cell(row, "options"));
+      values.emplace_back(run, *parse_number(cell(row, "value")));
     }
     if (!values.empty()) return values;
   }
   return {};
+}
+
+std::vector<double> Results::values(const std::string& name, const std::string& dataset,
+                                    const BlockSpec& block, const ColumnSpec& column) const {
+  RunValues subtracted;
+  if (!block.minus.empty()) subtracted = values_by_run(name, dataset, block, column, block.minus);
+  std::vector<double> values;
+  for (const auto& [run, value] : values_by_run(name, dataset, block, column, block.selection)) {
+    if (block.minus.empty()) {
+      values.push_back(value);
+      continue;
+    }
+    const auto other = std::find_if(subtracted.begin(), subtracted.end(),
+                                    [&](const auto& item) { return item.first == run; });
+    if (other != subtracted.end()) values.push_back(value - other->second);
+  }
+  return values;
 }
 
 std::vector<PublishedValue> read_published(const std::filesystem::path& folder,
@@ -195,6 +230,12 @@ std::vector<std::string> provenance_notes(const PlotSpec& spec, const Results& r
                        : fmt::format("Data: {}, a small STAND-IN for the paper's {}; the paper's "
                                      "values are from other data and shown for orientation only.",
                                      join(ours, ", "), spec.paper_datasets.front()));
+  for (const auto& name : ours)
+    if (const std::string part = results.part_of(name); same && !part.empty())
+      notes.push_back(
+          fmt::format("Of {} a PART was used ({}); the paper's values are from all of it "
+                      "and shown for orientation only.",
+                      name, part));
   notes.emplace_back("n: runs (seeds); ± is the standard deviation over them.");
   notes.insert(notes.end(), spec.notes.begin(), spec.notes.end());
   const auto init = results.distinct("init");
@@ -230,8 +271,10 @@ Table make_table(const PlotSpec& spec, const Results& results,
       TableBlock out{.title = block.title,
                      .dataset = dataset,
                      .paper_dataset = paper,
-                     .test_selected = block.selection.starts_with("best")};
-      if (spec.paper_datasets.size() > 1) out.title += dataset_note(paper, dataset);
+                     .part = results.part_of(dataset),
+                     .test_selected = block.selection.starts_with("best"),
+                     .differences = !block.minus.empty()};
+      if (spec.paper_datasets.size() > 1) out.title += dataset_note(paper, dataset, out.part);
       const bool names_pooling =
           std::any_of(block.columns.begin(), block.columns.end(),
                       [](const ColumnSpec& column) { return column.pooling == "own"; });
@@ -241,7 +284,9 @@ Table make_table(const PlotSpec& spec, const Results& results,
         bool any = false;
         for (const auto& column : block.columns) {
           TableCell cell{results.values(name, dataset, block, column),
-                         published_value(published, name, paper, column, sources)};
+                         block.minus.empty()
+                             ? published_value(published, name, paper, column, sources)
+                             : std::nullopt};
           cached = cached || shows_cached_probe(results, name, dataset, block, column, cell);
           any = any || !cell.ours.empty() || cell.paper;
           line.cells.push_back(std::move(cell));

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lcr/record/results_csv.h"
@@ -27,16 +28,27 @@ class Results {
   const std::vector<ResultRow>& rows() const { return rows_; }
   /// Distinct values of a column, in the file's order.
   std::vector<std::string> distinct(const char* column) const;
-  /// The values of a row of the table on a data set, one per seed; empty if it was not run. Throws
+  /// The values of a row of the table on a data set, one per seed; empty if it was not run. If the
+  /// block subtracts another selection: the differences of the runs that have both. Throws
   /// UserError if the specification leaves open which of several settings to show.
   std::vector<double> values(const std::string& row, const std::string& dataset,
                              const BlockSpec& block, const ColumnSpec& column) const;
+  /// The options that restrict a data set to a part of it ("classes=every-5, limit-test=500");
+  /// empty if all of it was used, or if the folder lacks the experiment's configurations.
+  std::string part_of(const std::string& dataset) const;
   /// The pooling by which a row is judged on a data set; empty if there is no such row.
   std::string pooling_of(const std::string& row, const std::string& dataset) const;
 
  private:
+  /// Values with the hashes of their runs, in the file's order.
+  using RunValues = std::vector<std::pair<std::string, double>>;
+  RunValues values_by_run(const std::string& row, const std::string& dataset,
+                          const BlockSpec& block, const ColumnSpec& column,
+                          const std::string& selection) const;
+
   std::filesystem::path path_;
   std::vector<ResultRow> rows_;
+  ConfigTexts configs_;
 };
 
 /// The value of "name=value" in a results row's options column, if present.

@@ -62,9 +62,10 @@ PlotSpec read_plot_spec(const std::filesystem::path& path) {
                   .notes = json.value("notes", std::vector<std::string>{})};
     if (spec.paper_datasets.empty()) fail("{}: paper_datasets is empty", where);
     for (const auto& block : json.value("blocks", Json::array())) {
-      check_keys(block, {"title", "selection", "options", "columns"}, where);
+      check_keys(block, {"title", "selection", "minus", "options", "columns"}, where);
       BlockSpec read{.title = block.at("title"),
                      .selection = block.value("selection", "last"),
+                     .minus = block.value("minus", ""),
                      .options = block.value("options", std::vector<std::string>{})};
       for (const auto& column : block.at("columns"))
         read.columns.push_back(read_column(column, where));

@@ -23,6 +23,7 @@ struct ColumnSpec {
 struct BlockSpec {
   std::string title;
   std::string selection;             ///< "last", "best_each", ...
+  std::string minus;                 ///< a second selection, subtracted seed by seed; "": none
   std::vector<std::string> options;  ///< as in ColumnSpec, for all columns
   std::vector<ColumnSpec> columns;
 };

@@ -11,11 +11,13 @@
 namespace lcr {
 namespace {
 
-std::string ours_text(const TableCell& cell, const char* plus_minus) {
+std::string ours_text(const TableBlock& block, const TableCell& cell, const char* plus_minus) {
   if (cell.ours.empty()) return "not run";
-  if (cell.ours.size() == 1) return fmt::format("{:.2f}", cell.ours.front());
-  return fmt::format("{:.2f} {} {:.2f}", mean(cell.ours), plus_minus,
-                     standard_deviation(cell.ours));
+  const double value = mean(cell.ours);
+  const std::string text =
+      block.differences ? fmt::format("{:+.2f}", value) : fmt::format("{:.2f}", value);
+  if (cell.ours.size() == 1) return text;
+  return fmt::format("{} {} {:.2f}", text, plus_minus, standard_deviation(cell.ours));
 }
 
 std::string paper_text(const TableCell& cell) {
@@ -60,13 +62,23 @@ std::vector<std::vector<std::string>> lines_of(const TableBlock& block, const ch
     std::vector<std::string> line = {row.name, std::to_string(seeds(row))};
     if (names_pooling(block)) line.push_back(row.pooling);
     for (const auto& cell : row.cells) {
-      line.push_back(ours_text(cell, plus_minus));
+      line.push_back(ours_text(block, cell, plus_minus));
       if (block.published()) line.push_back(paper_text(cell));
       if (block.published() && block.comparable()) line.push_back(difference_text(block, cell));
     }
     lines.push_back(std::move(line));
   }
   return lines;
+}
+
+/// The paper's data sets without results.
+std::vector<std::string> not_run(const Table& table) {
+  std::vector<std::string> names;
+  for (const auto& block : table.blocks)
+    if (block.dataset.empty() &&
+        std::find(names.begin(), names.end(), block.paper_dataset) == names.end())
+      names.push_back(block.paper_dataset);
+  return names;
 }
 
 /// Whether a column holds text, not numbers.
@@ -92,6 +104,7 @@ std::string to_markdown(const Table& table) {
   };
   std::string out = "## " + table.title + "\n";
   for (const auto& block : table.blocks) {
+    if (block.dataset.empty()) continue;
     // Padded columns, so that the same text reads well on a terminal.
     const auto lines = lines_of(block, "±");
     std::vector<std::size_t> widths(lines[0].size(), 3);
@@ -114,6 +127,8 @@ std::string to_markdown(const Table& table) {
     }
   }
   out += "\n";
+  if (const auto absent = not_run(table); !absent.empty())
+    out += "Not run: " + join(absent, ", ") + ".\n\n";
   for (const auto& note : table.notes) out += "- " + note + "\n";
   return out;
 }
@@ -121,6 +136,7 @@ std::string to_markdown(const Table& table) {
 std::string to_latex(const Table& table) {
   std::string out = "% " + table.title + " (needs the package booktabs)\n";
   for (const auto& block : table.blocks) {
+    if (block.dataset.empty()) continue;
     const auto lines = lines_of(block, "\\pm");
     out += "\n% " + block.title + "\n\\begin{tabular}{";
     for (std::size_t i = 0; i < lines[0].size(); ++i) out += is_text(block, i) ? 'l' : 'r';
@@ -134,10 +150,14 @@ std::string to_latex(const Table& table) {
       out += l == 0 ? " \\\\\n\\midrule\n" : " \\\\\n";
     }
     out += "\\bottomrule\n\\end{tabular}\n";
-    if (!block.comparable() && block.published())
+    if (!block.part.empty())
+      out += fmt::format("% Ours: a part of {} ({}).\n", block.dataset, block.part);
+    if (block.dataset != block.paper_dataset && block.published())
       out += fmt::format("% Ours: {}, standing in for the paper's {}.\n", block.dataset,
                          block.paper_dataset);
   }
+  if (const auto absent = not_run(table); !absent.empty())
+    out += "% Not run: " + join(absent, ", ") + ".\n";
   for (const auto& note : table.notes) out += "% " + note + "\n";
   return out;
 }
@@ -181,13 +201,8 @@ std::string escape_html(const std::string& text) {
 
 std::string to_html(const Table& table) {
   std::string out, selected;
-  std::vector<std::string> absent;
   for (const auto& block : table.blocks) {
-    if (block.dataset.empty()) {
-      if (std::find(absent.begin(), absent.end(), block.paper_dataset) == absent.end())
-        absent.push_back(block.paper_dataset);
-      continue;
-    }
+    if (block.dataset.empty()) continue;
     const auto lines = lines_of(block, "±");
     std::string html =
         "<p class=\"block\">" + escape_html(block.title) + "</p>\n<div class=\"scroll\"><table>\n";
@@ -203,7 +218,7 @@ std::string to_html(const Table& table) {
   if (!selected.empty())
     out += "<details><summary>Best epochs, selected on the test split</summary>\n" + selected +
            "</details>\n";
-  if (!absent.empty())
+  if (const auto absent = not_run(table); !absent.empty())
     out += "<p class=\"note\">Not run: " + escape_html(join(absent, ", ")) + ".</p>\n";
   out += "<details><summary>Notes</summary><ul>";
   for (const auto& note : table.notes) out += "<li>" + escape_html(note) + "</li>";

@@ -24,12 +24,13 @@ struct TableBlock {
   std::string title;
   std::string dataset;  ///< ours, as in --dataset; empty: not run
   std::string paper_dataset;
+  std::string part;            ///< the options that restrict the data set; empty: all of it
   bool test_selected = false;  ///< of the best epoch on the test split
+  bool differences = false;    ///< of two selections: shown with their sign
   std::vector<std::string> headings;
   std::vector<TableRow> rows;
-  /// Whether ours and the paper's were measured on the same data set, so that differences make
-  /// sense.
-  bool comparable() const { return dataset == paper_dataset; }
+  /// Whether ours and the paper's were measured on the same images, so that differences make sense.
+  bool comparable() const { return dataset == paper_dataset && part.empty(); }
   /// Whether the paper has any value here.
   bool published() const;
 };
@@ -41,11 +42,11 @@ struct Table {
   std::vector<TableBlock> blocks;
 };
 
+// Blocks that were not run are one line, but for CSV.
 std::string to_markdown(const Table& table);
 std::string to_latex(const Table& table);  ///< needs booktabs
 std::string to_csv(const Table& table);
-/// A fragment, without title. Blocks that were not run are one line; test-selected ones and the
-/// notes are folded.
+/// A fragment, without title. Test-selected blocks and the notes are folded.
 std::string to_html(const Table& table);
 
 /// Text for HTML.
