@@ -1,6 +1,8 @@
-// The main table: retrieval, and linear probing with 100%, 50% and 20% of the labels.
+// The main table: retrieval, and linear probing with 100%, 50% and 20% of the labels. The row of
+// the authors' code is also tested with their masks.
+#include "experiments/literal_readings.h"
+
 #include "lcr/base/text.h"
-#include "lcr/experiment/experiment.h"
 
 namespace {
 
@@ -18,6 +20,11 @@ std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
     rows.push_back({"MoCo v2", {{"dataset", dataset}, {"method", "moco_v2"}}});
     rows.push_back({"MoCo-Bilinear", {{"dataset", dataset}, {"method", "moco_bilinear"}}, false});
     rows.push_back({"LCR", {{"dataset", dataset}, {"method", "lcr"}}});
+    lcr::Settings authors = lcr::literal_reading("authors_code", "1");
+    authors.emplace_back("dataset", dataset);
+    rows.push_back({"LCR (authors' code)", authors, true,
+                    lcr::as_the_authors_test(
+                        options, {{"protocols", "retrieval,probe"}, {"poolings", "own"}})});
     rows.push_back({"BYOL", {{"dataset", dataset}, {"method", "byol"}}, false});
     rows.push_back({"LCR (BYOL)", {{"dataset", dataset}, {"method", "byol_lcr"}}, false});
   }
