@@ -57,7 +57,7 @@ TEST(PixelOps, AgreeWithPillow) {
     } else if (op == "blur") {
       gaussian_blur(actual, height, width, factor);
     } else if (op == "blur_by_kernel") {
-      gaussian_blur_by_kernel(actual, height, width, factor);
+      gaussian_blur_by_kernel(actual, height, width, gaussian_kernel(factor, p["length"]));
     } else {
       ASSERT_EQ(op, "flip");
       flip_horizontal(actual, width);
@@ -69,7 +69,7 @@ TEST(PixelOps, AgreeWithPillow) {
     EXPECT_EQ(worst, 0) << op << " " << p.dump();
     ++cases;
   }
-  EXPECT_GE(cases, 41);
+  EXPECT_GE(cases, 45);
 }
 
 TEST(PixelOps, AgreeWithPillowOnEveryColour) {
@@ -256,12 +256,13 @@ TEST(Augment, ByolsViewsDiffer) {
 
 TEST(Augment, OptionsChooseTheBlurAndTheInterpolation) {
   Options options;
-  EXPECT_EQ(training_recipe(options, 0).blur, GaussianBlur::kPillow);
+  EXPECT_EQ(training_recipe(options, 0).blur_kernel, 0);
   EXPECT_EQ(probe_recipe(options).interpolation, Interpolation::kBilinear);
+  options.image_size = 224;
   options.gaussian_blur = "torchvision";
   options.test_interpolation = "bicubic";
   const ViewRecipe recipe = training_recipe(options, 1);
-  EXPECT_EQ(recipe.blur, GaussianBlur::kTorchvision);
+  EXPECT_EQ(recipe.blur_kernel, 23);
   EXPECT_EQ(recipe.interpolation, Interpolation::kBilinear);  // of training, by --augmentation
   EXPECT_EQ(probe_recipe(options).interpolation, Interpolation::kBicubic);
   // The choice of the blur takes no random number: everything else of a view stays.
@@ -273,7 +274,8 @@ TEST(Augment, OptionsChooseTheBlurAndTheInterpolation) {
     const auto b = draw_view(CounterRng(key, i), 64, 64, training_recipe(pillow, 0));
     EXPECT_EQ(a.blur_sigma, b.blur_sigma);
     EXPECT_EQ(a.flip, b.flip);
-    EXPECT_EQ(a.blur, GaussianBlur::kTorchvision);
+    EXPECT_EQ(a.blur_kernel, 23);
+    EXPECT_EQ(b.blur_kernel, 0);
   }
 }
 

@@ -20,6 +20,7 @@ std::vector<Case> cases() {
   byol.augmentation = "byol";
   Options authors = byol;
   authors.gaussian_blur = "torchvision";
+  authors.image_size = 224;  // a kernel of 23 pixels
   return {{"moco", training_recipe(moco, 0)},
           {"byol query", training_recipe(byol, 0)},
           {"byol key", training_recipe(byol, 1)},

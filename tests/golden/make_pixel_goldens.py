@@ -59,8 +59,9 @@ for shift in (-0.5, -0.1, -0.003, 0.0, 0.07, 0.1):
 case("gray", F.to_grayscale(image, 3))
 for sigma in (0.1, 0.4, 0.77, 1.3, 2.0, 6.0):
     case("blur", image.filter(ImageFilter.GaussianBlur(sigma)), factor=sigma)
-for sigma in (0.1, 0.77, 1.3, 2.0, 6.0):
-    case("blur_by_kernel", F.gaussian_blur(image, 23, sigma), factor=sigma)
+for length, sigmas in ((23, (0.1, 0.77, 1.3, 2.0, 6.0)), (1, (0.5,)), (3, (0.8, 2.0)), (7, (2.0,))):
+    for sigma in sigmas:
+        case("blur_by_kernel", F.gaussian_blur(image, length, sigma), factor=sigma, length=length)
 for x, y, w, h, oh, ow in (
     (0, 0, 26, 20, 20, 26),
     (2, 3, 17, 11, 30, 16),

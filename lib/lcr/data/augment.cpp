@@ -54,7 +54,8 @@ ViewRecipe training_recipe(const Options& o, int view) {
     recipe.blur_probability = view == 0 ? 1.0 : 0.1;
     recipe.solarise_probability = view == 0 ? 0.0 : 0.2;
   }
-  if (o.gaussian_blur == "torchvision") recipe.blur = GaussianBlur::kTorchvision;
+  // As the authors' BYOL derives it: 23 pixels at 224.
+  if (o.gaussian_blur == "torchvision") recipe.blur_kernel = o.image_size / 20 * 2 + 1;
   return recipe;
 }
 
@@ -66,7 +67,7 @@ ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width
                          const ViewRecipe& recipe) {
   ViewParameters view;
   view.interpolation = recipe.interpolation;
-  view.blur = recipe.blur;
+  view.blur_kernel = recipe.blur_kernel;
   view.crop = draw_crop(rng, height, width, recipe.crop_area_min);
   view.jitter = rng.chance(recipe.jitter_probability);
   if (view.jitter) {
@@ -102,10 +103,10 @@ void render_view(std::span<const std::uint8_t> image, std::int64_t height, std::
   }
   if (view.gray) to_gray(out);
   if (view.blur_sigma > 0) {
-    if (view.blur == GaussianBlur::kPillow)
+    if (view.blur_kernel == 0)
       gaussian_blur(out, size, size, view.blur_sigma);
     else
-      gaussian_blur_by_kernel(out, size, size, view.blur_sigma);
+      gaussian_blur_by_kernel(out, size, size, gaussian_kernel(view.blur_sigma, view.blur_kernel));
   }
   if (view.solarise) solarise(out);
 }

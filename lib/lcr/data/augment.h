@@ -12,8 +12,6 @@
 namespace lcr {
 
 /// The distribution that views are drawn from.
-enum class GaussianBlur { kPillow, kTorchvision };
-
 struct ViewRecipe {
   /// The smallest crop as a share of the image's area. The largest is 1, the aspect 3/4 to 4/3.
   double crop_area_min = 0.2;
@@ -23,7 +21,7 @@ struct ViewRecipe {
   double solarise_probability = 0;
   double flip_probability = 0.5;
   Interpolation interpolation = Interpolation::kBilinear;
-  GaussianBlur blur = GaussianBlur::kPillow;
+  std::int64_t blur_kernel = 0;  ///< length of torchvision's kernel; 0: Pillow's blur
 };
 
 /// The training views that the options ask for; `view` 0 is the query, 1 the key. --augmentation
@@ -49,7 +47,7 @@ struct ViewParameters {
   double blur_sigma = 0;  ///< 0: no blur
   bool solarise = false;
   Interpolation interpolation = Interpolation::kBilinear;
-  GaussianBlur blur = GaussianBlur::kPillow;
+  std::int64_t blur_kernel = 0;  ///< length of torchvision's kernel; 0: Pillow's blur
 };
 
 /// Draws the parameters of a view of a height x width image: crop as torchvision's

@@ -183,27 +183,30 @@ LCR_HOST_DEVICE std::uint8_t box_blur_value(const BoxBlur& box, std::uint32_t wh
   return static_cast<std::uint8_t>((whole * box.inner + ends * box.outer + (1u << 23)) >> 24);
 }
 
-// torchvision's Gaussian blur with a kernel of 23 pixels, which the authors' BYOL uses at 224
-// pixels: a normalised Gaussian along each axis; the image is mirrored at its edges, without
-// repeating the edge. Integers, so that the order of the sums does not matter; torchvision sums in
-// float32, which gives another byte only where the exact value is within about 1e-4 of a half.
-constexpr int kKernelReach = 11;  ///< pixels on each side of the centre
+// torchvision's Gaussian blur: a normalised Gaussian of a given length along each axis; the image
+// is mirrored at its edges, without repeating the edge. Integers, so that the order of the sums
+// does not matter; torchvision sums in float32, which gives another byte only where the exact value
+// is within about 2e-4 of a half.
+constexpr int kMaxKernelReach = 51;  ///< on each side of the centre
 
-/// The weights of the pixels at distance 0 to kKernelReach, in 1/2^24; both sides add up to 2^24.
 struct GaussianKernel {
-  std::uint32_t weight[kKernelReach + 1];
+  int reach;
+  /// Of the pixels at distance 0 to `reach`, in 1/2^24; both sides add up to 2^24.
+  std::uint32_t weight[kMaxKernelReach + 1];
 };
 
-/// The kernel of standard deviation sigma (pixels, at least 0.01).
-inline GaussianKernel gaussian_kernel(double sigma) {
-  double value[kKernelReach + 1], sum = 0;
-  for (int i = 0; i <= kKernelReach; ++i) {
+/// The kernel of standard deviation sigma (pixels, at least 0.01) over `length` pixels, an odd
+/// number.
+inline GaussianKernel gaussian_kernel(double sigma, std::int64_t length) {
+  GaussianKernel kernel{};
+  kernel.reach = static_cast<int>(length / 2);
+  double value[kMaxKernelReach + 1], sum = 0;
+  for (int i = 0; i <= kernel.reach; ++i) {
     value[i] = std::exp(-0.5 * (i / sigma) * (i / sigma));
     sum += i == 0 ? value[i] : 2 * value[i];
   }
-  GaussianKernel kernel{};
   kernel.weight[0] = 1u << 24;
-  for (int i = 1; i <= kKernelReach; ++i) {
+  for (int i = 1; i <= kernel.reach; ++i) {
     kernel.weight[i] = static_cast<std::uint32_t>(value[i] / sum * (1 << 24) + 0.5);
     kernel.weight[0] -= 2 * kernel.weight[i];
   }
@@ -220,7 +223,7 @@ LCR_HOST_DEVICE std::int64_t mirror_position(std::int64_t at, std::int64_t lengt
 LCR_HOST_DEVICE std::uint32_t kernel_sum(const GaussianKernel& kernel, const std::uint8_t* line,
                                          std::int64_t step, std::int64_t at, std::int64_t length) {
   std::uint32_t sum = kernel.weight[0] * line[at * step];
-  for (int i = 1; i <= kKernelReach; ++i)
+  for (int i = 1; i <= kernel.reach; ++i)
     sum += kernel.weight[i] * (std::uint32_t{line[mirror_position(at - i, length) * step]} +
                                std::uint32_t{line[mirror_position(at + i, length) * step]});
   return sum;

@@ -355,9 +355,8 @@ void gaussian_blur(std::span<std::uint8_t> image, std::int64_t height, std::int6
 }
 
 void gaussian_blur_by_kernel(std::span<std::uint8_t> image, std::int64_t height, std::int64_t width,
-                             double sigma) {
-  check_internal(std::min(height, width) > kKernelReach, "an image smaller than the blur's kernel");
-  const GaussianKernel kernel = gaussian_kernel(sigma);
+                             const GaussianKernel& kernel) {
+  check_internal(std::min(height, width) > kernel.reach, "an image smaller than the blur's kernel");
   const std::int64_t row = width * 3;
   std::vector<std::uint32_t> across(static_cast<std::size_t>(height * row));
   for (std::int64_t y = 0; y < height; ++y)
@@ -371,7 +370,7 @@ void gaussian_blur_by_kernel(std::span<std::uint8_t> image, std::int64_t height,
             across[static_cast<std::size_t>(mirror_position(place, height) * row + i)]};
       };
       std::uint64_t sum = kernel.weight[0] * at(y);
-      for (int k = 1; k <= kKernelReach; ++k) sum += kernel.weight[k] * (at(y - k) + at(y + k));
+      for (int k = 1; k <= kernel.reach; ++k) sum += kernel.weight[k] * (at(y - k) + at(y + k));
       image[static_cast<std::size_t>(y * row + i)] = kernel_blur_value(sum);
     }
 }

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "lcr/data/pixel_math.h"
+
 namespace lcr {
 
 /// A rectangle in pixels.
@@ -41,9 +43,8 @@ void solarise(std::span<std::uint8_t> image);
 /// deviation `sigma` (pixels).
 void gaussian_blur(std::span<std::uint8_t> image, std::int64_t height, std::int64_t width,
                    double sigma);
-/// torchvision's Gaussian blur with a kernel of 23 x 23 pixels, sigma >= 0.01; the image must be
-/// larger than kKernelReach on both sides.
+/// torchvision's Gaussian blur; the image must be larger than the kernel's reach on both axes.
 void gaussian_blur_by_kernel(std::span<std::uint8_t> image, std::int64_t height, std::int64_t width,
-                             double sigma);
+                             const GaussianKernel& kernel);
 
 }  // namespace lcr

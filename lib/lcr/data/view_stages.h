@@ -162,7 +162,7 @@ LCR_HOST_DEVICE void kernel_blur_pass(const ViewBuffers& b, int pass, std::int64
   const std::uint8_t* image = b.out + view * b.size * b.size * 3;
   for (int channel = 0; channel < 3; ++channel) {
     std::uint64_t sum = 0;
-    for (int k = -kKernelReach; k <= kKernelReach; ++k) {
+    for (int k = -kernel.reach; k <= kernel.reach; ++k) {
       const std::uint8_t* line = image + mirror_position(y + k, b.size) * b.size * 3 + channel;
       sum += std::uint64_t{kernel.weight[k < 0 ? -k : k]} * kernel_sum(kernel, line, 3, x, b.size);
     }

@@ -22,8 +22,8 @@ ViewTask make_view_task(const ViewParameters& v, std::int64_t offset, std::int64
   task.contrast = v.contrast;
   task.saturation = v.saturation;
   task.hue_steps = hue_offset(v.hue);
-  if (v.blur_sigma > 0 && v.blur == GaussianBlur::kTorchvision) {
-    task.kernel = gaussian_kernel(v.blur_sigma);
+  if (v.blur_sigma > 0 && v.blur_kernel > 0) {
+    task.kernel = gaussian_kernel(v.blur_sigma, v.blur_kernel);
     task.blurs_by_kernel = 1;
   } else if (v.blur_sigma > 0) {
     task.box = box_blur(v.blur_sigma);

@@ -19,6 +19,7 @@
 #include "lcr/data/datasets.h"
 #include "lcr/experiment/checkpoints.h"
 #include "lcr/experiment/device.h"
+#include "lcr/experiment/dry_run.h"
 #include "lcr/experiment/evaluate_run.h"
 #include "lcr/experiment/grid.h"
 #include "lcr/experiment/numeric_libraries.h"
@@ -64,74 +65,6 @@ void check_initial_weights(const std::vector<Cell>& cells) {
         list_names(without_counters(report.unexpected), 3), outside);
     if (classifier > 0)
       say("{}: its fc layer is skipped, because a backbone ends before it\n", cell.options.init);
-  }
-}
-
-/// Whether the store has the run and all evaluations that the cell asks for.
-bool is_done(const Cell& cell, const RunStore& store) {
-  const fs::path run = store.directory(cell.identity);
-  const auto is_evaluated = [&](const Options& evaluation) {
-    return find_evaluation(run, cell.identity, evaluation).has_value();
-  };
-  return store.find(cell.identity) &&
-         std::all_of(cell.evaluations.begin(), cell.evaluations.end(), is_evaluated);
-}
-
-/// The state of a run as --dry-run shows it.
-const char* state_of(const Cell& cell, const RunStore& store) {
-  if (store.find(cell.identity)) return is_done(cell, store) ? "done" : "evaluate";
-  return fs::exists(store.directory(cell.identity) / "identity.txt") ? "partial" : "absent";
-}
-
-void print_dry_run(const std::vector<Cell>& cells, const RunStore& store,
-                   const torch::Device& device) {
-  std::set<const DataFacts*> listed;
-  std::set<std::string> directories;
-  for (const auto& cell : cells) {
-    if (listed.insert(cell.facts).second)
-      fmt::print("{}: {} training, {} test images\n", cell.facts->title,
-                 cell.facts->training_images, cell.facts->test_images);
-    directories.insert(cell.identity.directory);
-  }
-  fmt::print("{} runs on {} ({})\n\n", directories.size(), device.str(), device_name(device));
-  // The time per step, from this grid's finished runs by method, backbone and image size.
-  std::map<std::string, double> seconds_per_step;
-  const auto kind = [](const Options& o) {
-    return o.method + "/" + o.arch + "/" + std::to_string(o.image_size);
-  };
-  for (const auto& cell : cells)
-    if (const auto result = store.find(cell.identity))
-      seconds_per_step[kind(cell.options)] =
-          result->wall_seconds / static_cast<double>(std::max<std::int64_t>(
-                                     1, count_steps(cell.options, cell.facts->training_images)));
-  double estimate = 0;
-  bool known = true;
-  std::set<std::string> counted;
-  for (const auto& cell : cells) {
-    const bool trained = store.find(cell.identity).has_value();
-    fmt::print("{:<9} {:<4} {:<32} seed {:<3} {}\n", state_of(cell, store),
-               cell.experiment ? cell.experiment->id : "", cell.row.name, cell.seed,
-               cell.identity.directory);
-    if (trained || !trains(cell.options) || !counted.insert(cell.identity.directory).second)
-      continue;
-    const auto found = seconds_per_step.find(kind(cell.options));
-    known = known && found != seconds_per_step.end();
-    if (known)
-      estimate += found->second *
-                  static_cast<double>(count_steps(cell.options, cell.facts->training_images));
-  }
-  fmt::print("\nTime to train the unfinished runs, one at a time: {}\n",
-             known ? "about " + format_duration(estimate)
-                   : "unknown, because the store has no finished run of the same kind");
-  const Cell* before = nullptr;
-  for (const auto& cell : cells) {
-    if (before && before->experiment == cell.experiment && before->row.name == cell.row.name)
-      continue;
-    before = &cell;
-    fmt::print("\n[{}{}]\n", cell.experiment ? cell.experiment->id + ": " : "", cell.row.name);
-    for (const auto& spec : option_table())
-      if (spec.part == OptionPart::kRun && spec.active(cell.options))
-        fmt::print("{} = {}\n", spec.name, get_option(cell.options, spec));
   }
 }
 

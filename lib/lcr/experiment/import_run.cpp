@@ -142,8 +142,13 @@ void load(const Checkpoint& checkpoint, Method& method, const Options& options,
     // Their position in the queue is a vector of one number, ours a scalar.
     const bool same_shape = read.sizes() == tensor.sizes() ||
                             (tensor.dim() == 0 && read.sizes() == torch::IntArrayRef{1});
-    if (!same_shape || read.scalar_type() != tensor.scalar_type())
-      refuse(name, "has another shape or type than");
+    if (!same_shape) refuse(name, "has another shape than");
+    if (read.scalar_type() != tensor.scalar_type())
+      fail(
+          "{}: tensor {} is of type {} instead of {}: convert the checkpoint to the types that the "
+          "authors' code trains with",
+          checkpoint.path, name, torch::toString(read.scalar_type()),
+          torch::toString(tensor.scalar_type()));
     if (read.is_floating_point() && !torch::isfinite(read).all().item<bool>())
       fail("{}: tensor {} holds numbers that are not finite", checkpoint.path, name);
     tensor.copy_(read.reshape(tensor.sizes()));

@@ -244,10 +244,11 @@ void add_augmentation(std::vector<OptionSpec>& table) {
                "smallest standard deviation of the blur", 0, 100, kBlurs);
   views.number("blur-sigma-max", &O::blur_sigma_max, "pixels",
                "largest standard deviation of the blur", 0, 100, kBlurs);
-  views.choice("gaussian-blur", &O::gaussian_blur,
-               "arithmetic of the blur; pillow: three box blurs, as MoCo; torchvision: a kernel of "
-               "23 pixels, as the authors' BYOL",
-               {"pillow", "torchvision"}, kBlurs);
+  views.choice(
+      "gaussian-blur", &O::gaussian_blur,
+      "arithmetic of the blur. pillow: three box blurs, as MoCo. torchvision: a kernel of 2 "
+      "floor(image-size / 20) + 1 pixels, as the authors' BYOL",
+      {"pillow", "torchvision"}, kBlurs);
   views.number("flip-probability", &O::flip_probability, "", "probability of a horizontal flip", 0,
                1, kTrains);
 }
@@ -778,12 +779,6 @@ void check_consistency(const Options& o) {
       fail("ranks = {}: supervised pre-training runs on one rank only", o.ranks);
     if (o.blur_sigma_min > o.blur_sigma_max)
       fail("blur-sigma-min = {} is above blur-sigma-max = {}", o.blur_sigma_min, o.blur_sigma_max);
-    if (blurs(o) && o.gaussian_blur == "torchvision" && o.image_size < 12)
-      fail(
-          "image-size = {}: gaussian-blur = torchvision needs at least 12 pixels, because its "
-          "kernel "
-          "reaches over 11 on each side; raise image-size or choose gaussian-blur = pillow",
-          o.image_size);
     if (blurs(o) && o.gaussian_blur == "torchvision" && o.blur_sigma_min < 0.01)
       fail("blur-sigma-min = {}: gaussian-blur = torchvision needs at least 0.01",
            o.blur_sigma_min);
