@@ -36,7 +36,8 @@ void training_step(benchmark::State& state, const Setting& setting, const char* 
   const torch::Tensor k = torch::randn_like(q);
   std::int64_t step = 0;
   const auto one = [&] {
-    const StepLoss loss = take_step(*model, *optimizer, q, k, step++, 0.001);
+    const StepLoss loss =
+        take_step(*model, *optimizer, {.views = {q, k}, .labels = {}, .step = step++}, 0.001);
     double value = loss.total.item<double>();
     benchmark::DoNotOptimize(value);
   };

@@ -134,7 +134,7 @@ TEST(Features, PoolingsFollowTheirDefinitions) {
   const auto method = make_method(options, 0);
   method->train();
   // So that BN statistics are not the initial ones.
-  method->step(testing::tiny_batch("q"), testing::tiny_batch("k"), 0);
+  method->step({{testing::tiny_batch("q"), testing::tiny_batch("k")}, {}, 0});
   const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr,
                                  options,           torch::kCPU,   1};
   auto features = extract_features(network, data.test, test_views(data.test, options),

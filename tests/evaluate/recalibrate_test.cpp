@@ -25,7 +25,8 @@ TEST(Recalibrate, StatisticsAreThoseOfTheCleanTrainingImages) {
                                          .threads = 1});
   const Options options = testing::tiny_options();
   const auto method = make_method(options, 0);
-  for (int i = 0; i < 3; ++i) method->step(testing::tiny_batch("q"), testing::tiny_batch("k"), i);
+  for (int i = 0; i < 3; ++i)
+    method->step({{testing::tiny_batch("q"), testing::tiny_batch("k")}, {}, i});
   GradCamFittingBranch random(method->encoder()->backbone()->channels(),
                               GfbOptions{.structure = "random", .projections = 4});
   initialise(*random, InitScheme::kDefault, 0, "random gfb");
@@ -67,7 +68,7 @@ TEST(Recalibrate, TheRandomBranchAloneLeavesTheNetworkAsItIs) {
                                          .threads = 1});
   const Options options = testing::tiny_options();
   const auto method = make_method(options, 0);
-  method->step(testing::tiny_batch("q"), testing::tiny_batch("k"), 0);
+  method->step({{testing::tiny_batch("q"), testing::tiny_batch("k")}, {}, 0});
   GradCamFittingBranch random(method->encoder()->backbone()->channels(),
                               GfbOptions{.structure = "random", .projections = 4});
   initialise(*random, InitScheme::kDefault, 0, "random gfb");

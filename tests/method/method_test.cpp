@@ -220,8 +220,9 @@ std::vector<torch::Tensor> train(const Options& options, int steps, bool lcr_onl
   method->train();
   const auto sgd = make_optimizer(*method, options);
   for (int i = 0; i < steps; ++i)
-    take_step(*method, *sgd, tiny_batch("q" + std::to_string(i)),
-              tiny_batch("k" + std::to_string(i)), i, options.lr);
+    take_step(*method, *sgd,
+              {{tiny_batch("q" + std::to_string(i)), tiny_batch("k" + std::to_string(i))}, {}, i},
+              options.lr);
   std::vector<torch::Tensor> state;
   for (const auto& item : method->named_parameters())
     if (!lcr_only_query || !item.key().starts_with("gfb"))
@@ -274,8 +275,9 @@ TEST(Byol, TargetFollowsTheOnlineNetworkAndGetsNoGradient) {
   EXPECT_TRUE(online.equal(target)) << "it starts as a copy";
   const torch::Tensor before = target.clone();
   const auto optimizer = make_optimizer(*method, options);
-  const auto loss = take_step(*method, *optimizer, tiny_batch("q").to(torch::kDouble),
-                              tiny_batch("k").to(torch::kDouble), 0, 0.1);
+  const auto loss = take_step(
+      *method, *optimizer,
+      {{tiny_batch("q").to(torch::kDouble), tiny_batch("k").to(torch::kDouble)}, {}, 0}, 0.1);
   EXPECT_FALSE(online.equal(before));
   const torch::Tensor expected = 0.75 * before + 0.25 * online.detach();
   EXPECT_LT((target - expected).norm().item<double>(), 1e-12);
@@ -347,15 +349,16 @@ TEST(Lcr, PermutingTheBatchPermutesMaskAndTarget) {
     method->eval();
     const auto q = tiny_batch("q").to(torch::kDouble);
     const auto k = tiny_batch("k").to(torch::kDouble);
-    const auto plain = method->step(q, k, 0);
-    const auto permuted = method->step(q.index_select(0, order), k.index_select(0, order), 0);
+    const auto plain = method->step({{q, k}, {}, 0});
+    const auto permuted =
+        method->step({{q.index_select(0, order), k.index_select(0, order)}, {}, 0});
     EXPECT_TRUE(torch::allclose(permuted.mask, plain.mask.index_select(0, order), 1e-9, 1e-12))
         << norm;
     EXPECT_TRUE(torch::allclose(permuted.target, plain.target.index_select(0, order), 1e-9, 1e-12))
         << norm;
     auto louder = q.clone();
     louder[5] *= 20;
-    const auto changed = method->step(louder, k, 0);
+    const auto changed = method->step({{louder, k}, {}, 0});
     const auto first_five_equal = [](const torch::Tensor& a, const torch::Tensor& b) {
       return torch::allclose(a.narrow(0, 0, 5), b.narrow(0, 0, 5), 1e-9, 1e-12);
     };
@@ -369,7 +372,7 @@ TEST(Lcr, AuthorsUpdateTheBranchStatisticsThreeTimes) {
     const auto method =
         make_method(tiny_options({{"method", "lcr"}, {"gfb-bn-updates", updates}}), 0);
     method->train();
-    method->step(tiny_batch("q"), tiny_batch("k"), 0);
+    method->step({{tiny_batch("q"), tiny_batch("k")}, {}, 0});
     EXPECT_EQ(method->named_buffers()["gfb.bn.num_batches_tracked"].item<std::int64_t>(), expected)
         << updates;
   }
@@ -379,8 +382,8 @@ TEST(Lcr, RandomBranchStaysAsDrawn) {
   const auto method = make_method(tiny_options({{"method", "lcr"}, {"gfb", "random"}}), 0);
   method->train();
   const auto before = method->named_parameters()["gfb.conv.weight"].clone();
-  const auto loss = method->step(tiny_batch("q"), tiny_batch("k"), 0);
-  EXPECT_EQ(loss.kl.item<float>(), 0);
+  const auto loss = method->step({{tiny_batch("q"), tiny_batch("k")}, {}, 0});
+  EXPECT_EQ(loss.terms.at(1).value.item<float>(), 0);
   loss.total.backward();
   for (const auto& parameter : method->trained_parameters()) EXPECT_TRUE(parameter.requires_grad());
   EXPECT_TRUE(method->named_parameters()["gfb.conv.weight"].equal(before));
@@ -390,7 +393,7 @@ TEST(MoCo, KeysGetNoGradientAndTheQueueMovesOnlyAtTheEndOfTheStep) {
   const auto method = make_method(tiny_options({{"method", "moco_v2"}}), 0);
   method->train();
   const auto queue = method->named_buffers()["queue.keys"].clone();
-  const auto loss = method->step(tiny_batch("q"), tiny_batch("k"), 0);
+  const auto loss = method->step({{tiny_batch("q"), tiny_batch("k")}, {}, 0});
   EXPECT_TRUE(method->named_buffers()["queue.keys"].equal(queue));
   loss.total.backward();
   method->finish_step();
@@ -412,10 +415,10 @@ TEST(MoCo, LearnsToTellImagesApart) {
   double first = 0, last = 0;
   for (int i = 0; i < 60; ++i) {
     const auto x = tiny_batch("image" + std::to_string(i % 2));
-    const auto loss =
-        take_step(*method, sgd, x, x + 0.1 * tiny_batch("noise" + std::to_string(i)), i, 0.03);
-    if (i >= 2 && i < 6) first += loss.contrastive.item<double>() / 4;
-    if (i >= 56) last += loss.contrastive.item<double>() / 4;
+    const auto loss = take_step(
+        *method, sgd, {{x, x + 0.1 * tiny_batch("noise" + std::to_string(i))}, {}, i}, 0.03);
+    if (i >= 2 && i < 6) first += loss.terms[0].value.item<double>() / 4;
+    if (i >= 56) last += loss.terms[0].value.item<double>() / 4;
   }
   EXPECT_LT(last, first - 0.3);
 }

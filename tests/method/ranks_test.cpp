@@ -91,7 +91,7 @@ std::vector<std::shared_ptr<Method>> train(Options options, int ranks,
             .to(torch::kDouble)
             .narrow(0, rank * share, share);
       };
-      const StepLoss loss = take_step(method, sgd, view("q"), view("k"), step, 0.1);
+      const StepLoss loss = take_step(method, sgd, {{view("q"), view("k")}, {}, step}, 0.1);
       const torch::Tensor total = loss.total.detach().clone();
       group.average(rank, {total});
       if (rank == 0) losses.push_back(total.item<double>());

@@ -15,11 +15,10 @@ TEST(Supervised, LossIsTheCrossEntropyOfTheLabels) {
   const Options options = testing::tiny_options({{"method", "supervised"}});
   Supervised method(options, 0, 4);
   const auto views = testing::tiny_batch("x");
-  EXPECT_THROW(method.step(views, views, 0), std::logic_error) << "without labels";
+  EXPECT_THROW(method.step({{views}, {}, 0}), std::logic_error) << "without labels";
   const auto labels = torch::tensor({0, 1, 2, 3, 0, 1}, torch::kLong);
-  method.provide_labels(labels);
   method.eval();  // so that a second pass uses the same statistics
-  const auto loss = method.step(views, views, 0).total;
+  const auto loss = method.step({{views}, labels, 0}).total;
   const auto weight = method.named_parameters()["classifier.weight"];
   const auto bias = method.named_parameters()["classifier.bias"];
   const auto logits = method.encoder()->feature_map(views).mean({2, 3}).mm(weight.t()) + bias;

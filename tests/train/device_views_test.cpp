@@ -42,10 +42,12 @@ TEST(DeviceViews, AreTheHostsViews) {
     TwoViewInput device(set, options, 3, 1, 2, 0, 1, cuda,
                         std::make_shared<DeviceViews>(set, cuda, share));
     for (std::int64_t b = 0; b < host.batch_count(); ++b) {
-      const auto [q, k] = host.next();
-      const auto [dq, dk] = device.next();
-      EXPECT_TRUE(torch::allclose(q, dq.cpu(), 0, 1e-6)) << augmentation << " " << b;
-      EXPECT_TRUE(torch::allclose(k, dk.cpu(), 0, 1e-6)) << augmentation << " " << b;
+      const Batch a = host.next();
+      const Batch other = device.next();
+      for (std::size_t view = 0; view < 2; ++view)
+        EXPECT_TRUE(torch::allclose(a.views[view], other.views[view].cpu(), 0, 1e-6))
+            << augmentation << " " << b;
+      EXPECT_TRUE(a.labels.equal(other.labels));
     }
   }
 #endif

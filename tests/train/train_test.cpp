@@ -194,7 +194,7 @@ TEST(Trainer, RefusesTooFewImagesAndStopsOnANonFiniteLoss) {
         trainer.run_epoch(
             0, [](std::int64_t, double) {}, 100);
       },
-      "the contrastive loss became nan at step 1", "lr = 1000");
+      "contrastive_loss became nan at step 1", "lr = 1000");
   EXPECT_THROW(trainer.run_epoch(
                    0, [](std::int64_t, double) {}, 100),
                Diverged);
@@ -268,7 +268,7 @@ TEST(Trainer, NamesTheLossThatDiverged) {
         trainer.run_epoch(
             0, [](std::int64_t, double) {}, 100);
       },
-      "the KL loss became nan at step 1", "nu = 0.01");
+      "kl_loss became nan at step 1", "nu = 0.01");
   // Such a state is never saved.
   const testing::TemporaryFolder folder;
   testing::expect_user_error(

@@ -126,8 +126,10 @@ void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::pat
   struct Curve {
     std::string column, pooling, metric;
   };
-  std::vector<Curve> curves = {{"contrastive", "none", host_loss(options)}};
-  if (uses_gfb(options)) curves.push_back({"kl", "none", "kl_loss"});
+  std::vector<Curve> curves;
+  for (const auto& m : make.result.measurements)
+    if (m.selection == "last" && is_loss(m.metric))
+      curves.push_back({term_column(curves.size(), m.metric), "none", m.metric});
   for (const char* metric : {"rank1", "rank5", "mean_average_precision"})
     curves.push_back({fmt::format("{}_{}", metric, pooling), pooling, metric});
   for (const auto& [column, own_pooling, metric] : curves)

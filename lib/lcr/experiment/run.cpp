@@ -145,9 +145,11 @@ void try_training(Trainer& trainer, const Options& options, const std::string& n
     const EpochLog log =
         trainer.run_epoch(epoch, observe, options.max_steps - done, {}, stop_requested);
     done += log.steps;
-    say("{}: {} steps in {}: loss {:.4f}, contrastive {:.4f}, KL {:.4f}, {:.2f} samples/s, peak "
-        "memory {:.0f} MiB\n",
-        name, log.steps, format_duration(log.seconds), log.loss(), log.contrastive(), log.kl(),
+    std::string terms;
+    for (const auto& term : log.terms)
+      terms += fmt::format("{} {:.4f}, ", term.name, log.mean(term.sum));
+    say("{}: {} steps in {}: loss {:.4f}, {}{:.2f} samples/s, peak memory {:.0f} MiB\n", name,
+        log.steps, format_duration(log.seconds), log.loss(), terms,
         static_cast<double>(log.steps * options.batch_size) / log.seconds, peak_memory_mib());
     if (stop_requested()) throw Interrupted("stopped by a signal");
   }
@@ -177,7 +179,6 @@ class RecordedTraining {
   /// Returns the finished record. Its wall_seconds count only earlier processes. Throws UserError
   /// if the training diverges, Interrupted after a signal.
   TrainingRecord run() {
-    record_.epochs_csv = epochs_header(poolings_);
     checkpoints_.resume(trainer_, record_);
     if (record_.commits.empty() || record_.commits.back() != kCommit)
       record_.commits.push_back(kCommit);
@@ -265,6 +266,7 @@ class RecordedTraining {
     }
     if (std::find(pinned_.begin(), pinned_.end(), log.epoch) != pinned_.end())
       checkpoints_.keep(trainer_, fmt::format("epoch-{}", log.epoch), log.epoch);
+    if (record_.epochs_csv.empty()) record_.epochs_csv = epochs_header(log, poolings_);
     record_.epochs_csv += epochs_row(log, counts ? &record_.history.at(log.epoch) : nullptr,
                                      poolings_, options_.batch_size);
     write_atomic(directory_ / "epochs.csv", record_.epochs_csv);
@@ -369,7 +371,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
                      record.inexact_resume || result.provenance.inexact_init);
   }
   result.measurements = select_measurements(record.history, own_pooling(options.method));
-  const auto losses = loss_measurements(record.last, options);
+  const auto losses = loss_measurements(record.last);
   result.measurements.insert(result.measurements.end(), losses.begin(), losses.end());
   result.wall_seconds = seconds_since(start) + record.wall_seconds;
   result.samples_per_second =

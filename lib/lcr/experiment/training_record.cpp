@@ -11,8 +11,8 @@
 namespace lcr {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RetrievalScores, rank1, rank5, mean_average_precision)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochLog, epoch, steps, lr, loss_sum, contrastive_sum, kl_sum,
-                                   seconds)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TermSum, name, sum)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochLog, epoch, steps, lr, loss_sum, terms, seconds)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrainingRecord, epochs_done, log, last, history, epochs_csv,
                                    best_rank1, chosen, train_steps, train_seconds, wall_seconds,
                                    resumed, inexact_resume, commits)
@@ -24,12 +24,23 @@ constexpr std::pair<const char*, double RetrievalScores::*> kMetrics[] = {
     {"rank5", &RetrievalScores::rank5},
     {"mean_average_precision", &RetrievalScores::mean_average_precision}};
 
-}  // namespace
-
-const char* host_loss(const Options& options) {
-  if (options.method == "supervised") return "classification_loss";
-  return bootstraps(options) ? "byol_loss" : "contrastive_loss";
+/// Gives an epoch's log of an older version its terms. The name of the first was not recorded: the
+/// next step sets it.
+void name_old_losses(nlohmann::json& log) {
+  if (log.contains("terms")) return;
+  log["terms"] = {{{"name", ""}, {"sum", log.at("contrastive_sum")}},
+                  {{"name", kKlLoss}, {"sum", log.at("kl_sum")}}};
 }
+
+/// The means of the terms by their columns in epochs.csv, which always has the first two.
+std::map<std::string, double> loss_columns(const EpochLog& log) {
+  std::map<std::string, double> losses = {{"contrastive", 0}, {"kl", 0}};
+  for (std::size_t i = 0; i < log.terms.size(); ++i)
+    losses[term_column(i, log.terms[i].name)] = log.mean(log.terms[i].sum);
+  return losses;
+}
+
+}  // namespace
 
 std::string to_text(const TrainingRecord& record) { return nlohmann::json(record).dump(); }
 
@@ -39,14 +50,21 @@ TrainingRecord parse_training_record(const std::string& text, const std::string&
     // Checkpoints of older versions lack these records.
     if (!json.contains("commits")) json["commits"] = nlohmann::json::array();
     if (!json.contains("last")) json["last"] = EpochLog();
+    for (const char* log : {"log", "last"}) name_old_losses(json.at(log));
     return json.get<TrainingRecord>();
   } catch (const nlohmann::json::exception& e) {
     fail("{}: damaged: its records cannot be read ({})", source, e.what());
   }
 }
 
-std::string epochs_header(const std::vector<std::string>& poolings) {
-  std::vector<std::string> columns = {"epoch", "steps", "lr", "loss", "contrastive", "kl"};
+std::string term_column(std::size_t index, const std::string& term) {
+  if (index == 0) return "contrastive";
+  return term == kKlLoss ? "kl" : term;
+}
+
+std::string epochs_header(const EpochLog& log, const std::vector<std::string>& poolings) {
+  std::vector<std::string> columns = {"epoch", "steps", "lr", "loss"};
+  for (const auto& [column, mean] : loss_columns(log)) columns.push_back(column);
   for (const auto& pooling : poolings)
     for (const auto& [metric, member] : kMetrics)
       columns.push_back(fmt::format("{}_{}", metric, pooling));
@@ -56,9 +74,9 @@ std::string epochs_header(const std::vector<std::string>& poolings) {
 
 std::string epochs_row(const EpochLog& log, const Evaluation* scores,
                        const std::vector<std::string>& poolings, std::int64_t batch_size) {
-  std::vector<std::string> cells = {
-      std::to_string(log.epoch), std::to_string(log.steps),        format_number(log.lr),
-      format_number(log.loss()), format_number(log.contrastive()), format_number(log.kl())};
+  std::vector<std::string> cells = {std::to_string(log.epoch), std::to_string(log.steps),
+                                    format_number(log.lr), format_number(log.loss())};
+  for (const auto& [column, mean] : loss_columns(log)) cells.push_back(format_number(mean));
   for (const auto& pooling : poolings)
     for (const auto& [metric, member] : kMetrics)
       cells.push_back(scores ? format_number(scores->at(pooling).*member) : "");
@@ -67,13 +85,16 @@ std::string epochs_row(const EpochLog& log, const Evaluation* scores,
   return csv_line(cells);
 }
 
-std::vector<Measurement> loss_measurements(const EpochLog& last, const Options& options) {
-  if (last.steps == 0) return {};
-  std::vector<Measurement> losses = {
-      {"last", "none", host_loss(options), last.contrastive(), last.epoch}};
-  if (uses_gfb(options)) losses.push_back({"last", "none", "kl_loss", last.kl(), last.epoch});
+std::vector<Measurement> loss_measurements(const EpochLog& last) {
+  std::vector<Measurement> losses;
+  for (const auto& [name, sum] : last.terms) {
+    if (name.empty()) return {};
+    losses.push_back({"last", "none", name, last.mean(sum), last.epoch});
+  }
   return losses;
 }
+
+bool is_loss(const std::string& metric) { return metric.ends_with("_loss"); }
 
 std::vector<Measurement> select_measurements(const std::map<std::int64_t, Evaluation>& history,
                                              const std::string& own_pooling) {

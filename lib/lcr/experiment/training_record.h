@@ -37,19 +37,22 @@ std::string to_text(const TrainingRecord& record);
 /// Parses what to_text() wrote. Throws UserError naming `source` if the text is damaged.
 TrainingRecord parse_training_record(const std::string& text, const std::string& source);
 
-/// The header of epochs.csv; `poolings` are those by which each epoch is evaluated.
-std::string epochs_header(const std::vector<std::string>& poolings);
+/// The column of epochs.csv with a term of the loss; index: its place in StepLoss::terms. The
+/// method's own loss is "contrastive" and the KL loss "kl", whatever the method; others have their
+/// names.
+std::string term_column(std::size_t index, const std::string& term);
+/// The header of epochs.csv; log: any of its epochs; `poolings` are those by which each epoch is
+/// evaluated.
+std::string epochs_header(const EpochLog& log, const std::vector<std::string>& poolings);
 /// A line of epochs.csv; `scores` is null if the epoch was not evaluated.
 std::string epochs_row(const EpochLog& log, const Evaluation* scores,
                        const std::vector<std::string>& poolings, std::int64_t batch_size);
 
-/// What the loss next to the KL loss is called: "contrastive_loss", "byol_loss" or
-/// "classification_loss".
-const char* host_loss(const Options& options);
-
-/// The losses of the last epoch, means over its steps: host_loss() and, with a GFB, "kl_loss",
-/// without their weights lambda and nu; pooling "none".
-std::vector<Measurement> loss_measurements(const EpochLog& last, const Options& options);
+/// The terms of the loss in the last epoch, means over its steps; pooling "none". Empty if they are
+/// not known: checkpoints of older versions lack the log or its names.
+std::vector<Measurement> loss_measurements(const EpochLog& last);
+/// Whether a measurement or result of this metric is one of them.
+bool is_loss(const std::string& metric);
 
 /// The measurements of the selections "last", "best_rank1" (by `own_pooling`) and "best_each" from
 /// the evaluations of all epochs, of which there must be at least one.

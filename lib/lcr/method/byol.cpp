@@ -44,9 +44,8 @@ MovingAverages Byol::moving_averages() {
   return {target_->parameters(), online_->parameters(), options_.key_momentum};
 }
 
-StepLoss Byol::step(const torch::Tensor& query_view, const torch::Tensor& key_view,
-                    std::int64_t step) {
-  return complete(predict(query_view, key_view), step, 0);
+StepLoss Byol::step(const Batch& batch) {
+  return complete(predict(batch.views.at(0), batch.views.at(1)), batch.step, 0);
 }
 
 Objective Byol::predict(const torch::Tensor& query_view, const torch::Tensor& key_view) {
@@ -65,10 +64,11 @@ Objective Byol::predict(const torch::Tensor& query_view, const torch::Tensor& ke
     key_target = project(target_, target_->feature_map(key_view));
   }
   const torch::Tensor positive = cosine(query_prediction, key_target);
-  return {.feature_map = query_map,
-          .key_feature_map = {},
-          .loss = (positive.mean() + cosine(key_prediction, query_target).mean()) / -2,
-          .positive = positive};
+  return {
+      .feature_map = query_map,
+      .key_feature_map = {},
+      .loss = {"byol_loss", (positive.mean() + cosine(key_prediction, query_target).mean()) / -2},
+      .positive = positive};
 }
 
 torch::Tensor Byol::objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,

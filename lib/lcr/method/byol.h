@@ -12,9 +12,7 @@ namespace lcr {
 class Byol : public Host {
  public:
   Byol(const Options& options, std::uint64_t seed);
-  StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view,
-                std::int64_t step) override;
-  void finish_step() override {}
+  StepLoss step(const Batch& batch) override;
   torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
                               const std::string& source) override;
   std::vector<torch::Tensor> trained_parameters() override;

@@ -13,7 +13,7 @@ torch::Tensor grad_cam(const torch::Tensor& scalar, const torch::Tensor& feature
 }
 
 torch::Tensor cam_scalar(const std::string& source, const Objective& objective) {
-  return source == "loss" ? objective.loss : objective.positive.sum();
+  return source == "loss" ? objective.loss.value : objective.positive.sum();
 }
 
 torch::Tensor scale_cam(const torch::Tensor& cam, const std::string& scale) {

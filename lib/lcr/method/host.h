@@ -10,7 +10,7 @@ struct Objective {
   torch::Tensor feature_map;  ///< of the query view, N x C x h x w, with its graph
   /// Of the key view, without gradient, shuffled as MoCoV2::encode_keys() says; undefined for BYOL.
   torch::Tensor key_feature_map;
-  torch::Tensor loss;  ///< scalar
+  Term loss;  ///< with its graph
   /// Similarity of each image's two views (logits_pos of Algorithm A1), N x 1.
   torch::Tensor positive;
 };
@@ -22,12 +22,8 @@ class Host : public Method {
   /// alone; LCR overrides this.
   virtual StepLoss complete(const Objective& objective, [[maybe_unused]] std::int64_t step,
                             [[maybe_unused]] int direction) {
-    const torch::Tensor loss = objective.loss.detach();
-    return {.total = objective.loss,
-            .contrastive = loss,
-            .kl = torch::zeros_like(loss),
-            .mask = {},
-            .target = {}};
+    const auto& [name, loss] = objective.loss;
+    return {.total = loss, .terms = {{name, loss.detach()}}, .mask = {}, .target = {}};
   }
   /// Has a network's batch norm see the shares of the batch that key_bn_groups or virtual_gpus
   /// make.

@@ -64,12 +64,11 @@ StepLoss Lcr<HostMethod>::complete(const Objective& objective, std::int64_t step
       by_gpu(gfb_(feature_map), options.virtual_gpus,
              [&](const torch::Tensor& share) { return normalise_mask(share, options.mask_norm); });
 
-  const torch::Tensor host_loss = objective.loss.detach();
-  const torch::Tensor loss = options.lambda * objective.loss;
+  const Term host_loss{objective.loss.name, objective.loss.value.detach()};
+  const torch::Tensor loss = options.lambda * objective.loss.value;
   if (options.nu == 0 || !gfb_->trainable())
     return {.total = loss,
-            .contrastive = host_loss,
-            .kl = torch::zeros_like(host_loss),
+            .terms = {host_loss, {kKlLoss, torch::zeros_like(host_loss.value)}},
             .mask = attention_mask.detach(),
             .target = {}};
   const torch::Tensor gradcam_map = target_map(objective, step, direction);  // N x 7 x 7
@@ -79,8 +78,7 @@ StepLoss Lcr<HostMethod>::complete(const Objective& objective, std::int64_t step
   // Each GPU sums over its share, and their losses are averaged; the other reductions are means.
   if (options.virtual_gpus > 1 && options.kl_reduction == "sum") kl = kl / options.virtual_gpus;
   return {.total = loss + options.nu * kl,
-          .contrastive = host_loss,
-          .kl = kl.detach(),
+          .terms = {host_loss, {kKlLoss, kl.detach()}},
           .mask = attention_mask.detach(),
           .target = gradcam_map.detach()};
 }

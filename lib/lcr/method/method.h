@@ -16,11 +16,31 @@
 
 namespace lcr {
 
-/// The parts of one step's loss; `total` carries the graph.
+/// What one training step sees.
+struct Batch {
+  /// Views of the same N images, each N x 3 x H x W, normalised: the query view, the key view, and
+  /// more if a method takes more (multi-crop), which may differ in size.
+  std::vector<torch::Tensor> views;
+  torch::Tensor labels;   ///< N, int64; undefined if there are none
+  std::int64_t step = 0;  ///< counts from 0 over the training
+};
+
+/// A named loss.
+struct Term {
+  /// The metric's name in result.json and the results CSV; ends in "_loss".
+  std::string name;
+  torch::Tensor value;  ///< scalar
+};
+
+/// The name of the divergence that LCR adds (L_KL of the paper).
+inline constexpr const char* kKlLoss = "kl_loss";
+
+/// One step's loss.
 struct StepLoss {
-  torch::Tensor total;
-  torch::Tensor contrastive;  ///< the host's own loss (L_CL of the paper; BYOL's loss), detached
-  torch::Tensor kl;           ///< L_KL before its weight nu, detached; zero for methods without it
+  torch::Tensor total;  ///< scalar, with its graph
+  /// The parts of `total` before their weights, detached; the first is the method's or its host's
+  /// own (L_CL of the paper). The same names in the same order at every step.
+  std::vector<Term> terms;
   /// Attention mask of the query views, N x h x w, detached; undefined without a GFB.
   torch::Tensor mask;
   torch::Tensor target;  ///< the map that the mask fits, detached; undefined without a KL loss
@@ -37,14 +57,13 @@ struct MovingAverages {
 /// the whole method.
 class Method : public torch::nn::Module {
  public:
-  /// The loss of a batch of two views, each N x 3 x H x W, normalised. Call once per step, then
-  /// back-propagate `total`, update trained_parameters() and moving_averages(), and call
-  /// finish_step(): take_step() of train/step.h does. `step` counts from 0 over the training.
-  virtual StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view,
-                        std::int64_t step) = 0;
+  /// The loss of a batch. Call once per step, then back-propagate `total`, update
+  /// trained_parameters() and moving_averages(), and call finish_step(): take_step() of
+  /// train/step.h does.
+  virtual StepLoss step(const Batch& batch) = 0;
   /// Enqueues the step's keys if the method has a queue. Call after the backward pass, which still
   /// needs the old queue.
-  virtual void finish_step() = 0;
+  virtual void finish_step() {}
   /// Makes this the replica of one rank of a data-parallel group: keys are then shuffled among the
   /// ranks and enqueued from all of them. `group` must outlive the steps. take_step() averages
   /// the gradients.
@@ -56,8 +75,6 @@ class Method : public torch::nn::Module {
   /// or "positive_logit". For inspecting a trained network: updates nothing, keeps modules' modes.
   virtual torch::Tensor objective_cam(const torch::Tensor& query_view,
                                       const torch::Tensor& key_view, const std::string& source) = 0;
-  /// Sets the labels of the next step's batch (int64), for methods that learn from them.
-  void provide_labels(const torch::Tensor& labels) { labels_ = labels; }
   /// The parameters that the optimiser updates, in a fixed order.
   virtual std::vector<torch::Tensor> trained_parameters() = 0;
   /// The parameters of networks that follow trained ones: none unless the method has such.
@@ -74,7 +91,6 @@ class Method : public torch::nn::Module {
  protected:
   int rank_count() const { return group_ ? group_->size() : 1; }
   int rank() const { return rank_; }
-  const torch::Tensor& labels() const { return labels_; }
   torch::Tensor all_gather(const torch::Tensor& tensor) const {
     return group_ ? group_->all_gather(rank_, tensor) : tensor;
   }
@@ -82,7 +98,6 @@ class Method : public torch::nn::Module {
  private:
   RankGroup* group_ = nullptr;
   int rank_ = 0;
-  torch::Tensor labels_;
 };
 
 /// Makes the method that the options name, with weights drawn from the seed. classes: number of

@@ -5,6 +5,11 @@
 #include "lcr/method/gradcam.h"
 
 namespace lcr {
+namespace {
+
+constexpr const char* kLoss = "contrastive_loss";
+
+}  // namespace
 
 MoCoV2::MoCoV2(const Options& options, std::uint64_t seed)
     : Host(options, seed),
@@ -17,17 +22,15 @@ MoCoV2::MoCoV2(const Options& options, std::uint64_t seed)
   share_batch_norm(*key_);
 }
 
-StepLoss MoCoV2::step(const torch::Tensor& query_view, const torch::Tensor& key_view,
-                      std::int64_t step) {
+StepLoss MoCoV2::step(const Batch& batch) {
   new_keys_.clear();
-  StepLoss loss = complete(contrast(query_view, key_view, step, 0), step, 0);
+  const torch::Tensor &query_view = batch.views.at(0), &key_view = batch.views.at(1);
+  StepLoss loss = complete(contrast(query_view, key_view, batch.step, 0), batch.step, 0);
   if (options_.symmetric) {
-    const StepLoss other = complete(contrast(key_view, query_view, step, 1), step, 1);
-    loss = {.total = loss.total + other.total,
-            .contrastive = loss.contrastive + other.contrastive,
-            .kl = loss.kl + other.kl,
-            .mask = loss.mask,
-            .target = loss.target};
+    const StepLoss other = complete(contrast(key_view, query_view, batch.step, 1), batch.step, 1);
+    loss.total = loss.total + other.total;
+    for (std::size_t i = 0; i < loss.terms.size(); ++i)
+      loss.terms[i].value = loss.terms[i].value + other.terms[i].value;
   }
   return loss;
 }
@@ -53,7 +56,7 @@ torch::Tensor MoCoV2::objective_cam(const torch::Tensor& query_view, const torch
   const ContrastiveLogits logits = queue_->logits(q, k);
   const Objective objective{.feature_map = feature_map,
                             .key_feature_map = {},
-                            .loss = contrastive_loss(logits, options_.temperature),
+                            .loss = {kLoss, contrastive_loss(logits, options_.temperature)},
                             .positive = logits.positive};
   return grad_cam(cam_scalar(source, objective), feature_map, /*detach=*/true);
 }
@@ -70,7 +73,7 @@ Objective MoCoV2::contrast(const torch::Tensor& query_view, const torch::Tensor&
   new_keys_.push_back(k);
   return {.feature_map = feature_map,
           .key_feature_map = key_feature_map,
-          .loss = contrastive_loss(logits, options_.temperature),
+          .loss = {kLoss, contrastive_loss(logits, options_.temperature)},
           .positive = logits.positive};
 }
 

@@ -9,8 +9,7 @@ namespace lcr {
 class MoCoV2 : public Host {
  public:
   MoCoV2(const Options& options, std::uint64_t seed);
-  StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view,
-                std::int64_t step) override;
+  StepLoss step(const Batch& batch) override;
   void finish_step() override;
   torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
                               const std::string& source) override;

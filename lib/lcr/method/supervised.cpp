@@ -14,15 +14,13 @@ Supervised::Supervised(const Options& options, std::uint64_t seed, std::int64_t 
   initialise(*classifier_, InitScheme::kDefault, seed, "classifier");
 }
 
-StepLoss Supervised::step(const torch::Tensor& query_view, const torch::Tensor&, std::int64_t) {
-  check_internal(labels().defined(), "supervised training without labels");
+StepLoss Supervised::step(const Batch& batch) {
+  check_internal(batch.labels.defined(), "supervised training without labels");
+  const torch::Tensor& view = batch.views.at(0);
   const torch::Tensor loss =
-      torch::nn::functional::cross_entropy(logits(query_view), labels().to(query_view.device()));
-  return {.total = loss,
-          .contrastive = loss.detach(),
-          .kl = torch::zeros_like(loss.detach()),
-          .mask = {},
-          .target = {}};
+      torch::nn::functional::cross_entropy(logits(view), batch.labels.to(view.device()));
+  return {
+      .total = loss, .terms = {{"classification_loss", loss.detach()}}, .mask = {}, .target = {}};
 }
 
 torch::Tensor Supervised::objective_cam(const torch::Tensor&, const torch::Tensor&,

@@ -8,14 +8,12 @@
 
 namespace lcr {
 
-/// Softmax cross-entropy on the average-pooled feature map of the query view. Needs
-/// provide_labels() before every step.
+/// Softmax cross-entropy on the average-pooled feature map of the first view. Its batches need
+/// labels.
 class Supervised : public Method {
  public:
   Supervised(const Options& options, std::uint64_t seed, std::int64_t classes);
-  StepLoss step(const torch::Tensor& query_view, const torch::Tensor& key_view,
-                std::int64_t step) override;
-  void finish_step() override {}
+  StepLoss step(const Batch& batch) override;
   /// Throws std::logic_error: there is no contrastive objective.
   torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
                               const std::string& source) override;

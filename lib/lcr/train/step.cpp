@@ -13,9 +13,8 @@ void prepare_for_training(Method& method, const torch::Device& device) {
   method.train();
 }
 
-StepLoss take_step(Method& method, Sgd& optimizer, const torch::Tensor& query_view,
-                   const torch::Tensor& key_view, std::int64_t step, double lr) {
-  const StepLoss loss = method.step(query_view, key_view, step);
+StepLoss take_step(Method& method, Sgd& optimizer, const Batch& batch, double lr) {
+  const StepLoss loss = method.step(batch);
   {
     const Phase phase("backward");
     optimizer.zero_grad();

@@ -11,9 +11,7 @@ namespace lcr {
 void prepare_for_training(Method& method, const torch::Device& device);
 
 /// Loss, backward pass, update with learning rate `lr`, moving averages, queue. The method's
-/// replicas (Method::join) take their steps together, with gradients averaged over them. step:
-/// counts from 0 over the training.
-StepLoss take_step(Method& method, Sgd& optimizer, const torch::Tensor& query_view,
-                   const torch::Tensor& key_view, std::int64_t step, double lr);
+/// replicas (Method::join) take their steps together, with gradients averaged over them.
+StepLoss take_step(Method& method, Sgd& optimizer, const Batch& batch, double lr);
 
 }  // namespace lcr

@@ -29,27 +29,42 @@ torch::Device rank_device(const torch::Device& first, int rank) {
   return {torch::kCUDA, static_cast<c10::DeviceIndex>((first.index() + rank) % count)};
 }
 
-/// What the loss next to the KL loss is called.
-const char* main_loss_name(const Options& options) {
-  if (options.method == "supervised") return "the classification loss";
-  return bootstraps(options) ? "BYOL's loss" : "the contrastive loss";
-}
-
-struct NamedLoss {
-  const char* name;
-  double value;
+/// The values of a loss, means over the ranks.
+struct LossValues {
+  double total;
+  std::vector<TermSum> terms;
 };
 
-/// The first loss term that is not finite, else their sum.
-NamedLoss diverged_loss(const Options& options, double total, double contrastive, double kl) {
-  if (!std::isfinite(contrastive)) return {main_loss_name(options), contrastive};
-  if (!std::isfinite(kl)) return {"the KL loss", kl};
-  return {"the sum of the losses", total};
+LossValues average(const StepLoss& loss, RankGroup& ranks, int rank) {
+  std::vector<torch::Tensor> parts = {loss.total.detach()};
+  for (const auto& term : loss.terms) parts.push_back(term.value);
+  const torch::Tensor stacked = torch::stack(parts);
+  ranks.average(rank, {stacked});
+  const auto values = stacked.to(torch::kCPU, torch::kDouble);
+  LossValues result{values[0].item<double>(), {}};
+  for (std::size_t i = 0; i < loss.terms.size(); ++i)
+    result.terms.push_back(
+        {loss.terms[i].name, values[static_cast<std::int64_t>(i) + 1].item<double>()});
+  return result;
 }
 
-const char* non_finite_text(double value) {
-  if (std::isnan(value)) return "nan";
-  return value > 0 ? "inf" : "-inf";
+/// Adds a step's loss to the log of its epoch.
+void add(EpochLog& log, const LossValues& loss) {
+  log.loss_sum += loss.total;
+  log.terms.resize(loss.terms.size());
+  for (std::size_t i = 0; i < loss.terms.size(); ++i)
+    log.terms[i] = {loss.terms[i].name, log.terms[i].sum + loss.terms[i].sum};
+  ++log.steps;
+}
+
+/// "kl_loss became nan": the first term that is not finite, else the sum of all.
+std::string describe_divergence(const LossValues& loss) {
+  const auto text = [](const std::string& name, double value) {
+    return name + " became " + (std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+  };
+  for (const auto& [name, value] : loss.terms)
+    if (!std::isfinite(value)) return text(name, value);
+  return text("the sum of the losses", loss.total);
 }
 
 /// The options to change after a divergence: only those that the method has.
@@ -122,30 +137,16 @@ EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& o
   TwoViewInput input(train_set_, options_, seed_, epoch, workers, rank, ranks_.size(), device,
                      views, log.steps);
   log.epoch = epoch + 1;
-  const std::int64_t first = epoch * input.batch_count();
   const std::int64_t steps = std::min(input.batch_count(), max_steps);
   for (std::int64_t i = log.steps; i < steps; ++i) {
-    const auto [query, key] = input.next();
-    if (options_.method == "supervised") method->provide_labels(input.labels());
-    log.lr = learning_rate(options_, first + i, input.batch_count());
-    const StepLoss loss = take_step(*method, *optimizer, query, key, first + i, log.lr);
-    const torch::Tensor losses = torch::stack({loss.total.detach(), loss.contrastive, loss.kl});
-    ranks_.average(rank, {losses});
-    const auto values = losses.to(torch::kCPU, torch::kDouble);
-    const double total = values[0].item<double>();
-    const double contrastive = values[1].item<double>();
-    const double kl = values[2].item<double>();
-    if (!std::isfinite(total)) {
-      const NamedLoss loss_term = diverged_loss(options_, total, contrastive, kl);
-      throw Diverged(fmt::format("{} became {} at step {}, in epoch {}: {}", loss_term.name,
-                                 non_finite_text(loss_term.value), first + i + 1, epoch + 1,
-                                 remedy(options_)));
-    }
-    log.loss_sum += total;
-    log.contrastive_sum += contrastive;
-    log.kl_sum += kl;
-    ++log.steps;
-    if (rank == 0) observer(first + i + 1, total);
+    const Batch batch = input.next();
+    log.lr = learning_rate(options_, batch.step, input.batch_count());
+    const LossValues loss = average(take_step(*method, *optimizer, batch, log.lr), ranks_, rank);
+    if (!std::isfinite(loss.total))
+      throw Diverged(fmt::format("{} at step {}, in epoch {}: {}", describe_divergence(loss),
+                                 batch.step + 1, epoch + 1, remedy(options_)));
+    add(log, loss);
+    if (rank == 0) observer(batch.step + 1, loss.total);
     if (agree_to_pause(rank, pause)) break;
   }
   return log;

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lcr/base/error.h"
 #include "lcr/data/image_set.h"
@@ -18,20 +19,23 @@ namespace lcr {
 
 class DeviceViews;
 
+/// The sum over steps of one term of the loss.
+struct TermSum {
+  std::string name;
+  double sum = 0;
+};
+
 /// The log of one epoch's steps so far.
 struct EpochLog {
   std::int64_t epoch = 0;  ///< from 1
   std::int64_t steps = 0;
   double lr = 0;  ///< of the last step
-  double loss_sum = 0, contrastive_sum = 0, kl_sum = 0;
-  double seconds = 0;  ///< wall time of the training part
-  /// Means over the steps.
-  double loss() const { return loss_sum / count(); }
-  double contrastive() const { return contrastive_sum / count(); }
-  double kl() const { return kl_sum / count(); }
-
- private:
-  double count() const { return static_cast<double>(steps > 0 ? steps : 1); }
+  double loss_sum = 0;
+  std::vector<TermSum> terms;  ///< in the order of StepLoss::terms
+  double seconds = 0;          ///< wall time of the training part
+  /// A sum's mean over the steps.
+  double mean(double sum) const { return sum / static_cast<double>(steps > 0 ? steps : 1); }
+  double loss() const { return mean(loss_sum); }
 };
 
 /// A loss is no longer finite. The message names the step and the loss term.

@@ -20,33 +20,39 @@ TwoViewInput::TwoViewInput(const ImageSet& set, const Options& options, std::uin
                            std::int64_t epoch, int workers, int rank, int ranks,
                            const torch::Device& device, std::shared_ptr<DeviceViews> views,
                            std::int64_t first)
-    : set_(set), options_(options), device_(device), views_(std::move(views)), next_(first) {
+    : set_(set),
+      options_(options),
+      device_(device),
+      epoch_(epoch),
+      next_(first),
+      views_(std::move(views)) {
   if (views_)
     plan_.emplace(set, options, seed, epoch, rank, ranks);
   else
     loader_.emplace(set, options, seed, epoch, workers, rank, ranks, first);
 }
 
-std::pair<torch::Tensor, torch::Tensor> TwoViewInput::next() {
+Batch TwoViewInput::next() {
   const std::int64_t size = options_.image_size;
+  const std::int64_t index = next_++;
+  const std::int64_t step = epoch_ * batch_count() + index;
 #ifdef LCR_WITH_CUDA_KERNELS
   if (views_) {
-    const BatchPlan plan = plan_->batch(next_++);
-    samples_ = plan.samples;
+    const BatchPlan plan = plan_->batch(index);
     const auto [query, key] = views_->render(plan, size);
-    return {to_input(query), to_input(key)};
+    return {{to_input(query), to_input(key)}, labels(plan.samples), step};
   }
 #endif
   const TwoViewBatch batch = loader_->next();
-  samples_ = batch.samples;
   const auto n = static_cast<std::int64_t>(batch.samples.size());
-  return {to_input(batch.query, n, size, device_), to_input(batch.key, n, size, device_)};
+  return {{to_input(batch.query, n, size, device_), to_input(batch.key, n, size, device_)},
+          labels(batch.samples),
+          step};
 }
 
-torch::Tensor TwoViewInput::labels() const {
+torch::Tensor TwoViewInput::labels(const std::vector<std::int64_t>& samples) const {
   std::vector<std::int64_t> labels;
-  for (const auto sample : samples_)
-    labels.push_back(set_.labels[static_cast<std::size_t>(sample)]);
+  for (const auto sample : samples) labels.push_back(set_.labels[static_cast<std::size_t>(sample)]);
   return torch::tensor(labels, torch::kLong);
 }
 

@@ -3,11 +3,11 @@
 
 #include <memory>
 #include <optional>
-#include <utility>
 
 #include <torch/types.h>
 
 #include "lcr/data/loader.h"
+#include "lcr/method/method.h"
 
 namespace lcr {
 
@@ -16,8 +16,8 @@ class DeviceViews;
 /// Renders a set's views on a CUDA device; null for the CPU and in builds without CUDA kernels.
 std::shared_ptr<DeviceViews> make_device_views(const ImageSet& set, const torch::Device& device);
 
-/// One rank's share of the batches of one epoch, starting at batch `first`, as normalised tensors
-/// on the device. Before normalisation, host and device render the same bytes.
+/// One rank's share of the batches of one epoch, starting at batch `first`, with views on the
+/// device. Before normalisation, host and device render the same bytes.
 class TwoViewInput {
  public:
   /// `set` and `options` must outlive the object. views: from make_device_views(); if null,
@@ -28,19 +28,21 @@ class TwoViewInput {
   std::int64_t batch_count() const {
     return views_ ? plan_->batch_count() : loader_->batch_count();
   }
-  /// Query and key views of the next batch, each N x 3 x size x size.
-  std::pair<torch::Tensor, torch::Tensor> next();
-  /// The labels of the last batch that next() returned: N, int64, on the CPU.
-  torch::Tensor labels() const;
+  /// The next batch: query and key view, each N x 3 x size x size, and the labels, which are on the
+  /// CPU.
+  Batch next();
 
  private:
+  /// The samples' labels: N, int64, on the CPU.
+  torch::Tensor labels(const std::vector<std::int64_t>& samples) const;
+
   const ImageSet& set_;
   const Options& options_;
   const torch::Device device_;
-  std::vector<std::int64_t> samples_;  ///< of the last batch
+  const std::int64_t epoch_;
+  std::int64_t next_;  ///< index of the next batch in the epoch
   std::shared_ptr<DeviceViews> views_;
   std::optional<EpochPlan> plan_;        ///< if the device renders
-  std::int64_t next_;                    ///< the plan's next batch
   std::optional<TwoViewLoader> loader_;  ///< if the host renders
 };
 
