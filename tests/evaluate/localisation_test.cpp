@@ -9,7 +9,7 @@
 #include "lcr/data/synth_birds.h"
 #include "lcr/evaluate/activation_mask.h"
 #include "lcr/evaluate/features.h"
-#include "lcr/method/method.h"
+#include "lcr/method/gradcam.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
 
@@ -181,17 +181,16 @@ TEST(ObjectiveCam, SourcesAreThoseOfTraining) {
   const Options options = testing::tiny_options({{"method", "moco_v2"}});
   const auto method = make_method(options, 0);
   method->eval();
-  const auto query = testing::tiny_batch("q");
-  const auto key = testing::tiny_batch("k");
-  const auto loss = method->objective_cam(query, key, "loss");
-  const auto positive = method->objective_cam(query, key, "positive_logit");
+  const Batch batch{{testing::tiny_batch("q"), testing::tiny_batch("k")}, {}, 0};
+  const auto loss = objective_cam(*method->host(), batch, "loss");
+  const auto positive = objective_cam(*method->host(), batch, "positive_logit");
   EXPECT_EQ(loss.sizes(), (std::vector<std::int64_t>{6, 3, 3}));
   EXPECT_GE(loss.min().item<float>(), 0);
   EXPECT_GT(loss.max().item<float>(), 0);
   EXPECT_GT(positive.max().item<float>(), 0);
   // They differ: where the positive logit grows with the features, the loss falls.
   EXPECT_LT((loss / loss.norm() * (positive / positive.norm())).sum().item<float>(), 0.5F);
-  EXPECT_TRUE(method->objective_cam(query, key, "loss").equal(loss)) << "nothing is updated";
+  EXPECT_TRUE(objective_cam(*method->host(), batch, "loss").equal(loss)) << "nothing is updated";
 }
 
 }  // namespace

@@ -294,10 +294,10 @@ TEST(Byol, CamsOfLossAndPositiveLogitAreComplements) {
   const auto method = make_method(tiny_options({{"method", "byol"}, {"head-hidden", "7"}}), 0);
   method->to(torch::kDouble);
   method->eval();
-  const auto q = tiny_batch("q").to(torch::kDouble);
-  const auto k = tiny_batch("k").to(torch::kDouble);
-  const auto loss = method->objective_cam(q, k, "loss");
-  const auto positive = method->objective_cam(q, k, "positive_logit");
+  const Batch batch{
+      {tiny_batch("q").to(torch::kDouble), tiny_batch("k").to(torch::kDouble)}, {}, 0};
+  const auto loss = objective_cam(*method->host(), batch, "loss");
+  const auto positive = objective_cam(*method->host(), batch, "positive_logit");
   ASSERT_GT(loss.max().item<double>(), 0);
   ASSERT_GT(positive.max().item<double>(), 0);
   EXPECT_EQ((loss * positive).abs().max().item<double>(), 0);

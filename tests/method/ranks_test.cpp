@@ -8,7 +8,7 @@
 #include <torch/torch.h>
 
 #include "lcr/base/error.h"
-#include "lcr/method/lcr.h"
+#include "lcr/method/moco_v2.h"
 #include "lcr/record/run_identity.h"
 #include "lcr/train/step.h"
 #include "tests/support/files.h"

@@ -26,6 +26,7 @@
 #include "lcr/evaluate/recalibrate.h"
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/experiment/device.h"
+#include "lcr/method/gradcam.h"
 #include "lcr/model/initialise.h"
 #include "lcr/train/trainer.h"
 
@@ -364,7 +365,8 @@ class Evaluator {
       maps["activation_norm"] = map.norm(2, 1);
       maps["uniform"] = torch::ones_like(maps["activation_norm"]);
     }
-    if (!trainer_) return maps;
+    Host* host = trainer_ ? trainer_->method().host() : nullptr;
+    if (!host) return maps;
     // A GradCAM needs a pair of views: here the test view and a random key view of the same image,
     // drawn as in training.
     const RngKey key(seed_, "localisation keys");
@@ -375,10 +377,9 @@ class Evaluator {
                   draw_view(rng, image.height, image.width, training_recipe(options_, 1)),
                   options_.image_size, out);
     };
-    const torch::Tensor key_batch = render_batch(key_views, start, count, *network_);
+    const Batch batch{{query, render_batch(key_views, start, count, *network_)}, {}, 0};
     for (const char* source : {"loss", "positive_logit"})
-      maps[std::string("gradcam_") + source] =
-          trainer_->method().objective_cam(query, key_batch, source);
+      maps[std::string("gradcam_") + source] = objective_cam(*host, batch, source);
     return maps;
   }
 

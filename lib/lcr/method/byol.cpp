@@ -2,7 +2,6 @@
 
 #include <torch/nn/functional/normalization.h>
 
-#include "lcr/method/gradcam.h"
 #include "lcr/model/initialise.h"
 
 namespace lcr {
@@ -29,9 +28,9 @@ Byol::Byol(const Options& options, std::uint64_t seed)
                                                 options.embedding_dim, /*batch_norm=*/true))) {
   initialise(*predictor_, InitScheme::kDefault, seed, "predictor");
   for (auto& parameter : target_->parameters()) parameter.requires_grad_(false);
-  share_batch_norm(*online_);
-  share_batch_norm(*target_);
-  share_batch_norm(*predictor_);
+  share_batch_norm(*online_, options);
+  share_batch_norm(*target_, options);
+  share_batch_norm(*predictor_, options);
 }
 
 std::vector<torch::Tensor> Byol::trained_parameters() {
@@ -44,11 +43,8 @@ MovingAverages Byol::moving_averages() {
   return {target_->parameters(), online_->parameters(), options_.key_momentum};
 }
 
-StepLoss Byol::step(const Batch& batch) {
-  return complete(predict(batch.views.at(0), batch.views.at(1)), batch.step, 0);
-}
-
-Objective Byol::predict(const torch::Tensor& query_view, const torch::Tensor& key_view) {
+Objective Byol::objective(const Batch& batch, int) {
+  const torch::Tensor &query_view = batch.views.at(0), &key_view = batch.views.at(1);
   const auto project = [](Encoder& encoder, const torch::Tensor& feature_map) {
     return encoder->head()(encoder->pool(feature_map));
   };
@@ -69,12 +65,6 @@ Objective Byol::predict(const torch::Tensor& query_view, const torch::Tensor& ke
       .key_feature_map = {},
       .loss = {"byol_loss", (positive.mean() + cosine(key_prediction, query_target).mean()) / -2},
       .positive = positive};
-}
-
-torch::Tensor Byol::objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
-                                  const std::string& source) {
-  const Objective objective = predict(query_view, key_view);
-  return grad_cam(cam_scalar(source, objective), objective.feature_map, /*detach=*/true);
 }
 
 }  // namespace lcr

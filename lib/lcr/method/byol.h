@@ -12,19 +12,14 @@ namespace lcr {
 class Byol : public Host {
  public:
   Byol(const Options& options, std::uint64_t seed);
-  StepLoss step(const Batch& batch) override;
-  torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
-                              const std::string& source) override;
+  /// loss: -cos(prediction of one view, target's projection of the other), averaged over the batch
+  /// and over both roles of the views (half the BYOL paper's loss, up to a constant). positive: cos
+  /// of the query view's prediction.
+  Objective objective(const Batch& batch, int direction) override;
   std::vector<torch::Tensor> trained_parameters() override;
   MovingAverages moving_averages() override;
   Encoder& encoder() override { return online_; }
   Encoder& target_encoder() { return target_; }
-
- protected:
-  /// loss: -cos(prediction of one view, target's projection of the other), averaged over the batch
-  /// and both directions (half the BYOL paper's loss, up to a constant). positive: cos of the query
-  /// view's prediction, N x 1.
-  Objective predict(const torch::Tensor& query_view, const torch::Tensor& key_view);
 
  private:
   Encoder online_, target_;

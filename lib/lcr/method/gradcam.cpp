@@ -16,6 +16,11 @@ torch::Tensor cam_scalar(const std::string& source, const Objective& objective) 
   return source == "loss" ? objective.loss.value : objective.positive.sum();
 }
 
+torch::Tensor objective_cam(Host& host, const Batch& batch, const std::string& source) {
+  const Objective objective = host.objective(batch, 0);
+  return grad_cam(cam_scalar(source, objective), objective.feature_map, /*detach=*/true);
+}
+
 torch::Tensor scale_cam(const torch::Tensor& cam, const std::string& scale) {
   if (scale == "none") return cam;
   constexpr double kEpsilon = 1e-7;

@@ -21,6 +21,10 @@ torch::Tensor grad_cam(const torch::Tensor& scalar, const torch::Tensor& feature
 /// "positive_logit": Algorithm A1), which has the opposite direction.
 torch::Tensor cam_scalar(const std::string& source, const Objective& objective);
 
+/// GradCAM of a host's objective in its first direction, N x h x w, unscaled. For inspecting a
+/// trained network between steps, in evaluation mode: changes no parameter and no buffer then.
+torch::Tensor objective_cam(Host& host, const Batch& batch, const std::string& source);
+
 /// Scales each image's CAM (N x h x w): "none"; "max": by its maximum; "minmax": to [0, 1].
 torch::Tensor scale_cam(const torch::Tensor& cam, const std::string& scale);
 

@@ -2,6 +2,7 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
+#include "lcr/method/byol.h"
 #include "lcr/method/lcr.h"
 #include "lcr/method/moco_v2.h"
 #include "lcr/method/supervised.h"
@@ -122,15 +123,22 @@ LoadReport load_initial_weights(Encoder& encoder, const Options& options) {
   return report;
 }
 
+namespace {
+
+std::shared_ptr<Host> make_host(const Options& options, std::uint64_t seed) {
+  if (bootstraps(options)) return std::make_shared<Byol>(options, seed);
+  check_internal(contrasts(options), "a method without a trainer");
+  return std::make_shared<MoCoV2>(options, seed);
+}
+
+}  // namespace
+
 std::shared_ptr<Method> make_method(const Options& options, std::uint64_t seed,
                                     std::int64_t classes) {
   if (options.method == "supervised") return std::make_shared<Supervised>(options, seed, classes);
-  if (options.method == "moco_v2" || options.method == "moco_bilinear")
-    return std::make_shared<MoCoV2>(options, seed);
-  if (options.method == "byol") return std::make_shared<Byol>(options, seed);
-  if (options.method == "byol_lcr") return std::make_shared<Lcr<Byol>>(options, seed);
-  check_internal(options.method == "lcr", "a method without a trainer");
-  return std::make_shared<Lcr<MoCoV2>>(options, seed);
+  const auto host = make_host(options, seed);
+  if (!uses_gfb(options)) return host;
+  return std::make_shared<Lcr>(host, options, seed);
 }
 
 }  // namespace lcr

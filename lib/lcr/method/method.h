@@ -1,4 +1,4 @@
-// The trainer's view of a self-supervised method.
+// The trainer's view of a method.
 #pragma once
 
 #include <cstdint>
@@ -53,6 +53,8 @@ struct MovingAverages {
   double momentum = 0;
 };
 
+class Host;
+
 /// A method owns its networks as submodules, so that moving, saving and listing parameters work on
 /// the whole method.
 class Method : public torch::nn::Module {
@@ -67,14 +69,10 @@ class Method : public torch::nn::Module {
   /// Makes this the replica of one rank of a data-parallel group: keys are then shuffled among the
   /// ranks and enqueued from all of them. `group` must outlive the steps. take_step() averages
   /// the gradients.
-  void join(RankGroup& group, int rank) {
+  virtual void join(RankGroup& group, int rank) {
     group_ = &group;
     rank_ = rank;
   }
-  /// GradCAM of the objective on the query view's feature map, N x h x w, unscaled; source: "loss"
-  /// or "positive_logit". For inspecting a trained network: updates nothing, keeps modules' modes.
-  virtual torch::Tensor objective_cam(const torch::Tensor& query_view,
-                                      const torch::Tensor& key_view, const std::string& source) = 0;
   /// The parameters that the optimiser updates, in a fixed order.
   virtual std::vector<torch::Tensor> trained_parameters() = 0;
   /// The parameters of networks that follow trained ones: none unless the method has such.
@@ -87,6 +85,8 @@ class Method : public torch::nn::Module {
   virtual Encoder& encoder() = 0;
   /// The branch that computes the attention mask; null for methods without one.
   virtual GradCamFittingBranch gfb() { return nullptr; }
+  /// The self-supervised method that this is or that LCR is added to; null for others.
+  virtual Host* host() { return nullptr; }
 
  protected:
   int rank_count() const { return group_ ? group_->size() : 1; }

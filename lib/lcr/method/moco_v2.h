@@ -9,25 +9,22 @@ namespace lcr {
 class MoCoV2 : public Host {
  public:
   MoCoV2(const Options& options, std::uint64_t seed);
-  StepLoss step(const Batch& batch) override;
+  /// InfoNCE of the query and the key view, which change roles in direction 1.
+  Objective objective(const Batch& batch, int direction) override;
+  int directions() const override { return options_.symmetric ? 2 : 1; }
   void finish_step() override;
-  torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
-                              const std::string& source) override;
   std::vector<torch::Tensor> trained_parameters() override { return query_->parameters(); }
   MovingAverages moving_averages() override;
   Encoder& encoder() override { return query_; }
   Encoder& key_encoder() { return key_; }
   KeyQueue& queue() { return queue_; }
 
- protected:
-  /// Encodes the key view with the key encoder, without gradient. With several ranks or
+ private:
+  /// Encodes the key view with the key encoder, without gradient. In training with several ranks or
   /// batch norm groups, the whole batch is first shuffled among all ranks and groups, so that a
   /// key's BN statistics differ from its query's (shuffling BN). The embeddings are put back in
   /// order; the feature map stays shuffled, and is of this rank's share, as in the authors' code.
   Encoded encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction);
-  /// InfoNCE of one direction. Appends its keys to new_keys_.
-  Objective contrast(const torch::Tensor& query_view, const torch::Tensor& key_view,
-                     std::int64_t step, int direction);
 
   Encoder query_, key_;
   KeyQueue queue_;

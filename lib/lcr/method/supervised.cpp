@@ -23,11 +23,6 @@ StepLoss Supervised::step(const Batch& batch) {
       .total = loss, .terms = {{"classification_loss", loss.detach()}}, .mask = {}, .target = {}};
 }
 
-torch::Tensor Supervised::objective_cam(const torch::Tensor&, const torch::Tensor&,
-                                        const std::string&) {
-  throw std::logic_error("supervised training has no contrastive objective");
-}
-
 std::vector<torch::Tensor> Supervised::trained_parameters() {
   auto parameters = encoder_->backbone()->parameters();
   for (auto& parameter : classifier_->parameters()) parameters.push_back(parameter);

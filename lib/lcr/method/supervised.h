@@ -14,9 +14,6 @@ class Supervised : public Method {
  public:
   Supervised(const Options& options, std::uint64_t seed, std::int64_t classes);
   StepLoss step(const Batch& batch) override;
-  /// Throws std::logic_error: there is no contrastive objective.
-  torch::Tensor objective_cam(const torch::Tensor& query_view, const torch::Tensor& key_view,
-                              const std::string& source) override;
   /// Backbone and classifier; the projection head is not trained.
   std::vector<torch::Tensor> trained_parameters() override;
   Encoder& encoder() override { return encoder_; }
