@@ -94,9 +94,8 @@ fuzz: setup ## fuzz all readers of foreign files, SECONDS (600) each; needs clan
 	@tests/fuzz/fuzz.sh $(or $(SECONDS),600)
 
 reproduce: configure ## set up, build, reproduce all tables and figures, and report.html (PRESET=quick: 3 minutes to build and 20 to train on two cores)
-	@$(COMPILE) reproduce lcr-plot
-	@$(BUILD)/bin/reproduce $(ARGUMENTS)
-	@$(BUILD)/bin/lcr-plot report --results results/$(PRESET)
+	@$(COMPILE) reproduce lcr-front lcr-plot
+	@$(BUILD)/bin/lcr reproduce $(ARGUMENTS)
 
 report: configure ## make tables, figures and report.html of the results that exist
 	@$(COMPILE) lcr-plot
@@ -108,31 +107,20 @@ campaign: build ## train every row of PRESET on its data, headline rows first (r
 records: build ## make tables, figures, claims and report of results/records from the archives, without data or training, in BUILD/records
 	@ci/records.sh $(BUILD)/bin $(BUILD)/records
 
-table-main: PROGRAM = main_results
 table-main: configure ## main results: retrieval and linear probing
-table-c1: PROGRAM = cifar100_baseline
 table-c1: configure ## Table C1: MoCo v2 and LCR on a non-fine-grained data set
-table-e1: PROGRAM = gfb_structure
 table-e1: configure ## Table E1: structure of the GFB
-table-f1: PROGRAM = loss_weights
 table-f1: configure ## Table F1: weights of the losses
-table-g1: PROGRAM = embedding_dim
 table-g1: configure ## Table G1: embedding dimension
-table-x1: PROGRAM = attribution
 table-x1: configure ## Table X1, beyond the paper: where the gain comes from
-figure-b1: PROGRAM = projection_maps
 figure-b1: configure ## Figure B1: heat maps of the projections
-figure-b2: PROGRAM = projection_selection
 figure-b2: configure ## Figure B2: selection of projections
-figure-d1: PROGRAM = k_sweep
 figure-d1: configure ## Figure D1: the number of projections
 
-# table-x1 runs the experiment's program, then makes its table; figure-d1 also draws its figure.
+# table-x1 is `lcr table x1`: the experiment's program, then its table; figure-d1 also draws its figure.
 $(TABLES) $(FIGURES):
-	@$(COMPILE) $(PROGRAM) lcr-plot
-	@$(BUILD)/bin/$(PROGRAM) $(ARGUMENTS)
-	@$(BUILD)/bin/lcr-plot table $(lastword $(subst -, ,$@)) --results results/$(PRESET)
-	@$(if $(filter $@,$(FIGURES)),$(BUILD)/bin/lcr-plot figure $(lastword $(subst -, ,$@)) --results results/$(PRESET))
+	@$(COMPILE) experiment-$(lastword $(subst -, ,$@)) lcr-front lcr-plot
+	@$(BUILD)/bin/lcr $(subst -, ,$@) $(ARGUMENTS)
 
 clean: ## remove the builds (runs/ and results/ stay)
 	rm -rf $(BUILD) $(BUILD)-configure.log $(BUILD)-install.log build-asan* build-tsan* build-fuzz

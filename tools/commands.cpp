@@ -1,0 +1,156 @@
+#include "tools/commands.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "lcr/base/error.h"
+#include "lcr/base/text.h"
+
+namespace lcr {
+namespace {
+
+/// How many inserted, removed or replaced characters turn one text into the other (Levenshtein).
+std::size_t edit_distance(const std::string& from, const std::string& to) {
+  // One row after the other: row[i] turns the first characters of `from` into i of `to`.
+  std::vector<std::size_t> row(to.size() + 1);
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
+  for (const char c : from) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t i = 1; i < row.size(); ++i) {
+      const std::size_t replaced = diagonal + (to[i - 1] == c ? 0 : 1);
+      diagonal = row[i];
+      row[i] = std::min({replaced, row[i] + 1, row[i - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+[[noreturn]] void fail_unknown(const char* kind, const std::string& name,
+                               const std::vector<std::string>& known) {
+  const auto nearest =
+      std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+        return edit_distance(name, a) < edit_distance(name, b);
+      });
+  fail("command line: no {} '{}'; the nearest is '{}'; there are {}", kind, printable(name),
+       *nearest, join(known, ", "));
+}
+
+std::string list_experiments(bool only_figures) {
+  std::string text;
+  for (const auto& experiment : experiment_programs())
+    if (experiment.has_figure || !only_figures)
+      text += fmt::format("      {:<6} {:<21} {}\n", experiment.id, experiment.program,
+                          experiment.title);
+  return text;
+}
+
+}  // namespace
+
+const std::vector<FrontCommand>& front_commands() {
+  static const char* const kMake = "Reproduce";
+  static const char* const kLook = "Runs and results";
+  static const char* const kInput = "Data and weights";
+  static const char* const kSystem = "This machine and this command";
+  static const std::vector<FrontCommand> commands = {
+      {kMake,
+       "reproduce",
+       "reproduce",
+       {},
+       "[--option value]...",
+       "trains and evaluates everything, then makes tables, figures and report.html"},
+      {kMake,
+       "table",
+       "",
+       {},
+       "ID [--option value]...",
+       "runs one experiment, then makes its table"},
+      {kMake,
+       "figure",
+       "",
+       {},
+       "ID [--option value]...",
+       "runs one experiment, then makes its table and its figure"},
+      {kMake,
+       "report",
+       "lcr-plot",
+       {"report"},
+       "[--results DIR]",
+       "makes tables, figures and report.html of the results that exist"},
+      {kLook, "runs", "lcr-runs", {}, "COMMAND", "lists, shows, verifies, prunes and moves runs"},
+      {kLook,
+       "evaluate",
+       "evaluate",
+       {},
+       "--run DIR [--option value]...",
+       "evaluates a stored run with further protocols"},
+      {kLook, "plot", "lcr-plot", {}, "COMMAND", "makes tables, figures, curves and comparisons"},
+      {kLook,
+       "check",
+       "lcr-check",
+       {},
+       "COMMAND",
+       "judges the paper's claims, compares metrics and speeds with recorded ones"},
+      {kInput, "data", "lcr-data", {}, "COMMAND", "lists, fetches, verifies and shows data sets"},
+      {kInput,
+       "weights",
+       "lcr-weights",
+       {},
+       "COMMAND",
+       "inspects, converts and imports weight files"},
+      {kSystem, "help", "", {}, "[COMMAND]", "explains a command"},
+  };
+  return commands;
+}
+
+const FrontCommand& find_front_command(const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& command : front_commands()) {
+    if (name == command.name) return command;
+    known.emplace_back(command.name);
+  }
+  fail_unknown("command", name, known);
+}
+
+const ExperimentProgram& find_experiment_program(const std::string& id) {
+  std::vector<std::string> known;
+  for (const auto& experiment : experiment_programs()) {
+    if (id == experiment.id) return experiment;
+    known.emplace_back(experiment.id);
+  }
+  fail_unknown("experiment", id, known);
+}
+
+std::string front_help() {
+  std::string text =
+      "lcr: reproduces the tables and figures of the LCR paper (CVPR 2023), one command each\n\n"
+      "Usage: lcr COMMAND [argument]...\n"
+      "       lcr help COMMAND     explains a command, as does lcr COMMAND --help\n"
+      "       lcr --version        prints the versions of the suite and of LibTorch\n";
+  std::string group;
+  for (const auto& command : front_commands()) {
+    if (group != command.group) {
+      group = command.group;
+      text += "\n" + group + ":\n";
+    }
+    const std::string by = *command.program ? fmt::format(" ({})", command.program) : "";
+    text += fmt::format("  {:<13} {}{}\n", command.name, command.meaning, by);
+  }
+  text += "\nID of an experiment, its program and what it shows:\n" + list_experiments(false);
+  return text + "\nExit codes: those of the programs; 2 for bad input.\n";
+}
+
+std::string front_help(const FrontCommand& command) {
+  const std::string name = command.name;
+  std::string text = fmt::format("lcr {}: {}\n\nUsage: lcr {} {}\n", name, command.meaning, name,
+                                 command.operands);
+  if (name != "table" && name != "figure") return text;
+  return text +
+         fmt::format(
+             "\nThe options are those of the experiment's program (lcr {} ID --help). With "
+             "--dry-run or --max-steps nothing is recorded, and nothing drawn.\n\nID, program and "
+             "title:\n{}",
+             name, list_experiments(name == "figure"));
+}
+
+}  // namespace lcr
