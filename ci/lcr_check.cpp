@@ -385,15 +385,15 @@ void add_options(po::options_description& visible, Arguments& a) {
 void print_help(const po::options_description& visible) {
   fmt::print(
       "lcr-check: checks whether results are still what they were\n\nUsage:\n"
-      "  lcr-check metrics --reference DIR --candidate RESULTS    compares the metrics of newly "
+      "  lcr-check metrics --reference DIR --candidate RESULTS     compares the metrics of newly "
       "trained runs with recorded ones\n"
-      "  lcr-check claims --results RESULTS                       what results say about the "
+      "  lcr-check claims --results RESULTS                        what results say about the "
       "paper's claims\n"
-      "  lcr-check throughput --reference DIR --candidate RESULTS compares speeds of training and "
+      "  lcr-check throughput --reference DIR --candidate RESULTS  compares speeds of training and "
       "benchmarks, per device\n"
-      "  lcr-check record --results RESULTS --reference DIR       makes or replaces a reference; "
+      "  lcr-check record --results RESULTS --reference DIR        makes or replaces a reference; "
       "keeps the old one in DIR/archive\n"
-      "  lcr-check study --pool RESULTS --defects RESULTS...      false alarms and power of the "
+      "  lcr-check study --pool RESULTS --defects RESULTS...       false alarms and power of the "
       "gate, from pools of runs\n"
       "Exit codes: 0 no regression, 1 a regression, 2 bad input.\n\n{}",
       list_options(visible));

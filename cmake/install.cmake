@@ -11,6 +11,19 @@ install(DIRECTORY results/paper DESTINATION ${LCR_SHARE_DIR}/results)
 install(FILES README.md LICENSE CHANGELOG.md CITATION.cff CONTRIBUTING.md SECURITY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
 
+# Manual pages and completion, which the programs write themselves.
+set(LCR_WRITTEN ${CMAKE_BINARY_DIR}/generated/share)
+install(CODE "
+  file(REMOVE_RECURSE \"${LCR_WRITTEN}\")
+  file(MAKE_DIRECTORY \"${LCR_WRITTEN}/bash\" \"${LCR_WRITTEN}/zsh\")
+  set(lcr \"$<TARGET_FILE:lcr-front>\")
+  execute_process(COMMAND \${lcr} man \"${LCR_WRITTEN}/man1\" COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND \${lcr} completion bash OUTPUT_FILE \"${LCR_WRITTEN}/bash/lcr\" COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND \${lcr} completion zsh OUTPUT_FILE \"${LCR_WRITTEN}/zsh/_lcr\" COMMAND_ERROR_IS_FATAL ANY)")
+install(DIRECTORY ${LCR_WRITTEN}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
+install(DIRECTORY ${LCR_WRITTEN}/bash/ DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(DIRECTORY ${LCR_WRITTEN}/zsh/ DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+
 foreach(library ${LCR_LIBRARIES})
   string(REGEX REPLACE "^lcr_(base|experiment_main|kernels)$" "\\1" exported ${library})
   set_target_properties(${library} PROPERTIES EXPORT_NAME ${exported})

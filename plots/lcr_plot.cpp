@@ -66,19 +66,17 @@ void write_report(const std::vector<PlotSpec>& specs, const Folders& folders) {
 
 int run(int argc, char** argv) {
   namespace po = boost::program_options;
-  std::string what, results, paper, specs, output;
+  std::string what, results = "results/quick", output = "curves.html";
+  std::string paper = (suite_home() / "results" / "paper").string();
+  std::string specs = (suite_home() / "plots" / "specs").string();
   std::vector<std::string> names;
   po::options_description description("Options");
-  const auto default_paper = (suite_home() / "results" / "paper").string();
-  const auto default_specs = (suite_home() / "plots" / "specs").string();
   auto add = description.add_options();
+  add("results", po::value(&results), "folder with the experiments' CSVs [results/quick]");
+  add("paper", po::value(&paper), "folder with the published values [the suite's]");
+  add("specs", po::value(&specs), "folder with the plot specifications [the suite's]");
+  add("output", po::value(&output), "curves: the page to write [curves.html]");
   add("help", "print this help");
-  add("results", po::value(&results)->default_value("results/quick"),
-      "folder with the experiments' CSVs");
-  add("paper", po::value(&paper)->default_value(default_paper), "folder with the published values");
-  add("specs", po::value(&specs)->default_value(default_specs),
-      "folder with the plot specifications");
-  add("output", po::value(&output)->default_value("curves.html"), "curves: the page to write");
   const auto values = parse_arguments(
       argc, argv, description, {{"what", po::value(&what)}, {"names", po::value(&names), -1}});
   const Folders folders{results, paper, specs};
@@ -87,16 +85,17 @@ int run(int argc, char** argv) {
   for (const auto& spec : known) ids.push_back(spec.id);
   if (values.contains("help")) {
     fmt::print(
-        "lcr-plot: measured values next to the paper's\n\nUsage: lcr-plot table ID | figure ID | "
-        "report  [--results DIR] [--paper DIR] [--specs DIR]\n"
-        "       lcr-plot compare DIR DIR\n       lcr-plot curves RUN... [--output FILE]\n\nID: {}\n"
-        "table prints the table and writes DIR/tables/ID.md, .tex and .csv; figure writes "
-        "DIR/figures/ID.svg and .png; report writes all of them and DIR/report.html. compare "
-        "prints "
-        "the differences of two folders of results, seed by seed. curves draws losses and scores "
-        "of "
-        "runs (directories of the store) by epoch.\n",
-        join(ids, ", "));
+        "lcr-plot: measured values next to the paper's\n\n"
+        "Usage:\n"
+        "  lcr-plot table ID         prints the table and writes DIR/tables/ID.md, .tex and .csv\n"
+        "  lcr-plot figure ID        writes DIR/figures/ID.svg and .png\n"
+        "  lcr-plot report           writes all of them and DIR/report.html\n"
+        "  lcr-plot compare DIR DIR  prints the differences of two folders of results, seed by "
+        "seed\n"
+        "  lcr-plot curves RUN...    draws losses and scores of runs (directories of the store) by "
+        "epoch\n"
+        "DIR is the folder of --results. ID: {}\n\n{}",
+        join(ids, ", "), list_options(description));
     return kDone;
   }
   if (what == "compare") {

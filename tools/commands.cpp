@@ -98,6 +98,8 @@ const std::vector<FrontCommand>& front_commands() {
        {},
        "COMMAND",
        "inspects, converts and imports weight files"},
+      {kSystem, "completion", "", {}, "bash|zsh", "prints a completion script for the shell"},
+      {kSystem, "man", "", {}, "DIR", "writes the manual pages of all programs into a folder"},
       {kSystem, "help", "", {}, "[COMMAND]", "explains a command"},
   };
   return commands;

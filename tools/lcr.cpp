@@ -9,6 +9,8 @@
 #include "lcr/experiment/version.h"
 #include "lcr/record/command_line.h"
 #include "tools/commands.h"
+#include "tools/completion.h"
+#include "tools/man_pages.h"
 #include "tools/run_program.h"
 
 namespace lcr {
@@ -86,6 +88,17 @@ int help(const Arguments& arguments) {
   become_program({command.program, {"--help"}});
 }
 
+/// `lcr completion SHELL` and `lcr man DIR`.
+int describe(const std::string& name, const Arguments& arguments) {
+  if (arguments.size() != 1)
+    fail("command line: {} takes one argument; see lcr help {}", name, name);
+  if (name == "completion")
+    fmt::print("{}", completion_script(arguments.front()));
+  else
+    write_man_pages(arguments.front());
+  return kDone;
+}
+
 int run(const Arguments& arguments) {
   if (arguments.empty())
     fail("command line: say what to do, for example lcr reproduce; lcr --help lists the commands");
@@ -99,6 +112,7 @@ int run(const Arguments& arguments) {
   const FrontCommand& command = find_front_command(name);
   if (!*command.program && !rest.empty() && rest.front() == "--help") return help({name});
   if (name == "help") return help(rest);
+  if (name == "completion" || name == "man") return describe(name, rest);
   // Threads that wait give the core to others; OpenMP's library reads this when it is loaded.
   ::setenv("OMP_WAIT_POLICY", "passive", 0);
   return follow(calls_of(command, rest));

@@ -34,6 +34,15 @@ TEST(Install, AnExperimentOutsideTheTreeIsBuiltAgainstAMovedInstallation) {
       shell(folder.path(), "! grep -rlF -e '" LCR_BUILD_DIR "' -e '" LCR_SOURCE_DIR "/lib' moved"))
       << log();
 
+  // The front command works from there; completion and manual pages are there.
+  EXPECT_TRUE(shell(folder.path(),
+                    "moved/bin/lcr --version && moved/bin/lcr data list && "
+                    "bash -n moved/share/bash-completion/completions/lcr && "
+                    "grep -q '#compdef lcr' moved/share/zsh/site-functions/_lcr && "
+                    "for program in moved/bin/*; do "
+                    "test -s moved/share/man/man1/$(basename $program).1 || exit 1; done"))
+      << log();
+
   const testing::DocumentationPage page("add-an-experiment.md");
   fs::create_directories(folder / "own/specs");
   write_atomic(folder / "own/CMakeLists.txt", page.block("cmake"));

@@ -1,5 +1,6 @@
 // The front command `lcr`: what it lists, what it starts, and how the ends of programs reach the
 // caller.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -8,6 +9,7 @@
 
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
+#include "lcr/record/options.h"
 #include "tests/support/programs.h"
 
 namespace lcr {
@@ -191,6 +193,81 @@ TEST_F(Lcr, TheProgramDiesWithTheCommand) {
   EXPECT_EQ(shell(in_background("kill -KILL $lcr; wait $lcr; for i in $(seq 200); do kill -0 $(cat "
                                 "pid) || exit 0; sleep 0.02; done; exit 1")),
             0);
+}
+
+TEST_F(Lcr, BashCompletesCommandsIdsOptionsAndNames) {
+  write_atomic(folder / "complete", run("lcr completion bash").out);
+  EXPECT_EQ(shell("bash -n complete"), 0) << read_text(folder / "err.txt");
+  // What Tab offers after the words, the last of which is incomplete.
+  const auto offers = [&](const std::string& words) {
+    EXPECT_EQ(
+        shell("source ./complete; COMP_WORDS=(lcr " + words +
+              "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _lcr; echo \"${COMPREPLY[*]}\" >out"),
+        0)
+        << read_text(folder / "err.txt");
+    return read_text(folder / "out");
+  };
+  EXPECT_EQ(offers("ta"), "table\n");
+  EXPECT_EQ(offers("figure ''"), "b1 b2 d1\n");
+  EXPECT_EQ(offers("table c1 --dry"), "--dry-run\n");
+  EXPECT_EQ(offers("table c1 --preset cub"), "cub cub40\n");
+  EXPECT_EQ(offers("reproduce --dataset cif"), "cifar10 cifar100\n");
+  EXPECT_EQ(offers("runs li"), "list\n");
+  EXPECT_EQ(offers("runs list --js"), "--json\n");
+  EXPECT_EQ(offers("data fetch cub"), "cub200\n");
+  EXPECT_EQ(offers("check cl"), "claims\n");
+  EXPECT_EQ(offers("weights in"), "inspect\n");
+  EXPECT_EQ(offers("plot figure d"), "d1\n");
+  EXPECT_EQ(offers("table c1 --data-dir x"), "\n");  // files
+  expect_refused("lcr completion fish", "for bash or zsh, not 'fish'");
+  expect_refused("lcr completion", "takes one argument");
+}
+
+TEST_F(Lcr, ZshCompletionIsValid) {
+  const std::string script = run("lcr completion zsh").out;
+  EXPECT_TRUE(script.starts_with("#compdef lcr\n"));
+  EXPECT_TRUE(contains(script, " cub40 "));
+  write_atomic(folder / "complete", script);
+  if (shell("command -v zsh >which.txt") == 0) {
+    EXPECT_EQ(shell("zsh -n complete"), 0) << read_text(folder / "err.txt");
+  }
+}
+
+/// The name of an option as roff has it.
+std::string roff_option(const std::string& name) {
+  std::string text = "\\-\\-";
+  for (const char c : name) text += c == '-' ? "\\-" : std::string(1, c);
+  return text;
+}
+
+TEST_F(Lcr, ManualPagesMentionEveryOption) {
+  EXPECT_EQ(run("lcr man man1").code, 0) << read_text(folder / "err.txt");
+  for (const auto& program : split(LCR_PROGRAM_NAMES, ',')) {
+    SCOPED_TRACE(program);
+    const fs::path file = folder / "man1" / (program + ".1");
+    ASSERT_TRUE(fs::exists(file));
+    const std::string page = read_text(file);
+    // The options that --help lists, by its lines "  --name ...".
+    std::size_t options = 0;
+    for (const auto& line : split(run(program + " --help").out, '\n')) {
+      if (!line.starts_with("  --")) continue;
+      const std::string name = split(line.substr(4), ' ').front();
+      EXPECT_TRUE(contains(page, "\\fB" + roff_option(name))) << name;
+      ++options;
+    }
+    EXPECT_TRUE(options > 0 || program == "lcr");
+    if (shell("command -v man >which.txt") == 0) {
+      EXPECT_EQ(shell("LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z man1/" +
+                      program + ".1 >page.txt"),
+                0);
+      EXPECT_EQ(read_text(folder / "err.txt"), "");
+    }
+  }
+  for (const auto& spec : option_table())
+    if (!std::string_view(spec.name).starts_with("worker-")) {
+      EXPECT_TRUE(contains(read_text(folder / "man1/k_sweep.1"), roff_option(spec.name)))
+          << spec.name;
+    }
 }
 
 }  // namespace
