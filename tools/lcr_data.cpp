@@ -21,6 +21,7 @@
 #include "lcr/data/fetch.h"
 #include "lcr/data/image_file.h"
 #include "lcr/data/pixel_store.h"
+#include "tools/dataset_places.h"
 
 namespace lcr {
 namespace {
@@ -49,21 +50,6 @@ DatasetDescriptor find_descriptor(const std::string& name) {
   if (std::find(names.begin(), names.end(), name) == names.end())
     fail("no data set '{}' in {}; it has {}", name, descriptors().string(), join(names, ", "));
   return read_descriptor(descriptors() / (name + ".json"));
-}
-
-fs::path directory_of(const DatasetDescriptor& d, const Options& options) {
-  return data_directory(options) / d.directory;
-}
-
-/// The path to which a file of the descriptor is downloaded.
-fs::path target_of(const DatasetDescriptor& d, const RemoteFile& file, const Options& options) {
-  return file.unpack ? data_directory(options) / "downloads" / file.name
-                     : directory_of(d, options) / file.name;
-}
-
-bool is_there(const DatasetDescriptor& d, const Options& options) {
-  return d.kind == "weights" ? fs::exists(target_of(d, d.files.front(), options))
-                             : fs::exists(directory_of(d, options));
 }
 
 std::string counts_text(const DatasetDescriptor& d) {

@@ -58,7 +58,7 @@ std::string options_section(const std::vector<HelpOption>& options) {
 
 std::string exit_status() {
   return section("EXIT STATUS") + item("0", "done") +
-         item("1", "internal error; lcr-check: a regression") +
+         item("1", "internal error; lcr-check: a regression; lcr-doctor: a fault") +
          item("2", "bad input: one line says what, where and what to do") +
          item("3", "stopped by a signal; what was trained is kept");
 }

@@ -195,6 +195,41 @@ TEST_F(Lcr, TheProgramDiesWithTheCommand) {
             0);
 }
 
+TEST_F(Lcr, TheDoctorSaysWhatWorksHere) {
+  write_fashion("data");
+  const Outcome outcome = run("lcr doctor --data-dir data");
+  EXPECT_TRUE(outcome.code == 0 || outcome.code == 1) << outcome.err;
+  const bool fault = ("\n" + outcome.out).find("\nfault ") != std::string::npos;
+  EXPECT_EQ(outcome.code, fault ? 1 : 0) << outcome.out;
+  for (const char* topic :
+       {"processor", "CPU loops", "precision", "cores", "memory", "huge pages", "LibTorch", "BLAS",
+        "CUDA", "run store", "pixel store", "file system", "/dev/shm", "data sets", "gnuplot"})
+    EXPECT_TRUE(contains(outcome.out, fmt::format(" {:<12} ", topic))) << topic;
+  EXPECT_TRUE(contains(outcome.out, "fashion-mnist in data")) << outcome.out;
+  EXPECT_LT(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 24);
+  // It leaves nothing behind.
+  EXPECT_FALSE(fs::exists(folder / "runs"));
+  for (const auto& entry : fs::directory_iterator(folder.path()))
+    EXPECT_FALSE(entry.path().filename().string().starts_with(".lcr-doctor"));
+}
+
+TEST_F(Lcr, TheDoctorFindsFaults) {
+  write_atomic(folder / "file", "not a folder");
+  Outcome outcome = run("lcr doctor --data-dir file");
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "fault  data sets    file: is not a folder")) << outcome.out;
+  outcome = run("lcr doctor --runs file/runs");
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "fault  file system ")) << outcome.out;
+  ::setenv("LCR_KERNELS", "mmx", 1);
+  outcome = run("lcr doctor");
+  ::unsetenv("LCR_KERNELS");
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "fault  CPU loops    LCR_KERNELS = 'mmx' is not known"))
+      << outcome.out;
+  expect_refused("lcr doctor --device tpu", "device = 'tpu'");
+}
+
 TEST_F(Lcr, BashCompletesCommandsIdsOptionsAndNames) {
   write_atomic(folder / "complete", run("lcr completion bash").out);
   EXPECT_EQ(shell("bash -n complete"), 0) << read_text(folder / "err.txt");
@@ -208,6 +243,7 @@ TEST_F(Lcr, BashCompletesCommandsIdsOptionsAndNames) {
     return read_text(folder / "out");
   };
   EXPECT_EQ(offers("ta"), "table\n");
+  EXPECT_EQ(offers("d"), "data doctor\n");
   EXPECT_EQ(offers("figure ''"), "b1 b2 d1\n");
   EXPECT_EQ(offers("table c1 --dry"), "--dry-run\n");
   EXPECT_EQ(offers("table c1 --preset cub"), "cub cub40\n");
