@@ -1,7 +1,6 @@
 // The main table: retrieval, and linear probing with 100%, 50% and 20% of the labels. The row of
 // the authors' code is also tested with their masks.
 #include "experiments/literal_readings.h"
-
 #include "lcr/base/text.h"
 
 namespace {
