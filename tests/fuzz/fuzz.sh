@@ -35,7 +35,8 @@ for target in ${TARGETS:-images lists safetensors torch_files texts}; do
     texts)
       build texts tests/fuzz/texts.cpp ci/measured.cpp ci/reference.cpp ci/metric_gate.cpp \
         ci/throughput.cpp lib/lcr/record/*.cpp $base/csv.cpp $base/hashing.cpp \
-        $base/statistics.cpp $base/error.cpp -lboost_program_options -lcrypto -lz ;;
+        $base/statistics.cpp $base/error.cpp $base/memory.cpp \
+        -lboost_program_options -lcrypto -lz ;;
     *)
       echo "fuzz.sh: no fuzzer '$target'; choose from images, lists, safetensors, torch_files," \
         "texts" >&2
