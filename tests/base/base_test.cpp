@@ -25,6 +25,7 @@
 #include "lcr/base/hashing.h"
 #include "lcr/base/memory.h"
 #include "lcr/base/parallel.h"
+#include "lcr/base/progress.h"
 #include "lcr/base/rng.h"
 #include "lcr/base/signals.h"
 #include "lcr/base/statistics.h"
@@ -660,6 +661,15 @@ TEST(Signals, AWorkerWhoseParentDiedBeforeItCouldWatchDoesNotStart) {
   int status = 0;
   ::waitpid(process, &status, 0);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+TEST(Progress, WorkOfAnEarlierProcessIsNoSpeed) {
+  EXPECT_EQ(describe_progress(300, 0, 1000, 10, "samples"),
+            " 30 %  30 samples/s  ETA " + format_duration(70.0 / 3));
+  EXPECT_EQ(describe_progress(900, 880, 1000, 10, "samples"),
+            " 90 %  2 samples/s  ETA " + format_duration(50));
+  EXPECT_EQ(describe_progress(900, 900, 1000, 0, "samples"), " 90 %  0 samples/s  ETA ?");
+  EXPECT_EQ(describe_progress(0, 0, 0, 10, "images"), "100 %  0 images/s  ETA ?");
 }
 
 }  // namespace

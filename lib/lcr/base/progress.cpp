@@ -10,6 +10,25 @@
 #include "lcr/base/text.h"
 
 namespace lcr {
+namespace {
+
+double fraction_of(std::int64_t done, std::int64_t total) {
+  return total > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0)
+                   : 1.0;
+}
+
+}  // namespace
+
+std::string describe_progress(std::int64_t done, std::int64_t before, std::int64_t total,
+                              double seconds, const std::string& unit) {
+  const auto count = [](std::int64_t units) {
+    return static_cast<double>(std::max<std::int64_t>(0, units));
+  };
+  const double rate = seconds > 0 ? count(done - before) / seconds : 0.0;
+  const std::string eta = rate > 0 ? format_duration(count(total - done) / rate) : "?";
+  return fmt::format("{:3.0f} %  {:.0f} {}/s  ETA {}", 100 * fraction_of(done, total), rate, unit,
+                     eta);
+}
 
 Progress::Progress(std::string title, std::int64_t total, std::string unit)
     : title_(std::move(title)),
@@ -51,18 +70,13 @@ void Progress::erase() {
 
 void Progress::draw(Clock::time_point now) {
   const double elapsed = std::chrono::duration<double>(now - start_).count();
-  const double fraction =
-      total_ > 0 ? std::clamp(static_cast<double>(done_) / static_cast<double>(total_), 0.0, 1.0)
-                 : 1.0;
-  const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0.0;
-  const std::string eta = fraction > 0 ? format_duration(elapsed * (1 - fraction) / fraction) : "?";
-  const std::string tail = fmt::format("{:3.0f} %  {:.0f} {}/s  ETA {}{}{}", 100 * fraction, rate,
-                                       unit_, eta, note_.empty() ? "" : "  ", note_);
+  const std::string tail = describe_progress(done_, before_, total_, elapsed, unit_) +
+                           (note_.empty() ? "" : "  " + note_);
   if (!terminal_) {
     say("{}: {}\n", title_, tail);
   } else {
     constexpr std::size_t kWidth = 24;
-    const auto filled = static_cast<std::size_t>(fraction * kWidth);
+    const auto filled = static_cast<std::size_t>(fraction_of(done_, total_) * kWidth);
     std::string text = fmt::format("{} [{}{}] {}", title_, std::string(filled, '#'),
                                    std::string(kWidth - filled, '.'), tail);
     winsize size{};

@@ -9,6 +9,7 @@
 #include <deque>
 #include <fstream>
 #include <list>
+#include <optional>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -34,6 +35,8 @@ struct Worker {
   double killed_at;
   std::string buffer, note;
   double fraction = 0;
+  /// The fraction of the first report: what an earlier process did, if the run resumes.
+  std::optional<double> resumed_at;
   Clock::time_point start = Clock::now();
 };
 
@@ -83,8 +86,10 @@ bool read_reports(Worker& worker) {
     if (parts.size() != 4 || parts[0] != "progress") continue;
     const auto done = parse_integer(parts[1]);
     const auto total = parse_integer(parts[2]);
-    if (done && total && *total > 0)
+    if (done && total && *total > 0) {
       worker.fraction = static_cast<double>(*done) / static_cast<double>(*total);
+      if (!worker.resumed_at) worker.resumed_at = worker.fraction;
+    }
     worker.note = parts[3];
   }
   return true;
@@ -129,6 +134,7 @@ std::string describe_kill(const Worker& worker, int signal) {
 int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title,
                 const std::string& unit, const std::filesystem::path& log) {
   std::int64_t total = 0, finished_units = 0;
+  double done_before = 0;  // units of finished workers that earlier processes had done
   for (const auto& task : tasks) total += task.units;
   Progress progress(title, total, unit);
   std::ofstream record;
@@ -196,6 +202,7 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
       }
       ++finished;
       finished_units += worker->task->units;
+      done_before += worker->resumed_at.value_or(0) * static_cast<double>(worker->task->units);
       if (code == kDone) {
         const std::chrono::duration<double> seconds = Clock::now() - worker->start;
         tell(fmt::format("[{}/{}] {} done in {}{}", finished, tasks.size(), worker->task->label,
@@ -212,12 +219,15 @@ int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::strin
       }
       worker = workers.erase(worker);
     }
-    double done = static_cast<double>(finished_units);
+    double done = static_cast<double>(finished_units), before = done_before;
     std::vector<std::string> notes;
     for (const auto& worker : workers) {
-      done += worker.fraction * static_cast<double>(worker.task->units);
+      const auto units = static_cast<double>(worker.task->units);
+      done += worker.fraction * units;
+      before += worker.resumed_at.value_or(0) * units;
       notes.push_back(worker.task->label + (worker.note.empty() ? "" : " " + worker.note));
     }
+    progress.done_before(static_cast<std::int64_t>(before));
     progress.update(static_cast<std::int64_t>(done), join(notes, " | "));
   }
   if (result != kDone || waiting.empty()) return result;
