@@ -503,7 +503,9 @@ TEST(MemoryDeathTest, LibrariesThatCrashOrExitForWantOfMemoryEndTheProgramWithWo
                 return 0;
               }));
   };
-  const auto crash = [] { *static_cast<volatile int*>(nullptr) = 1; };
+  const auto crash = [] {
+    *static_cast<volatile int*>(nullptr) = 1;  // NOLINT(clang-analyzer-core.NullDereference)
+  };
   const auto raise = [](const auto& error) { throw error; };
   const auto forbidden = [&]() noexcept { raise(std::bad_alloc()); };
   const auto other = [&]() noexcept { raise(std::logic_error("x")); };
