@@ -108,7 +108,7 @@ std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& resu
   std::string body, curves, links, missing;
   std::map<std::string, double> seconds;  // by run
   std::map<std::string, std::set<std::string>> facts;
-  bool stands_in = false;
+  bool for_orientation = false;
   for (const PlotSpec* spec : in_order(specs)) {
     if (!fs::exists(results / (spec->id + ".csv"))) {
       missing += (missing.empty() ? "" : ", ") + spec->id;
@@ -129,8 +129,9 @@ std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& resu
         facts[fact].insert(row[result_column(fact)]);
     }
     for (const auto& dataset : found.distinct("dataset"))
-      stands_in = stands_in || std::find(spec->paper_datasets.begin(), spec->paper_datasets.end(),
-                                         dataset) == spec->paper_datasets.end();
+      for_orientation = for_orientation || !found.part_of(dataset).empty() ||
+                        std::find(spec->paper_datasets.begin(), spec->paper_datasets.end(),
+                                  dataset) == spec->paper_datasets.end();
   }
   if (body.empty()) fail("{}: holds no results of any experiment", results.string());
   double total = 0;
@@ -140,10 +141,10 @@ std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& resu
       page_head("LCR Suite: " + results.filename().string()) + "<h1>LCR Suite: results “" + name +
       "”</h1>\n<nav><a href=\"#answer\">Answer</a><a href=\"#run\">What was run</a>" + links +
       (curves.empty() ? "" : "<a href=\"#curves\">Curves</a>") + "</nav>\n";
-  if (stands_in)
+  if (for_orientation)
     html +=
-        "<p class=\"warning\">Small stand-ins for the paper's data and few seeds: these numbers "
-        "show that the pipeline works and in which direction effects point. They are not the "
+        "<p class=\"warning\">Small stand-ins for the paper's data, or parts of it, and few seeds: "
+        "these numbers show in which direction effects point at this scale. They are not the "
         "paper's numbers.</p>\n";
   html += "<h2 id=\"answer\">What the measurements say about the paper's claims</h2>\n" +
           answer_html(judge(read_claims(paper / "claims.csv"), results), paper);
