@@ -279,6 +279,7 @@ Table make_table(const PlotSpec& spec, const Results& results,
           std::any_of(block.columns.begin(), block.columns.end(),
                       [](const ColumnSpec& column) { return column.pooling == "own"; });
       for (const auto& column : block.columns) out.headings.push_back(column.heading);
+      const bool is_first = &block == &spec.blocks.front();
       for (const auto& name : names) {
         TableRow line{name, names_pooling ? results.pooling_of(name, dataset) : "", {}};
         bool any = false;
@@ -288,11 +289,11 @@ Table make_table(const PlotSpec& spec, const Results& results,
                              ? published_value(published, name, paper, column, sources)
                              : std::nullopt};
           cached = cached || shows_cached_probe(results, name, dataset, block, column, cell);
-          any = any || !cell.ours.empty() || cell.paper;
+          any = any || !cell.ours.empty() || (is_first && cell.paper);
           line.cells.push_back(std::move(cell));
         }
         // A block leaves out rows without any value: controls have no best epoch, and not every row
-        // has every map.
+        // has every map. The first one shows what the paper has.
         if (any || dataset.empty()) out.rows.push_back(std::move(line));
       }
       for (const auto& name : published_only(published, paper, names)) {
@@ -302,7 +303,7 @@ Table make_table(const PlotSpec& spec, const Results& results,
           line.cells.push_back({{}, published_value(published, name, paper, column, sources)});
           any = any || line.cells.back().paper;
         }
-        if (any && &block == &spec.blocks.front()) out.rows.push_back(std::move(line));
+        if (any && is_first) out.rows.push_back(std::move(line));
       }
       if (!out.rows.empty()) table.blocks.push_back(std::move(out));
     }

@@ -434,9 +434,9 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   EXPECT_NE(read_text(folder / "curves.html").find("Rank-1 (%), attention pooling"),
             std::string::npos);
   EXPECT_EQ(report.find("class=\"text holds\""), std::string::npos);
-  const std::string main_table = read_text(folder / "results/quick/tables/main.md");
-  EXPECT_NE(main_table.find("Not run: stanford-cars, fgvc-aircraft."), std::string::npos);
-  EXPECT_NE(main_table.find("best epoch minus last"), std::string::npos);
+  EXPECT_NE(read_text(folder / "results/quick/tables/main.md")
+                .find("Not run: stanford-cars, fgvc-aircraft."),
+            std::string::npos);
   // Every row of X1 has its poolings; the two kinds of batch norm statistics are kept apart.
   const std::string x1 = read_text(folder / "results/quick/tables/x1.md");
   EXPECT_NE(x1.find("recalibrated"), std::string::npos);
@@ -818,7 +818,7 @@ TEST_F(ImportedRuns, FilesThatAreNotTheAuthorsAreRefusedByTheNameOfTheTensor) {
   refuse("tensor state_dict.module.bn16.bias has another shape", [](State& s) {
     s["module.bn16.bias"].shape = {2, 4};
   });
-  refuse("tensor state_dict.module.bn16.num_batches_tracked has another shape or type",
+  refuse("tensor state_dict.module.bn16.num_batches_tracked is of type Float instead of Long",
          [](State& s) {
            s["module.bn16.num_batches_tracked"] = {"F32", {}, {0, 0, 128, 63}};
          });
