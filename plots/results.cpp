@@ -199,7 +199,7 @@ std::vector<double> Results::values(const std::string& name, const std::string& 
       continue;
     }
     const auto other = std::find_if(subtracted.begin(), subtracted.end(),
-                                    [&](const auto& item) { return item.first == run; });
+                                    [&run = run](const auto& item) { return item.first == run; });
     if (other != subtracted.end()) values.push_back(value - other->second);
   }
   return values;
