@@ -188,9 +188,9 @@ RgbImage prepare(RgbImage image, const fs::path& path, const PixelStoreOptions& 
 
 void build(const std::vector<std::string>& paths, const PixelStoreOptions& options,
            const std::string& source) {
-  TemporaryFile out(options.file.string() + ".tmp");       // ours alone: the lock is held
-  const std::string placeholder(kStoreHeaderBytes, '\0');  // the header is written last
-  out.write(placeholder.data(), placeholder.size());
+  TemporaryFile out(options.file.string() + ".tmp");  // ours alone: the lock is held
+  const std::string room(kStoreHeaderBytes, '\0');    // for the header, which is written last
+  out.write(room.data(), room.size());
   Progress progress("decode images", static_cast<std::int64_t>(paths.size()), "images");
   nlohmann::json images = nlohmann::json::array();
   nlohmann::json skipped = nlohmann::json::array();

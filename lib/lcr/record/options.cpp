@@ -145,7 +145,7 @@ class Group {
         when);
   }
 
-  /// Any text; `unit` is a placeholder such as "FILE", or "".
+  /// Any text; `unit` names it in --help, such as "FILE", or is "".
   void text(const char* name, std::string Options::*member, const char* unit, const char* meaning,
             const Condition& when = kAlways) const {
     add({.name = name, .member = member, .unit = unit, .meaning = meaning}, when);
