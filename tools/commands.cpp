@@ -36,6 +36,18 @@ std::size_t edit_distance(const std::string& from, const std::string& to) {
        *nearest, join(known, ", "));
 }
 
+/// The item whose `key` is `name`; `kind` is what the message calls it if there is none.
+template <typename Item>
+const Item& find_by(const char* Item::*key, const std::vector<Item>& items, const char* kind,
+                    const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& item : items) {
+    if (name == item.*key) return item;
+    known.emplace_back(item.*key);
+  }
+  fail_unknown(kind, name, known);
+}
+
 std::string list_experiments(bool only_figures) {
   std::string text;
   for (const auto& experiment : experiment_programs())
@@ -112,21 +124,11 @@ const std::vector<FrontCommand>& front_commands() {
 }
 
 const FrontCommand& find_front_command(const std::string& name) {
-  std::vector<std::string> known;
-  for (const auto& command : front_commands()) {
-    if (name == command.name) return command;
-    known.emplace_back(command.name);
-  }
-  fail_unknown("command", name, known);
+  return find_by(&FrontCommand::name, front_commands(), "command", name);
 }
 
 const ExperimentProgram& find_experiment_program(const std::string& id) {
-  std::vector<std::string> known;
-  for (const auto& experiment : experiment_programs()) {
-    if (id == experiment.id) return experiment;
-    known.emplace_back(experiment.id);
-  }
-  fail_unknown("experiment", id, known);
+  return find_by(&ExperimentProgram::id, experiment_programs(), "experiment", id);
 }
 
 std::string front_help() {

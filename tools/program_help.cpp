@@ -1,13 +1,13 @@
 #include "tools/program_help.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include <fmt/core.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
+#include "lcr/record/command_line.h"
 #include "lcr/record/options.h"
 #include "tools/run_program.h"
 
@@ -39,19 +39,10 @@ HelpOption parse_option(const std::string& line) {
   return option;
 }
 
-/// The presets by name.
-std::vector<std::string> preset_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(suite_home() / "presets"))
-    if (entry.path().extension() == ".ini") names.push_back(entry.path().stem().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 /// The values that can be offered for an option of the table.
 std::vector<std::string> choices_of(const OptionSpec& spec) {
   const std::string name = spec.name;
-  if (name == "preset") return preset_names();
+  if (name == "preset") return preset_names(suite_home());
   if (name == "datasets") return find_option("dataset", "").choices;
   if (name == "protocols") return protocol_names();
   if (name == "poolings") return pooling_names();

@@ -79,6 +79,15 @@ void apply_file(Options& options, const std::filesystem::path& path,
 
 }  // namespace
 
+std::vector<std::string> preset_names(const std::filesystem::path& home) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(home / "presets", error))
+    if (entry.path().extension() == ".ini") names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 CommandLine parse_command_line(const std::vector<std::string>& arguments,
                                const std::vector<std::string>& sections,
                                const std::filesystem::path& home) {
@@ -111,14 +120,9 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
   const auto preset_path = is_path ? std::filesystem::path(command.preset)
                                    : home / "presets" / (command.preset + ".ini");
   std::error_code error;
-  if (!std::filesystem::exists(preset_path, error)) {
-    std::vector<std::string> known;
-    for (const auto& entry : std::filesystem::directory_iterator(home / "presets", error))
-      if (entry.path().extension() == ".ini") known.push_back(entry.path().stem().string());
-    std::sort(known.begin(), known.end());
+  if (!std::filesystem::exists(preset_path, error))
     fail("preset '{}': no such file {}; the presets are {}", command.preset, preset_path.string(),
-         join(known, ", "));
-  }
+         join(preset_names(home), ", "));
   const auto known = known_sections(home);
   apply_file(result.options, preset_path, sections, known);
   if (!command.config.empty()) apply_file(result.options, command.config, sections, known);

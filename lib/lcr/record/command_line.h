@@ -16,6 +16,9 @@ struct CommandLine {
   std::string preset_argument;  ///< --preset as given: a name or a path
 };
 
+/// The presets in home/presets, by name; empty if the folder cannot be listed.
+std::vector<std::string> preset_names(const std::filesystem::path& home);
+
 /// Resolves the layers, each of which overrides the ones before: defaults, preset, --config FILE,
 /// command line. In INI files, settings before the first section apply to every experiment, those
 /// in a section only where it applies: [id] to that experiment, [byol] to its rows on BYOL,
