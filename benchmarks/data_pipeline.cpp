@@ -9,8 +9,10 @@
 
 #include "lcr/base/files.h"
 #include "lcr/data/augment.h"
+#include "lcr/data/dataset_options.h"
 #include "lcr/data/datasets.h"
 #include "lcr/data/image_file.h"
+#include "lcr/data/image_folder.h"
 #include "lcr/model/input.h"
 
 namespace lcr {
@@ -30,10 +32,11 @@ const Source* source() {
     const char* folder = std::getenv("LCR_BENCHMARK_IMAGES");
     if (!data && !folder) return nullptr;
     Options options;
-    options.dataset = folder ? "image-folder" : "cub200";
-    if (folder) options.folder = folder;
-    options.limit_train = options.limit_test = kImages;
-    options.pixel_store = (std::filesystem::temp_directory_path() / "lcr-benchmark-store").string();
+    options.get<DatasetOptions>().dataset = folder ? "image-folder" : "cub200";
+    if (folder) options.get<ImageFolderOptions>().folder = folder;
+    options.get<DatasetOptions>().limit_train = options.get<DatasetOptions>().limit_test = kImages;
+    options.get<DataFolderOptions>().pixel_store =
+        (std::filesystem::temp_directory_path() / "lcr-benchmark-store").string();
     auto result = std::make_unique<Source>();
     const Listing listing = list_dataset(options);
     std::vector<std::int32_t> labels;

@@ -6,6 +6,10 @@
 #include <benchmark/benchmark.h>
 
 #include "lcr/base/phases.h"
+#include "lcr/method/host_options.h"
+#include "lcr/method/lcr_options.h"
+#include "lcr/method/method_spec.h"
+#include "lcr/model/model_options.h"
 #include "lcr/train/step.h"
 
 namespace lcr {
@@ -21,12 +25,12 @@ void training_step(benchmark::State& state, const Setting& setting, const char* 
   const char* threads = std::getenv("LCR_BENCHMARK_THREADS");
   at::set_num_threads(threads ? std::atoi(threads) : 1);
   Options options;
-  options.method = method;
-  options.arch = setting.arch;
-  options.stem = setting.stem;
-  options.batch_size = setting.batch;
-  options.queue_size = setting.batch * 16;
-  options.precision = precision;
+  options.get<MethodOptions>().method = method;
+  options.get<ArchOptions>().arch = setting.arch;
+  options.get<ResNetOptions>().stem = setting.stem;
+  options.get<BatchOptions>().batch_size = setting.batch;
+  options.get<MomentumContrastOptions>().queue_size = setting.batch * 16;
+  options.get<PrecisionOptions>().precision = precision;
   resolve_variant(options);
   const auto model = make_method(options, 0);
   prepare_for_training(*model, torch::kCPU);

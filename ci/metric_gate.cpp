@@ -10,7 +10,7 @@
 #include "lcr/base/error.h"
 #include "lcr/base/statistics.h"
 #include "lcr/base/text.h"
-#include "lcr/record/options.h"
+#include "lcr/config/options.h"
 
 namespace lcr::check {
 namespace {
@@ -21,10 +21,9 @@ std::string with_defaults(std::string text, const std::string& other) {
   const auto names = [](const std::string& lines, const std::string& name) {
     return ("\n" + lines).find("\n" + name + "=") != std::string::npos;
   };
-  const Options defaults;
   for (const auto& spec : option_table())
     if (names(other, spec.name) && !names(text, spec.name))
-      text += std::string(spec.name) + "=" + get_option(defaults, spec) + "\n";
+      text += std::string(spec.name) + "=" + default_of(spec) + "\n";
   return text;
 }
 

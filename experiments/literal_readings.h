@@ -1,6 +1,7 @@
 // The two literal readings of the method, as rows of tables.
 #pragma once
 
+#include "lcr/evaluate/protocol_spec.h"
 #include "lcr/experiment/experiment.h"
 
 namespace lcr {
@@ -19,7 +20,7 @@ inline Settings literal_reading(const char* variant, const char* tau) {
 /// `evaluation` with the mask normalised over the evaluation batch, as the authors' test code does;
 /// none if --eval-mask-norm batch makes every evaluation so.
 inline std::vector<Settings> as_the_authors_test(const Options& options, Settings evaluation) {
-  if (options.eval_mask_norm == "batch") return {};
+  if (options.get<lcr::EvaluationOptions>().eval_mask_norm == "batch") return {};
   evaluation.emplace_back("eval-mask-norm", "batch");
   return {evaluation};
 }

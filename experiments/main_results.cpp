@@ -2,19 +2,24 @@
 // the authors' code is also tested with their masks.
 #include "experiments/literal_readings.h"
 #include "lcr/base/text.h"
+#include "lcr/data/dataset_options.h"
+#include "lcr/experiment/control_options.h"
+#include "lcr/model/model_options.h"
 
 namespace {
 
 /// Row name of the network before self-supervision. Only weights from a file can be the paper's.
 const char* initial_row(const lcr::Options& options) {
-  if (!options.init.empty()) return "ImageNet init";
-  return options.pretrain != "none" ? "Stand-in init" : "Random init";
+  if (!options.get<lcr::InitOptions>().init.empty()) return "ImageNet init";
+  return options.get<lcr::InitOptions>().pretrain != "none" ? "Stand-in init" : "Random init";
 }
 
 std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
   std::vector<lcr::ExperimentRow> rows;
-  for (const auto& dataset :
-       lcr::split(options.datasets.empty() ? options.dataset : options.datasets, ',')) {
+  for (const auto& dataset : lcr::split(options.get<lcr::SelectionOptions>().datasets.empty()
+                                            ? options.get<lcr::DatasetOptions>().dataset
+                                            : options.get<lcr::SelectionOptions>().datasets,
+                                        ',')) {
     rows.push_back({initial_row(options), {{"dataset", dataset}, {"method", "untrained"}}, false});
     rows.push_back({"MoCo v2", {{"dataset", dataset}, {"method", "moco_v2"}}});
     rows.push_back({"MoCo-Bilinear", {{"dataset", dataset}, {"method", "moco_bilinear"}}, false});

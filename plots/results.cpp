@@ -9,7 +9,8 @@
 #include "lcr/base/csv.h"
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
-#include "lcr/record/options.h"
+#include "lcr/config/options.h"
+#include "lcr/method/method_spec.h"
 
 namespace lcr {
 namespace {
@@ -156,7 +157,9 @@ std::string Results::part_of(const std::string& dataset) const {
 std::string Results::pooling_of(const std::string& name, const std::string& dataset) const {
   for (const auto& row : rows_)
     if (cell(row, "row") == name && cell(row, "dataset") == dataset)
-      return own_pooling(cell(row, "method"));
+      // Files of older schemas do not say it.
+      return cell(row, "judged_by").empty() ? find_method(cell(row, "method")).judged_by
+                                            : cell(row, "judged_by");
   return "";
 }
 

@@ -8,6 +8,7 @@
 #include "lcr/base/progress.h"
 #include "lcr/base/signals.h"
 #include "lcr/data/datasets.h"
+#include "lcr/evaluate/protocol_spec.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/evaluate_run.h"
 #include "lcr/experiment/numeric_libraries.h"
@@ -70,7 +71,9 @@ int run(int argc, char** argv) {
   const int threads = resolve_threads(options);
   const Dataset data = load_dataset(options, threads);
   const RunIdentity identity = check_run_identity(run_directory, options, data);
-  if (values.contains("eval-mask-norm")) options.eval_mask_norm = control.eval_mask_norm;
+  if (values.contains("eval-mask-norm"))
+    options.get<EvaluationOptions>().eval_mask_norm =
+        control.get<EvaluationOptions>().eval_mask_norm;
   EvaluationRecord record;
   bool made = false;
   {

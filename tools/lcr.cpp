@@ -6,8 +6,9 @@
 #include "lcr/base/error.h"
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
+#include "lcr/config/command_line.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/experiment/version.h"
-#include "lcr/record/command_line.h"
 #include "tools/commands.h"
 #include "tools/completion.h"
 #include "tools/man_pages.h"
@@ -25,9 +26,11 @@ std::vector<ProgramCall> with_plots(const std::string& program, const std::strin
                                     const std::vector<Arguments>& plots) {
   const Options options = parse_command_line(arguments, {id}, suite_home()).options;
   std::vector<ProgramCall> calls = {{program, arguments}};
-  if (options.help || options.dry_run || options.max_steps > 0) return calls;
+  if (options.get<ProgramOptions>().help || options.get<ExecutionOptions>().dry_run ||
+      options.get<ExecutionOptions>().max_steps > 0)
+    return calls;
   for (Arguments plot : plots) {
-    plot.insert(plot.end(), {"--results", options.results});
+    plot.insert(plot.end(), {"--results", options.get<ProgramOptions>().results});
     calls.push_back({"lcr-plot", plot});
   }
   return calls;

@@ -15,12 +15,18 @@
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
 #include "lcr/data/archive.h"
+#include "lcr/data/catalogue.h"
 #include "lcr/data/contact_sheet.h"
+#include "lcr/data/data_directory.h"
+#include "lcr/data/dataset_options.h"
 #include "lcr/data/datasets.h"
 #include "lcr/data/descriptor.h"
 #include "lcr/data/fetch.h"
 #include "lcr/data/image_file.h"
 #include "lcr/data/pixel_store.h"
+#include "lcr/data/view_options.h"
+#include "lcr/experiment/control_options.h"
+#include "lcr/experiment/option_table.h"
 #include "tools/dataset_places.h"
 
 namespace lcr {
@@ -99,7 +105,7 @@ int info(const DatasetDescriptor& d, const Command& command) {
 /// was found. Throws UserError if they differ.
 std::string check_content(const DatasetDescriptor& d, const Command& command) {
   Options options = command.options;
-  options.dataset = d.name;
+  options.get<DatasetOptions>().dataset = d.name;
   if (d.kind == "weights") return "weights";
   if (has_image_files(options)) {
     const Listing listing = list_dataset(options);
@@ -200,7 +206,7 @@ void print_split(const char* name, const std::vector<ListedImage>& images,
 
 int verify(const std::string& name, const Command& command) {
   Options options = command.options;
-  options.dataset = name;
+  options.get<DatasetOptions>().dataset = name;
   if (name != "image-folder") {
     const DatasetDescriptor d = find_descriptor(name);
     for (const auto& file : d.files) {
@@ -241,7 +247,7 @@ int verify(const std::string& name, const Command& command) {
 
 int pack(const std::string& name, const Command& command) {
   Options options = command.options;
-  options.dataset = name;
+  options.get<DatasetOptions>().dataset = name;
   if (!has_image_files(options))
     fail("{} has no image files to pack; it needs no pixel store", name);
   const Dataset data = load_dataset(options, command.threads);
@@ -253,7 +259,7 @@ int pack(const std::string& name, const Command& command) {
 
 int show(const std::string& name, const Command& command) {
   Options options = command.options;
-  options.dataset = name;
+  options.get<DatasetOptions>().dataset = name;
   std::vector<std::string> class_names;
   if (has_image_files(options)) class_names = list_dataset(options).class_names;
   const Dataset data = load_dataset(options, command.threads);
@@ -282,7 +288,7 @@ std::string help(const po::options_description& description) {
 
 int run(int argc, char** argv) {
   Command command;
-  command.options.image_size = 128;
+  command.options.get<InputOptions>().image_size = 128;
   std::string verb, name;
   po::options_description description("Options");
   auto add_option = description.add_options();
@@ -311,8 +317,9 @@ int run(int argc, char** argv) {
   if (command.sheet.images < 1 || command.sheet.images > 1000 || command.sheet.views < 0 ||
       command.sheet.views > 100)
     fail("command line: images must be 1 to 1000, views 0 to 100");
-  command.threads =
-      command.options.threads > 0 ? static_cast<int>(command.options.threads) : usable_cores();
+  command.threads = command.options.get<ExecutionOptions>().threads > 0
+                        ? static_cast<int>(command.options.get<ExecutionOptions>().threads)
+                        : usable_cores();
   watch_signals();
   if (verb == "list") return list(command);
   const bool known =

@@ -21,6 +21,9 @@
 #include "lcr/base/memory.h"
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
+#include "lcr/data/data_directory.h"
+#include "lcr/data/dataset_options.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/numeric_libraries.h"
 #include "lcr/model/kernels/kernels.h"
@@ -242,9 +245,10 @@ Finding check_shared_memory() {
 
 /// Runs the checks and prints a line for each. Returns whether none found a fault.
 bool examine(const Options& options) {
-  const fs::path pixels = options.pixel_store.empty() ? data_directory(options) / "pixel-store"
-                                                      : fs::path(options.pixel_store);
-  const torch::Device device = resolve_device(options.device);
+  const fs::path pixels = options.get<DataFolderOptions>().pixel_store.empty()
+                              ? data_directory(options) / "pixel-store"
+                              : fs::path(options.get<DataFolderOptions>().pixel_store);
+  const torch::Device device = resolve_device(options.get<ExecutionOptions>().device);
   const std::vector<std::pair<const char*, std::function<Finding()>>> checks = {
       {"processor", check_processor},
       {"CPU loops", check_kernels},
@@ -255,9 +259,9 @@ bool examine(const Options& options) {
       {"LibTorch", [] { return Finding{.fact = TORCH_VERSION}; }},
       {"BLAS", check_blas},
       {"CUDA", check_cuda},
-      {"run store", [&] { return check_space(options.runs); }},
+      {"run store", [&] { return check_space(options.get<StoreOptions>().runs); }},
       {"pixel store", [&] { return check_space(pixels); }},
-      {"file system", [&] { return check_file_system(options.runs); }},
+      {"file system", [&] { return check_file_system(options.get<StoreOptions>().runs); }},
       {"/dev/shm", check_shared_memory},
       {"data sets", [&] { return check_data(options); }},
       {"gnuplot", check_gnuplot}};

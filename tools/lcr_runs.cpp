@@ -14,9 +14,12 @@
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
+#include "lcr/config/command_line.h"
+#include "lcr/config/options.h"
 #include "lcr/data/archive.h"
 #include "lcr/data/safetensors.h"
-#include "lcr/record/options.h"
+#include "lcr/experiment/control_options.h"
+#include "lcr/method/method_spec.h"
 #include "lcr/record/results_csv.h"
 #include "lcr/record/run_store.h"
 
@@ -134,7 +137,7 @@ struct Listed {
     const auto found = identity.find(name);
     return found == identity.end() ? otherwise : found->second;
   }
-  std::string method() const { return value("method", Options().method); }
+  std::string method() const { return value("method", Options().get<MethodOptions>().method); }
   /// The data set: the name's first part, which may contain hyphens.
   std::string data() const { return run.name.substr(0, run.name.find("-" + method() + "-")); }
   std::string seed() const { return run.name.substr(run.name.rfind("-s") + 2); }
@@ -155,7 +158,7 @@ Listed describe(const fs::path& path) {
   if (listed.run.result)
     for (const auto& m : listed.run.result->measurements)
       if (m.selection == "last" && m.metric == "rank1" &&
-          (std::isnan(listed.score) || m.pooling == own_pooling(listed.method()))) {
+          (std::isnan(listed.score) || m.pooling == find_method(listed.method()).judged_by)) {
         listed.score = m.value;
         listed.score_pooling = m.pooling;
       }
@@ -219,7 +222,8 @@ std::vector<Listed> select(const std::vector<fs::path>& runs, const ListOptions&
   if (!options.state.empty() && !kStates.contains(options.state))
     fail("state = '{}': choose done, partial, damaged or foreign", options.state);
   std::set<std::string> wanted;
-  if (!options.experiment.empty()) wanted = runs_of_experiment(options.results, options.experiment);
+  if (!options.experiment.empty())
+    wanted = runs_of_experiment(options.results, options.experiment);
   std::vector<Listed> all;
   for (const auto& path : runs) {
     Listed listed = describe(path);
@@ -227,8 +231,8 @@ std::vector<Listed> select(const std::vector<fs::path>& runs, const ListOptions&
     const auto other = [](const std::string& filter, const std::string& value) {
       return !filter.empty() && filter != value;
     };
-    if (other(options.method, listed.method()) || other(options.data, listed.data()) ||
-        other(options.state, state_name(listed.run.state)) ||
+    if (other(options.method, listed.method()) ||
+        other(options.data, listed.data()) || other(options.state, state_name(listed.run.state)) ||
         (!options.experiment.empty() && !wanted.contains(name.substr(name.rfind("-s") - 12, 12))))
       continue;
     all.push_back(std::move(listed));
@@ -423,7 +427,8 @@ int prune(const fs::path& store, const std::vector<fs::path>& runs, const PruneO
     if (!fs::exists(path)) return;
     freed += fs::is_directory(path) ? mebibytes(path)
                                     : static_cast<double>(fs::file_size(path)) / (1 << 20);
-    fmt::print("{} {}\n", options.dry_run ? "would remove" : "removed", path.string());
+    fmt::print("{} {}\n", options.dry_run ? "would remove" : "removed",
+               path.string());
     if (!options.dry_run) fs::remove_all(path);
   };
   for (const auto& path : runs) {
@@ -461,7 +466,8 @@ int prune(const fs::path& store, const std::vector<fs::path>& runs, const PruneO
       left.push_back(entry.path());
   }
   for (const auto& path : left) remove(path);
-  fmt::print("{:.1f} MiB {}\n", freed, options.dry_run ? "would be freed" : "freed");
+  fmt::print("{:.1f} MiB {}\n", freed,
+             options.dry_run ? "would be freed" : "freed");
   return kDone;
 }
 

@@ -7,8 +7,9 @@
 #include "lcr/base/error.h"
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
-#include "lcr/record/command_line.h"
-#include "lcr/record/options.h"
+#include "lcr/config/command_line.h"
+#include "lcr/config/options.h"
+#include "lcr/evaluate/protocol_spec.h"
 #include "tools/run_program.h"
 
 namespace lcr {
@@ -44,7 +45,7 @@ std::vector<std::string> choices_of(const OptionSpec& spec) {
   const std::string name = spec.name;
   if (name == "preset") return preset_names(suite_home());
   if (name == "datasets") return find_option("dataset", "").choices;
-  if (name == "protocols") return protocol_names();
+  if (name == "protocols") return names_of(protocols());
   if (name == "poolings") return pooling_names();
   return spec.choices;
 }
@@ -115,13 +116,12 @@ ProgramHelp read_help(const std::string& program) {
 
 std::vector<HelpOption> experiment_options() {
   std::vector<HelpOption> options;
-  const Options defaults;
   for (const auto& spec : option_table()) {
     if (std::string_view(spec.name).starts_with("worker-")) continue;  // internal
-    const bool flag = std::holds_alternative<bool Options::*>(spec.member);
+    const bool flag = std::holds_alternative<bool>(spec.default_value);
     std::string meaning = spec.meaning;
     if (!spec.choices.empty()) meaning += "; one of " + join(spec.choices, ", ");
-    if (const std::string value = get_option(defaults, spec); !value.empty())
+    if (const std::string value = default_of(spec); !value.empty())
       meaning += fmt::format(" [{}{}{}]", value, *spec.unit ? " " : "", spec.unit);
     if (!spec.active_when.empty()) meaning += "; when " + spec.active_when;
     options.push_back({spec.name, !flag, meaning, choices_of(spec)});

@@ -14,6 +14,7 @@
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/record/claims.h"
 #include "tests/support/files.h"
 

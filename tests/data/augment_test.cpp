@@ -12,6 +12,8 @@
 #include "lcr/data/loader.h"
 #include "lcr/data/pixel_ops.h"
 #include "lcr/data/synth_birds.h"
+#include "lcr/data/view_options.h"
+#include "lcr/method/host_options.h"
 #include "tests/support/images.h"
 
 namespace lcr {
@@ -39,9 +41,9 @@ TEST(PixelOps, AgreeWithPillow) {
       solarise(actual);
     } else if (op == "test_view" || op == "test_view_bicubic") {
       Options options;
-      options.test_resize = p["resize"];
-      options.image_size = p["size"];
-      options.test_interpolation = op == "test_view" ? "bilinear" : "bicubic";
+      options.get<InputOptions>().test_resize = p["resize"];
+      options.get<InputOptions>().image_size = p["size"];
+      options.get<InputOptions>().test_interpolation = op == "test_view" ? "bilinear" : "bicubic";
       actual.resize(expected.size());
       render_test_view(image, height, width, test_transform(options), actual);
     } else if (op == "brightness") {
@@ -234,7 +236,7 @@ TEST(Augment, FactorsAreUniformAndOrdersEquallyLikely) {
 
 TEST(Augment, ByolsViewsDiffer) {
   Options options;
-  options.augmentation = "byol";
+  options.get<ViewOptions>().augmentation = "byol";
   const RngKey key(4, "byol");
   int blurred[2] = {0, 0}, solarised[2] = {0, 0};
   constexpr int kCount = 5000;
@@ -258,16 +260,16 @@ TEST(Augment, OptionsChooseTheBlurAndTheInterpolation) {
   Options options;
   EXPECT_EQ(training_recipe(options, 0).blur_kernel, 0);
   EXPECT_EQ(probe_recipe(options).interpolation, Interpolation::kBilinear);
-  options.image_size = 224;
-  options.gaussian_blur = "torchvision";
-  options.test_interpolation = "bicubic";
+  options.get<InputOptions>().image_size = 224;
+  options.get<ViewOptions>().gaussian_blur = "torchvision";
+  options.get<InputOptions>().test_interpolation = "bicubic";
   const ViewRecipe recipe = training_recipe(options, 1);
   EXPECT_EQ(recipe.blur_kernel, 23);
   EXPECT_EQ(recipe.interpolation, Interpolation::kBilinear);  // of training, by --augmentation
   EXPECT_EQ(probe_recipe(options).interpolation, Interpolation::kBicubic);
   // The choice of the blur takes no random number: everything else of a view stays.
   Options pillow = options;
-  pillow.gaussian_blur = "pillow";
+  pillow.get<ViewOptions>().gaussian_blur = "pillow";
   const RngKey key(5, "blur");
   for (std::uint32_t i = 0; i < 100; ++i) {
     const auto a = draw_view(CounterRng(key, i), 64, 64, training_recipe(options, 0));
@@ -305,8 +307,8 @@ Dataset birds(int threads = 1) {
 TEST(Loader, SameBatchesWhateverTheWorkers) {
   const Dataset data = birds();
   Options options;
-  options.batch_size = 5;
-  options.image_size = 24;
+  options.get<BatchOptions>().batch_size = 5;
+  options.get<InputOptions>().image_size = 24;
   std::vector<TwoViewBatch> reference;
   for (const int workers : {1, 3}) {
     TwoViewLoader loader(data.train, options, 3, 2, workers);
@@ -336,8 +338,8 @@ TEST(Loader, SameBatchesWhateverTheWorkers) {
 TEST(Loader, RanksShareEveryBatch) {
   const Dataset data = birds();
   Options options;
-  options.batch_size = 6;
-  options.image_size = 24;
+  options.get<BatchOptions>().batch_size = 6;
+  options.get<InputOptions>().image_size = 24;
   TwoViewLoader whole(data.train, options, 3, 2, 1);
   TwoViewLoader first(data.train, options, 3, 2, 2, 0, 3);
   TwoViewLoader second(data.train, options, 3, 2, 1, 1, 3);

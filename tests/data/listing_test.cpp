@@ -12,9 +12,11 @@
 
 #include "lcr/base/files.h"
 #include "lcr/data/class_list.h"
+#include "lcr/data/dataset_options.h"
 #include "lcr/data/datasets.h"
 #include "lcr/data/descriptor.h"
 #include "lcr/data/image_file.h"
+#include "lcr/data/image_folder.h"
 #include "lcr/data/mat_file.h"
 #include "tests/support/files.h"
 #include "tests/support/images.h"
@@ -56,8 +58,8 @@ class Home {
 
 Options options_for(const std::string& dataset, const fs::path& data) {
   Options options;
-  options.dataset = dataset;
-  options.data_dir = data;
+  options.get<DatasetOptions>().dataset = dataset;
+  options.get<DataFolderOptions>().data_dir = data;
   return options;
 }
 
@@ -99,7 +101,7 @@ TEST(Cub200, ReadsTheOfficialLayout) {
 
   // Half the size: the same fractions.
   Options small = options_for("cub200", folder.path());
-  small.store_side = 10;
+  small.get<ImageFileOptions>().store_side = 10;
   const Dataset half = load_dataset(small, 1);
   EXPECT_EQ(half.train.image(0).height, 10);
   EXPECT_FLOAT_EQ(half.test.boxes[0].right, 1.0F);
@@ -151,8 +153,8 @@ TEST(Cub200, RealImages) {
     GTEST_SKIP() << "needs real CUB-200-2011: set LCR_DATA to the folder that holds CUB_200_2011/";
   const TemporaryFolder folder;
   Options options = options_for("cub200", root);
-  options.pixel_store = folder.path();
-  options.store_side = 64;
+  options.get<DataFolderOptions>().pixel_store = folder.path();
+  options.get<ImageFileOptions>().store_side = 64;
   const Dataset data = load_dataset(options, 2);
   EXPECT_EQ(data.train.count(), 5994);
   EXPECT_EQ(data.test.count(), 5794);
@@ -360,13 +362,13 @@ TEST(ImageFolder, ReadsClassesInOrder) {
   write(folder / "train/b/notes.txt", "not an image");
   Options options = options_for("image-folder", folder.path());
   expect_user_error([&] { load_dataset(options, 1); }, "--folder");
-  options.folder = folder.path();
+  options.get<ImageFolderOptions>().folder = folder.path();
   const Dataset data = load_dataset(options, 2);
   EXPECT_EQ(data.train.labels, (std::vector<std::int32_t>{0, 1, 1}));
   EXPECT_EQ(data.test.count(), 2);
   EXPECT_EQ(list_image_folder(folder.path()).train[1].path, "train/b/1.JPG");
   // Fewer images through limits; the store stays.
-  options.limit_train = 2;
+  options.get<DatasetOptions>().limit_train = 2;
   EXPECT_EQ(load_dataset(options, 1).train.labels, (std::vector<std::int32_t>{0, 1}));
 }
 
@@ -398,9 +400,9 @@ TEST(Classes, LeaveTheirImagesRenumbered) {
                            "test/a/1.jpg", "test/b/1.jpg", "test/c/1.jpg"})
     write_image(folder / path);
   Options options = options_for("image-folder", folder.path());
-  options.folder = folder.path();
+  options.get<ImageFolderOptions>().folder = folder.path();
   const std::string all = fingerprint(load_dataset(options, 1).train);
-  options.classes = "every-2";
+  options.get<DatasetOptions>().classes = "every-2";
   const Dataset data = load_dataset(options, 1);
   EXPECT_EQ(data.train.labels, (std::vector<std::int32_t>{0, 1}));
   EXPECT_EQ(data.test.labels, (std::vector<std::int32_t>{0, 1}));
@@ -567,7 +569,7 @@ TEST(ImageFolder, UnreadableFoldersAndFilesAreNotSilent) {
   for (const char* name : {"train/a/1.jpg", "train/a/x/2.jpg", "test/a/1.jpg"})
     write_image(folder / name);
   Options options = options_for("image-folder", folder.path());
-  options.folder = folder.path();
+  options.get<ImageFolderOptions>().folder = folder.path();
   fs::permissions(folder / "train/a/1.jpg", fs::perms::none);
   expect_user_error([&] { load_dataset(options, 1); }, "train/a/1.jpg");
   fs::permissions(folder / "train/a/1.jpg", fs::perms::owner_all);
@@ -608,8 +610,8 @@ TEST(Listings, ClassesThatLoseAllImagesAreNamed) {
     for (const char* name : {"gull/1.jpg", "gull/2.jpg", "owl/1.jpg", "owl/2.jpg"})
       write_image(folder / split / name);
   Options options = options_for("image-folder", folder.path());
-  options.folder = folder.path();
-  options.skip_bad = 9;
+  options.get<ImageFolderOptions>().folder = folder.path();
+  options.get<DataFolderOptions>().skip_bad = 9;
   write(folder / "test/owl/1.jpg", "damaged");
   EXPECT_EQ(load_dataset(options, 1).test.labels, (std::vector<std::int32_t>{0, 0, 1}));
   write(folder / "test/owl/2.jpg", "damaged");

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "lcr/base/hashing.h"
+#include "lcr/data/dataset_options.h"
 #include "lcr/data/image_file.h"
+#include "lcr/experiment/control_options.h"
 #include "tests/support/files.h"
 #include "tests/support/images.h"
 
@@ -146,7 +148,8 @@ TEST_F(PixelStoreTest, ABadFileStopsTheBuildUnlessItMayBeSkipped) {
   EXPECT_FALSE(builds());
   write_bytes(folder / "images/c.jpg", std::string("no image"));
   expect_user_error([&] { open(); }, "c.jpg", "file 2 that cannot be decoded");
-  options.skip_bad = 0;  // a store with a gap does not serve a reader that wants all images
+  options.skip_bad =
+      0;  // a store with a gap does not serve a reader that wants all images
   expect_user_error([&] { open(); }, "b.jpg");
   paths[1] = "absent.jpg";
   expect_user_error([&] { open(); }, "absent.jpg", "no such file");

@@ -6,6 +6,7 @@
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
 #include "lcr/data/cifar.h"
+#include "lcr/data/dataset_options.h"
 #include "lcr/data/datasets.h"
 #include "lcr/data/idx.h"
 #include "tests/support/files.h"
@@ -101,7 +102,7 @@ TEST(Cifar, RealCifar100) {
   if (!root || !std::filesystem::exists(std::filesystem::path(root) / "cifar-100-binary/train.bin"))
     GTEST_SKIP() << "needs real CIFAR-100: set LCR_DATA to the folder that holds cifar-100-binary/";
   Options options;
-  options.dataset = "cifar100";
+  options.get<DatasetOptions>().dataset = "cifar100";
   const Dataset data = load_dataset(options, 1);
   ASSERT_EQ(data.train.count(), 50000);
   ASSERT_EQ(data.test.count(), 10000);
@@ -175,10 +176,10 @@ TEST(ImageSet, FingerprintIsOfContentWhereverItLies) {
 TEST(Datasets, MissingFoldersSayWhatBelongsThere) {
   const TemporaryFolder folder;
   Options options;
-  options.data_dir = folder.path();
-  options.dataset = "cifar100";
+  options.get<DataFolderOptions>().data_dir = folder.path();
+  options.get<DatasetOptions>().dataset = "cifar100";
   expect_user_error([&] { load_dataset(options, 1); }, "cifar-100-binary", "--data-dir");
-  options.dataset = "cifar10";
+  options.get<DatasetOptions>().dataset = "cifar10";
   expect_user_error([&] { load_dataset(options, 1); }, "cifar-10-batches-bin");
 }
 

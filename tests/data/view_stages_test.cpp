@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "lcr/data/augment.h"
+#include "lcr/data/view_options.h"
 #include "lcr/data/view_task.h"
 
 namespace lcr {
@@ -17,10 +18,10 @@ struct Case {
 
 std::vector<Case> cases() {
   Options moco, byol;
-  byol.augmentation = "byol";
+  byol.get<ViewOptions>().augmentation = "byol";
   Options authors = byol;
-  authors.gaussian_blur = "torchvision";
-  authors.image_size = 224;  // a kernel of 23 pixels
+  authors.get<ViewOptions>().gaussian_blur = "torchvision";
+  authors.get<InputOptions>().image_size = 224;  // a kernel of 23 pixels
   return {{"moco", training_recipe(moco, 0)},
           {"byol query", training_recipe(byol, 0)},
           {"byol key", training_recipe(byol, 1)},

@@ -9,6 +9,7 @@
 #include "lcr/data/synth_birds.h"
 #include "lcr/evaluate/principal_alignment.h"
 #include "lcr/evaluate/projection_panel.h"
+#include "lcr/method/lcr_options.h"
 #include "lcr/method/method.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
@@ -46,7 +47,7 @@ TEST(Projections, ChoicesOfFigureB2) {
   Options options = testing::tiny_options(
       {{"projections", "8"}, {"subset", "top_variance"}, {"subset-size", "3"}});
   EXPECT_EQ(choose_projections(variance, options, 0), (std::vector<std::int64_t>{1, 3, 5}));
-  options.subset = "random";
+  options.get<SubsetOptions>().subset = "random";
   std::set<std::vector<std::int64_t>> draws;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const auto chosen = choose_projections(variance, options, seed);

@@ -7,7 +7,9 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
+#include "lcr/evaluate/protocol_spec.h"
 #include "lcr/experiment/evaluate_run.h"
+#include "lcr/experiment/identify_run.h"
 
 namespace lcr {
 namespace {
@@ -105,9 +107,11 @@ TEST(Plan, OnlyTheAuthorsRowIsAlsoTestedWithTheAuthorsMasks) {
   for (const auto& cell : plan_x1({}).cells) {
     if (!cell.experiment) continue;  // the stand-in
     SCOPED_TRACE(cell.row.name);
-    EXPECT_EQ(cell.options.eval_mask_norm, "image") << "the run itself stays what it was";
+    EXPECT_EQ(cell.options.get<EvaluationOptions>().eval_mask_norm, "image")
+        << "the run itself stays what it was";
     std::vector<std::string> norms;
-    for (const auto& evaluation : cell.evaluations) norms.push_back(evaluation.eval_mask_norm);
+    for (const auto& evaluation : cell.evaluations)
+      norms.push_back(evaluation.get<EvaluationOptions>().eval_mask_norm);
     if (cell.row.name == "LCR (authors' code)") {
       ++rows_with;
       EXPECT_EQ(norms, (std::vector<std::string>{"image", "image", "batch"}));

@@ -19,7 +19,9 @@
 #include "lcr/base/signals.h"
 #include "lcr/base/text.h"
 #include "lcr/data/safetensors.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/record/results_csv.h"
+#include "lcr/train/training_options.h"
 #include "tests/support/http_server.h"
 #include "tests/support/images.h"
 #include "tests/support/programs.h"
@@ -108,7 +110,8 @@ class Faults : public testing::ProgramTest {
         "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size "
         "16 --batch-size 8 --queue-size 16 --epochs {} --eval-every 8 --jobs 2 --threads {} "
         "--seeds 0 --checkpoint-every {} --runs '{}/runs' --results '{}/results' {}",
-        options.epochs, options.threads, options.checkpoint_every, place, place, options.more);
+        options.get<TrainingOptions>().epochs, options.get<ExecutionOptions>().threads,
+        options.get<ExecutionOptions>().checkpoint_every, place, place, options.more);
   }
 
   /// Starts a command in its own process group, with its standard error in err.txt.

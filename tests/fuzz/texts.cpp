@@ -11,8 +11,9 @@
 #include "ci/throughput.h"
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
+#include "lcr/config/command_line.h"
+#include "lcr/model/model_options.h"
 #include "lcr/record/claims.h"
-#include "lcr/record/command_line.h"
 #include "lcr/record/results_csv.h"
 #include "lcr/record/run_store.h"
 
@@ -46,7 +47,7 @@ const fs::path& good_run() {
     const lcr::RunStore store(root() / "runs");
     lcr::Options options;
     lcr::resolve_variant(options);
-    options.precision = "float32";
+    options.get<PrecisionOptions>().precision = "float32";
     const lcr::RunIdentity identity =
         lcr::identify_run(options, {.seed = 1, .data_fingerprint = "d", .init = ""});
     const auto lock = store.lock(identity);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Writes method_1.safetensors and method_2.safetensors from an independent PyTorch twin of MoCo v2,
-BYOL and LCR on both.
+"""Writes method_1.safetensors to method_3.safetensors from an independent PyTorch twin of MoCo v2, BYOL,
+SimSiam and LCR on each.
 
 For tests/method/golden_test.cpp. Written from the paper's Algorithm A1 and from what is known of
 the authors' code. Needs Debian's python3-torch. All in float64: a tiny network (narrow, width 2) on
@@ -184,6 +184,22 @@ class ByolModel(nn.Module):
         )
 
 
+class SimSiamModel(nn.Module):
+    def __init__(self, s):
+        super().__init__()
+        c = 8 * WIDTH
+        self.encoder = nn.Module()
+        self.encoder.backbone = Backbone()
+        self.projector = nn.Sequential(
+            nn.Linear(c, c, bias=False), nn.BatchNorm1d(c), nn.ReLU(),
+            nn.Linear(c, c, bias=False), nn.BatchNorm1d(c), nn.ReLU(),
+            nn.Linear(c, DIM, bias=False), nn.BatchNorm1d(DIM, affine=False),
+        )
+        self.predictor = ByolModel.mlp(DIM)
+        if s["method"] == "simsiam_lcr":
+            self.gfb = Gfb(3, False)
+
+
 class Lars(torch.optim.Optimizer):
     """Decays weights and scales their step by trust |p| / |d|; plain momentum for vectors."""
 
@@ -267,6 +283,18 @@ def bootstrap(model, s, xq, xk, step):
     if s["method"] == "byol":
         return loss, loss, torch.zeros(()), None, None
     return with_rationale(model, s, fq, loss, F.cosine_similarity(pq, tk, dim=-1), step, 0)
+
+
+def simsiam(model, s, xq, xk, step):
+    fq = model.encoder.backbone(xq)
+    zq = model.projector(fq.mean((2, 3)))
+    zk = model.projector(model.encoder.backbone(xk).mean((2, 3)))
+    pq, pk = model.predictor(zq), model.predictor(zk)
+    pos = F.cosine_similarity(pq, zk.detach(), dim=-1)
+    loss = -(pos.mean() + F.cosine_similarity(pk, zq.detach(), dim=-1).mean()) / 2
+    if s["method"] == "simsiam":
+        return loss, loss, torch.zeros(()), None, None
+    return with_rationale(model, s, fq, loss, pos, step, 0)
 
 
 def with_rationale(model, s, f, ce, pos, step, which):
@@ -365,6 +393,9 @@ CASES = {
         sgd_momentum="0",
     ),
     "byol_rescaled": settings(method="byol_lcr"),
+    "simsiam": settings(method="simsiam"),
+    "simsiam_rescaled": settings(method="simsiam_lcr"),
+    "simsiam_cam_loss": settings(method="simsiam_lcr", cam_source="loss"),
 }
 
 
@@ -394,11 +425,16 @@ for name, p in ByolModel(settings(method="byol_lcr")).named_parameters():
     if name.startswith(("online.head.", "predictor.")):
         init[name] = draw(p, 1.0 if p.dim() == 1 else (2.0 / p.shape[1]) ** 0.5)
 
+for name, p in SimSiamModel(settings(method="simsiam")).named_parameters():
+    if name.startswith("projector."):
+        init[name] = draw(p, 1.0 if p.dim() == 1 else (2.0 / p.shape[1]) ** 0.5)
+
 out = {"input/q": inputs["q"], "input/k": inputs["k"]}
 out.update({"init/" + n: v for n, v in init.items()})
 for case, s in CASES.items():
     byol = s["method"].startswith("byol")
-    model = ByolModel(s) if byol else Model(s)
+    siamese = s["method"].startswith("simsiam")
+    model = ByolModel(s) if byol else SimSiamModel(s) if siamese else Model(s)
     slot = "mlp/" if s["gfb"] == "mlp" else ""
     if s["method"] == "moco_bilinear":
         slot = "bilinear/"
@@ -409,8 +445,9 @@ for case, s in CASES.items():
             else:
                 source = name.replace("target.", "online.", 1)
             source = source.replace("online.backbone.", "query.backbone.")
+            source = source.replace("encoder.backbone.", "query.backbone.")
             p.copy_(init.get(slot + source, init.get(source)))
-        if not byol:
+        if not byol and not siamese:
             model.queue.keys.copy_(init["queue.keys"])
     for module in model.modules():
         if isinstance(module, BatchNorm):
@@ -426,6 +463,9 @@ for case, s in CASES.items():
         xq, xk = inputs["q"][step].double(), inputs["k"][step].double()
         if byol:
             total, ce, kl, mask, cam = bootstrap(model, s, xq, xk, step)
+            new_keys = []
+        elif siamese:
+            total, ce, kl, mask, cam = simsiam(model, s, xq, xk, step)
             new_keys = []
         else:
             total, ce, kl, mask, cam, keys = direction(model, s, xq, xk, step, 0)
@@ -443,7 +483,8 @@ for case, s in CASES.items():
         optimiser.step()
         with torch.no_grad():
             trained_encoder, copy = (
-                (model.online, model.target) if byol else (model.query, model.key)
+                (model.online, model.target) if byol else
+                (nn.Module(), nn.Module()) if siamese else (model.query, model.key)
             )
             for p, k in zip(trained_encoder.parameters(), copy.parameters()):
                 k.mul_(M).add_(p, alpha=1 - M)
@@ -453,15 +494,15 @@ for case, s in CASES.items():
         losses.append(torch.stack([total, ce, kl]).detach())
     out[f"{case}/loss"] = torch.stack(losses)
     for name, value in list(model.named_parameters()) + list(model.named_buffers()):
-        if name.startswith(("key.", "target.", "queue.", "gfb.bn")) and "num_batches" not in name:
+        kept = ("encoder.",) if siamese else ("key.", "target.", "queue.")
+        if name.startswith(kept + ("gfb.bn",)) and "num_batches" not in name:
             out[f"{case}/after/{name}"] = value.clone()
 
 folder = pathlib.Path(__file__).parent
-# Two files of half the cases each, so that none is large; the inputs are in the first.
+# Several files, so that none is large; the inputs are in the first.
 names = list(CASES)
-first = names[:len(names) // 2]
-for number in (1, 2):
-    chosen = first if number == 1 else names[len(first):]
+old = names.index("simsiam")
+for number, chosen in enumerate((names[:old // 2], names[old // 2:old], names[old:]), 1):
     held = {t: v for t, v in out.items()
             if t.split("/")[0] in chosen or (number == 1 and t.split("/")[0] not in CASES)}
     path = folder / f"method_{number}.safetensors"

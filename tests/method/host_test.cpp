@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include "lcr/method/gradcam.h"
+#include "lcr/method/host_options.h"
 #include "lcr/method/lcr.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/step.h"
@@ -49,7 +50,8 @@ class MultiCrop : public Host {
   }
   std::vector<torch::Tensor> trained_parameters() override { return student_->parameters(); }
   MovingAverages moving_averages() override {
-    return {teacher_->parameters(), student_->parameters(), options_.key_momentum};
+    return {teacher_->parameters(), student_->parameters(),
+            options_.get<MovingAverageOptions>().key_momentum};
   }
   Encoder& encoder() override { return student_; }
 

@@ -6,6 +6,7 @@
 #include "lcr/method/momentum_contrast.h"
 #include "lcr/method/rationale_loss.h"
 #include "lcr/train/step.h"
+#include "lcr/train/training_options.h"
 #include "tests/support/networks.h"
 
 namespace lcr {
@@ -49,8 +50,8 @@ TEST(ContrastiveLoss, IsCrossEntropyOfThePositive) {
 }
 
 TEST(MovingAverages, MoveParametersButNotBuffers) {
-  Encoder a(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}});
-  Encoder b(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}});
+  Encoder a(EncoderOptions{.backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 4})});
+  Encoder b(EncoderOptions{.backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 4})});
   initialise(*a, InitScheme::kResNet, 0, "a");
   initialise(*b, InitScheme::kResNet, 1, "a");
   b(tiny_batch("x"));  // moves b's BN statistics
@@ -189,7 +190,7 @@ TEST(RationaleLoss, IsTorchsKlDivergence) {
 
 TEST(GradCam, LossAndLogitsObeyTheirIdentity) {
   // CAM(loss) = [(p0 - 1) CAM(l_pos) + sum_j p_j CAM(l_neg, j)] / (N t), before rectification.
-  Encoder encoder(EncoderOptions{.backbone = {.arch = "narrow", .width = 4}, .embedding_dim = 5});
+  Encoder encoder(EncoderOptions{.backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 4}), .embedding_dim = 5});
   initialise(*encoder, InitScheme::kResNet, 0, "x");
   KeyQueue queue(5, 12, 0);
   encoder->to(torch::kDouble);
@@ -222,7 +223,7 @@ std::vector<torch::Tensor> train(const Options& options, int steps, bool lcr_onl
   for (int i = 0; i < steps; ++i)
     take_step(*method, *sgd,
               {{tiny_batch("q" + std::to_string(i)), tiny_batch("k" + std::to_string(i))}, {}, i},
-              options.lr);
+              options.get<TrainingOptions>().lr);
   std::vector<torch::Tensor> state;
   for (const auto& item : method->named_parameters())
     if (!lcr_only_query || !item.key().starts_with("gfb"))

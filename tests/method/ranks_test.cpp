@@ -8,6 +8,11 @@
 #include <torch/torch.h>
 
 #include "lcr/base/error.h"
+#include "lcr/experiment/identify_run.h"
+#include "lcr/experiment/option_table.h"
+#include "lcr/method/host_options.h"
+#include "lcr/method/lcr_options.h"
+#include "lcr/method/method_spec.h"
 #include "lcr/method/moco_v2.h"
 #include "lcr/record/run_identity.h"
 #include "lcr/train/step.h"
@@ -72,7 +77,7 @@ TEST(RankGroup, OneRankRunsInPlaceAndCopiesNothing) {
 /// losses, averaged over ranks.
 std::vector<std::shared_ptr<Method>> train(Options options, int ranks,
                                            std::vector<double>& losses) {
-  options.ranks = ranks;
+  options.get<BatchOptions>().ranks = ranks;
   RankGroup group(ranks);
   std::vector<std::shared_ptr<Method>> replicas;
   for (int rank = 0; rank < ranks; ++rank) {
@@ -84,10 +89,10 @@ std::vector<std::shared_ptr<Method>> train(Options options, int ranks,
   group.run([&](int rank) {
     Method& method = *replicas[static_cast<std::size_t>(rank)];
     Sgd sgd(method.trained_parameters(), 0.9, 1e-4, method.moving_averages());
-    const std::int64_t share = options.batch_size / ranks;
+    const std::int64_t share = options.get<BatchOptions>().batch_size / ranks;
     for (int step = 0; step < 3; ++step) {
       const auto view = [&](const char* which) {
-        return tiny_batch(which + std::to_string(step), options.batch_size)
+        return tiny_batch(which + std::to_string(step), options.get<BatchOptions>().batch_size)
             .to(torch::kDouble)
             .narrow(0, rank * share, share);
       };
@@ -113,25 +118,27 @@ TEST(Ranks, TwoRanksAreOneDeviceWithTwoBatchNormGroups) {
            {{"method", "lcr"}, {"kl-reduction", "batchmean"}, {"gfb-bn-updates", "as_authors"}}}) {
     Options options = tiny_options({});
     for (const auto& [name, value] : settings) set_option(options, name, value, "test");
-    options.nu = 0.1;
+    options.get<LcrOptions>().nu = 0.1;
     Options split = options;
     split.key_bn_groups = 2;
     std::vector<double> losses_of_ranks, losses_of_one;
     const auto ranks = train(options, 2, losses_of_ranks);
     const auto one = train(split, 1, losses_of_one);
     for (std::size_t i = 0; i < 3; ++i)
-      EXPECT_NEAR(losses_of_ranks[i], losses_of_one[i], 1e-9) << options.method << " step " << i;
+      EXPECT_NEAR(losses_of_ranks[i], losses_of_one[i], 1e-9)
+          << options.get<MethodOptions>().method << " step " << i;
     const auto expected = one[0]->named_parameters();
     const auto second = ranks[1]->named_parameters();
     for (const auto& item : ranks[0]->named_parameters()) {
       EXPECT_TRUE(torch::allclose(item.value(), expected[item.key()], 1e-8, 1e-9))
-          << options.method << " " << item.key();
+          << options.get<MethodOptions>().method << " " << item.key();
       EXPECT_TRUE(item.value().equal(second[item.key()])) << "the ranks differ: " << item.key();
     }
     const auto queue = [](const std::shared_ptr<Method>& method) {
       return method->named_buffers()["queue.keys"];
     };
-    EXPECT_TRUE(torch::allclose(queue(ranks[0]), queue(one[0]), 1e-8, 1e-9)) << options.method;
+    EXPECT_TRUE(torch::allclose(queue(ranks[0]), queue(one[0]), 1e-8, 1e-9))
+        << options.get<MethodOptions>().method;
     EXPECT_TRUE(queue(ranks[0]).equal(queue(ranks[1])));
     EXPECT_EQ(ranks[0]->named_buffers()["queue.position"].item<std::int64_t>(),
               one[0]->named_buffers()["queue.position"].item<std::int64_t>());
@@ -154,14 +161,14 @@ TEST(Ranks, VirtualGpusAreRanks) {
         tiny_options({{"method", "byol"}, {"head-hidden", "7"}}),
         tiny_options(
             {{"method", "byol_lcr"}, {"head-hidden", "7"}, {"variant", "authors_code"}})}) {
-    options.batch_size = 12;
-    options.queue_size = 24;
-    options.nu = 0.1;
+    options.get<BatchOptions>().batch_size = 12;
+    options.get<MomentumContrastOptions>().queue_size = 24;
+    options.get<LcrOptions>().nu = 0.1;
     std::vector<double> plain;
     train(options, 1, plain);
     for (const int gpus : {2, 4}) {
       Options on_one = options;
-      on_one.virtual_gpus = gpus;
+      on_one.get<HostOptions>().virtual_gpus = gpus;
       SCOPED_TRACE(canonical_text(on_one, {}));
       check_consistency(on_one);
       std::vector<double> losses_of_ranks, losses_of_one;

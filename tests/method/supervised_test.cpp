@@ -6,6 +6,7 @@
 
 #include "lcr/data/synth_birds.h"
 #include "lcr/train/trainer.h"
+#include "lcr/train/training_options.h"
 #include "tests/support/networks.h"
 
 namespace lcr {
@@ -47,7 +48,7 @@ TEST(Supervised, TheTrainerGivesItLabelsAndItLearns) {
                                                  {"blur-probability", "0"}});
   Trainer trainer(make_method(options, 0, 3), options, data.train, 0, torch::kCPU, 1);
   double first = 0, last = 0;
-  for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
+  for (std::int64_t epoch = 0; epoch < options.get<TrainingOptions>().epochs; ++epoch) {
     last = trainer
                .run_epoch(
                    epoch, [](std::int64_t, double) {}, 100)

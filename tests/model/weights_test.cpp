@@ -10,7 +10,9 @@
 
 #include "lcr/base/files.h"
 #include "lcr/data/safetensors.h"
+#include "lcr/method/method_spec.h"
 #include "lcr/method/supervised.h"
+#include "lcr/model/model_options.h"
 #include "lcr/model/resnet.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
@@ -147,7 +149,7 @@ TEST(Safetensors, DamagedFilesAreRefused) {
 
 /// The tensors of a backbone with weights of that seed.
 std::map<std::string, torch::Tensor> backbone_tensors(Options options, std::uint64_t seed) {
-  options.init.clear();
+  options.get<InitOptions>().init.clear();
   return named_tensors(*make_encoder(options, seed)->backbone());
 }
 
@@ -164,7 +166,7 @@ TEST(InitialWeights, OfAnotherArchitectureOrBuildAreRefused) {
   Encoder source = make_encoder(options, 7);
   const auto tensors = named_tensors(*source->backbone());
   write_tensors(folder / "w.safetensors", tensors, {});
-  options.init = folder / "w.safetensors";
+  options.get<InitOptions>().init = folder / "w.safetensors";
   Encoder loaded = make_encoder(options, 0);
   EXPECT_TRUE(loaded->backbone()->parameters()[0].equal(source->backbone()->parameters()[0]));
   EXPECT_FALSE(loaded->head()->parameters()[0].equal(source->head()->parameters()[0]));
@@ -176,7 +178,7 @@ TEST(InitialWeights, OfAnotherArchitectureOrBuildAreRefused) {
   expect_user_error([&] { make_encoder(options, 0); }, "stride_in_1x1 = true");
   write_tensors(folder / "w.safetensors", tensors, {{"bn_eps", "1.001e-05"}});
   expect_user_error([&] { make_encoder(options, 0); }, "bn_eps");
-  options.bn_eps = 1.001e-5;
+  options.get<ArchOptions>().bn_eps = 1.001e-5;
   EXPECT_NO_THROW(make_encoder(options, 0));
   write_tensors(folder / "w.safetensors", {{"fc.weight", torch::ones({2})}}, {});
   expect_user_error([&] { make_encoder(options, 0); }, "none of its 1 tensors");
@@ -201,13 +203,14 @@ TEST(InitialWeights, LogitsOfResNet50AreTorchvisions) {
   const torch::NoGradGuard no_grad;
   const TemporaryFolder folder;
   Options options;
-  options.method = "supervised";
-  options.arch = "resnet50";
-  options.precision = "float32";
-  options.init = folder / "resnet50.safetensors";
-  write_tensors(options.init, resnet50_by_formula(""), {});
+  options.get<MethodOptions>().method = "supervised";
+  options.get<ArchOptions>().arch = "resnet50";
+  options.get<PrecisionOptions>().precision = "float32";
+  options.get<InitOptions>().init = folder / "resnet50.safetensors";
+  write_tensors(options.get<InitOptions>().init, resnet50_by_formula(""), {});
   Supervised classifier(options, 0, 1000);
-  load_weights(*classifier.named_children()["classifier"], read_weights(options.init), options.init,
+  load_weights(*classifier.named_children()["classifier"],
+               read_weights(options.get<InitOptions>().init), options.get<InitOptions>().init,
                "fc.");
   classifier.eval();
   const auto x = torch::sin(0.01 * torch::arange(2 * 3 * 64 * 64, torch::kDouble))
@@ -267,13 +270,13 @@ TEST(InitialWeights, PrefixesAreFoundOrNamed) {
   const auto first = [](Encoder encoder) {
     return encoder->backbone()->named_parameters()["conv1.weight"];
   };
-  options.init = folder / "w.safetensors";
+  options.get<InitOptions>().init = folder / "w.safetensors";
   for (const char* prefix :
        {"", "backbone.", "state_dict.module.encoder_q.", "online_encoder.0."}) {
     std::map<std::string, torch::Tensor> tensors = {{"optimizer.momentum", torch::ones({3})}};
     with_prefix(backbone_of(7), prefix, tensors);
     tensors[std::string(prefix) + "fc.weight"] = torch::ones({10, 4});
-    write_tensors(options.init, tensors, {});
+    write_tensors(options.get<InitOptions>().init, tensors, {});
     Encoder encoder = make_encoder(options, 0);
     EXPECT_TRUE(first(encoder).equal(backbone_of(7).at("conv1.weight"))) << prefix;
     const LoadReport report = load_initial_weights(encoder, options);
@@ -286,15 +289,15 @@ TEST(InitialWeights, PrefixesAreFoundOrNamed) {
   std::map<std::string, torch::Tensor> tensors;
   with_prefix(backbone_of(1), "module.encoder_k.", tensors);
   with_prefix(backbone_of(2), "module.encoder_q.", tensors);
-  write_tensors(options.init, tensors, {});
+  write_tensors(options.get<InitOptions>().init, tensors, {});
   EXPECT_TRUE(first(make_encoder(options, 0)).equal(backbone_of(2).at("conv1.weight")));
   with_prefix(backbone_of(3), "schema.", tensors);  // "schema" is not "ema"
-  write_tensors(options.init, tensors, {});
+  write_tensors(options.get<InitOptions>().init, tensors, {});
   expect_user_error([&] { make_encoder(options, 0); }, "--init-prefix", "module.encoder_q.",
                     "schema.");
-  options.init_prefix = "schema.";
+  options.get<InitOptions>().init_prefix = "schema.";
   EXPECT_TRUE(first(make_encoder(options, 0)).equal(backbone_of(3).at("conv1.weight")));
-  options.init_prefix = "none.";
+  options.get<InitOptions>().init_prefix = "none.";
   expect_user_error([&] { make_encoder(options, 0); }, "under the prefix 'none.'");
 }
 
@@ -304,12 +307,12 @@ TEST(InitialWeights, ANetworkWithoutPrefixBesideAnotherCanBeChosen) {
   const auto first = backbone_tensors(options, 1), second = backbone_tensors(options, 2);
   std::map<std::string, torch::Tensor> both = first;
   for (const auto& [name, tensor] : second) both["backbone2." + name] = tensor;
-  options.init = folder / "two.safetensors";
-  write_tensors(options.init, both, {});
+  options.get<InitOptions>().init = folder / "two.safetensors";
+  write_tensors(options.get<InitOptions>().init, both, {});
   expect_user_error([&] { make_encoder(options, 0); }, "two.safetensors", "--init-prefix: . (for",
                     "backbone2.");
   const auto read = [&](const char* prefix) {
-    options.init_prefix = prefix;
+    options.get<InitOptions>().init_prefix = prefix;
     return make_encoder(options, 0)->backbone()->named_parameters()["conv1.weight"];
   };
   EXPECT_TRUE(read(".").equal(first.at("conv1.weight")));
@@ -319,15 +322,15 @@ TEST(InitialWeights, ANetworkWithoutPrefixBesideAnotherCanBeChosen) {
 TEST(InitialWeights, OfAPartOfTheBackboneAreRefusedUnlessAskedFor) {
   const TemporaryFolder folder;
   Options options = testing::tiny_options({{"method", "moco_v2"}});
-  options.init = folder / "w.safetensors";
+  options.get<InitOptions>().init = folder / "w.safetensors";
   const auto whole = backbone_tensors(options, 7);
   const auto refuse = [&](const std::map<std::string, torch::Tensor>& tensors,
                           const std::string& missing, const std::string& left_over) {
-    write_tensors(options.init, tensors, {});
-    options.init_partial = false;
+    write_tensors(options.get<InitOptions>().init, tensors, {});
+    options.get<InitOptions>().init_partial = false;
     expect_user_error([&] { make_encoder(options, 0); }, "w.safetensors", "arch = narrow",
                       "missing: " + missing, "left over: " + left_over, "--init-partial yes");
-    options.init_partial = true;
+    options.get<InitOptions>().init_partial = true;
     Encoder encoder = make_encoder(options, 0);
     EXPECT_TRUE(
         encoder->backbone()->named_parameters()["conv1.weight"].equal(whole.at("conv1.weight")));
@@ -351,8 +354,8 @@ TEST(InitialWeights, OfAPartOfTheBackboneAreRefusedUnlessAskedFor) {
   for (const char* name : {"fc.weight", "fc.0.weight", "head.weight", "layers.weight",
                            "conv16.bias", "queue", "layer4.0.bn9.num_batches_tracked"})
     good[name] = torch::ones({2});
-  write_tensors(options.init, good, {});
-  options.init_partial = false;
+  write_tensors(options.get<InitOptions>().init, good, {});
+  options.get<InitOptions>().init_partial = false;
   Encoder encoder = make_encoder(options, 0);
   const LoadReport report = load_initial_weights(encoder, options);
   EXPECT_EQ(report.loaded, whole.size() - counters(whole));
@@ -364,11 +367,11 @@ TEST(InitialWeights, OfAnotherArchitectureNameTheOneThatFits) {
   const auto refuse = [&](const BackboneOptions& of_file, const char* arch,
                           const std::string& advice) {
     Options options = testing::tiny_options({{"method", "moco_v2"}, {"arch", arch}});
-    options.init = folder / "w.safetensors";
+    options.get<InitOptions>().init = folder / "w.safetensors";
     std::map<std::string, torch::Tensor> tensors;
     for (const auto& [name, tensor] : named_tensors(*ResNet(of_file)))
       tensors["state_dict." + name] = tensor;
-    write_tensors(options.init, tensors, {});
+    write_tensors(options.get<InitOptions>().init, tensors, {});
     expect_user_error([&] { make_encoder(options, 0); }, "w.safetensors", advice);
   };
   refuse({.arch = "resnet50_c4"}, "resnet50", "it fits arch = resnet50_c4");
@@ -383,17 +386,17 @@ TEST(InitialWeights, OfAnotherArchitectureNameTheOneThatFits) {
 TEST(InitialWeights, ThatAreNotFiniteAreRefusedByName) {
   const TemporaryFolder folder;
   Options options = testing::tiny_options({{"method", "moco_v2"}});
-  options.init = folder / "w.safetensors";
+  options.get<InitOptions>().init = folder / "w.safetensors";
   const auto whole = backbone_tensors(options, 7);
   for (const double value : {std::nan(""), HUGE_VAL, -HUGE_VAL, 1e300})
     for (const char* name : {"conv1.weight", "layer2.0.bn1.running_var"}) {
       auto bad = whole;
       bad["fc.weight"] = torch::full({2}, std::nan(""));  // not used
-      write_tensors(options.init, bad, {});
+      write_tensors(options.get<InitOptions>().init, bad, {});
       EXPECT_NO_THROW(make_encoder(options, 0));
       bad[name] = whole.at(name).to(torch::kDouble).clone();
       bad[name].view(-1)[3] = value;
-      write_tensors(options.init, bad, {});
+      write_tensors(options.get<InitOptions>().init, bad, {});
       expect_user_error([&] { make_encoder(options, 0); }, "w.safetensors",
                         std::string("tensor ") + name, "not finite");
     }
@@ -402,7 +405,7 @@ TEST(InitialWeights, ThatAreNotFiniteAreRefusedByName) {
 TEST(InitialWeights, NamesOfASequentialAreMapped) {
   const TemporaryFolder folder;
   Options options = testing::tiny_options({{"method", "moco_v2"}});
-  options.init = folder / "w.safetensors";
+  options.get<InitOptions>().init = folder / "w.safetensors";
   const auto whole = backbone_tensors(options, 7);
   const std::pair<const char*, const char*> children[] = {{"conv1.", "0."},  {"bn1.", "1."},
                                                           {"layer1.", "4."}, {"layer2.", "5."},
@@ -415,14 +418,14 @@ TEST(InitialWeights, NamesOfASequentialAreMapped) {
         if (name.starts_with(own))
           tensors[prefix + number + name.substr(std::string(own).size())] = tensor;
     ASSERT_EQ(tensors.size(), whole.size() + 2);
-    write_tensors(options.init, tensors, {});
+    write_tensors(options.get<InitOptions>().init, tensors, {});
     Encoder encoder = make_encoder(options, 0);
     for (const auto& [name, tensor] : named_tensors(*encoder->backbone()))
       EXPECT_TRUE(tensor.equal(whole.at(name))) << prefix << name;
     // Messages name the tensor as the file does.
     tensors[prefix + "5.0.conv1.weight"] =
         torch::full_like(whole.at("layer2.0.conv1.weight"), std::nan(""));
-    write_tensors(options.init, tensors, {});
+    write_tensors(options.get<InitOptions>().init, tensors, {});
     expect_user_error([&] { make_encoder(options, 0); },
                       "tensor " + prefix + "5.0.conv1.weight holds");
   }
@@ -464,8 +467,9 @@ TEST(InitialWeights, ALegacyCheckpointOfMoCoIsRead) {
   // Of this other network only the first convolution has the same name: the error shows that the
   // file was read.
   Options options = testing::tiny_options({{"method", "moco_v2"}});
-  options.init = std::string(LCR_SOURCE_DIR) + "/tests/golden/weights/checkpoint_legacy.pth.tar";
-  options.init_prefix = "state_dict.module.encoder_q.";
+  options.get<InitOptions>().init =
+      std::string(LCR_SOURCE_DIR) + "/tests/golden/weights/checkpoint_legacy.pth.tar";
+  options.get<InitOptions>().init_prefix = "state_dict.module.encoder_q.";
   expect_user_error([&] { make_encoder(options, 0); }, "the first is conv1.weight",
                     "another architecture");
 }

@@ -9,7 +9,7 @@
 
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
-#include "lcr/record/options.h"
+#include "lcr/config/options.h"
 #include "tests/support/programs.h"
 
 namespace lcr {

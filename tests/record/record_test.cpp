@@ -4,11 +4,18 @@
 
 #include "lcr/base/csv.h"
 #include "lcr/base/files.h"
-#include "lcr/record/command_line.h"
-#include "lcr/record/options.h"
+#include "lcr/config/command_line.h"
+#include "lcr/config/options.h"
+#include "lcr/experiment/control_options.h"
+#include "lcr/experiment/identify_run.h"
+#include "lcr/experiment/option_table.h"
+#include "lcr/method/host_options.h"
+#include "lcr/method/lcr_options.h"
+#include "lcr/method/method_spec.h"
 #include "lcr/record/results_csv.h"
 #include "lcr/record/run_identity.h"
 #include "lcr/record/run_store.h"
+#include "lcr/train/training_options.h"
 #include "tests/support/files.h"
 
 namespace lcr {
@@ -117,24 +124,24 @@ TEST(Options, SeedsAreParsedStrictly) {
 
 TEST(Options, VariantsSetWhatIsNotSet) {
   const Options authors = resolved({{"variant", "authors_code"}});
-  EXPECT_EQ(authors.cam_source, "loss");
-  EXPECT_EQ(authors.kl_axis, "rows");
-  EXPECT_EQ(authors.tau, 1);
-  EXPECT_EQ(authors.cam_scale, "none");
-  EXPECT_EQ(authors.mask_norm, "batch");
-  EXPECT_EQ(authors.detach_target, "no");
-  EXPECT_EQ(authors.kl_reduction, "sum");
-  EXPECT_EQ(authors.gfb_bn_updates, "as_authors");
+  EXPECT_EQ(authors.get<LcrOptions>().cam_source, "loss");
+  EXPECT_EQ(authors.get<LcrOptions>().kl_axis, "rows");
+  EXPECT_EQ(authors.get<LcrOptions>().tau, 1);
+  EXPECT_EQ(authors.get<LcrOptions>().cam_scale, "none");
+  EXPECT_EQ(authors.get<LcrOptions>().mask_norm, "batch");
+  EXPECT_EQ(authors.get<LcrOptions>().detach_target, "no");
+  EXPECT_EQ(authors.get<LcrOptions>().kl_reduction, "sum");
+  EXPECT_EQ(authors.get<LcrOptions>().gfb_bn_updates, "as_authors");
   const Options a1 = resolved({{"variant", "algorithm_a1"}});
-  EXPECT_EQ(a1.cam_source, "positive_logit");
-  EXPECT_EQ(a1.kl_axis, "positions");
-  EXPECT_EQ(a1.tau, 0.4);
-  EXPECT_EQ(a1.mask_norm, "none");
-  EXPECT_EQ(a1.detach_target, "yes");
+  EXPECT_EQ(a1.get<LcrOptions>().cam_source, "positive_logit");
+  EXPECT_EQ(a1.get<LcrOptions>().kl_axis, "positions");
+  EXPECT_EQ(a1.get<LcrOptions>().tau, 0.4);
+  EXPECT_EQ(a1.get<LcrOptions>().mask_norm, "none");
+  EXPECT_EQ(a1.get<LcrOptions>().detach_target, "yes");
   const Options rescaled = resolved({{"variant", "algorithm_a1_rescaled"}, {"tau", "1"}});
-  EXPECT_EQ(rescaled.cam_scale, "max");
-  EXPECT_EQ(rescaled.mask_norm, "image");
-  EXPECT_EQ(rescaled.tau, 1);
+  EXPECT_EQ(rescaled.get<LcrOptions>().cam_scale, "max");
+  EXPECT_EQ(rescaled.get<LcrOptions>().mask_norm, "image");
+  EXPECT_EQ(rescaled.get<LcrOptions>().tau, 1);
 }
 
 TEST(Identity, OnlyActiveOptionsCount) {
@@ -239,18 +246,18 @@ class CommandLineTest : public ::testing::Test {
 };
 
 TEST_F(CommandLineTest, LayersOverrideEachOther) {
-  EXPECT_EQ(parse({}).options.lr, 0.5);
-  EXPECT_EQ(parse({}).options.epochs, 9);
-  EXPECT_EQ(parse({}, "d1").options.epochs, 11);
-  EXPECT_EQ(parse({}, "e1").options.epochs, 7);
+  EXPECT_EQ(parse({}).options.get<TrainingOptions>().lr, 0.5);
+  EXPECT_EQ(parse({}).options.get<TrainingOptions>().epochs, 9);
+  EXPECT_EQ(parse({}, "d1").options.get<TrainingOptions>().epochs, 11);
+  EXPECT_EQ(parse({}, "e1").options.get<TrainingOptions>().epochs, 7);
   write_atomic(home / "own.ini", "epochs = 13\n");
-  EXPECT_EQ(parse({"--config", (home / "own.ini").string()}).options.epochs, 13);
+  EXPECT_EQ(parse({"--config", (home / "own.ini").string()}).options.get<TrainingOptions>().epochs, 13);
   const auto command =
       parse({"--config", (home / "own.ini").string(), "--epochs", "15", "--dry-run"});
-  EXPECT_EQ(command.options.epochs, 15);
-  EXPECT_TRUE(command.options.dry_run);
+  EXPECT_EQ(command.options.get<TrainingOptions>().epochs, 15);
+  EXPECT_TRUE(command.options.get<ExecutionOptions>().dry_run);
   EXPECT_TRUE(command.given.contains("epochs"));
-  EXPECT_EQ(command.options.results, "results/quick");
+  EXPECT_EQ(command.options.get<ProgramOptions>().results, "results/quick");
 }
 
 TEST_F(CommandLineTest, LaterSectionsOverrideEarlierOnesWhateverTheirOrderInTheFile) {
@@ -262,13 +269,13 @@ TEST_F(CommandLineTest, LaterSectionsOverrideEarlierOnesWhateverTheirOrderInTheF
     more.insert(more.end(), {"--preset", "host"});
     return parse_command_line(more, sections, home.path()).options;
   };
-  EXPECT_EQ(with({"c1"}).lr, 0.2);
-  EXPECT_EQ(with({"c1", "byol", "byol-fashion-mnist"}).lr, 0.3);
+  EXPECT_EQ(with({"c1"}).get<TrainingOptions>().lr, 0.2);
+  EXPECT_EQ(with({"c1", "byol", "byol-fashion-mnist"}).get<TrainingOptions>().lr, 0.3);
   const Options all = with({"c1", "byol", "byol-cub200"});
-  EXPECT_EQ(all.lr, 0.4);
-  EXPECT_EQ(all.epochs, 3);
-  EXPECT_EQ(all.batch_size, 16);
-  EXPECT_EQ(with({"c1", "byol", "byol-cub200"}, {"--lr", "0.5"}).lr, 0.5);
+  EXPECT_EQ(all.get<TrainingOptions>().lr, 0.4);
+  EXPECT_EQ(all.get<TrainingOptions>().epochs, 3);
+  EXPECT_EQ(all.get<BatchOptions>().batch_size, 16);
+  EXPECT_EQ(with({"c1", "byol", "byol-cub200"}, {"--lr", "0.5"}).get<TrainingOptions>().lr, 0.5);
 }
 
 TEST_F(CommandLineTest, FilesMayBeginWithAByteOrderMark) {
@@ -276,11 +283,11 @@ TEST_F(CommandLineTest, FilesMayBeginWithAByteOrderMark) {
   write_atomic(home / "own.ini", "\xEF\xBB\xBF# ours\nbatch-size = 16\n");
   const auto options =
       parse({"--preset", "marked", "--config", (home / "own.ini").string()}).options;
-  EXPECT_EQ(options.lr, 0.25);
-  EXPECT_EQ(options.epochs, 3);
-  EXPECT_EQ(options.batch_size, 16);
+  EXPECT_EQ(options.get<TrainingOptions>().lr, 0.25);
+  EXPECT_EQ(options.get<TrainingOptions>().epochs, 3);
+  EXPECT_EQ(options.get<BatchOptions>().batch_size, 16);
   write_atomic(home / "own.ini", "\xEF\xBB\xBF[c1]\nepochs = 4\n");
-  EXPECT_EQ(parse({"--config", (home / "own.ini").string()}).options.epochs, 4);
+  EXPECT_EQ(parse({"--config", (home / "own.ini").string()}).options.get<TrainingOptions>().epochs, 4);
   write_atomic(home / "presets/marked.ini", std::string("\xFF\xFEl\0r\0", 6));
   expect_user_error([&] { parse({"--preset", "marked"}); }, "marked.ini", "UTF-16", "in UTF-8");
 }
@@ -319,7 +326,7 @@ TEST_F(CommandLineTest, ShippedPresetsParseAndHelpNamesEveryOption) {
       if (byol) sections = {"main", "byol", "byol-cub200"};
       const std::vector<std::string> arguments = {"--preset", entry.path().string()};
       Options options = parse_command_line(arguments, sections, LCR_SOURCE_DIR).options;
-      if (byol) options.method = "byol_lcr";
+      if (byol) options.get<MethodOptions>().method = "byol_lcr";
       resolve_variant(options);
       EXPECT_NO_THROW(check_consistency(options)) << entry.path();
     }

@@ -6,8 +6,13 @@
 
 #include <torch/types.h>
 
+#include "lcr/config/options.h"
+#include "lcr/data/view_options.h"
+#include "lcr/method/host_options.h"
+#include "lcr/method/lcr_options.h"
 #include "lcr/model/initialise.h"
-#include "lcr/record/options.h"
+#include "lcr/model/model_options.h"
+#include "lcr/train/training_options.h"
 
 namespace lcr::testing {
 
@@ -21,14 +26,14 @@ inline torch::Device test_device() {
 inline Options tiny_options(
     std::initializer_list<std::pair<const char*, const char*>> settings = {}) {
   Options options;
-  options.width = 4;
-  options.image_size = 24;
-  options.batch_size = 6;
-  options.queue_size = 12;
-  options.embedding_dim = 5;
-  options.projections = 3;
-  options.precision = "float32";
-  options.lr = 0.1;
+  options.get<NarrowOptions>().width = 4;
+  options.get<InputOptions>().image_size = 24;
+  options.get<BatchOptions>().batch_size = 6;
+  options.get<MomentumContrastOptions>().queue_size = 12;
+  options.get<HostOptions>().embedding_dim = 5;
+  options.get<LcrOptions>().projections = 3;
+  options.get<PrecisionOptions>().precision = "float32";
+  options.get<TrainingOptions>().lr = 0.1;
   for (const auto& [name, value] : settings) set_option(options, name, value, "test");
   resolve_variant(options);
   return options;

@@ -6,6 +6,8 @@
 #include "lcr/base/rng.h"
 #include "lcr/train/two_view_input.h"
 #ifdef LCR_WITH_CUDA_KERNELS
+#include "lcr/data/view_options.h"
+#include "lcr/method/host_options.h"
 #include "lcr/train/device_views.h"
 #endif
 
@@ -35,9 +37,9 @@ TEST(DeviceViews, AreTheHostsViews) {
   for (const auto& [share, augmentation] : {std::pair(0.5, "moco_v2"), std::pair(0.0, "moco_v2"),
                                             std::pair(0.5, "byol"), std::pair(0.0, "byol")}) {
     Options options;
-    options.batch_size = 8;
-    options.image_size = 40;
-    options.augmentation = augmentation;
+    options.get<BatchOptions>().batch_size = 8;
+    options.get<InputOptions>().image_size = 40;
+    options.get<ViewOptions>().augmentation = augmentation;
     TwoViewInput host(set, options, 3, 1, 2, 0, 1, torch::kCPU, nullptr);
     TwoViewInput device(set, options, 3, 1, 2, 0, 1, cuda,
                         std::make_shared<DeviceViews>(set, cuda, share));

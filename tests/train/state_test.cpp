@@ -9,6 +9,10 @@
 #include "lcr/base/rng.h"
 #include "lcr/data/loader.h"
 #include "lcr/evaluate/features.h"
+#include "lcr/experiment/identify_run.h"
+#include "lcr/method/host_options.h"
+#include "lcr/method/lcr_options.h"
+#include "lcr/method/method_spec.h"
 #include "lcr/model/input.h"
 #include "lcr/record/run_identity.h"
 #include "lcr/train/step.h"
@@ -62,7 +66,7 @@ TEST(TrainingState, ResumingInTheMiddleOfAnEpochIsBitExact) {
     Trainer whole(make_method(options, 4), options, images, 4, torch::kCPU, 1);
     Trainer paused(make_method(options, 4), options, images, 4, torch::kCPU, 1);
     for (Trainer* trainer : {&whole, &paused}) {
-      if (uses_gfb(options)) trainer->select_projections({0, 2});
+      if (method_of(options).uses<LcrOptions>()) trainer->select_projections({0, 2});
       trainer->run_epoch(0, ignore, 100);
     }
     const EpochLog second = whole.run_epoch(1, ignore, 100);
@@ -75,7 +79,11 @@ TEST(TrainingState, ResumingInTheMiddleOfAnEpochIsBitExact) {
 
     // Weights of another seed, which must all be replaced; except with shuffling BN, which draws
     // by the method's own seed during training.
-    const std::uint64_t other_seed = options.key_bn_groups * options.ranks == 1 ? 99 : 4;
+    const std::uint64_t other_seed =
+        options.get<MomentumContrastOptions>().key_bn_groups * options.get<BatchOptions>().ranks ==
+                1
+            ? 99
+            : 4;
     Trainer resumed(make_method(options, other_seed), options, images, 4, torch::kCPU, 1);
     const CheckpointInfo info = resumed.load(folder / "state", "id");
     EXPECT_EQ(info.epochs_done, 1);

@@ -5,9 +5,13 @@
 #include <torch/torch.h>
 
 #include "lcr/data/synth_birds.h"
+#include "lcr/experiment/option_table.h"
+#include "lcr/method/lcr_options.h"
+#include "lcr/method/method_spec.h"
 #include "lcr/train/lars.h"
 #include "lcr/train/schedule.h"
 #include "lcr/train/trainer.h"
+#include "lcr/train/training_options.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
 
@@ -25,7 +29,7 @@ TEST(Schedule, CosineMayBeLongerThanTheTraining) {
   EXPECT_DOUBLE_EQ(learning_rate(options, 460, 46), 0.15);
   EXPECT_DOUBLE_EQ(learning_rate(options, 100 * 46 - 1, 46),
                    0.075 * (1 + std::cos(std::numbers::pi * (90 * 46 - 1) / (790 * 46.0))));
-  options.schedule_epochs = 99;
+  options.get<TrainingOptions>().schedule_epochs = 99;
   testing::expect_user_error([&] { check_consistency(options); }, "schedule-epochs = 99");
 }
 
@@ -128,15 +132,15 @@ TEST(Sgd, MovesItsAveragesAfterTheUpdate) {
 
 TEST(LearningRate, CosineByEpochAndByStepAfterAWarmUp) {
   Options options;
-  options.lr = 0.03;
-  options.epochs = 100;
+  options.get<TrainingOptions>().lr = 0.03;
+  options.get<TrainingOptions>().epochs = 100;
   EXPECT_DOUBLE_EQ(learning_rate(options, 0, 7), 0.03);
   EXPECT_DOUBLE_EQ(learning_rate(options, 6, 7), 0.03) << "the same all through an epoch";
   EXPECT_NEAR(learning_rate(options, 350, 7), 0.015, 1e-12);
   EXPECT_NEAR(learning_rate(options, 699, 7), 7.4e-6, 1e-7);
-  options.schedule = "step";
+  options.get<TrainingOptions>().schedule = "step";
   EXPECT_NEAR(learning_rate(options, 175, 7), 0.015 * (1 + std::sqrt(0.5)), 1e-12);
-  options.warmup_epochs = 2;
+  options.get<TrainingOptions>().warmup_epochs = 2;
   EXPECT_NEAR(learning_rate(options, 0, 7), 0.03 / 14, 1e-12);
   EXPECT_NEAR(learning_rate(options, 13, 7), 0.03, 1e-12);
   EXPECT_NEAR(learning_rate(options, 14, 7), 0.03, 1e-12);
@@ -242,8 +246,10 @@ TEST(Trainer, ADivergenceNamesOnlyOptionsThatTheMethodHas) {
                                     message([&] {
                                       trainer.save(folder / "a.safetensors", {"id", 0, 1, "", ""});
                                     })}) {
-      EXPECT_NE(text.find("lower lr = 0.1"), std::string::npos) << options.method << ": " << text;
-      EXPECT_EQ(text.find("nu = ") != std::string::npos, has_nu) << options.method << ": " << text;
+      EXPECT_NE(text.find("lower lr = 0.1"), std::string::npos)
+          << options.get<MethodOptions>().method << ": " << text;
+      EXPECT_EQ(text.find("nu = ") != std::string::npos, has_nu)
+          << options.get<MethodOptions>().method << ": " << text;
     }
   }
 }

@@ -27,6 +27,9 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 /// The first eight parts with commas between them, and how many more there are.
 std::string join_first(const std::vector<std::string>& parts);
 
+/// The name that differs from `name` in the fewest characters, for messages; `known` is not empty.
+const std::string& nearest_name(std::string_view name, const std::vector<std::string>& known);
+
 /// ASCII letters in lower case; other bytes stay.
 std::string lower_case(std::string_view text);
 

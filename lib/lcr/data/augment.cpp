@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lcr/base/error.h"
+#include "lcr/data/view_options.h"
 
 namespace lcr {
 namespace {
@@ -32,12 +33,14 @@ Box draw_crop(CounterRng& rng, std::int64_t height, std::int64_t width, double a
 }
 
 Interpolation test_interpolation(const Options& o) {
-  return o.test_interpolation == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear;
+  return o.get<InputOptions>().test_interpolation == "bicubic" ? Interpolation::kBicubic
+                                                               : Interpolation::kBilinear;
 }
 
 }  // namespace
 
-ViewRecipe training_recipe(const Options& o, int view) {
+ViewRecipe training_recipe(const Options& options, int view) {
+  const auto& o = options.get<ViewOptions>();
   ViewRecipe recipe{.crop_area_min = o.crop_area_min,
                     .jitter_probability = o.jitter_probability,
                     .brightness = o.jitter_brightness,
@@ -55,7 +58,8 @@ ViewRecipe training_recipe(const Options& o, int view) {
     recipe.solarise_probability = view == 0 ? 0.0 : 0.2;
   }
   // As the authors' BYOL derives it: 23 pixels at 224.
-  if (o.gaussian_blur == "torchvision") recipe.blur_kernel = o.image_size / 20 * 2 + 1;
+  if (o.gaussian_blur == "torchvision")
+    recipe.blur_kernel = options.get<InputOptions>().image_size / 20 * 2 + 1;
   return recipe;
 }
 
@@ -81,7 +85,8 @@ ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width
   }
   view.gray = rng.chance(recipe.gray_probability);
   if (rng.chance(recipe.blur_probability))
-    view.blur_sigma = rng.uniform(recipe.blur_sigma_min, recipe.blur_sigma_max);
+    view.blur_sigma = rng.uniform(recipe.blur_sigma_min,
+                                  recipe.blur_sigma_max);
   view.flip = rng.chance(recipe.flip_probability);
   view.solarise = rng.chance(recipe.solarise_probability);
   return view;
@@ -117,7 +122,9 @@ ImageSize with_short_side(std::int64_t height, std::int64_t width, std::int64_t 
 }
 
 TestTransform test_transform(const Options& o) {
-  return {.resize = o.test_resize, .size = o.image_size, .interpolation = test_interpolation(o)};
+  return {.resize = o.get<InputOptions>().test_resize,
+          .size = o.get<InputOptions>().image_size,
+          .interpolation = test_interpolation(o)};
 }
 
 TestGeometry test_geometry(std::int64_t height, std::int64_t width,

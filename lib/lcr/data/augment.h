@@ -6,8 +6,8 @@
 #include <span>
 
 #include "lcr/base/rng.h"
+#include "lcr/config/options.h"
 #include "lcr/data/pixel_ops.h"
-#include "lcr/record/options.h"
 
 namespace lcr {
 

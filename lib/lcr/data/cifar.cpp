@@ -1,9 +1,13 @@
 #include "lcr/data/cifar.h"
 
+#include <fmt/core.h>
+
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
+#include "lcr/data/data_directory.h"
 
 namespace lcr {
+namespace fs = std::filesystem;
 
 ImageSet read_cifar(const std::vector<std::filesystem::path>& files, CifarForm form) {
   constexpr std::size_t kSide = 32, kPlane = kSide * kSide;
@@ -37,5 +41,35 @@ ImageSet read_cifar(const std::vector<std::filesystem::path>& files, CifarForm f
   }
   return set;
 }
+
+namespace {
+
+Dataset load_cifar10(const Options& options, int) {
+  const DatasetDescriptor descriptor = descriptor_of("cifar10");
+  const fs::path root = need_directory(options, descriptor);
+  std::vector<fs::path> train;
+  for (int batch = 1; batch <= 5; ++batch)
+    train.push_back(root / fmt::format("data_batch_{}.bin", batch));
+  return checked({.name = descriptor.name,
+                  .title = descriptor.title,
+                  .train = read_cifar(train, CifarForm::kCifar10),
+                  .test = read_cifar({root / "test_batch.bin"}, CifarForm::kCifar10)},
+                 descriptor, options);
+}
+
+Dataset load_cifar100(const Options& options, int) {
+  const DatasetDescriptor descriptor = descriptor_of("cifar100");
+  const fs::path root = need_directory(options, descriptor);
+  return checked({.name = descriptor.name,
+                  .title = descriptor.title,
+                  .train = read_cifar({root / "train.bin"}, CifarForm::kCifar100),
+                  .test = read_cifar({root / "test.bin"}, CifarForm::kCifar100)},
+                 descriptor, options);
+}
+
+}  // namespace
+
+DatasetSpec cifar10_dataset() { return {.name = "cifar10", .load = load_cifar10}; }
+DatasetSpec cifar100_dataset() { return {.name = "cifar100", .load = load_cifar100}; }
 
 }  // namespace lcr

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "lcr/data/image_set.h"
+#include "lcr/data/dataset_spec.h"
 
 namespace lcr {
 
@@ -19,5 +19,9 @@ enum class CifarForm {
 /// Reads record files in order. Throws UserError on a missing file, a size that is not a multiple
 /// of the record size, or a label out of range.
 ImageSet read_cifar(const std::vector<std::filesystem::path>& files, CifarForm form);
+
+/// CIFAR-10 and CIFAR-100 from the data directory.
+DatasetSpec cifar10_dataset();
+DatasetSpec cifar100_dataset();
 
 }  // namespace lcr

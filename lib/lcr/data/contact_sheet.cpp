@@ -6,6 +6,7 @@
 #include "lcr/base/rng.h"
 #include "lcr/data/augment.h"
 #include "lcr/data/picture.h"
+#include "lcr/data/view_options.h"
 
 namespace lcr {
 
@@ -15,7 +16,7 @@ void draw_contact_sheet(const ImageSet& set, const std::vector<std::string>& cla
   constexpr double kGap = 6, kText = 16;
   if (set.count() < 1) fail("there are no images to show");
   const std::int64_t rows = std::min(sheet.images, set.count());
-  const std::int64_t size = options.image_size;
+  const std::int64_t size = options.get<InputOptions>().image_size;
   const auto tile = static_cast<double>(std::max<std::int64_t>(size, 96));
   const double sheet_width = kGap + static_cast<double>(sheet.views + 2) * (tile + kGap);
   const double sheet_height = kText + static_cast<double>(rows) * (tile + kText + kGap);

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "lcr/config/options.h"
 #include "lcr/data/image_set.h"
-#include "lcr/record/options.h"
 
 namespace lcr {
 

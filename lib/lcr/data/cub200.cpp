@@ -1,9 +1,12 @@
+#include "lcr/data/cub200.h"
+
 #include <cmath>
 #include <map>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
+#include "lcr/data/data_directory.h"
 #include "lcr/data/listing.h"
 
 namespace lcr {
@@ -127,6 +130,13 @@ Listing list_cub200(const fs::path& root) {
   for (auto& [id, image] : images)
     (split_flags.at(id) == "1" ? listing.train : listing.test).push_back(std::move(image));
   return listing;
+}
+
+DatasetSpec cub200_dataset() {
+  return {.name = "cub200", .list = [](const Options& options) {
+            const DatasetDescriptor descriptor = descriptor_of("cub200");
+            return checked(list_cub200(need_directory(options, descriptor)), descriptor);
+          }};
 }
 
 }  // namespace lcr

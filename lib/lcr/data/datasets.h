@@ -5,14 +5,11 @@
 #include <optional>
 #include <string>
 
+#include "lcr/config/options.h"
 #include "lcr/data/image_set.h"
 #include "lcr/data/listing.h"
-#include "lcr/record/options.h"
 
 namespace lcr {
-
-/// The data directory: --data-dir, else $LCR_DATA, else "data".
-std::filesystem::path data_directory(const Options& options);
 
 /// The lists of a data set of image files (has_image_files()), checked against its descriptor in
 /// datasets/. Throws UserError saying what is missing and where it belongs, or what differs.
@@ -24,10 +21,9 @@ std::filesystem::path pixel_store_file(const Listing& listing, const Options& op
 /// Loads the data set that the options name, checked against its descriptor in datasets/ if it has
 /// one, and cut to the options' limits. Image files are read through the pixel store, which is
 /// built if needed; says what was passed over or left out, and warns of class names and images that
-/// are easily confused. Fashion-MNIST is read from the data directory (`fashion-mnist/`, or
-/// torchvision's `FashionMNIST/raw/`), else (without --data-dir) from Debian's package, else it is
-/// fetched into the data directory. Throws UserError saying what is missing and where it belongs,
-/// what differs, or which class lost all of its images.
-Dataset load_dataset(const Options& options, int threads);
+/// are easily confused. Without `verify` it does neither, and trusts the store: for workers, whose
+/// parent has just checked every image. Throws UserError saying what is missing and where it
+/// belongs, what differs, or which class lost all of its images.
+Dataset load_dataset(const Options& options, int threads, bool verify = true);
 
 }  // namespace lcr

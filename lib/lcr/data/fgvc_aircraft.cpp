@@ -1,8 +1,11 @@
+#include "lcr/data/fgvc_aircraft.h"
+
 #include <map>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
+#include "lcr/data/data_directory.h"
 #include "lcr/data/listing.h"
 
 namespace lcr {
@@ -67,6 +70,13 @@ Listing list_fgvc_aircraft(const fs::path& root) {
   read("images_variant_trainval.txt", listing.train);
   read("images_variant_test.txt", listing.test);
   return listing;
+}
+
+DatasetSpec fgvc_aircraft_dataset() {
+  return {.name = "fgvc-aircraft", .list = [](const Options& options) {
+            const DatasetDescriptor descriptor = descriptor_of("fgvc-aircraft");
+            return checked(list_fgvc_aircraft(need_directory(options, descriptor)), descriptor);
+          }};
 }
 
 }  // namespace lcr

@@ -1,3 +1,5 @@
+#include "lcr/data/image_folder.h"
+
 #include <algorithm>
 #include <map>
 
@@ -8,6 +10,8 @@
 namespace lcr {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr const char* kImageFolder = "image-folder";
 
 bool is_hidden(const std::string& name) { return name.starts_with('.') || name == "__MACOSX"; }
 
@@ -139,9 +143,10 @@ Listing list_image_folder(const fs::path& root) {
     if (!fs::is_directory(root / split))
       fail("{}: no such folder; an image folder holds train/CLASS/*.jpg and test/CLASS/*.jpg",
            (root / split).string());
-  Listing listing{.name = "image-folder",
+  Listing listing{.name = kImageFolder,
                   .title = fs::weakly_canonical(root).filename().string(),
-                  .root = root};
+                  .root = root,
+                  .has_fixed_place = false};
   Split train(root, "train"), test(root, "test");
   auto missing = lacking(train, test, "test");
   for (auto& folder : lacking(test, train, "train")) missing.push_back(std::move(folder));
@@ -168,6 +173,31 @@ Listing list_image_folder(const fs::path& root) {
   take("train", train, listing.train, listing.train_passed);
   take("test", test, listing.test, listing.test_passed);
   return listing;
+}
+
+namespace {
+
+std::vector<OptionSpec> image_folder_options() {
+  Section<ImageFolderOptions> s("Data", OptionPart::kControl);
+  s.text("folder", &ImageFolderOptions::folder, "",
+         "directory of the data set image-folder; it holds train/CLASS/*.jpg and "
+         "test/CLASS/*.jpg (or .jpeg, .png; also in folders below CLASS)");
+  return s.rows();
+}
+
+}  // namespace
+
+DatasetSpec image_folder_dataset() {
+  return {.name = kImageFolder,
+          .options = {option_group<ImageFolderOptions>(image_folder_options)},
+          .list = [](const Options& options) {
+            const std::string& folder = options.get<ImageFolderOptions>().folder;
+            if (folder.empty())
+              fail(
+                  "dataset = image-folder: name the folder that holds train/ and test/ with "
+                  "--folder");
+            return list_image_folder(folder);
+          }};
 }
 
 }  // namespace lcr

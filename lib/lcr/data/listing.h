@@ -43,6 +43,8 @@ struct Listing {
   std::vector<std::string> part_names;
   std::vector<ListedImage> train, test;
   std::vector<PassedOver> train_passed, test_passed;  ///< below train/ and test/ of image folders
+  /// It is in its own folder of the data directory; not any folder of the user's.
+  bool has_fixed_place = true;
   std::int64_t cut_bottom = 0;  ///< rows at the bottom of every image that are not part of it
 
   std::int64_t class_count() const { return static_cast<std::int64_t>(class_names.size()); }

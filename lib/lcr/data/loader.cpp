@@ -2,6 +2,8 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/rng.h"
+#include "lcr/data/view_options.h"
+#include "lcr/method/host_options.h"
 
 namespace lcr {
 
@@ -11,15 +13,15 @@ EpochPlan::EpochPlan(const ImageSet& set, const Options& options, std::uint64_t 
       options_(options),
       seed_(seed),
       epoch_(epoch),
-      batch_count_(set.count() / options.batch_size),
-      share_(options.batch_size / ranks),
+      batch_count_(set.count() / options.get<BatchOptions>().batch_size),
+      share_(options.get<BatchOptions>().batch_size / ranks),
       first_(rank * share_),
       order_(random_permutation(
           CounterRng(RngKey(seed, "epoch order"), static_cast<std::uint32_t>(epoch)),
           set.count())) {}
 
 BatchPlan EpochPlan::batch(std::int64_t index) const {
-  const std::int64_t start = index * options_.batch_size + first_;
+  const std::int64_t start = index * options_.get<BatchOptions>().batch_size + first_;
   const RngKey key(seed_, "augmentation");
   BatchPlan plan;
   plan.samples.assign(order_.begin() + start, order_.begin() + start + share_);
@@ -102,7 +104,7 @@ void TwoViewLoader::work() {
 TwoViewBatch TwoViewLoader::make(std::int64_t batch) const {
   BatchPlan plan = plan_.batch(batch);
   const std::size_t n = plan.samples.size();
-  const std::int64_t size = options_.image_size;
+  const std::int64_t size = options_.get<InputOptions>().image_size;
   const auto view_bytes = static_cast<std::size_t>(size * size * 3);
   TwoViewBatch out;
   for (const auto& [drawn, rendered] :

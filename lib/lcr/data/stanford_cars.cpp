@@ -1,6 +1,9 @@
+#include "lcr/data/stanford_cars.h"
+
 #include <cmath>
 
 #include "lcr/base/error.h"
+#include "lcr/data/data_directory.h"
 #include "lcr/data/listing.h"
 #include "lcr/data/mat_file.h"
 
@@ -84,6 +87,13 @@ Listing list_stanford_cars(const fs::path& root) {
   listing.test = read_annotations(fs::exists(root / test) ? root / test : root / "devkit" / test,
                                   "cars_test", listing.class_count());
   return listing;
+}
+
+DatasetSpec stanford_cars_dataset() {
+  return {.name = "stanford-cars", .list = [](const Options& options) {
+            const DatasetDescriptor descriptor = descriptor_of("stanford-cars");
+            return checked(list_stanford_cars(need_directory(options, descriptor)), descriptor);
+          }};
 }
 
 }  // namespace lcr

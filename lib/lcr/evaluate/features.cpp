@@ -8,7 +8,9 @@
 #include "lcr/base/signals.h"
 #include "lcr/data/augment.h"
 #include "lcr/data/object_region.h"
+#include "lcr/data/view_options.h"
 #include "lcr/evaluate/activation_mask.h"
+#include "lcr/evaluate/protocol_spec.h"
 #include "lcr/model/input.h"
 
 namespace lcr {
@@ -80,7 +82,8 @@ torch::Tensor pool_batch(const std::string& pooling, const torch::Tensor& map, s
     return pool_by_object(map, object_regions(images, start, map.size(0), network));
   check_internal(pooling == "attention" || pooling == "random_gfb", "unknown pooling");
   GradCamFittingBranch gfb = pooling == "attention" ? network.gfb : network.random_gfb;
-  return pool_by_mask(map, normalise_mask(gfb(map), network.options.eval_mask_norm));
+  return pool_by_mask(
+      map, normalise_mask(gfb(map), network.options.get<EvaluationOptions>().eval_mask_norm));
 }
 
 }  // namespace
@@ -95,7 +98,7 @@ RenderView test_views(const ImageSet& images, const Options& options) {
 
 RenderView probe_views(const ImageSet& images, const Options& options, std::uint64_t seed,
                        std::int64_t epoch) {
-  return [&images, size = options.image_size, recipe = probe_recipe(options),
+  return [&images, size = options.get<InputOptions>().image_size, recipe = probe_recipe(options),
           key = RngKey(seed, "probe augmentation"),
           epoch](std::int64_t i, std::span<std::uint8_t> out) {
     const ImageView image = images.image(i);
@@ -107,7 +110,7 @@ RenderView probe_views(const ImageSet& images, const Options& options, std::uint
 
 torch::Tensor render_batch(const RenderView& render, std::int64_t start, std::int64_t count,
                            const EvaluatedNetwork& network) {
-  const std::int64_t size = network.options.image_size;
+  const std::int64_t size = network.options.get<InputOptions>().image_size;
   return to_input(render_bytes(render, start, count, size, network.threads), count, size,
                   network.device);
 }
@@ -158,7 +161,7 @@ PooledFeatures extract_features(const EvaluatedNetwork& network, const ImageSet&
 
 torch::Tensor raw_pixel_features(const ImageSet& images, const Options& options,
                                  const torch::Device& device, int threads) {
-  const std::int64_t size = options.image_size;
+  const std::int64_t size = options.get<InputOptions>().image_size;
   const RenderView render = test_views(images, options);
   std::vector<torch::Tensor> parts;
   for (std::int64_t start = 0; start < images.count(); start += kEvaluationBatch) {
@@ -172,7 +175,7 @@ torch::Tensor raw_pixel_features(const ImageSet& images, const Options& options,
 
 torch::Tensor object_regions(const ImageSet& images, std::int64_t start, std::int64_t count,
                              const EvaluatedNetwork& network) {
-  const std::int64_t size = network.options.image_size;
+  const std::int64_t size = network.options.get<InputOptions>().image_size;
   torch::Tensor regions = torch::empty({count, size, size}, torch::kUInt8);
   auto* out = regions.data_ptr<std::uint8_t>();
   parallel_for(count, network.threads, [&](std::int64_t i) {

@@ -10,10 +10,10 @@
 
 #include <torch/types.h>
 
+#include "lcr/config/options.h"
 #include "lcr/data/image_set.h"
 #include "lcr/model/encoder.h"
 #include "lcr/model/gfb.h"
-#include "lcr/record/options.h"
 
 namespace lcr {
 
@@ -53,6 +53,9 @@ void for_each_feature_map(
 
 /// Unit-length features of one image set for each pooling: M x F float32 on the device.
 using PooledFeatures = std::map<std::string, torch::Tensor>;
+
+/// The pooling by the true region of the object.
+inline constexpr const char* kOraclePooling = "oracle";
 
 /// The poolings that the network and the images allow. "average": mean over positions. "bilinear":
 /// MoCo-Bilinear's own. The others are means of map x mask over positions (Weight Average Pooling)

@@ -7,6 +7,7 @@
 
 #include "lcr/base/rng.h"
 #include "lcr/data/picture.h"
+#include "lcr/data/view_options.h"
 
 namespace lcr {
 namespace {
@@ -41,7 +42,7 @@ void draw_projection_panel(const EvaluatedNetwork& network, const ImageSet& imag
   const auto count = static_cast<std::int64_t>(ranked.size());
   const std::int64_t each = std::min<std::int64_t>(3, std::max<std::int64_t>(1, count / 2));
   const std::int64_t low = std::min(each, count - each);
-  const std::int64_t side = network.options.image_size;
+  const std::int64_t side = network.options.get<InputOptions>().image_size;
   std::vector<std::int64_t> shown(ranked.begin(), ranked.begin() + each);
   shown.insert(shown.end(), ranked.end() - low, ranked.end());
 

@@ -4,6 +4,7 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/rng.h"
+#include "lcr/method/lcr_options.h"
 
 namespace lcr {
 
@@ -28,16 +29,17 @@ std::vector<std::int64_t> choose_projections(const torch::Tensor& variance, cons
                                              std::uint64_t seed) {
   const std::vector<std::int64_t> ranked = rank_projections(variance);
   std::vector<std::int64_t> chosen;
-  if (options.subset == "top_variance") {
-    chosen.assign(ranked.begin(), ranked.begin() + options.subset_size);
+  if (options.get<SubsetOptions>().subset == "top_variance") {
+    chosen.assign(ranked.begin(), ranked.begin() + options.get<SubsetOptions>().subset_size);
   } else {
-    check_internal(options.subset == "random", "unknown projection subset");
-    const std::int64_t others = variance.numel() - options.subset_size;
+    check_internal(options.get<SubsetOptions>().subset == "random", "unknown projection subset");
+    const std::int64_t others = variance.numel() - options.get<SubsetOptions>().subset_size;
     const CounterRng rng(RngKey(seed, "projection subset"),
-                         static_cast<std::uint32_t>(options.subset_seed));
+                         static_cast<std::uint32_t>(options.get<SubsetOptions>().subset_seed));
     const auto draw = random_permutation(rng, others);
-    for (std::int64_t i = 0; i < options.subset_size; ++i) {
-      const std::int64_t place = options.subset_size + draw[static_cast<std::size_t>(i)];
+    for (std::int64_t i = 0; i < options.get<SubsetOptions>().subset_size; ++i) {
+      const std::int64_t place =
+          options.get<SubsetOptions>().subset_size + draw[static_cast<std::size_t>(i)];
       chosen.push_back(ranked[static_cast<std::size_t>(place)]);
     }
   }

@@ -5,9 +5,10 @@
 
 #include <torch/types.h>
 
+#include "lcr/config/options.h"
 #include "lcr/data/image_set.h"
 #include "lcr/evaluate/features.h"
-#include "lcr/record/options.h"
+#include "lcr/method/lcr_options.h"
 
 namespace lcr {
 
@@ -18,9 +19,9 @@ torch::Tensor projection_variance(const EvaluatedNetwork& network, const ImageSe
 /// The projections by descending variance; ties go to the lower index.
 std::vector<std::int64_t> rank_projections(const torch::Tensor& variance);
 
-/// The projections that options.subset keeps, given all variances: "top_variance", the subset_size
-/// highest; "random", subset_size of those that are not among the subset_size highest, drawn by the
-/// seed and subset_seed. Sorted by index.
+/// The projections that options.get<SubsetOptions>().subset keeps, given all variances:
+/// "top_variance", the subset_size highest; "random", subset_size of those that are not among the
+/// subset_size highest, drawn by the seed and subset_seed. Sorted by index.
 std::vector<std::int64_t> choose_projections(const torch::Tensor& variance, const Options& options,
                                              std::uint64_t seed);
 

@@ -8,6 +8,7 @@
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
 #include "lcr/data/safetensors.h"
+#include "lcr/experiment/control_options.h"
 
 namespace lcr {
 namespace fs = std::filesystem;
@@ -16,7 +17,7 @@ std::string describe_environment(const Options& options, const Provenance& prove
   if (cuda)
     return fmt::format("device={}\nlibtorch={}\n{}deterministic={}\n", provenance.device,
                        provenance.libtorch, provenance.libraries,
-                       options.deterministic ? "yes" : "no");
+                       options.get<ExecutionOptions>().deterministic ? "yes" : "no");
   return fmt::format("device=cpu\nlibtorch={}\n{}isa={}\nthreads={}\n", provenance.libtorch,
                      provenance.libraries, provenance.isa, provenance.threads);
 }
@@ -26,8 +27,8 @@ Checkpoints::Checkpoints(fs::path directory, std::string identity, std::string e
     : directory_(std::move(directory)),
       identity_(std::move(identity)),
       environment_(std::move(environment)),
-      interval_(parse_checkpoint_interval(options.checkpoint_every)),
-      inexact_allowed_(options.inexact_resume),
+      interval_(parse_checkpoint_interval(options.get<ExecutionOptions>().checkpoint_every)),
+      inexact_allowed_(options.get<ExecutionOptions>().inexact_resume),
       inexact_always_(environment_.find("deterministic=no") != std::string::npos),
       inexact_(inexact_init) {}
 

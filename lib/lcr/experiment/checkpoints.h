@@ -7,9 +7,10 @@
 #include <functional>
 #include <string>
 
+#include "lcr/config/options.h"
 #include "lcr/experiment/training_record.h"
-#include "lcr/record/options.h"
 #include "lcr/record/run_store.h"
+#include "lcr/experiment/control_options.h"
 
 namespace lcr {
 

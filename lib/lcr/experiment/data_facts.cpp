@@ -4,7 +4,9 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
+#include "lcr/data/catalogue.h"
 #include "lcr/data/object_region.h"
+#include "lcr/model/model_options.h"
 
 namespace lcr {
 namespace {
@@ -44,18 +46,11 @@ DataFacts describe_data(const Dataset& data) {
 }
 
 std::string facts_key(const Options& options) {
-  const Options defaults;
-  std::string key = "dataset=" + options.dataset;
-  std::vector<const char*> names = {
-      "store-side",         "classes",          "limit-train",    "limit-test",
-      "synthbirds-classes", "synthbirds-train", "synthbirds-test"};
-  // Only SynthBirds is drawn at the network's size.
-  if (options.dataset.starts_with("synthbirds")) names.push_back("image-size");
-  for (const char* name : names) {
+  std::string key = "dataset=" + dataset_of(options).name;
+  for (const auto& name : data_option_names(options)) {
     const OptionSpec& spec = find_option(name, "");
     const std::string value = get_option(options, spec);
-    if (spec.active(options) && value != get_option(defaults, spec))
-      key += std::string(" ") + name + "=" + value;
+    if (spec.active(options) && value != default_of(spec)) key += " " + name + "=" + value;
   }
   return key;
 }

@@ -7,8 +7,8 @@
 #include <map>
 #include <string>
 
+#include "lcr/config/options.h"
 #include "lcr/data/image_set.h"
-#include "lcr/record/options.h"
 
 namespace lcr {
 

@@ -16,9 +16,13 @@
 #include "lcr/base/cores.h"
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/experiment/numeric_libraries.h"
 #include "lcr/experiment/version.h"
+#include "lcr/method/host_options.h"
+#include "lcr/method/method_spec.h"
 #include "lcr/model/kernels/kernels.h"
+#include "lcr/model/model_options.h"
 
 namespace lcr {
 
@@ -50,7 +54,8 @@ torch::Device resolve_device(const std::string& name) {
 }
 
 int resolve_threads(const Options& options) {
-  if (options.threads > 0) return static_cast<int>(options.threads);
+  if (options.get<ExecutionOptions>().threads > 0)
+    return static_cast<int>(options.get<ExecutionOptions>().threads);
   return usable_cores();
 }
 
@@ -75,11 +80,11 @@ double peak_memory_mib() {
 
 void configure_libtorch(const Options& options, int threads) {
   at::set_num_threads(threads);
-  reserve_blas_buffers(std::max(threads, static_cast<int>(options.ranks)));
-  const bool tf32 = options.precision != "float32";
+  reserve_blas_buffers(std::max(threads, static_cast<int>(options.get<BatchOptions>().ranks)));
+  const bool tf32 = options.get<PrecisionOptions>().precision != "float32";
   at::globalContext().setAllowTF32CuDNN(tf32);
   at::globalContext().setAllowTF32CuBLAS(tf32);
-  if (options.deterministic) {
+  if (options.get<ExecutionOptions>().deterministic) {
     // cuBLAS is deterministic only with this setting, made before its first use.
     ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
@@ -104,7 +109,8 @@ Provenance describe_provenance(const Options& options, const torch::Device& devi
   }
   provenance.isa += fmt::format(", loops {}", kernels::kernels().name);
   provenance.compiler = kCompiler;
-  provenance.precision = uses_network(options) ? options.precision : "float32";
+  provenance.precision =
+      method_of(options).has_network ? options.get<PrecisionOptions>().precision : "float32";
   provenance.threads = threads;
   return provenance;
 }

@@ -5,7 +5,7 @@
 
 #include <torch/types.h>
 
-#include "lcr/record/options.h"
+#include "lcr/config/options.h"
 #include "lcr/record/run_store.h"
 
 namespace lcr {

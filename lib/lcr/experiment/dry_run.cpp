@@ -12,8 +12,11 @@
 
 #include "lcr/base/csv.h"
 #include "lcr/base/text.h"
+#include "lcr/data/view_options.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/evaluate_run.h"
+#include "lcr/method/method_spec.h"
+#include "lcr/model/model_options.h"
 #include "lcr/train/schedule.h"
 
 namespace lcr {
@@ -45,7 +48,8 @@ std::optional<double> seconds_per_step(const Cell& cell, const RunStore& store) 
 
 /// What runs need to have in common for one's speed to tell the other's.
 std::string kind_of(const Options& o) {
-  return fmt::format("{}/{}/{}", o.method, o.arch, o.image_size);
+  return fmt::format("{}/{}/{}", o.get<MethodOptions>().method, o.get<ArchOptions>().arch,
+                     o.get<InputOptions>().image_size);
 }
 
 /// The unfinished runs of one row.
@@ -59,7 +63,7 @@ struct RowTime {
 std::vector<RowTime> row_times(const std::vector<Cell>& cells, const RunStore& store) {
   std::map<std::string, double> speeds;
   for (const auto& cell : cells)
-    if (trains(cell.options))
+    if (method_of(cell.options).trains())
       if (const auto seconds = seconds_per_step(cell, store))
         // A finished run tells more than one in its first epochs.
         if (store.find(cell.identity) || !speeds.contains(kind_of(cell.options)))
@@ -67,7 +71,7 @@ std::vector<RowTime> row_times(const std::vector<Cell>& cells, const RunStore& s
   std::vector<RowTime> rows;
   std::set<std::string> counted;
   for (const auto& cell : cells) {
-    if (store.find(cell.identity) || !trains(cell.options) ||
+    if (store.find(cell.identity) || !method_of(cell.options).trains() ||
         !counted.insert(cell.identity.directory).second)
       continue;
     const std::string name =

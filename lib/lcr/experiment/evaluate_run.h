@@ -6,20 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "lcr/config/options.h"
 #include "lcr/data/image_set.h"
+#include "lcr/evaluate/protocol.h"
 #include "lcr/experiment/run.h"
-#include "lcr/record/options.h"
 #include "lcr/record/run_identity.h"
 
 namespace lcr {
-
-/// One measured number.
-struct EvaluationEntry {
-  std::string pooling;  ///< the pooling; for localisation, the source of the map
-  std::string metric;
-  std::string detail;  ///< settings of the protocol, "label-share=0.5;probe-lr=30"; may be empty
-  double value = 0;
-};
 
 /// The record of one evaluation of a run.
 struct EvaluationRecord {

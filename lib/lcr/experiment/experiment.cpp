@@ -16,20 +16,30 @@
 #include "lcr/base/statistics.h"
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
+#include "lcr/config/command_line.h"
+#include "lcr/data/dataset_options.h"
 #include "lcr/data/datasets.h"
+#include "lcr/evaluate/protocol_spec.h"
 #include "lcr/experiment/checkpoints.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/dry_run.h"
 #include "lcr/experiment/evaluate_run.h"
 #include "lcr/experiment/grid.h"
+#include "lcr/experiment/identify_run.h"
 #include "lcr/experiment/numeric_libraries.h"
 #include "lcr/experiment/out_of_memory.h"
 #include "lcr/experiment/run.h"
 #include "lcr/experiment/training_record.h"
 #include "lcr/experiment/worker_pool.h"
+#include "lcr/method/host_options.h"
+#include "lcr/method/lcr_options.h"
 #include "lcr/method/method.h"
+#include "lcr/method/method_spec.h"
 #include "lcr/model/kernels/kernels.h"
+#include "lcr/model/model_options.h"
 #include "lcr/record/results_csv.h"
+#include "lcr/train/training_options.h"
 
 namespace lcr {
 namespace fs = std::filesystem;
@@ -45,14 +55,17 @@ std::vector<Experiment>& registry() {
 void check_initial_weights(const std::vector<Cell>& cells) {
   std::set<std::string> seen;
   for (const auto& cell : cells) {
-    if (!uses_network(cell.options) || cell.options.init.empty() || cell.options.pretrain != "none")
+    if (!method_of(cell.options).has_network || cell.options.get<InitOptions>().init.empty() ||
+        cell.options.get<InitOptions>().pretrain != "none")
       continue;
-    if (!seen.insert(cell.options.init + "\n" + cell.options.arch + "\n" +
-                     cell.options.init_prefix + (cell.options.init_partial ? "\npartial" : ""))
+    if (!seen.insert(cell.options.get<InitOptions>().init + "\n" +
+                     cell.options.get<ArchOptions>().arch + "\n" +
+                     cell.options.get<InitOptions>().init_prefix +
+                     (cell.options.get<InitOptions>().init_partial ? "\npartial" : ""))
              .second)
       continue;
     Options options = cell.options;
-    options.init.clear();
+    options.get<InitOptions>().init.clear();
     Encoder encoder = make_encoder(options, cell.seed);
     LoadReport report = load_initial_weights(encoder, cell.options);
     const auto classifier = std::erase_if(
@@ -61,10 +74,12 @@ void check_initial_weights(const std::vector<Cell>& cells) {
     const std::string outside =
         report.outside > 0 ? fmt::format("; {} elsewhere in the file", report.outside) : "";
     say("{}: {} tensors{} loaded into the backbone; missing: {}; unexpected: {}{}\n",
-        cell.options.init, report.loaded, prefix, list_names(without_counters(report.missing), 3),
+        cell.options.get<InitOptions>().init, report.loaded, prefix,
+        list_names(without_counters(report.missing), 3),
         list_names(without_counters(report.unexpected), 3), outside);
     if (classifier > 0)
-      say("{}: its fc layer is skipped, because a backbone ends before it\n", cell.options.init);
+      say("{}: its fc layer is skipped, because a backbone ends before it\n",
+          cell.options.get<InitOptions>().init);
   }
 }
 
@@ -84,8 +99,8 @@ struct RowMaker {
     return {std::to_string(kResultsSchema),
             experiment.id,
             cell.row.name,
-            cell.options.dataset,
-            cell.options.method,
+            cell.options.get<DatasetOptions>().dataset,
+            cell.options.get<MethodOptions>().method,
             join(options, ";"),
             std::to_string(cell.seed),
             selection,
@@ -104,17 +119,18 @@ struct RowMaker {
             p.precision,
             p.libtorch,
             initial_weights(),
-            p.inexact_resume || p.inexact_init ? "inexact" : ""};
+            p.inexact_resume || p.inexact_init ? "inexact" : "",
+            method_of(cell.options).judged_by};
   }
 
   /// "random", "none" (no network), "stand-in <run>", or the name and digest of the file, marked
   /// "partial" if it need not hold the whole backbone.
   std::string initial_weights() const {
     const std::string& init = cell.identity.inputs.init;
-    if (init.empty()) return uses_network(cell.options) ? "random" : "none";
+    if (init.empty()) return method_of(cell.options).has_network ? "random" : "none";
     if (init.starts_with("run ")) return "stand-in " + init.substr(4, 12);
-    return fs::path(cell.options.init).filename().string() + " " + init.substr(0, 12) +
-           (cell.options.init_partial ? " partial" : "");
+    return fs::path(cell.options.get<InitOptions>().init).filename().string() + " " +
+           init.substr(0, 12) + (cell.options.get<InitOptions>().init_partial ? " partial" : "");
   }
 };
 
@@ -122,7 +138,7 @@ struct RowMaker {
 /// epochs.csv.
 void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::path& run) {
   const Options& options = make.cell.options;
-  const std::string pooling = own_pooling(options.method);
+  const std::string pooling = method_of(options).judged_by;
   struct Curve {
     std::string column, pooling, metric;
   };
@@ -141,7 +157,7 @@ void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::pat
         fail("{}: damaged; remove the run's directory to train it again",
              (run / "epochs.csv").string());
       // Before the switch it is its trunk's curve, which a branched run does not have.
-      if (has_subset(options) && *epoch <= options.subset_epoch) continue;
+      if (has_subset(options) && *epoch <= options.get<SubsetOptions>().subset_epoch) continue;
       rows.push_back(
           make("", "each_epoch", own_pooling, metric, *value, *epoch, make.result.evaluation_hash));
     }
@@ -151,10 +167,10 @@ void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::pat
 /// `options`.
 std::vector<std::string> settings_of(const Options& evaluation, const Options& run) {
   std::vector<std::string> settings;
-  if (evaluation.bn_statistics != "as_trained")
-    settings.push_back("bn-statistics=" + evaluation.bn_statistics);
-  if (evaluation.eval_mask_norm != run.eval_mask_norm)
-    settings.push_back("eval-mask-norm=" + evaluation.eval_mask_norm);
+  if (evaluation.get<ProtocolOptions>().bn_statistics != "as_trained")
+    settings.push_back("bn-statistics=" + evaluation.get<ProtocolOptions>().bn_statistics);
+  if (evaluation.get<EvaluationOptions>().eval_mask_norm != run.get<EvaluationOptions>().eval_mask_norm)
+    settings.push_back("eval-mask-norm=" + evaluation.get<EvaluationOptions>().eval_mask_norm);
   return settings;
 }
 
@@ -173,11 +189,12 @@ std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector
       rows.push_back(
           make("", m.selection, m.pooling, m.metric, m.value, m.epoch, result->evaluation_hash));
     const fs::path run = store.directory(cell.identity);
-    if (trains(cell.options)) add_curve(rows, make, run);
+    if (method_of(cell.options).trains()) add_curve(rows, make, run);
     for (const auto& evaluation : cell.evaluations) {
       const auto record = find_evaluation(run, cell.identity, evaluation);
       check_internal(record.has_value(), "a run of the grid lacks an evaluation");
-      const std::int64_t epoch = trains(cell.options) ? cell.options.epochs : 0;
+      const std::int64_t epoch =
+          method_of(cell.options).trains() ? cell.options.get<TrainingOptions>().epochs : 0;
       for (const auto& entry : record->entries) {
         auto detail = settings_of(evaluation, cell.options);
         if (!entry.detail.empty()) detail.push_back(entry.detail);
@@ -239,14 +256,15 @@ void print_summary(const Experiment& experiment, const std::vector<Cell>& cells,
   for (const auto& first : cells) {
     // One line per row and data set.
     const std::string title =
-        first.row.name + (listed.size() > 1 ? ", " + first.options.dataset : "");
+        first.row.name +
+        (listed.size() > 1 ? ", " + first.options.get<DatasetOptions>().dataset : "");
     if (first.experiment != &experiment || !printed.insert(title).second) continue;
     std::map<std::string, std::vector<double>> values;
     std::vector<double> speeds;
-    const std::string pooling = own_pooling(first.options.method);
+    const std::string pooling = method_of(first.options).judged_by;
     for (const auto& cell : cells) {
       if (cell.experiment != &experiment || cell.row.name != first.row.name ||
-          cell.options.dataset != first.options.dataset)
+          cell.options.get<DatasetOptions>().dataset != first.options.get<DatasetOptions>().dataset)
         continue;
       const auto result = store.find(cell.identity);
       if (!result) continue;  // --rows did not select it
@@ -275,7 +293,7 @@ void clear_leftovers(const fs::path& run) {
 
 /// Executes the run for which this process was started, and its missing evaluations.
 void work(Grid& grid, int threads) {
-  const std::string& wanted = grid.control().worker_run;
+  const std::string& wanted = grid.control().get<WorkerOptions>().worker_run;
   bool found = false;
   // Each evaluation counts as one step of progress, because a finished one is kept.
   std::int64_t evaluations = 0;
@@ -299,7 +317,7 @@ void work(Grid& grid, int threads) {
                     training);
       });
     found = true;
-    if (cell.options.max_steps > 0) return;
+    if (cell.options.get<ExecutionOptions>().max_steps > 0) return;
     const fs::path run = grid.store().directory(cell.identity);
     clear_leftovers(run);
     for (const auto& evaluation : cell.evaluations) {
@@ -339,11 +357,11 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
   for (const int stage : {0, 1, 2})
     for (const auto& cell : grid.cells()) {
       if (cell.stage != stage || !cell.selected) continue;
-      if (control.max_steps == 0 && is_done(cell, grid.store())) {
+      if (control.get<ExecutionOptions>().max_steps == 0 && is_done(cell, grid.store())) {
         if (!met.insert(cell.identity.directory).second) continue;
         clear_leftovers(grid.store().directory(cell.identity));
-        for (const auto epoch : parse_epochs(cell.options.pin_epochs))
-          if (trains(cell.options) &&
+        for (const auto epoch : parse_epochs(cell.options.get<ExecutionOptions>().pin_epochs))
+          if (method_of(cell.options).trains() &&
               !fs::exists(grid.store().directory(cell.identity) / "checkpoints" /
                           fmt::format("epoch-{}.safetensors", epoch)))
             say("warning: {} is finished and keeps no checkpoint of epoch {}; remove its directory "
@@ -351,7 +369,8 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
                 cell.identity.directory, epoch);
         continue;
       }
-      if (control.max_steps > 0 && !trains(cell.options)) continue;
+      if (control.get<ExecutionOptions>().max_steps > 0 && !method_of(cell.options).trains())
+        continue;
       if (!planned.insert(cell.identity.directory).second) continue;
       const std::int64_t steps =
           grid.store().find(cell.identity)
@@ -359,11 +378,15 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
               : std::max<std::int64_t>(1, count_steps(cell.options, cell.facts->training_images));
       // A run for which others wait gets all threads.
       const int share =
-          stage == 0 ? threads : std::max(1, threads / static_cast<int>(control.jobs));
+          stage == 0
+              ? threads
+              : std::max(1, threads / static_cast<int>(control.get<ExecutionOptions>().jobs));
       const std::string id = cell.experiment ? cell.experiment->id + " " : "";
       tasks.push_back({.label = fmt::format("{}{} s{}", id, cell.row.name, cell.seed),
                        .arguments = worker_arguments(arguments, cell, share),
-                       .units = steps * (trains(cell.options) ? cell.options.batch_size : 1),
+                       .units = steps * (method_of(cell.options).trains()
+                                             ? cell.options.get<BatchOptions>().batch_size
+                                             : 1),
                        .stage = stage});
     }
   for (const auto& cell : grid.cells()) {
@@ -382,19 +405,22 @@ std::vector<WorkerTask> plan(Grid& grid, const std::vector<std::string>& argumen
   }
   say("{} of {} runs are in the store, {} to do{}\n", wanted.size() - planned.size(), wanted.size(),
       planned.size(),
-      control.max_steps > 0 ? fmt::format(", at most {} steps each", control.max_steps) : "");
+      control.get<ExecutionOptions>().max_steps > 0
+          ? fmt::format(", at most {} steps each", control.get<ExecutionOptions>().max_steps)
+          : "");
   return tasks;
 }
 
 void warn_about_queues(const std::vector<Cell>& cells) {
   std::set<std::pair<const DataFacts*, std::int64_t>> told;
   for (const auto& cell : cells)
-    if (contrasts(cell.options) && cell.options.queue_size > cell.facts->training_images &&
-        told.insert({cell.facts, cell.options.queue_size}).second)
+    if (method_of(cell.options).uses<MomentumContrastOptions>() &&
+        cell.options.get<MomentumContrastOptions>().queue_size > cell.facts->training_images &&
+        told.insert({cell.facts, cell.options.get<MomentumContrastOptions>().queue_size}).second)
       say("warning: queue-size = {} is larger than the training set of {} images: the queue holds "
           "{:.1f} epochs of keys, so a sample's negatives include its own older keys\n",
-          cell.options.queue_size, cell.facts->training_images,
-          static_cast<double>(cell.options.queue_size) /
+          cell.options.get<MomentumContrastOptions>().queue_size, cell.facts->training_images,
+          static_cast<double>(cell.options.get<MomentumContrastOptions>().queue_size) /
               static_cast<double>(cell.facts->training_images));
 }
 
@@ -403,7 +429,7 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   check_internal(!experiments.empty(), "a program without experiments");
   const CommandLine first = parse_command_line(arguments, {experiments.front().id}, suite_home());
   const Options& options = first.options;
-  if (options.help) {
+  if (options.get<ProgramOptions>().help) {
     std::vector<std::string> ids;
     for (const auto& experiment : experiments) ids.push_back(experiment.id);
     const std::string title = experiments.size() == 1
@@ -412,14 +438,15 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
     fmt::print("{}", help_text(program, title));
     return kDone;
   }
-  const torch::Device device = resolve_device(options.device);
+  const torch::Device device = resolve_device(options.get<ExecutionOptions>().device);
   const int threads = resolve_threads(options);
   const std::string loops = kernels::kernels().name;  // a bad LCR_KERNELS stops here
-  const bool worker = !options.worker_run.empty();
-  if (!worker && !options.dry_run) {
-    require_writable_directory(options.results);
-    require_writable_directory(options.runs);
-    for (const auto& folder : {fs::path(options.results), fs::path(options.results) / "figures"})
+  const bool worker = !options.get<WorkerOptions>().worker_run.empty();
+  if (!worker && !options.get<ExecutionOptions>().dry_run) {
+    require_writable_directory(options.get<ProgramOptions>().results);
+    require_writable_directory(options.get<StoreOptions>().runs);
+    for (const auto& folder : {fs::path(options.get<ProgramOptions>().results),
+                               fs::path(options.get<ProgramOptions>().results) / "figures"})
       remove_stale_temporaries(folder);
   }
   watch_signals();
@@ -430,11 +457,11 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
     work(grid, threads);
     return kDone;
   }
-  if (options.records.empty())
+  if (options.get<StoreOptions>().records.empty())
     check_initial_weights(grid.cells());
   else
     for (auto& cell : grid.cells()) cell.selected = cell.selected && is_done(cell, grid.store());
-  if (options.dry_run) {
+  if (options.get<ExecutionOptions>().dry_run) {
     print_dry_run(grid.cells(), grid.store(), device);
     return kDone;
   }
@@ -444,23 +471,26 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   if (!tasks.empty() && device.is_cpu())
     say("CPU loops: {}; huge pages: {}\n", loops, huge_pages_state());
   warn_about_queues(grid.cells());
-  if (const int code = run_workers(tasks, static_cast<int>(options.jobs), program, "samples",
-                                   fs::path(options.results) / "log.txt");
+  if (const int code =
+          run_workers(tasks, static_cast<int>(options.get<ExecutionOptions>().jobs), program,
+                      "samples", fs::path(options.get<ProgramOptions>().results) / "log.txt");
       code != kDone)
     return code;
-  if (options.max_steps > 0) {
-    fmt::print("Stopped after --max-steps {}: nothing is recorded.\n", options.max_steps);
+  if (options.get<ExecutionOptions>().max_steps > 0) {
+    fmt::print("Stopped after --max-steps {}: nothing is recorded.\n",
+               options.get<ExecutionOptions>().max_steps);
     return kDone;
   }
-  add_facts(facts_file(options.results), grid.inputs());
+  add_facts(facts_file(options.get<ProgramOptions>().results), grid.inputs());
   for (const auto& experiment : experiments) {
     const auto rows = make_rows(experiment, grid.cells(), grid.store());
-    if (rows.empty() && !options.records.empty()) continue;  // the records are of other experiments
-    const fs::path csv = fs::path(options.results) / (experiment.id + ".csv");
-    write_configs(configs_file(options.results, experiment.id),
+    if (rows.empty() && !options.get<StoreOptions>().records.empty())
+      continue;  // the records are of other experiments
+    const fs::path csv = fs::path(options.get<ProgramOptions>().results) / (experiment.id + ".csv");
+    write_configs(configs_file(options.get<ProgramOptions>().results, experiment.id),
                   config_texts(experiment, grid.cells()));
     write_results(csv, rows);
-    copy_panel(experiment, grid.cells(), grid.store(), options.results);
+    copy_panel(experiment, grid.cells(), grid.store(), options.get<ProgramOptions>().results);
     print_summary(experiment, grid.cells(), grid.store());
     fmt::print("\nresults: {}\n", csv.string());
   }

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "lcr/record/options.h"
+#include "lcr/config/options.h"
 
 namespace lcr {
 

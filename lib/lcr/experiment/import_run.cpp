@@ -11,14 +11,24 @@
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
 #include "lcr/data/datasets.h"
+#include "lcr/data/view_options.h"
 #include "lcr/experiment/checkpoints.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/experiment/device.h"
+#include "lcr/experiment/identify_run.h"
+#include "lcr/experiment/option_table.h"
 #include "lcr/experiment/run.h"
 #include "lcr/experiment/version.h"
+#include "lcr/method/lcr_options.h"
+#include "lcr/method/lcr_spec.h"
 #include "lcr/method/method.h"
+#include "lcr/method/method_spec.h"
+#include "lcr/method/moco_v2_spec.h"
+#include "lcr/model/model_options.h"
 #include "lcr/model/weights.h"
 #include "lcr/record/run_store.h"
 #include "lcr/train/trainer.h"
+#include "lcr/train/training_options.h"
 
 namespace lcr {
 namespace fs = std::filesystem;
@@ -98,8 +108,9 @@ Options describe(const Checkpoint& checkpoint, Options options) {
          checkpoint.path);
   set("epochs", epoch->second);
   // A checkpoint from before the end of the training is on the whole training's schedule.
-  if (options.schedule_epochs == 0 && options.epochs < kAuthorsEpochs)
-    options.schedule_epochs = kAuthorsEpochs;
+  if (options.get<TrainingOptions>().schedule_epochs == 0 &&
+      options.get<TrainingOptions>().epochs < kAuthorsEpochs)
+    options.get<TrainingOptions>().schedule_epochs = kAuthorsEpochs;
   resolve_variant(options);
   check_consistency(options);
   return options;
@@ -126,7 +137,7 @@ void load(const Checkpoint& checkpoint, Method& method, const Options& options,
   const auto& tensors = checkpoint.file.tensors;
   const auto refuse = [&](const std::string& name, const char* what) {
     fail("{}: tensor {} {} in the authors' MoCo with arch = {}; set --arch if it is another",
-         checkpoint.path, name, what, options.arch);
+         checkpoint.path, name, what, options.get<ArchOptions>().arch);
   };
   for (const auto& name : known)
     if (!tensors.contains(name)) refuse(name, "is missing, but is present");
@@ -159,12 +170,12 @@ void load(const Checkpoint& checkpoint, Method& method, const Options& options,
 
 Options authors_options() {
   Options options;
-  options.method = "lcr";
-  options.variant = "authors_code";
-  options.arch = "resnet50";
-  options.image_size = 224;
-  options.test_resize = 256;
-  options.precision = "float32";
+  options.get<MethodOptions>().method = lcr_spec(moco_v2_spec()).name;
+  options.get<LcrOptions>().variant = "authors_code";
+  options.get<ArchOptions>().arch = "resnet50";
+  options.get<InputOptions>().image_size = 224;
+  options.get<InputOptions>().test_resize = 256;
+  options.get<PrecisionOptions>().precision = "float32";
   return options;
 }
 
@@ -216,10 +227,10 @@ ImportReport import_run(const fs::path& path, const Options& given) {
        .init = "",
        .imported = digest});
   Trainer trainer(method, options, data.train, kSeed, torch::kCPU, threads);
-  const RunStore store(options.runs);
+  const RunStore store(options.get<StoreOptions>().runs);
   report.directory = store.directory(identity);
 
-  require_writable_directory(options.runs);
+  require_writable_directory(options.get<StoreOptions>().runs);
   const FileLock lock = store.lock(identity);
   Checkpoints checkpoints(report.directory, identity.hash, /*environment=*/"", options,
                           /*inexact_init=*/false);
@@ -237,7 +248,7 @@ ImportReport import_run(const fs::path& path, const Options& given) {
   provenance["loaded"] = report.loaded;
   provenance["left_out"] = report.left_out;
   write_atomic(report.directory / "provenance.json", provenance.dump(1) + "\n");
-  checkpoints.keep(trainer, "last", options.epochs);
+  checkpoints.keep(trainer, "last", options.get<TrainingOptions>().epochs);
   store.finish(identity, result);
   return report;
 }

@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "lcr/record/options.h"
+#include "lcr/config/options.h"
+#include "lcr/experiment/control_options.h"
 
 namespace lcr {
 
@@ -28,9 +29,10 @@ struct ImportReport {
 };
 
 /// Records the checkpoint as a finished run without measurements, of seed 0, in the store
-/// options.runs. Its identity holds the file's SHA-256, so that no training ever has the same.
-/// options: authors_options() with import_option_names() changed. Throws UserError naming the
-/// tensor if one is unknown, missing, or does not fit the options; the store is unchanged then.
+/// options.get<StoreOptions>().runs. Its identity holds the file's SHA-256, so that no training
+/// ever has the same. options: authors_options() with import_option_names() changed. Throws
+/// UserError naming the tensor if one is unknown, missing, or does not fit the options; the store
+/// is unchanged then.
 ImportReport import_run(const std::filesystem::path& path, const Options& options);
 
 }  // namespace lcr

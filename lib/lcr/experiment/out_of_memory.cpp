@@ -5,6 +5,10 @@
 #include <fmt/core.h>
 
 #include "lcr/base/error.h"
+#include "lcr/data/view_options.h"
+#include "lcr/method/host_options.h"
+#include "lcr/method/method_spec.h"
+#include "lcr/model/model_options.h"
 
 namespace lcr {
 namespace {
@@ -22,9 +26,12 @@ std::string allocation_in(const std::string& what) {
 
 [[noreturn]] void advise(const Options& o, const std::string& what) {
   std::string lower =
-      fmt::format("--batch-size (now {}), --image-size (now {})", o.batch_size, o.image_size);
-  if (contrasts(o)) lower += fmt::format(", --queue-size (now {})", o.queue_size);
-  const bool is_float32 = uses_network(o) && o.precision == "float32";
+      fmt::format("--batch-size (now {}), --image-size (now {})", o.get<BatchOptions>().batch_size,
+                  o.get<InputOptions>().image_size);
+  if (method_of(o).uses<MomentumContrastOptions>())
+    lower += fmt::format(", --queue-size (now {})", o.get<MomentumContrastOptions>().queue_size);
+  const bool is_float32 =
+      method_of(o).has_network && o.get<PrecisionOptions>().precision == "float32";
   fail(
       "out of memory{}: lower {}; {}fewer --jobs or --threads, and a higher limit (ulimit -v), "
       "also help",

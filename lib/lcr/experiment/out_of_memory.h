@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "lcr/record/options.h"
+#include "lcr/config/options.h"
 
 namespace lcr {
 

@@ -6,8 +6,17 @@
 #include "lcr/base/error.h"
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
+#include "lcr/config/command_line.h"
+#include "lcr/data/catalogue.h"
+#include "lcr/data/dataset_options.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/evaluate_run.h"
+#include "lcr/experiment/option_table.h"
+#include "lcr/experiment/standin.h"
+#include "lcr/method/lcr_options.h"
+#include "lcr/method/method_spec.h"
+#include "lcr/model/model_options.h"
 #include "lcr/model/precision.h"
 
 namespace lcr {
@@ -15,9 +24,29 @@ namespace {
 
 Options& resolve(Options& options, const torch::Device& device) {
   resolve_variant(options);
-  options.precision = resolve_precision(options.precision, device);
+  std::string& precision = options.get<PrecisionOptions>().precision;
+  precision = resolve_precision(precision, device);
   check_consistency(options);
   return options;
+}
+
+/// The options with those that define the row.
+Options with_settings(Options options, const ExperimentRow& row) {
+  for (const auto& [name, value] : row.settings)
+    set_option(options, name, value, "row " + row.name);
+  return options;
+}
+
+/// The sections of presets that apply to rows of the method: those of LCR's host, and its own.
+std::vector<std::string> method_sections(const Options& options) {
+  const MethodSpec& method = method_of(options);
+  std::vector<std::string> sections;
+  for (const auto& name : {method.host, method.name}) {
+    if (name.empty()) continue;
+    sections.push_back(name);
+    sections.push_back(name + "-" + dataset_of(options).name);
+  }
+  return sections;
 }
 
 /// Refuses an option on the command line that some selected row sets and none takes: each sets it
@@ -30,17 +59,15 @@ void refuse_overridden(const Experiment& experiment, const std::vector<Experimen
     const std::string given = get_option(command.options, spec);
     bool overridden = false, taken = false;
     for (const auto& row : rows) {
-      if (row.name.find(command.options.rows) == std::string::npos) continue;
+      if (row.name.find(command.options.get<SelectionOptions>().rows) == std::string::npos)
+        continue;
       const auto own = std::find_if(row.settings.begin(), row.settings.end(),
                                     [&](const auto& setting) { return setting.first == name; });
       if (own != row.settings.end()) {
         overridden = overridden || own->second != given;
         continue;
       }
-      Options options = command.options;
-      for (const auto& [option, value] : row.settings)
-        set_option(options, option, value, "row " + row.name);
-      taken = taken || spec.active(options);
+      taken = taken || spec.active(with_settings(command.options, row));
     }
     if (overridden && !taken)
       fail("command line: --{} cannot be set: every row of {} that uses it sets its own value",
@@ -50,25 +77,20 @@ void refuse_overridden(const Experiment& experiment, const std::vector<Experimen
 
 void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const CommandLine& command,
               const std::vector<std::string>& arguments) {
-  const torch::Device device = resolve_device(command.options.device);
+  const torch::Device device = resolve_device(command.options.get<ExecutionOptions>().device);
   const auto rows = experiment.rows(command.options);
   refuse_overridden(experiment, rows, command);
-  const std::string& wanted = command.options.rows;
+  const std::string& wanted = command.options.get<SelectionOptions>().rows;
   const bool whole_name = std::any_of(rows.begin(), rows.end(),
                                       [&](const ExperimentRow& row) { return row.name == wanted; });
   for (const auto& row : rows) {
-    Options options = command.options;
-    Options host = command.options;
-    for (const auto& [name, value] : row.settings) set_option(host, name, value, "row " + row.name);
-    if (bootstraps(host))
-      options = parse_command_line(arguments, {experiment.id, "byol", "byol-" + host.dataset},
-                                   suite_home())
-                    .options;
+    std::vector<std::string> sections = {experiment.id};
+    for (auto& section : method_sections(with_settings(command.options, row)))
+      sections.push_back(std::move(section));
+    Options options =
+        with_settings(parse_command_line(arguments, sections, suite_home()).options, row);
     std::vector<std::string> varied;
-    for (const auto& [name, value] : row.settings) {
-      set_option(options, name, value, "row " + row.name);
-      varied.push_back(name + "=" + value);
-    }
+    for (const auto& [name, value] : row.settings) varied.push_back(name + "=" + value);
     const bool selected =
         whole_name ? row.name == wanted : row.name.find(wanted) != std::string::npos;
     try {
@@ -90,10 +112,11 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
     }
     // --seeds on the command line applies to every row, unless --other-seeds is given there too.
     const bool own_seeds =
-        !row.headline && !options.other_seeds.empty() &&
+        !row.headline && !options.get<SelectionOptions>().other_seeds.empty() &&
         (!command.given.contains("seeds") || command.given.contains("other-seeds"));
-    auto seeds = parse_seeds(own_seeds ? options.other_seeds : options.seeds);
-    if (options.method == "raw_pixels") seeds = {0};  // nothing random about it
+    auto seeds = parse_seeds(own_seeds ? options.get<SelectionOptions>().other_seeds
+                                       : options.get<SelectionOptions>().seeds);
+    if (!method_of(options).has_network) seeds = {0};  // nothing random about it
     for (const auto seed : seeds)
       cells.push_back({.experiment = &experiment,
                        .row = row,
@@ -144,25 +167,10 @@ void add_standins(std::vector<Cell>& cells, const CommandLine& command) {
   std::map<std::string, std::size_t> known;
   for (const auto& cell : cells) {
     if (!starts_from_standin(cell.options)) continue;
-    std::vector<std::string> arguments = {"--preset", command.preset_argument};
-    if (!command.options.config.empty())
-      arguments.insert(arguments.end(), {"--config", command.options.config});
-    Options options = parse_command_line(arguments, {"standin"}, suite_home()).options;
-    options.dataset = "synthbirds-standin";
-    options.method = "supervised";
-    options.pretrain = "none";
-    std::string key;
-    // The stand-in must have the network of the run that starts from it, and run in the same place.
-    for (const char* name :
-         {"arch", "stem", "width", "stride-in-1x1", "bn-eps", "image-size", "precision", "device",
-          "threads", "runs", "checkpoint-every", "inexact-resume", "deterministic"}) {
-      const std::string value = get_option(cell.options, find_option(name, ""));
-      set_option(options, name, value, "stand-in");
-      key += value + "\n";
-    }
-    const auto [entry, is_new] = known.emplace(key, standins.size());
+    Options options = standin_options(cell.options, command);
+    const auto [entry, is_new] = known.emplace(network_key(options), standins.size());
     if (is_new) {
-      resolve(options, resolve_device(options.device));
+      resolve(options, resolve_device(options.get<ExecutionOptions>().device));
       standins.push_back({.experiment = nullptr,
                           .row = {.name = "Stand-in for ImageNet's weights", .settings = {}},
                           .options = options,
@@ -177,10 +185,6 @@ void add_standins(std::vector<Cell>& cells, const CommandLine& command) {
 
 }  // namespace
 
-bool starts_from_standin(const Options& options) {
-  return uses_network(options) && options.pretrain == "synthbirds";
-}
-
 Plan make_plan(const std::vector<Experiment>& experiments,
                const std::vector<std::string>& arguments) {
   Plan plan;
@@ -189,15 +193,15 @@ Plan make_plan(const std::vector<Experiment>& experiments,
   for (std::size_t i = 0; i < experiments.size(); ++i)
     add_rows(plan.cells, experiments[i], plan.command_lines[i], arguments);
   const CommandLine& command = plan.command_lines.front();
-  check_rows(plan.cells, command.options.rows);
+  check_rows(plan.cells, command.options.get<SelectionOptions>().rows);
   check_given_evaluation_options(command, experiments);
-  const std::string& wanted = command.options.worker_run;
-  if (wanted.empty() || wanted.starts_with("synthbirds-standin-"))
-    add_standins(plan.cells, command);
+  const std::string& wanted = command.options.get<WorkerOptions>().worker_run;
+  if (wanted.empty() || is_standin(wanted)) add_standins(plan.cells, command);
   if (!wanted.empty())
     std::erase_if(plan.cells, [&](const Cell& cell) {
-      return !wanted.starts_with(cell.options.dataset + "-" + cell.options.method + "-") ||
-             (starts_from_standin(cell.options) && command.options.worker_standin.empty());
+      return !wanted.starts_with(directory_prefix(cell.options)) ||
+             (starts_from_standin(cell.options) &&
+              command.options.get<WorkerOptions>().worker_standin.empty());
     });
   return plan;
 }

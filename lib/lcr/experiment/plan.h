@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "lcr/config/command_line.h"
 #include "lcr/data/image_set.h"
 #include "lcr/experiment/data_facts.h"
 #include "lcr/experiment/experiment.h"
-#include "lcr/record/command_line.h"
 #include "lcr/record/run_identity.h"
 
 namespace lcr {
@@ -40,8 +40,5 @@ struct Plan {
 /// plan. Throws UserError.
 Plan make_plan(const std::vector<Experiment>& experiments,
                const std::vector<std::string>& arguments);
-
-/// Whether the run's initial weights come from a run on the stand-in's data (--pretrain).
-bool starts_from_standin(const Options& options);
 
 }  // namespace lcr

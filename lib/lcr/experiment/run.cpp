@@ -12,17 +12,27 @@
 #include "lcr/base/hashing.h"
 #include "lcr/base/signals.h"
 #include "lcr/base/text.h"
+#include "lcr/config/command_line.h"
 #include "lcr/data/safetensors.h"
+#include "lcr/data/view_options.h"
 #include "lcr/evaluate/features.h"
 #include "lcr/evaluate/projections.h"
+#include "lcr/evaluate/protocol_spec.h"
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/experiment/checkpoints.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/experiment/device.h"
+#include "lcr/experiment/identify_run.h"
 #include "lcr/experiment/training_record.h"
 #include "lcr/experiment/version.h"
+#include "lcr/method/host_options.h"
+#include "lcr/method/lcr_options.h"
 #include "lcr/method/method.h"
+#include "lcr/method/method_spec.h"
+#include "lcr/model/model_options.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/trainer.h"
+#include "lcr/train/training_options.h"
 
 namespace lcr {
 namespace {
@@ -39,11 +49,12 @@ std::string protocol_text(const Options& o) {
   std::string text = fmt::format(
       "retrieval: leave-one-out on the test split, dot product of unit-length features, ties to "
       "the lower index\nimage_size={}\ntest_resize={}\n",
-      o.image_size, o.test_resize);
-  if (o.test_interpolation != "bilinear")
-    text += "test_interpolation=" + o.test_interpolation + "\n";
-  if (uses_gfb(o)) text += "mask_norm=" + o.eval_mask_norm + "\n";
-  if (uses_gfb(o) && o.eval_mask_norm == "batch")
+      o.get<InputOptions>().image_size, o.get<InputOptions>().test_resize);
+  if (o.get<InputOptions>().test_interpolation != "bilinear")
+    text += "test_interpolation=" + o.get<InputOptions>().test_interpolation + "\n";
+  if (method_of(o).uses<LcrOptions>())
+    text += "mask_norm=" + o.get<EvaluationOptions>().eval_mask_norm + "\n";
+  if (method_of(o).uses<LcrOptions>() && o.get<EvaluationOptions>().eval_mask_norm == "batch")
     text += fmt::format("batch={}\n", kEvaluationBatch);
   return text;
 }
@@ -51,7 +62,7 @@ std::string protocol_text(const Options& o) {
 /// Average pooling and the method's own.
 std::vector<std::string> poolings_of(const Options& options) {
   std::vector<std::string> poolings = {"average"};
-  if (own_pooling(options.method) != "average") poolings.push_back(own_pooling(options.method));
+  if (method_of(options).judged_by != "average") poolings.push_back(method_of(options).judged_by);
   return poolings;
 }
 
@@ -73,10 +84,10 @@ std::int64_t branch_from_trunk(Trainer& trainer, const Options& options,
                                const RunIdentity& identity, const RunStore& store,
                                const std::string& environment) {
   Options trunk_options = options;
-  trunk_options.subset = "all";
+  trunk_options.get<SubsetOptions>().subset = "all";
   const RunIdentity trunk = identify_run(trunk_options, identity.inputs);
   const auto path = store.directory(trunk) / "checkpoints" /
-                    fmt::format("epoch-{}.safetensors", options.subset_epoch);
+                    fmt::format("epoch-{}.safetensors", options.get<SubsetOptions>().subset_epoch);
   if (!std::filesystem::exists(path)) return 0;
   const auto trunk_result = store.find(trunk);
   const auto metadata = read_safetensors(path).metadata;
@@ -89,14 +100,14 @@ std::int64_t branch_from_trunk(Trainer& trainer, const Options& options,
     return 0;
   }
   trainer.load(path, trunk.hash);
-  return options.subset_epoch;
+  return options.get<SubsetOptions>().subset_epoch;
 }
 
 /// Whether the initial weights, from a stand-in or --init, have the mark of a training that was
 /// resumed inexactly from a checkpoint.
 bool starts_inexactly(const Options& options) {
-  if (!uses_network(options) || options.init.empty()) return false;
-  const auto metadata = read_weights(options.init).metadata;
+  if (!method_of(options).has_network || options.get<InitOptions>().init.empty()) return false;
+  const auto metadata = read_weights(options.get<InitOptions>().init).metadata;
   return std::find(metadata.begin(), metadata.end(), kInexactMark) != metadata.end();
 }
 
@@ -137,20 +148,24 @@ class SelectionFor {
 void try_training(Trainer& trainer, const Options& options, const std::string& name,
                   const RunObserver& observer) {
   std::int64_t done = 0;
-  for (std::int64_t epoch = 0; epoch < options.epochs && done < options.max_steps; ++epoch) {
+  for (std::int64_t epoch = 0; epoch < options.get<TrainingOptions>().epochs &&
+                               done < options.get<ExecutionOptions>().max_steps;
+       ++epoch) {
     const StepObserver observe = [&](std::int64_t steps, double loss) {
-      observer(steps, options.max_steps,
-               fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options.epochs, loss));
+      observer(steps, options.get<ExecutionOptions>().max_steps,
+               fmt::format("epoch {}/{} loss {:.3f}", epoch + 1,
+                           options.get<TrainingOptions>().epochs, loss));
     };
-    const EpochLog log =
-        trainer.run_epoch(epoch, observe, options.max_steps - done, {}, stop_requested);
+    const EpochLog log = trainer.run_epoch(
+        epoch, observe, options.get<ExecutionOptions>().max_steps - done, {}, stop_requested);
     done += log.steps;
     std::string terms;
     for (const auto& term : log.terms)
       terms += fmt::format("{} {:.4f}, ", term.name, log.mean(term.sum));
     say("{}: {} steps in {}: loss {:.4f}, {}{:.2f} samples/s, peak memory {:.0f} MiB\n", name,
         log.steps, format_duration(log.seconds), log.loss(), terms,
-        static_cast<double>(log.steps * options.batch_size) / log.seconds, peak_memory_mib());
+        static_cast<double>(log.steps * options.get<BatchOptions>().batch_size) / log.seconds,
+        peak_memory_mib());
     if (stop_requested()) throw Interrupted("stopped by a signal");
   }
 }
@@ -174,7 +189,7 @@ class RecordedTraining {
         checkpoints_(checkpoints),
         observer_(observer),
         poolings_(poolings_of(options)),
-        pinned_(parse_epochs(options.pin_epochs)) {}
+        pinned_(parse_epochs(options.get<ExecutionOptions>().pin_epochs)) {}
 
   /// Returns the finished record. Its wall_seconds count only earlier processes. Throws UserError
   /// if the training diverges, Interrupted after a signal.
@@ -190,7 +205,7 @@ class RecordedTraining {
     try {
       train();
       if (has_subset(options_)) trainer_.method().gfb()->select(record_.chosen);
-      checkpoints_.keep(trainer_, "last", options_.epochs);
+      checkpoints_.keep(trainer_, "last", options_.get<TrainingOptions>().epochs);
     } catch (const Diverged& e) {
       const std::string last = checkpoints_.newest();
       fail("{}; {}", e.what(),
@@ -204,10 +219,10 @@ class RecordedTraining {
  private:
   void train() {
     try {
-      while (record_.epochs_done < options_.epochs) {
+      while (record_.epochs_done < options_.get<TrainingOptions>().epochs) {
         train_epoch();
         finish_epoch();
-        if (record_.epochs_done < options_.epochs &&
+        if (record_.epochs_done < options_.get<TrainingOptions>().epochs &&
             (checkpoints_.due() || checkpoints_.due_after(record_.epochs_done)))
           write_checkpoint();
       }
@@ -224,11 +239,14 @@ class RecordedTraining {
   void train_epoch() {
     const std::int64_t epoch = record_.epochs_done;
     const std::int64_t steps = trainer_.steps_per_epoch();
-    const std::int64_t total = options_.epochs * steps;
-    if (has_subset(options_) && epoch == options_.subset_epoch && record_.log.steps == 0) choose();
+    const std::int64_t total = options_.get<TrainingOptions>().epochs * steps;
+    if (has_subset(options_) && epoch == options_.get<SubsetOptions>().subset_epoch &&
+        record_.log.steps == 0)
+      choose();
     const StepObserver observe = [&](std::int64_t done, double loss) {
       observer_(done, total,
-                fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options_.epochs, loss));
+                fmt::format("epoch {}/{} loss {:.3f}", epoch + 1,
+                            options_.get<TrainingOptions>().epochs, loss));
     };
     while (record_.log.steps < steps) {
       record_.log = trainer_.run_epoch(epoch, observe, steps, record_.log,
@@ -240,24 +258,28 @@ class RecordedTraining {
 
   /// Chooses the subset of projections and records it.
   void choose() {
-    const torch::Tensor variance =
-        projection_variance(network_, options_.subset_images == "test" ? data_.test : data_.train);
+    const torch::Tensor variance = projection_variance(
+        network_, options_.get<SubsetOptions>().subset_images == "test" ? data_.test : data_.train);
     record_.chosen = choose_projections(variance, options_, seed_);
     write_selection(directory_ / "selection.json", variance, record_.chosen);
-    if (options_.subset_scope == "train_and_test") trainer_.select_projections(record_.chosen);
+    if (options_.get<SubsetOptions>().subset_scope == "train_and_test")
+      trainer_.select_projections(record_.chosen);
   }
 
   /// Evaluates and records the epoch whose steps are complete.
   void finish_epoch() {
     const EpochLog& log = record_.log;
-    const bool evaluates = log.epoch % options_.eval_every == 0 || log.epoch == options_.epochs;
+    const bool evaluates = log.epoch % options_.get<EvaluationOptions>().eval_every == 0 ||
+                           log.epoch == options_.get<TrainingOptions>().epochs;
     // A run that switches has scores only after the switch: earlier ones belong to the trunk.
-    const bool counts = evaluates && (!has_subset(options_) || log.epoch > options_.subset_epoch);
+    const bool counts = evaluates && (!has_subset(options_) ||
+                                      log.epoch > options_.get<SubsetOptions>().subset_epoch);
     if (counts) {
-      const bool selects = has_subset(options_) && options_.subset_scope == "test_only";
+      const bool selects =
+          has_subset(options_) && options_.get<SubsetOptions>().subset_scope == "test_only";
       const SelectionFor selection(trainer_.method(), selects ? &record_.chosen : nullptr);
       const Evaluation& scores = record_.history[log.epoch] = evaluate(network_, data_, labels_);
-      if (const double rank1 = scores.at(own_pooling(options_.method)).rank1;
+      if (const double rank1 = scores.at(method_of(options_).judged_by).rank1;
           rank1 > record_.best_rank1) {
         record_.best_rank1 = rank1;
         // Saved with the selection of projections that the evaluation used.
@@ -268,7 +290,7 @@ class RecordedTraining {
       checkpoints_.keep(trainer_, fmt::format("epoch-{}", log.epoch), log.epoch);
     if (record_.epochs_csv.empty()) record_.epochs_csv = epochs_header(log, poolings_);
     record_.epochs_csv += epochs_row(log, counts ? &record_.history.at(log.epoch) : nullptr,
-                                     poolings_, options_.batch_size);
+                                     poolings_, options_.get<BatchOptions>().batch_size);
     write_atomic(directory_ / "epochs.csv", record_.epochs_csv);
     record_.train_seconds += log.seconds;
     record_.train_steps += log.steps;
@@ -306,22 +328,25 @@ std::string data_fingerprint(const std::string& train, const std::string& test) 
 }
 
 std::int64_t count_steps(const Options& options, std::int64_t training_images) {
-  if (!trains(options)) return 0;
-  const std::int64_t steps = options.epochs * (training_images / options.batch_size);
-  return options.max_steps > 0 ? std::min(steps, options.max_steps) : steps;
+  if (!method_of(options).trains()) return 0;
+  const std::int64_t steps = options.get<TrainingOptions>().epochs *
+                             (training_images / options.get<BatchOptions>().batch_size);
+  return options.get<ExecutionOptions>().max_steps > 0
+             ? std::min(steps, options.get<ExecutionOptions>().max_steps)
+             : steps;
 }
 
 void execute_run(const Options& options, const RunIdentity& identity, std::uint64_t seed,
                  const Dataset& data, const RunStore& store, int threads,
                  const RunObserver& observer) {
-  const torch::Device device = resolve_device(options.device);
+  const torch::Device device = resolve_device(options.get<ExecutionOptions>().device);
   configure_libtorch(options, threads);
   const auto make_trainer = [&] {
     return Trainer(make_method(options, seed, data.train.class_count), options, data.train, seed,
                    device, threads);
   };
-  if (options.max_steps > 0) {
-    if (!trains(options)) return;
+  if (options.get<ExecutionOptions>().max_steps > 0) {
+    if (!method_of(options).trains()) return;
     Trainer trainer = make_trainer();
     try_training(trainer, options, identity.directory, observer);
     return;
@@ -339,7 +364,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
   result.provenance = describe_provenance(options, device, threads);
   result.evaluation_hash = sha256_hex(protocol_text(options));
   nlohmann::json provenance = result.provenance;
-  provenance["preset"] = options.preset;
+  provenance["preset"] = options.get<ProgramOptions>().preset;
   write_atomic(directory / "provenance.json", provenance.dump(1) + "\n");
   const torch::Tensor labels =
       torch::tensor(std::vector<std::int64_t>(data.test.labels.begin(), data.test.labels.end()),
@@ -351,10 +376,10 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
                           options, result.provenance.inexact_init);
 
   TrainingRecord record;
-  if (options.method == "raw_pixels") {
+  if (!method_of(options).has_network) {
     record.history[0]["none"] =
         leave_one_out_retrieval(raw_pixel_features(data.test, options, device, threads), labels);
-  } else if (options.method == "untrained") {
+  } else if (!method_of(options).trains()) {
     Encoder encoder = make_encoder(options, seed);
     encoder->to(device);
     record.history[0] =
@@ -366,17 +391,18 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
     record = RecordedTraining(trainer, options, identity, seed, data, labels, network, store,
                               checkpoints, observer)
                  .run();
-    if (options.method == "supervised")
+    if (method_of(options).kind == MethodKind::kSupervised)
       write_backbone(directory / "backbone.safetensors", trainer.method().encoder(), identity.hash,
                      record.inexact_resume || result.provenance.inexact_init);
   }
-  result.measurements = select_measurements(record.history, own_pooling(options.method));
+  result.measurements = select_measurements(record.history, method_of(options).judged_by);
   const auto losses = loss_measurements(record.last);
   result.measurements.insert(result.measurements.end(), losses.begin(), losses.end());
   result.wall_seconds = seconds_since(start) + record.wall_seconds;
   result.samples_per_second =
       record.train_seconds > 0
-          ? static_cast<double>(record.train_steps * options.batch_size) / record.train_seconds
+          ? static_cast<double>(record.train_steps * options.get<BatchOptions>().batch_size) /
+                record.train_seconds
           : 0;
   result.peak_memory_mib = peak_memory_mib();
   result.provenance.resumed = record.resumed;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "lcr/data/image_set.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/record/run_identity.h"
 #include "lcr/record/run_store.h"
 
@@ -22,8 +23,9 @@ std::string data_fingerprint(const std::string& train, const std::string& test);
 std::int64_t count_steps(const Options& options, std::int64_t training_images);
 
 /// Trains and evaluates a run and records it in the store, unless the store has it. With
-/// options.max_steps it stops after those steps and records nothing. options: resolved (variant,
-/// precision). If it throws UserError or Interrupted, the store has no result of the run.
+/// options.get<ExecutionOptions>().max_steps it stops after those steps and records nothing.
+/// options: resolved (variant, precision). If it throws UserError or Interrupted, the store has no
+/// result of the run.
 void execute_run(const Options& options, const RunIdentity& identity, std::uint64_t seed,
                  const Dataset& data, const RunStore& store, int threads,
                  const RunObserver& observer);

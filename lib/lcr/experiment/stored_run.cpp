@@ -5,7 +5,9 @@
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
+#include "lcr/experiment/identify_run.h"
 #include "lcr/experiment/run.h"
+#include "lcr/method/lcr_options.h"
 
 namespace lcr {
 namespace fs = std::filesystem;

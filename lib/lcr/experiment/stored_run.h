@@ -3,8 +3,8 @@
 
 #include <filesystem>
 
+#include "lcr/config/options.h"
 #include "lcr/data/image_set.h"
-#include "lcr/record/options.h"
 #include "lcr/record/run_identity.h"
 
 namespace lcr {

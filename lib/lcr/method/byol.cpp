@@ -2,6 +2,7 @@
 
 #include <torch/nn/functional/normalization.h>
 
+#include "lcr/method/host_options.h"
 #include "lcr/model/initialise.h"
 
 namespace lcr {
@@ -23,9 +24,11 @@ Byol::Byol(const Options& options, std::uint64_t seed)
       online_(register_module("online", make_encoder(options, seed))),
       // The same seed: the target starts as a copy of the online network.
       target_(register_module("target", make_encoder(options, seed))),
-      predictor_(register_module("predictor",
-                                 ProjectionHead(options.embedding_dim, options.head_hidden,
-                                                options.embedding_dim, /*batch_norm=*/true))) {
+      predictor_(register_module(
+          "predictor",
+          ProjectionHead(options.get<HostOptions>().embedding_dim,
+                         options.get<PredictorOptions>().head_hidden,
+                         options.get<HostOptions>().embedding_dim, /*batch_norm=*/true))) {
   initialise(*predictor_, InitScheme::kDefault, seed, "predictor");
   for (auto& parameter : target_->parameters()) parameter.requires_grad_(false);
   share_batch_norm(*online_, options);
@@ -40,7 +43,8 @@ std::vector<torch::Tensor> Byol::trained_parameters() {
 }
 
 MovingAverages Byol::moving_averages() {
-  return {target_->parameters(), online_->parameters(), options_.key_momentum};
+  return {target_->parameters(), online_->parameters(),
+          options_.get<MovingAverageOptions>().key_momentum};
 }
 
 Objective Byol::objective(const Batch& batch, int) {

@@ -1,5 +1,7 @@
 #include "lcr/method/host.h"
 
+#include "lcr/method/host_options.h"
+
 namespace lcr {
 
 StepLoss Host::step(const Batch& batch) {
@@ -24,7 +26,7 @@ StepLoss sum_over_directions(
 
 void share_batch_norm(torch::nn::Module& network, const Options& options) {
   set_batch_norm_groups(network, batch_norm_groups(options),
-                        /*running_of_first=*/options.virtual_gpus > 1);
+                        /*running_of_first=*/options.get<HostOptions>().virtual_gpus > 1);
 }
 
 }  // namespace lcr

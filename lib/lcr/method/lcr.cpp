@@ -4,6 +4,7 @@
 #include "lcr/base/phases.h"
 #include "lcr/base/rng.h"
 #include "lcr/method/gradcam.h"
+#include "lcr/method/host_options.h"
 #include "lcr/method/rationale_loss.h"
 #include "lcr/model/initialise.h"
 
@@ -22,10 +23,12 @@ torch::Tensor by_gpu(const torch::Tensor& batch, std::int64_t virtual_gpus, cons
 }  // namespace
 
 Lcr::Lcr(std::shared_ptr<Host> host, const Options& options, std::uint64_t seed)
-    : options_(options),
+    : options_(options.get<LcrOptions>()),
+      virtual_gpus_(options.get<HostOptions>().virtual_gpus),
       seed_(seed),
       host_(std::move(host)),
-      gfb_(host_->encoder()->backbone()->channels(), GfbOptions{options.gfb, options.projections}) {
+      gfb_(host_->encoder()->backbone()->channels(),
+           GfbOptions{options_.gfb, options_.projections}) {
   check_internal(
       host_->parameters(/*recurse=*/false).empty() && host_->buffers(/*recurse=*/false).empty(),
       "a host with tensors outside of its submodules");
@@ -78,7 +81,7 @@ StepLoss Lcr::complete(const Objective& objective, std::int64_t step, int direct
   }
   // projections_max: N x 7 x 7.
   const torch::Tensor attention_mask =
-      by_gpu(gfb_(feature_map), options_.virtual_gpus,
+      by_gpu(gfb_(feature_map), virtual_gpus_,
              [&](const torch::Tensor& share) { return normalise_mask(share, options_.mask_norm); });
 
   const Term host_loss{objective.loss.name, objective.loss.value.detach()};
@@ -93,7 +96,7 @@ StepLoss Lcr::complete(const Objective& objective, std::int64_t step, int direct
       .axis = options_.kl_axis, .tau = options_.tau, .reduction = options_.kl_reduction};
   torch::Tensor kl = rationale_loss(attention_mask, gradcam_map, kl_options);
   // Each GPU sums over its share, and their losses are averaged; the other reductions are means.
-  if (options_.virtual_gpus > 1 && options_.kl_reduction == "sum") kl = kl / options_.virtual_gpus;
+  if (virtual_gpus_ > 1 && options_.kl_reduction == "sum") kl = kl / virtual_gpus_;
   return {.total = loss + options_.nu * kl,
           .terms = {host_loss, {kKlLoss, kl.detach()}},
           .mask = attention_mask.detach(),
@@ -109,16 +112,15 @@ torch::Tensor Lcr::target_map(const Objective& objective, std::int64_t step, int
   // differentiates the loss instead.
   torch::Tensor scalar = cam_scalar(options_.cam_source, objective);
   // Each GPU differentiates the mean over its share, not over the batch.
-  if (options_.virtual_gpus > 1 && options_.cam_source == "loss")
-    scalar = scalar * options_.virtual_gpus;
+  if (virtual_gpus_ > 1 && options_.cam_source == "loss") scalar = scalar * virtual_gpus_;
   const bool detach = options_.detach_target == "yes";
   const torch::Tensor cam = scale_cam(grad_cam(scalar, feature_map, detach), options_.cam_scale);
   if (options_.cam_source != "shuffled") return cam;
   const CounterRng rng(RngKey(seed_, "shuffled target"), static_cast<std::uint32_t>(step),
                        static_cast<std::uint32_t>(direction));
-  const auto order = torch::tensor(random_permutation(rng, cam.size(0) / options_.virtual_gpus),
+  const auto order = torch::tensor(random_permutation(rng, cam.size(0) / virtual_gpus_),
                                    torch::TensorOptions().dtype(torch::kLong).device(cam.device()));
-  return by_gpu(cam, options_.virtual_gpus,
+  return by_gpu(cam, virtual_gpus_,
                 [&](const torch::Tensor& share) { return share.index_select(0, order); });
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lcr/method/host.h"
+#include "lcr/method/lcr_options.h"
 
 namespace lcr {
 
@@ -28,7 +29,8 @@ class Lcr : public Method {
   /// The map that the GFB fits, N x h x w.
   torch::Tensor target_map(const Objective& objective, std::int64_t step, int direction) const;
 
-  const Options options_;
+  const LcrOptions options_;
+  const std::int64_t virtual_gpus_;
   const std::uint64_t seed_;
   std::shared_ptr<Host> host_;
   GradCamFittingBranch gfb_;

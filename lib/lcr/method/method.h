@@ -8,11 +8,11 @@
 
 #include <torch/nn/module.h>
 
+#include "lcr/config/options.h"
 #include "lcr/method/ranks.h"
 #include "lcr/model/encoder.h"
 #include "lcr/model/gfb.h"
 #include "lcr/model/weights.h"
-#include "lcr/record/options.h"
 
 namespace lcr {
 

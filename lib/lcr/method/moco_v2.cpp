@@ -2,6 +2,7 @@
 
 #include "lcr/base/phases.h"
 #include "lcr/base/rng.h"
+#include "lcr/method/host_options.h"
 
 namespace lcr {
 
@@ -10,7 +11,9 @@ MoCoV2::MoCoV2(const Options& options, std::uint64_t seed)
       query_(register_module("query", make_encoder(options, seed))),
       // The same seed: psi_k starts as a copy of psi_q.
       key_(register_module("key", make_encoder(options, seed))),
-      queue_(register_module("queue", KeyQueue(options.embedding_dim, options.queue_size, seed))) {
+      queue_(register_module("queue",
+                             KeyQueue(options.get<HostOptions>().embedding_dim,
+                                      options.get<MomentumContrastOptions>().queue_size, seed))) {
   for (auto& parameter : key_->parameters()) parameter.requires_grad_(false);
   share_batch_norm(*query_, options);
   share_batch_norm(*key_, options);
@@ -18,7 +21,8 @@ MoCoV2::MoCoV2(const Options& options, std::uint64_t seed)
 
 MovingAverages MoCoV2::moving_averages() {
   // Each encoder keeps its own buffers (BN statistics), as in MoCo.
-  return {key_->parameters(), query_->parameters(), options_.key_momentum};
+  return {key_->parameters(), query_->parameters(),
+          options_.get<MovingAverageOptions>().key_momentum};
 }
 
 void MoCoV2::finish_step() {
@@ -40,7 +44,8 @@ Objective MoCoV2::objective(const Batch& batch, int direction) {
   new_keys_.push_back(k);
   return {.feature_map = feature_map,
           .key_feature_map = key_feature_map,
-          .loss = {"contrastive_loss", contrastive_loss(logits, options_.temperature)},
+          .loss = {"contrastive_loss",
+                   contrastive_loss(logits, options_.get<MomentumContrastOptions>().temperature)},
           .positive = logits.positive};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lcr/method/host.h"
+#include "lcr/method/host_options.h"
 #include "lcr/method/momentum_contrast.h"
 
 namespace lcr {
@@ -11,7 +12,9 @@ class MoCoV2 : public Host {
   MoCoV2(const Options& options, std::uint64_t seed);
   /// InfoNCE of the query and the key view, which change roles in direction 1.
   Objective objective(const Batch& batch, int direction) override;
-  int directions() const override { return options_.symmetric ? 2 : 1; }
+  int directions() const override {
+    return options_.get<MomentumContrastOptions>().symmetric ? 2 : 1;
+  }
   void finish_step() override;
   std::vector<torch::Tensor> trained_parameters() override { return query_->parameters(); }
   MovingAverages moving_averages() override;

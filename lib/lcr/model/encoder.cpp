@@ -30,11 +30,12 @@ torch::Tensor BilinearPoolingImpl::forward(const torch::Tensor& feature_map) {
 
 EncoderImpl::EncoderImpl(const EncoderOptions& options)
     : bfloat16_(options.bfloat16),
-      backbone_(register_module("backbone", ResNet(options.backbone))) {
+      backbone_(register_module("backbone", options.backbone)) {
   const std::int64_t channels = backbone_->channels();
   const std::int64_t features = channels * std::max<std::int64_t>(1, options.bilinear_maps);
   if (options.bilinear_maps > 0)
     bilinear_ = register_module("bilinear", BilinearPooling(channels, options.bilinear_maps));
+  if (options.embedding_dim == 0) return;
   const bool batch_norm = options.head_hidden > 0;
   const std::int64_t hidden = batch_norm ? options.head_hidden : channels;
   head_ =
@@ -47,7 +48,7 @@ torch::Tensor EncoderImpl::pool(const torch::Tensor& feature_map) {
 
 torch::Tensor EncoderImpl::feature_map(const torch::Tensor& x) {
   const AutocastGuard guard(bfloat16_, x.device().type());
-  return backbone_(x).to(x.scalar_type());
+  return backbone_->forward(x).to(x.scalar_type());
 }
 
 Encoded EncoderImpl::forward(const torch::Tensor& x) {

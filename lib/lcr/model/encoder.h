@@ -4,7 +4,8 @@
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
-#include "lcr/model/resnet.h"
+#include "lcr/model/backbone.h"
+#include "lcr/model/batch_norm.h"
 
 namespace lcr {
 
@@ -46,8 +47,8 @@ class BilinearPoolingImpl : public torch::nn::Module {
 TORCH_MODULE(BilinearPooling);
 
 struct EncoderOptions {
-  BackboneOptions backbone;
-  std::int64_t embedding_dim = 256;
+  std::shared_ptr<Backbone> backbone;
+  std::int64_t embedding_dim = 256;  ///< 0: no head
   /// Hidden units of a head with batch norm (BYOL's projector); 0: MoCo v2's head.
   std::int64_t head_hidden = 0;
   std::int64_t bilinear_maps = 0;  ///< 0: average pooling
@@ -64,14 +65,15 @@ class EncoderImpl : public torch::nn::Module {
   /// Pools a feature map for the head (and for the evaluation without a mask): N x F.
   torch::Tensor pool(const torch::Tensor& feature_map);
   Encoded forward(const torch::Tensor& x);
-  ResNet& backbone() { return backbone_; }
+  std::shared_ptr<Backbone>& backbone() { return backbone_; }
+  /// Null if there is none.
   ProjectionHead& head() { return head_; }
   /// Null unless the pooling is bilinear.
   BilinearPooling& bilinear() { return bilinear_; }
 
  private:
   bool bfloat16_;
-  ResNet backbone_;
+  std::shared_ptr<Backbone> backbone_;
   BilinearPooling bilinear_{nullptr};
   ProjectionHead head_{nullptr};
 };

@@ -31,10 +31,13 @@ void initialise(torch::nn::Module& module, InitScheme scheme, std::uint64_t seed
   const torch::NoGradGuard no_grad;
   for (const auto& owner : module.named_modules(prefix)) {
     auto parameters = owner.value()->named_parameters(false);
+    const std::string purpose = "init/" + owner.key() + ".";
+    for (const auto& own : parameters)
+      if (own.key() != "weight" && own.key() != "bias")
+        own.value().copy_(random_normal(own.value().sizes(), seed, purpose + own.key()).mul_(0.02));
     const torch::Tensor* weight = parameters.find("weight");
     if (!weight) continue;
     const torch::Tensor* bias = parameters.find("bias");
-    const std::string purpose = "init/" + owner.key() + ".";
     if (weight->dim() == 1) {  // batch norm
       weight->fill_(1);
       if (bias) bias->zero_();
@@ -46,6 +49,7 @@ void initialise(torch::nn::Module& module, InitScheme scheme, std::uint64_t seed
       const double fan_out = static_cast<double>(weight->size(0)) * receptive;
       weight->copy_(
           random_normal(weight->sizes(), seed, purpose + "weight").mul_(std::sqrt(2.0 / fan_out)));
+      if (bias) bias->zero_();
     } else {
       const double bound = 1.0 / std::sqrt(static_cast<double>(weight->size(1)) * receptive);
       fill_uniform(*weight, bound, CounterRng(RngKey(seed, purpose + "weight")));

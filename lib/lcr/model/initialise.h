@@ -10,15 +10,16 @@
 namespace lcr {
 
 enum class InitScheme {
-  /// torchvision's: convolutions normal with variance 2 / fan_out (He et al. 2015); batch norm with
-  /// weight 1 and bias 0.
+  /// torchvision's: convolutions normal with variance 2 / fan_out (He et al. 2015), biases 0; batch
+  /// norm with weight 1 and bias 0.
   kResNet,
   /// PyTorch's layers': weights and biases uniform in +-1/sqrt(fan_in); batch norm with weight 1
   /// and bias 0.
   kDefault,
 };
 
-/// Sets all parameters below `module`. `prefix` distinguishes the modules of one run ("backbone",
+/// Sets all parameters below `module`; those that are neither a weight nor a bias (the position
+/// embeddings of a transformer) normal with standard deviation 0.02. `prefix` distinguishes the modules of one run ("backbone",
 /// "head", "gfb").
 void initialise(torch::nn::Module& module, InitScheme scheme, std::uint64_t seed,
                 const std::string& prefix);

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include <torch/nn/module.h>
 #include <torch/nn/modules/conv.h>
 
+#include "lcr/model/backbone.h"
 #include "lcr/model/batch_norm.h"
 
 namespace lcr {
@@ -26,14 +26,12 @@ struct BackboneOptions {
 };
 
 /// A ResNet without pooling and classifier: conv1, bn1, layer1..layer4 (layer3 for resnet50_c4).
-class ResNetImpl : public torch::nn::Module {
+class ResNetImpl : public Backbone {
  public:
   /// Throws UserError on an unknown arch.
   explicit ResNetImpl(const BackboneOptions& options);
-  /// x: N x 3 x H x W, normalised. Returns the last stage's feature map, N x C x h x w.
-  torch::Tensor forward(const torch::Tensor& x);
-  /// C of the feature map.
-  std::int64_t channels() const { return channels_; }
+  torch::Tensor forward(const torch::Tensor& x) override;
+  std::int64_t channels() const override { return channels_; }
 
  private:
   void add_stage(const std::string& name, bool bottleneck, std::int64_t planes, std::int64_t count,

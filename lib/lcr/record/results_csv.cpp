@@ -1,5 +1,6 @@
 #include "lcr/record/results_csv.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -23,8 +24,27 @@ void write_results(const std::filesystem::path& path, const std::vector<ResultRo
   write_atomic(path, text);
 }
 
+namespace {
+
+/// The rows of a file without the last column, which is empty then.
+std::vector<ResultRow> read_without_last_column(const std::filesystem::path& path) {
+  std::array<const char*, kResultColumns.size() - 1> columns;
+  std::copy_n(kResultColumns.begin(), columns.size(), columns.begin());
+  std::vector<ResultRow> rows;
+  for (auto& line : read_csv(path, columns)) {
+    rows.emplace_back();
+    std::move(line.begin(), line.end(), rows.back().begin());
+  }
+  return rows;
+}
+
+}  // namespace
+
 std::vector<ResultRow> read_results(const std::filesystem::path& path) {
-  auto rows = read_csv(path, kResultColumns);
+  const std::string text = read_csv_text(path);
+  const bool has_last =
+      text.substr(0, text.find('\n')).find(kResultColumns.back()) != std::string::npos;
+  auto rows = has_last ? read_csv(path, kResultColumns) : read_without_last_column(path);
   for (const auto& row : rows) {
     const auto schema = parse_integer(row[result_column("schema")]);
     if (!schema || *schema < 1 || *schema > kResultsSchema)

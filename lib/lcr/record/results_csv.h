@@ -11,13 +11,14 @@
 namespace lcr {
 
 /// The version of the schema below, which each row states.
-inline constexpr int kResultsSchema = 3;
+inline constexpr int kResultsSchema = 4;
 
 /// The columns, in file order. `row` is the row of the paper's table; `config_hash` is the run's
 /// identity without its seed; `init` says what the weights were before training; `resume` is
 /// "inexact" if the training, or the training of its initial weights, resumed from a checkpoint
-/// that was written with other threads, CPU features, libraries or device.
-inline constexpr std::array<const char*, 24> kResultColumns = {"schema",
+/// that was written with other threads, CPU features, libraries or device; `judged_by` is the
+/// pooling that the row's method is judged by.
+inline constexpr std::array<const char*, 25> kResultColumns = {"schema",
                                                                "experiment",
                                                                "row",
                                                                "dataset",
@@ -40,7 +41,8 @@ inline constexpr std::array<const char*, 24> kResultColumns = {"schema",
                                                                "precision",
                                                                "libtorch",
                                                                "init",
-                                                               "resume"};
+                                                               "resume",
+                                                               "judged_by"};
 
 using ResultRow = std::array<std::string, kResultColumns.size()>;
 
@@ -50,7 +52,7 @@ std::size_t result_column(const char* name);
 /// Writes the whole file atomically: it is always regenerated completely from the run store.
 void write_results(const std::filesystem::path& path, const std::vector<ResultRow>& rows);
 
-/// Reads a results file. Throws UserError if it is missing, malformed or of a newer schema, or if a
+/// Reads a results file. Files of schemas before 4 lack `judged_by`: it is empty then. Throws UserError if it is missing, malformed or of a newer schema, or if a
 /// value is not a finite number.
 std::vector<ResultRow> read_results(const std::filesystem::path& path);
 

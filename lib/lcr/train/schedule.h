@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "lcr/record/options.h"
+#include "lcr/config/options.h"
 
 namespace lcr {
 

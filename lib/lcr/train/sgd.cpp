@@ -7,6 +7,7 @@
 
 #include "lcr/base/error.h"
 #include "lcr/train/lars.h"
+#include "lcr/train/training_options.h"
 
 namespace lcr {
 namespace {
@@ -144,12 +145,14 @@ void Sgd::step(double lr) {
 }
 
 std::unique_ptr<Sgd> make_optimizer(Method& method, const Options& options) {
-  if (options.optimizer == "lars")
-    return std::make_unique<Lars>(method.trained_parameters(), options.sgd_momentum,
-                                  options.weight_decay, options.lars_trust,
-                                  method.moving_averages());
-  return std::make_unique<Sgd>(method.trained_parameters(), options.sgd_momentum,
-                               options.weight_decay, method.moving_averages());
+  if (options.get<TrainingOptions>().optimizer == "lars")
+    return std::make_unique<Lars>(
+        method.trained_parameters(), options.get<TrainingOptions>().sgd_momentum,
+        options.get<TrainingOptions>().weight_decay, options.get<TrainingOptions>().lars_trust,
+        method.moving_averages());
+  return std::make_unique<Sgd>(
+      method.trained_parameters(), options.get<TrainingOptions>().sgd_momentum,
+      options.get<TrainingOptions>().weight_decay, method.moving_averages());
 }
 
 }  // namespace lcr

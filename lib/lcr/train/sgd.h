@@ -7,9 +7,9 @@
 
 #include <torch/types.h>
 
+#include "lcr/config/options.h"
 #include "lcr/method/method.h"
 #include "lcr/model/kernels/kernels.h"
-#include "lcr/record/options.h"
 
 namespace lcr {
 

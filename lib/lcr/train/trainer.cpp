@@ -12,9 +12,12 @@
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
 #include "lcr/data/safetensors.h"
+#include "lcr/method/host_options.h"
+#include "lcr/method/lcr_options.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/schedule.h"
 #include "lcr/train/step.h"
+#include "lcr/train/training_options.h"
 #include "lcr/train/two_view_input.h"
 
 namespace lcr {
@@ -69,9 +72,9 @@ std::string describe_divergence(const LossValues& loss) {
 
 /// The options to change after a divergence: only those that the method has.
 std::string remedy(const Options& options) {
-  const std::string text = fmt::format("lower lr = {}", options.lr);
-  const bool has_nu = options.nu > 0 && find_option("nu", "").active(options);
-  return has_nu ? fmt::format("{} or nu = {}", text, options.nu) : text;
+  const std::string text = fmt::format("lower lr = {}", options.get<TrainingOptions>().lr);
+  if (!fits_cam(options)) return text;
+  return fmt::format("{} or nu = {}", text, options.get<LcrOptions>().nu);
 }
 
 }  // namespace
@@ -81,11 +84,11 @@ Trainer::Trainer(std::shared_ptr<Method> method, const Options& options, const I
     : options_(options),
       train_set_(train_set),
       seed_(seed),
-      threads_(std::max(1, threads / static_cast<int>(options.ranks))),
-      ranks_(static_cast<int>(options.ranks)) {
+      threads_(std::max(1, threads / static_cast<int>(options.get<BatchOptions>().ranks))),
+      ranks_(static_cast<int>(options.get<BatchOptions>().ranks)) {
   if (steps_per_epoch() < 1)
     fail("the training set has {} images, fewer than one batch of batch-size = {}",
-         train_set.count(), options.batch_size);
+         train_set.count(), options.get<BatchOptions>().batch_size);
   for (int rank = 0; rank < ranks_.size(); ++rank) {
     const torch::Device own = rank_device(device, rank);
     const auto replica = rank == 0 ? method : make_method(options, seed, train_set.class_count);

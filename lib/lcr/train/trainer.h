@@ -10,9 +10,10 @@
 #include <vector>
 
 #include "lcr/base/error.h"
+#include "lcr/config/options.h"
 #include "lcr/data/image_set.h"
+#include "lcr/method/host_options.h"
 #include "lcr/method/method.h"
-#include "lcr/record/options.h"
 #include "lcr/train/sgd.h"
 
 namespace lcr {
@@ -78,7 +79,9 @@ class Trainer {
   Trainer(std::shared_ptr<Method> method, const Options& options, const ImageSet& train_set,
           std::uint64_t seed, const torch::Device& device, int threads);
 
-  std::int64_t steps_per_epoch() const { return train_set_.count() / options_.batch_size; }
+  std::int64_t steps_per_epoch() const {
+    return train_set_.count() / options_.get<BatchOptions>().batch_size;
+  }
 
   /// Trains epoch `epoch` (from 0), continuing where `log` ends, up to its `max_steps`-th step. If
   /// `pause` returns true after a step, it returns early, on every rank after the same step: the

@@ -1,5 +1,6 @@
 #include "lcr/train/two_view_input.h"
 
+#include "lcr/data/view_options.h"
 #include "lcr/model/input.h"
 
 #ifdef LCR_WITH_CUDA_KERNELS
@@ -33,7 +34,7 @@ TwoViewInput::TwoViewInput(const ImageSet& set, const Options& options, std::uin
 }
 
 Batch TwoViewInput::next() {
-  const std::int64_t size = options_.image_size;
+  const std::int64_t size = options_.get<InputOptions>().image_size;
   const std::int64_t index = next_++;
   const std::int64_t step = epoch_ * batch_count() + index;
 #ifdef LCR_WITH_CUDA_KERNELS

@@ -6,9 +6,17 @@
 #include <string>
 #include <vector>
 
-#include "lcr/record/options.h"
+#include "lcr/config/options.h"
 
 namespace lcr {
+
+/// What parse_command_line() itself reads.
+struct ProgramOptions {
+  std::string preset = "quick", config, results;
+  bool help = false;
+};
+
+std::vector<OptionSpec> program_options();
 
 struct CommandLine {
   Options options;
@@ -21,8 +29,9 @@ std::vector<std::string> preset_names(const std::filesystem::path& home);
 
 /// Resolves the layers, each of which overrides the ones before: defaults, preset, --config FILE,
 /// command line. In INI files, settings before the first section apply to every experiment, those
-/// in a section only where it applies: [id] to that experiment, [byol] to its rows on BYOL,
-/// [byol-DATASET] to its rows on BYOL and that data set, [standin] to the stand-in's pre-training.
+/// in a section only where it applies: [id] to that experiment, [METHOD] to rows of that method or
+/// of LCR on it, [METHOD-DATASET] to those of them on that data set, [standin] to the stand-in's
+/// pre-training.
 /// `sections` are those that apply, later ones overriding earlier ones. `home` holds presets/, and
 /// plots/specs/ with one file per experiment. Throws UserError on an unknown option, preset or
 /// section, or a bad value.

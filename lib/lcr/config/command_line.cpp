@@ -1,4 +1,4 @@
-#include "lcr/record/command_line.h"
+#include "lcr/config/command_line.h"
 
 #include <algorithm>
 #include <sstream>
@@ -9,17 +9,22 @@
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
+#include "lcr/config/section.h"
 
 namespace lcr {
 namespace {
 
 namespace po = boost::program_options;
 
-/// The sections that a preset may have: one per experiment that can be plotted, those of the rows
-/// on BYOL, and that of the stand-in's pre-training.
+/// The sections that a preset may have: one per experiment that can be plotted, those of methods
+/// and of methods on a data set, and that of the stand-in's pre-training.
 std::vector<std::string> known_sections(const std::filesystem::path& home) {
-  std::vector<std::string> ids = {"standin", "byol"};
-  for (const auto& dataset : find_option("dataset", "").choices) ids.push_back("byol-" + dataset);
+  std::vector<std::string> ids = {"standin"};
+  for (const auto& method : find_option("method", "").choices) {
+    ids.push_back(method);
+    for (const auto& dataset : find_option("dataset", "").choices)
+      ids.push_back(method + "-" + dataset);
+  }
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(home / "plots" / "specs", error))
     if (entry.path().extension() == ".json") ids.push_back(entry.path().stem().string());
@@ -27,9 +32,7 @@ std::vector<std::string> known_sections(const std::filesystem::path& home) {
   return ids;
 }
 
-bool is_flag(const OptionSpec& spec) {
-  return std::holds_alternative<bool Options::*>(spec.member);
-}
+bool is_flag(const OptionSpec& spec) { return std::holds_alternative<bool>(spec.default_value); }
 
 po::options_description describe() {
   po::options_description description;
@@ -65,7 +68,11 @@ void apply_file(Options& options, const std::filesystem::path& path,
         const std::string name = in_section ? entry.string_key.substr(dot + 1) : entry.string_key;
         if (in_section && std::find(active.begin(), active.end(), section) == active.end() &&
             std::find(known.begin(), known.end(), section) == known.end())
-          fail("{}: unknown section [{}]; the sections are {}", source, section, join(known, ", "));
+          fail(
+              "{}: unknown section [{}]; the nearest is [{}]; a section is the id of an "
+              "experiment, "
+              "a method, METHOD-DATASET, or standin",
+              source, printable(section), nearest_name(section, known));
         if (name == "preset" || name == "config" || name.starts_with("worker-") || name == "help")
           fail("{}: '{}' belongs on the command line, not in a file", source, name);
         Options scratch;  // for settings of other sections, which are checked too
@@ -78,6 +85,18 @@ void apply_file(Options& options, const std::filesystem::path& path,
 }
 
 }  // namespace
+
+std::vector<OptionSpec> program_options() {
+  Section<ProgramOptions> s("Control", OptionPart::kControl);
+  s.text("preset", &ProgramOptions::preset, "",
+         "name NAME of presets/NAME.ini, or path of an INI file");
+  s.text("config", &ProgramOptions::config, "FILE",
+         "additional INI file, which overrides the preset");
+  s.text("results", &ProgramOptions::results, "DIR",
+         "directory of the results CSV (default: results/<preset>)");
+  s.flag("help", &ProgramOptions::help, "print this help");
+  return s.rows();
+}
 
 std::vector<std::string> preset_names(const std::filesystem::path& home) {
   std::vector<std::string> names;
@@ -115,30 +134,32 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
   Options command;
   for (const auto& [name, value] : settings) set_option(command, name, value, source);
 
-  const bool is_path =
-      command.preset.find('/') != std::string::npos || command.preset.ends_with(".ini");
-  const auto preset_path = is_path ? std::filesystem::path(command.preset)
-                                   : home / "presets" / (command.preset + ".ini");
+  const std::string& preset = command.get<ProgramOptions>().preset;
+  const std::string& config = command.get<ProgramOptions>().config;
+  const bool is_path = preset.find('/') != std::string::npos || preset.ends_with(".ini");
+  const auto preset_path =
+      is_path ? std::filesystem::path(preset) : home / "presets" / (preset + ".ini");
   std::error_code error;
   if (!std::filesystem::exists(preset_path, error))
-    fail("preset '{}': no such file {}; the presets are {}", command.preset, preset_path.string(),
+    fail("preset '{}': no such file {}; the presets are {}", preset, preset_path.string(),
          join(preset_names(home), ", "));
   const auto known = known_sections(home);
   apply_file(result.options, preset_path, sections, known);
-  if (!command.config.empty()) apply_file(result.options, command.config, sections, known);
+  if (!config.empty()) apply_file(result.options, config, sections, known);
   for (const auto& [name, value] : settings) set_option(result.options, name, value, source);
-  result.preset_argument = command.preset;
-  result.options.preset = preset_path.stem().string();
-  if (result.options.results.empty()) result.options.results = "results/" + result.options.preset;
+  result.preset_argument = preset;
+  auto& program = result.options.get<ProgramOptions>();
+  program.preset = preset_path.stem().string();
+  if (program.results.empty()) program.results = "results/" + program.preset;
   return result;
 }
 
 namespace {
 
 /// The default of an option as --help shows it: in words where the value is empty.
-std::string shown_default(const OptionSpec& spec, const Options& defaults) {
+std::string shown_default(const OptionSpec& spec) {
   const bool is_tau = std::string_view(spec.name) == "tau";
-  std::string value = get_option(defaults, spec);
+  std::string value = default_of(spec);
   if (!value.empty() && !(is_tau && value == "0")) return value;
   if (is_tau || !spec.choices.empty()) return "from variant";
   return spec.part == OptionPart::kEvaluation ? "all" : "none";
@@ -153,7 +174,6 @@ std::string help_text(const std::string& program, const std::string& title) {
       "presets/<preset>.ini, --config FILE, the command line.\n"
       "Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped by a signal.\n",
       program, title, program);
-  const Options defaults;
   std::string group;
   for (const auto& spec : option_table()) {
     if (std::string_view(spec.name).starts_with("worker-")) continue;  // internal
@@ -161,7 +181,7 @@ std::string help_text(const std::string& program, const std::string& title) {
       group = spec.group;
       text += "\n" + group + ":\n";
     }
-    const std::string value = shown_default(spec, defaults);
+    const std::string value = shown_default(spec);
     std::string details = fmt::format("default {}", value);
     if (*spec.unit && value != "none") details += fmt::format(" {}", spec.unit);
     if (!spec.active_when.empty()) details += fmt::format("; when {}", spec.active_when);

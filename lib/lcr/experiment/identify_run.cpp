@@ -1,0 +1,56 @@
+#include "lcr/experiment/identify_run.h"
+
+#include <set>
+
+#include <fmt/core.h>
+
+#include "lcr/base/hashing.h"
+#include "lcr/data/dataset_options.h"
+#include "lcr/method/host_options.h"
+#include "lcr/method/lcr_options.h"
+#include "lcr/method/method_spec.h"
+
+namespace lcr {
+
+int numerics_revision(const Options& options) {
+  const MethodSpec& method = method_of(options);
+  const bool shuffles_keys =
+      options.get<BatchOptions>().ranks > 1 || batch_norm_groups(options) > 1;
+  const bool branch_sees_keys = method.uses<LcrOptions>() &&
+                                method.uses<MomentumContrastOptions>() &&
+                                options.get<LcrOptions>().gfb_bn_updates == "as_authors";
+  return shuffles_keys && branch_sees_keys ? 5 : 4;
+}
+
+std::string canonical_text(const Options& options, const RunInputs& inputs, bool with_seed) {
+  // An option at its default is left out, so that adding an option changes no hash. If a default
+  // changes, the old one must be kept here.
+  std::set<std::string> lines;
+  for (const auto& spec : option_table()) {
+    if (spec.part != OptionPart::kRun || !spec.active(options)) continue;
+    const std::string value = get_option(options, spec);
+    if (value != default_of(spec)) lines.insert(std::string(spec.name) + "=" + value);
+  }
+  lines.insert(fmt::format("numerics_revision={}", numerics_revision(options)));
+  lines.insert("data=" + inputs.data_fingerprint);
+  if (!inputs.init.empty()) lines.insert("init=" + inputs.init);
+  if (!inputs.imported.empty()) lines.insert("imported=" + inputs.imported);
+  if (with_seed) lines.insert(fmt::format("seed={}", inputs.seed));
+  std::string text;
+  for (const auto& line : lines) text += line + "\n";
+  return text;
+}
+
+RunIdentity identify_run(const Options& options, const RunInputs& inputs) {
+  RunIdentity identity;
+  identity.inputs = inputs;
+  identity.text = canonical_text(options, inputs);
+  identity.hash = sha256_hex(identity.text);
+  identity.config_hash = sha256_hex(canonical_text(options, inputs, false));
+  identity.directory =
+      fmt::format("{}-{}-{}-s{}", options.get<DatasetOptions>().dataset,
+                  options.get<MethodOptions>().method, identity.hash.substr(0, 12), inputs.seed);
+  return identity;
+}
+
+}  // namespace lcr
