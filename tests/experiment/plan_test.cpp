@@ -10,6 +10,7 @@
 #include "lcr/evaluate/protocol_spec.h"
 #include "lcr/experiment/evaluate_run.h"
 #include "lcr/experiment/identify_run.h"
+#include "lcr/model/model_options.h"
 
 namespace lcr {
 namespace {
@@ -44,7 +45,9 @@ void add_cell(nlohmann::ordered_json& rows, const Cell& cell) {
 nlohmann::ordered_json plan_of(const std::string& preset) {
   // The plan must not depend on the machine, but "auto" precision depends on the processor.
   std::vector<std::string> arguments = {"--preset", preset, "--device", "cpu"};
-  if (parse_command_line(arguments, {"main"}, LCR_SOURCE_DIR).options.precision == "auto")
+  if (parse_command_line(arguments, {"main"}, LCR_SOURCE_DIR)
+          .options.get<PrecisionOptions>()
+          .precision == "auto")
     arguments.insert(arguments.end(), {"--precision", "bfloat16"});
   nlohmann::ordered_json out;
   for (const auto& experiment : registered_experiments()) {
@@ -115,8 +118,8 @@ TEST(Plan, OnlyTheAuthorsRowIsAlsoTestedWithTheAuthorsMasks) {
     if (cell.row.name == "LCR (authors' code)") {
       ++rows_with;
       EXPECT_EQ(norms, (std::vector<std::string>{"image", "image", "batch"}));
-      EXPECT_EQ(cell.evaluations[2].poolings, "attention,random_gfb");
-      EXPECT_EQ(cell.evaluations[2].bn_statistics, "as_trained");
+      EXPECT_EQ(cell.evaluations[2].get<ProtocolOptions>().poolings, "attention,random_gfb");
+      EXPECT_EQ(cell.evaluations[2].get<ProtocolOptions>().bn_statistics, "as_trained");
     } else {
       EXPECT_EQ(norms, (std::vector<std::string>{"image", "image"}));
     }

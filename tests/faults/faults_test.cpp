@@ -110,8 +110,7 @@ class Faults : public testing::ProgramTest {
         "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size "
         "16 --batch-size 8 --queue-size 16 --epochs {} --eval-every 8 --jobs 2 --threads {} "
         "--seeds 0 --checkpoint-every {} --runs '{}/runs' --results '{}/results' {}",
-        options.get<TrainingOptions>().epochs, options.get<ExecutionOptions>().threads,
-        options.get<ExecutionOptions>().checkpoint_every, place, place, options.more);
+        options.epochs, options.threads, options.checkpoint_every, place, place, options.more);
   }
 
   /// Starts a command in its own process group, with its standard error in err.txt.

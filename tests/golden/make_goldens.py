@@ -503,8 +503,13 @@ folder = pathlib.Path(__file__).parent
 names = list(CASES)
 old = names.index("simsiam")
 for number, chosen in enumerate((names[:old // 2], names[old // 2:old], names[old:]), 1):
-    held = {t: v for t, v in out.items()
-            if t.split("/")[0] in chosen or (number == 1 and t.split("/")[0] not in CASES)}
+    def is_held(tensor):
+        if tensor.startswith("init/projector."):
+            return number == 3
+        case = tensor.split("/")[0]
+        return case in chosen or (number == 1 and case not in CASES)
+
+    held = {t: v for t, v in out.items() if is_held(t)}
     path = folder / f"method_{number}.safetensors"
     save(path, held, {c: " ".join(f"{k}={v}" for k, v in CASES[c].items()) for c in chosen})
     print(path, len(held), "tensors", path.stat().st_size, "bytes")

@@ -5,6 +5,7 @@
 #include "lcr/method/lcr.h"
 #include "lcr/method/momentum_contrast.h"
 #include "lcr/method/rationale_loss.h"
+#include "lcr/model/resnet.h"
 #include "lcr/train/step.h"
 #include "lcr/train/training_options.h"
 #include "tests/support/networks.h"
@@ -50,8 +51,10 @@ TEST(ContrastiveLoss, IsCrossEntropyOfThePositive) {
 }
 
 TEST(MovingAverages, MoveParametersButNotBuffers) {
-  Encoder a(EncoderOptions{.backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 4})});
-  Encoder b(EncoderOptions{.backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 4})});
+  Encoder a(EncoderOptions{
+      .backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 4})});
+  Encoder b(EncoderOptions{
+      .backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 4})});
   initialise(*a, InitScheme::kResNet, 0, "a");
   initialise(*b, InitScheme::kResNet, 1, "a");
   b(tiny_batch("x"));  // moves b's BN statistics
@@ -190,7 +193,9 @@ TEST(RationaleLoss, IsTorchsKlDivergence) {
 
 TEST(GradCam, LossAndLogitsObeyTheirIdentity) {
   // CAM(loss) = [(p0 - 1) CAM(l_pos) + sum_j p_j CAM(l_neg, j)] / (N t), before rectification.
-  Encoder encoder(EncoderOptions{.backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 4}), .embedding_dim = 5});
+  Encoder encoder(EncoderOptions{
+      .backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 4}),
+      .embedding_dim = 5});
   initialise(*encoder, InitScheme::kResNet, 0, "x");
   KeyQueue queue(5, 12, 0);
   encoder->to(torch::kDouble);

@@ -120,7 +120,7 @@ TEST(Ranks, TwoRanksAreOneDeviceWithTwoBatchNormGroups) {
     for (const auto& [name, value] : settings) set_option(options, name, value, "test");
     options.get<LcrOptions>().nu = 0.1;
     Options split = options;
-    split.key_bn_groups = 2;
+    split.get<MomentumContrastOptions>().key_bn_groups = 2;
     std::vector<double> losses_of_ranks, losses_of_one;
     const auto ranks = train(options, 2, losses_of_ranks);
     const auto one = train(split, 1, losses_of_one);

@@ -100,7 +100,9 @@ TEST(Convolution, OfBfloat16IsLibTorchsInFloat64WithEveryForm) {
         const double error =
             ((actual[i].to(torch::kDouble) - expected[i]).norm() / expected[i].norm())
                 .item<double>();
-        EXPECT_LT(error, 4e-3) << i;
+        // Where LibTorch convolves, its own rounding counts: on processors without AVX-512 it sums
+        // the weights' gradient in bfloat16.
+        EXPECT_LT(error, form->multiply ? 4e-3 : 2e-2) << i;
       }
       for (const int threads : {2, 3, 4}) {
         const testing::UsingKernels more(*form, threads);

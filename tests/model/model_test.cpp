@@ -6,6 +6,7 @@
 #include "lcr/model/initialise.h"
 #include "lcr/model/input.h"
 #include "lcr/model/precision.h"
+#include "lcr/model/resnet.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
 
@@ -163,7 +164,9 @@ TEST(NormaliseMask, PerImageAndPerBatch) {
 TEST(Encoder, EmbeddingsHaveUnitLengthAndBfloat16StaysInside) {
   for (const bool bfloat16 : {false, true}) {
     Encoder encoder(EncoderOptions{
-        .backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 4}), .embedding_dim = 5, .bfloat16 = bfloat16});
+        .backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 4}),
+        .embedding_dim = 5,
+        .bfloat16 = bfloat16});
     const auto out = encoder(testing::tiny_batch("x"));
     EXPECT_EQ(out.feature_map.scalar_type(), torch::kFloat32);
     EXPECT_EQ(out.embedding.scalar_type(), torch::kFloat32);
@@ -172,8 +175,11 @@ TEST(Encoder, EmbeddingsHaveUnitLengthAndBfloat16StaysInside) {
 }
 
 TEST(Encoder, Bfloat16IsCloseToFloat32) {
-  Encoder full(EncoderOptions{.backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 8})});
-  Encoder half(EncoderOptions{.backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 8}), .bfloat16 = true});
+  Encoder full(EncoderOptions{
+      .backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 8})});
+  Encoder half(EncoderOptions{
+      .backbone = std::make_shared<ResNetImpl>(BackboneOptions{.arch = "narrow", .width = 8}),
+      .bfloat16 = true});
   for (auto* encoder : {&full, &half}) initialise(**encoder, InitScheme::kResNet, 0, "net");
   const auto x = testing::tiny_batch("x");
   const auto a = full(x).feature_map;

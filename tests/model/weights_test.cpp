@@ -171,7 +171,7 @@ TEST(InitialWeights, OfAnotherArchitectureOrBuildAreRefused) {
   EXPECT_TRUE(loaded->backbone()->parameters()[0].equal(source->backbone()->parameters()[0]));
   EXPECT_FALSE(loaded->head()->parameters()[0].equal(source->head()->parameters()[0]));
   Options wider = options;
-  wider.width = 8;
+  wider.get<NarrowOptions>().width = 8;
   expect_user_error([&] { make_encoder(wider, 0); }, "another architecture",
                     "it fits arch = narrow with width = 4");
   write_tensors(folder / "w.safetensors", tensors, {{"stride_in_1x1", "true"}});

@@ -2,8 +2,8 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/rng.h"
+#include "lcr/data/batch_options.h"
 #include "lcr/data/view_options.h"
-#include "lcr/method/host_options.h"
 
 namespace lcr {
 

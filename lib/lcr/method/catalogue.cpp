@@ -6,6 +6,7 @@
 #include "lcr/method/lcr.h"
 #include "lcr/method/method_spec.h"
 #include "lcr/method/moco_v2.h"
+#include "lcr/method/simsiam.h"
 #include "lcr/method/supervised.h"
 
 namespace lcr {
@@ -21,6 +22,7 @@ std::map<std::string, HostFactory>& host_registry() {
       {"moco_v2", make<MoCoV2>},
       {"moco_bilinear", make<MoCoV2>},
       {"byol", make<Byol>},
+      {"simsiam", make<SimSiam>},
   };
   return factories;
 }

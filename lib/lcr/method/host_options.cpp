@@ -6,17 +6,6 @@
 
 namespace lcr {
 
-std::vector<OptionSpec> batch_options() {
-  Section<BatchOptions> s("Training");
-  s.number("batch-size", &BatchOptions::batch_size, "images",
-           "batch size N; an epoch's incomplete last batch is dropped", 1, 65536);
-  s.number("ranks", &BatchOptions::ranks, "ranks",
-           "number of data-parallel ranks, which share each batch and the threads; on CUDA "
-           "they are assigned to the devices in turn",
-           1, 1024);
-  return s.rows();
-}
-
 std::vector<OptionSpec> host_options() {
   Section<HostOptions> s("Method");
   s.number("embedding-dim", &HostOptions::embedding_dim, "",

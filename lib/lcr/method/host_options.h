@@ -6,14 +6,9 @@
 #include <vector>
 
 #include "lcr/config/options.h"
+#include "lcr/data/batch_options.h"
 
 namespace lcr {
-
-/// How a batch is shared.
-struct BatchOptions {
-  std::int64_t batch_size = 128;
-  std::int64_t ranks = 1;
-};
 
 /// Of every self-supervised method.
 struct HostOptions {
@@ -39,7 +34,6 @@ struct MomentumContrastOptions {
   bool symmetric = false;
 };
 
-std::vector<OptionSpec> batch_options();
 std::vector<OptionSpec> host_options();
 std::vector<OptionSpec> moving_average_options();
 std::vector<OptionSpec> predictor_options();

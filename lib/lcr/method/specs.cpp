@@ -8,6 +8,7 @@
 #include "lcr/method/lcr_spec.h"
 #include "lcr/method/method_spec.h"
 #include "lcr/method/moco_v2_spec.h"
+#include "lcr/method/simsiam_spec.h"
 
 namespace lcr {
 namespace {
@@ -23,6 +24,7 @@ std::vector<MethodSpec>& method_registry() {
       moco_v2_spec(),
       moco_bilinear_spec(),
       byol_spec(),
+      simsiam_spec(),
       supervised_spec(),
       untrained_spec(),
       raw_pixels_spec(),

@@ -10,7 +10,6 @@
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
-#include "lcr/experiment/identify_run.h"
 
 namespace lcr {
 
