@@ -1,0 +1,91 @@
+#include "lcr/experiment/worker_tasks.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "lcr/base/error.h"
+#include "lcr/experiment/dry_run.h"
+#include "lcr/experiment/run.h"
+#include "lcr/experiment/worker.h"
+
+namespace lcr {
+namespace fs = std::filesystem;
+namespace {
+
+void warn_about_missing_pins(const Cell& cell, const RunStore& store) {
+  for (const auto epoch : parse_epochs(cell.options.pin_epochs))
+    if (trains(cell.options) && !fs::exists(store.directory(cell.identity) / "checkpoints" /
+                                            fmt::format("epoch-{}.safetensors", epoch)))
+      say("warning: {} is finished and keeps no checkpoint of epoch {}; remove its directory "
+          "to train it again\n",
+          cell.identity.directory, epoch);
+}
+
+/// Fails if a finished stand-in lacks the weights from which a run that is to be trained starts.
+void require_standin_weights(Grid& grid, const std::set<std::string>& planned) {
+  for (const auto& cell : grid.cells()) {
+    const fs::path directory = grid.store().directory(cell.identity);
+    const bool needed =
+        std::any_of(grid.cells().begin(), grid.cells().end(), [&](const Cell& child) {
+          return child.identity.inputs.init == "run " + cell.identity.hash && child.selected &&
+                 !grid.store().find(child.identity);
+        });
+    if (cell.stage == 0 && needed && !planned.contains(cell.identity.directory) &&
+        !fs::exists(directory / "backbone.safetensors"))
+      fail(
+          "{}: is finished, but the weights from which other runs start are missing (imported runs "
+          "have records only): remove the directory to train it again",
+          directory.string());
+  }
+}
+
+/// The task of a run that the store lacks, or that lacks evaluations.
+WorkerTask make_task(const Cell& cell, Grid& grid, const std::vector<std::string>& arguments,
+                     int threads) {
+  const std::int64_t steps =
+      grid.store().find(cell.identity)
+          ? 1
+          : std::max<std::int64_t>(1, count_steps(cell.options, cell.facts->training_images));
+  // A run for which others wait gets all threads.
+  const int share =
+      cell.stage == 0 ? threads : std::max(1, threads / static_cast<int>(grid.control().jobs));
+  const std::string id = cell.experiment ? cell.experiment->id + " " : "";
+  return {.label = fmt::format("{}{} s{}", id, cell.row.name, cell.seed),
+          .arguments = worker_arguments(arguments, cell, share),
+          .units = steps * (trains(cell.options) ? cell.options.batch_size : 1),
+          .stage = cell.stage};
+}
+
+}  // namespace
+
+std::vector<WorkerTask> make_tasks(Grid& grid, const std::vector<std::string>& arguments,
+                                   int threads) {
+  const Options& control = grid.control();
+  std::vector<WorkerTask> tasks;
+  std::set<std::string> planned, wanted, met;
+  for (const auto& cell : grid.cells())
+    if (cell.selected) wanted.insert(cell.identity.directory);
+  for (const int stage : {0, 1, 2})
+    for (const auto& cell : grid.cells()) {
+      if (cell.stage != stage || !cell.selected) continue;
+      if (control.max_steps == 0 && is_done(cell, grid.store())) {
+        if (!met.insert(cell.identity.directory).second) continue;
+        clear_leftovers(grid.store().directory(cell.identity));
+        warn_about_missing_pins(cell, grid.store());
+        continue;
+      }
+      if (control.max_steps > 0 && !trains(cell.options)) continue;
+      if (planned.insert(cell.identity.directory).second)
+        tasks.push_back(make_task(cell, grid, arguments, threads));
+    }
+  require_standin_weights(grid, planned);
+  say("{} of {} runs are in the store, {} to do{}\n", wanted.size() - planned.size(), wanted.size(),
+      planned.size(),
+      control.max_steps > 0 ? fmt::format(", at most {} steps each", control.max_steps) : "");
+  return tasks;
+}
+
+}  // namespace lcr
