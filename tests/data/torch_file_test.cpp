@@ -14,6 +14,7 @@
 #include "lcr/base/text.h"
 #include "lcr/data/pickle.h"
 #include "lcr/data/safetensors.h"
+#include "lcr/data/torch_names.h"
 #include "tests/support/files.h"
 
 namespace lcr {

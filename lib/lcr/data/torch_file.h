@@ -2,8 +2,9 @@
 // form before it.
 #pragma once
 
-#include <set>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "lcr/data/weight_file.h"
 
@@ -11,11 +12,6 @@ namespace lcr {
 
 /// Whether the content begins like a zip archive or a pickle.
 bool looks_like_torch_file(const std::vector<std::uint8_t>& bytes);
-
-/// The classes and functions that a file may name, as "module name": those that torch.load takes
-/// with weights_only=True (PyTorch 1.13 to 2.11), and some of other values in checkpoints, which
-/// are read over. They are names only: nothing is imported or called.
-const std::set<std::string, std::less<>>& torch_file_globals();
 
 /// The tensors of a dict and of the dicts and lists within it, by their keys joined with ".":
 /// {"state_dict": {"conv1.weight": ...}} gives "state_dict.conv1.weight". Other values are left
