@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "lcr/base/hashing.h"
+#include "lcr/data/png_file.h"
 #include "tests/support/files.h"
 #include "tests/support/images.h"
 

@@ -18,6 +18,7 @@
 #include "lcr/data/image_file.h"
 #include "lcr/data/image_folder.h"
 #include "lcr/data/mat_file.h"
+#include "lcr/data/png_file.h"
 #include "tests/support/files.h"
 #include "tests/support/images.h"
 

@@ -23,7 +23,8 @@ status=0
 for target in ${TARGETS:-images lists safetensors torch_files texts}; do
   case $target in
     images)
-      build images tests/fuzz/images.cpp $data/image_file.cpp $data/failed_download.cpp \
+      build images tests/fuzz/images.cpp $data/image_file.cpp $data/jpeg_file.cpp \
+        $data/png_file.cpp $data/failed_download.cpp \
         -lturbojpeg -ljpeg -lpng -lz ;;
     lists)
       build lists tests/fuzz/lists.cpp $data/listing.cpp $data/cub200.cpp $data/fgvc_aircraft.cpp \

@@ -1,5 +1,4 @@
-// Decodes image files to RGB pixels: JPEG (libjpeg-turbo, accurate integer DCT and smooth chroma,
-// as Pillow decodes; TurboJPEG, and libjpeg for what that refuses) and PNG (libpng).
+// Decodes image files to RGB pixels: JPEG and PNG.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +29,7 @@ RgbImage decode_image(std::span<const std::uint8_t> bytes, const std::filesystem
 /// file cannot be read.
 RgbImage read_image(const std::filesystem::path& path, std::int64_t min_side = 0);
 
-/// Writes a PNG file, height x width x 3. Throws UserError if it cannot be written.
-void write_png(const std::filesystem::path& path, std::span<const std::uint8_t> pixels,
-               std::int64_t height, std::int64_t width);
+/// Throws UserError naming `path` unless an image has from 1 to 200 million pixels.
+void require_image_size(std::int64_t width, std::int64_t height, const std::filesystem::path& path);
 
 }  // namespace lcr

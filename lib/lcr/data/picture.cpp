@@ -7,7 +7,7 @@
 #include <cairo.h>
 
 #include "lcr/base/error.h"
-#include "lcr/data/image_file.h"
+#include "lcr/data/png_file.h"
 
 namespace lcr {
 namespace {
