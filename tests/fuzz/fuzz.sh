@@ -31,7 +31,7 @@ for target in ${TARGETS:-images lists safetensors torch_files texts}; do
         $data/mat_file.cpp $data/descriptor.cpp -lz ;;
     safetensors | torch_files) # one reader of both forms, two sets of first inputs
       build "$target" tests/fuzz/weights.cpp $data/weight_file.cpp $data/safetensors.cpp \
-        $data/torch_*.cpp $data/pickle.cpp $data/failed_download.cpp $base/hashing.cpp \
+        $data/torch_*.cpp $data/pickle*.cpp $data/failed_download.cpp $base/hashing.cpp \
         -larchive -lcrypto -lz ;;
     texts)
       build texts tests/fuzz/texts.cpp ci/measured.cpp ci/reference.cpp ci/metric_gate.cpp \
