@@ -1,24 +1,30 @@
 #include "lcr/model/fused_norm.h"
 
-#include <cmath>
-
-#include <ATen/Parallel.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <torch/autograd.h>
 #include <torch/nn/functional/pooling.h>
 
-#include "lcr/model/kernels/kernels.h"
+#include "lcr/model/fused_parts.h"
+#include "lcr/model/fused_statistics.h"
 
 namespace lcr {
 namespace {
 
+using fused::find_statistics;
+using fused::input_gradient;
+using fused::kLayout;
+using fused::like;
+using fused::NormGradient;
+using fused::Parts;
+using fused::row_parts;
+using fused::rows_of;
+using fused::Statistics;
+using fused::Sums;
+using fused::with_type;
 using kernels::Affine;
-using kernels::Extent;
 using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-constexpr auto kLayout = torch::MemoryFormat::ChannelsLast;
 
 bool fuses(const SplitBatchNorm& norm, const Tensor& x) {
   const bool known = x.is_cpu() && x.dim() == 4 && x.numel() > 0 &&
@@ -27,204 +33,6 @@ bool fuses(const SplitBatchNorm& norm, const Tensor& x) {
   if (!known || !norm->is_training()) return known && !torch::GradMode::is_enabled();
   // A variance needs two numbers.
   return x.size(0) % norm->groups == 0 && x.numel() / x.size(1) / norm->groups > 1;
-}
-
-std::int64_t rows_of(const Tensor& x) { return x.numel() / x.size(1); }
-
-Tensor like(const Tensor& x) { return torch::empty(x.sizes(), x.options().memory_format(kLayout)); }
-
-/// Calls body(loops, pointer), where pointer(tensor) is the tensor's data in x's type.
-template <class Body>
-void with_type(const Tensor& x, const Body& body) {
-  const kernels::Kernels& form = kernels::kernels();
-  const auto run = [&](const auto& loops, auto type) {
-    using T = decltype(type);
-    body(loops, [](const Tensor& tensor) {
-      return tensor.defined() ? static_cast<T*>(tensor.data_ptr()) : nullptr;
-    });
-  };
-  if (x.scalar_type() == torch::kFloat)
-    run(form.float32, float{});
-  else
-    run(form.bfloat16, kernels::Bfloat16{});
-}
-
-/// A batch's units (rows, or images) in groups, each cut into parts for the threads. Depends on the
-/// shape alone, so that sums do not depend on the number of threads.
-class Parts {
- public:
-  Parts(std::int64_t units, std::int64_t groups, std::int64_t numbers)
-      : units_(units / groups), groups_(groups) {
-    constexpr std::int64_t kMost = 16, kLeastNumbers = 1 << 15;
-    const std::int64_t wanted = numbers / groups / kLeastNumbers;
-    part_units_ = (units_ - 1) / std::max<std::int64_t>(1, std::min(kMost, wanted)) + 1;
-    parts_ = (units_ - 1) / part_units_ + 1;
-  }
-  std::int64_t count() const { return groups_ * parts_; }
-  std::int64_t per_group() const { return parts_; }
-  std::int64_t group(std::int64_t part) const { return part / parts_; }
-
-  /// Calls body(part, first unit, number of units) for each part, on LibTorch's threads.
-  template <class Body>
-  void each(const Body& body) const {
-    at::parallel_for(0, count(), 1, [&](std::int64_t from, std::int64_t to) {
-      for (std::int64_t part = from; part < to; ++part) {
-        const std::int64_t within = part % parts_ * part_units_;
-        body(part, group(part) * units_ + within, std::min(part_units_, units_ - within));
-      }
-    });
-  }
-
- private:
-  std::int64_t units_, groups_, part_units_ = 0, parts_ = 0;
-};
-
-Parts row_parts(const Tensor& x, std::int64_t groups) { return {rows_of(x), groups, x.numel()}; }
-
-/// Per-channel sums of each part.
-class Sums {
- public:
-  Sums(const Parts& parts, std::int64_t channels)
-      : parts_(parts), channels_(channels), values_(parts.count() * channels) {}
-  double* part(std::int64_t part) { return values_.data() + part * channels_; }
-  /// The sum of one group, over its parts in order.
-  double total(std::int64_t group, std::int64_t channel) const {
-    double sum = 0;
-    for (std::int64_t part = 0; part < parts_.per_group(); ++part)
-      sum += values_[(group * parts_.per_group() + part) * channels_ + channel];
-    return sum;
-  }
-
- private:
-  const Parts& parts_;
-  std::int64_t channels_;
-  std::vector<double> values_;
-};
-
-/// What the loops need of a batch norm, per group and channel: float32, groups x 4 x C.
-struct Statistics {
-  enum Entry { kScale, kShift, kMean, kInverseStd, kEntries };
-  Tensor values;
-
-  Statistics(std::int64_t groups, std::int64_t channels)
-      : values(torch::empty({groups, kEntries, channels}, torch::kFloat)) {}
-  explicit Statistics(Tensor saved) : values(std::move(saved)) {}
-  std::int64_t groups() const { return values.size(0); }
-  std::int64_t channels() const { return values.size(2); }
-  float* entry(std::int64_t group, Entry entry) const {
-    return values.data_ptr<float>() + (group * kEntries + entry) * channels();
-  }
-  Affine affine(std::int64_t group) const { return {entry(group, kScale), entry(group, kShift)}; }
-  void set(std::int64_t group, std::int64_t c, double mean, double variance,
-           const SplitBatchNormImpl& norm) const {
-    const double inverse = 1 / std::sqrt(variance + norm.eps());
-    const float scale = static_cast<float>(norm.weight.data_ptr<float>()[c] * inverse);
-    entry(group, kScale)[c] = scale;
-    entry(group, kShift)[c] =
-        static_cast<float>(norm.bias.data_ptr<float>()[c] - mean * static_cast<double>(scale));
-    entry(group, kMean)[c] = static_cast<float>(mean);
-    entry(group, kInverseStd)[c] = static_cast<float>(inverse);
-  }
-};
-
-/// In training, the batch's statistics, which also move the running ones; else the running ones.
-Statistics find_statistics(SplitBatchNormImpl& norm, const Tensor& x) {
-  const std::int64_t channels = x.size(1), rows = rows_of(x);
-  float* const running_mean = norm.running_mean.data_ptr<float>();
-  float* const running_var = norm.running_var.data_ptr<float>();
-  if (!norm.is_training()) {
-    const Statistics statistics(1, channels);
-    for (std::int64_t c = 0; c < channels; ++c)
-      statistics.set(0, c, running_mean[c], running_var[c], norm);
-    return statistics;
-  }
-  norm.count_batch();
-  const std::int64_t groups = norm.groups, group_rows = rows / groups;
-  const Parts parts = row_parts(x, groups);
-  Sums sums(parts, channels), squares(parts, channels);
-  // Each group's first row.
-  const Tensor origin =
-      x.permute({0, 2, 3, 1}).reshape({groups, group_rows, channels}).select(1, 0);
-  const Tensor origins = origin.to(torch::kFloat).contiguous();
-  with_type(x, [&](const auto& loops, const auto& data) {
-    parts.each([&](std::int64_t part, std::int64_t first, std::int64_t count) {
-      loops.moments(data(x) + first * channels, {count, channels},
-                    origins.data_ptr<float>() + parts.group(part) * channels, sums.part(part),
-                    squares.part(part));
-    });
-  });
-  const Statistics statistics(groups, channels);
-  const double n = static_cast<double>(group_rows);
-  const std::int64_t counted = norm.groups_that_count();
-  for (std::int64_t c = 0; c < channels; ++c) {
-    double mean_sum = 0, var_sum = 0;
-    for (std::int64_t group = 0; group < groups; ++group) {
-      const double offset = sums.total(group, c) / n;
-      const double mean = origins.data_ptr<float>()[group * channels + c] + offset;
-      double variance = squares.total(group, c) / n - offset * offset;
-      if (variance < 0) variance = 0;  // by rounding; nan stays
-      statistics.set(group, c, mean, variance, norm);
-      if (group >= counted) continue;
-      mean_sum += mean;
-      var_sum += variance * n / (n - 1);
-    }
-    const auto move = [&](float& running, double sum) {
-      running = static_cast<float>((1 - norm.momentum) * running +
-                                   norm.momentum * sum / static_cast<double>(counted));
-    };
-    move(running_mean[c], mean_sum);
-    move(running_var[c], var_sum);
-  }
-  return statistics;
-}
-
-/// The gradients of one batch norm's weight, bias and input, from sum(g) and sum(g (x - mean)).
-struct NormGradient {
-  Tensor weight, bias;
-  Tensor abc;  ///< groups x 3 x C, for input_gradient()
-
-  NormGradient(const Statistics& statistics, std::int64_t group_rows, const Sums& sums,
-               const Sums& products)
-      : weight(torch::empty({statistics.channels()}, torch::kFloat)),
-        bias(torch::empty_like(weight)),
-        abc(torch::empty({statistics.groups(), 3, statistics.channels()}, torch::kFloat)) {
-    const double n = static_cast<double>(group_rows);
-    for (std::int64_t c = 0; c < statistics.channels(); ++c) {
-      double d_weight = 0, d_bias = 0;
-      for (std::int64_t group = 0; group < statistics.groups(); ++group) {
-        const double inverse = statistics.entry(group, Statistics::kInverseStd)[c];
-        const double scale = statistics.entry(group, Statistics::kScale)[c];
-        const double sum = sums.total(group, c), normalised = products.total(group, c) * inverse;
-        d_bias += sum;
-        d_weight += normalised;
-        float* const out = of(group);
-        out[c] = static_cast<float>(scale);
-        out[statistics.channels() + c] = static_cast<float>(-scale * inverse * normalised / n);
-        out[2 * statistics.channels() + c] = static_cast<float>(-scale * sum / n);
-      }
-      weight.data_ptr<float>()[c] = static_cast<float>(d_weight);
-      bias.data_ptr<float>()[c] = static_cast<float>(d_bias);
-    }
-  }
-  float* of(std::int64_t group) const { return abc.data_ptr<float>() + group * 3 * weight.size(0); }
-};
-
-/// dx of all groups; with `masked`, g counts where the batch norm's result is positive.
-Tensor input_gradient(const Tensor& g, const Tensor& x, const Statistics& statistics,
-                      const NormGradient& gradient, bool masked) {
-  const Tensor dx = like(x);
-  const std::int64_t channels = x.size(1);
-  const Parts parts = row_parts(x, statistics.groups());
-  with_type(x, [&](const auto& loops, const auto& data) {
-    parts.each([&](std::int64_t part, std::int64_t first, std::int64_t count) {
-      const std::int64_t group = parts.group(part), at = first * channels;
-      const Affine mask = statistics.affine(group);
-      loops.input_gradient(data(g) + at, data(x) + at, statistics.entry(group, Statistics::kMean),
-                           gradient.of(group), masked ? &mask : nullptr, data(dx) + at,
-                           {count, channels});
-    });
-  });
-  return dx;
 }
 
 /// A gradient in x's layout and type; undefined stays undefined.
