@@ -129,110 +129,161 @@ std::string describe_kill(const Worker& worker, int signal) {
   return fmt::format(" (killed by signal {}{})", signal, hint);
 }
 
-}  // namespace
+/// What run_workers() does, with the state of its loop.
+class WorkerPool {
+ public:
+  WorkerPool(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title,
+             const std::string& unit, const std::filesystem::path& log)
+      : task_count_(tasks.size()),
+        jobs_(jobs),
+        title_(title),
+        progress_(title, total_units(tasks), unit) {
+    if (!tasks.empty()) log_.open(log, std::ios::app);
+    for (const auto& task : tasks) waiting_.push_back({&task});
+  }
 
-int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title,
-                const std::string& unit, const std::filesystem::path& log) {
-  std::int64_t total = 0, finished_units = 0;
-  double done_before = 0;  // units of finished workers that earlier processes had done
-  for (const auto& task : tasks) total += task.units;
-  Progress progress(title, total, unit);
-  std::ofstream record;
-  if (!tasks.empty()) record.open(log, std::ios::app);
-  const auto tell = [&](const std::string& text) {
-    progress.line(text);
+  int run() {
+    while (!waiting_.empty() || !workers_.empty()) {
+      start_some();
+      if (workers_.empty()) break;
+      pass_on_stop();
+      read_all();
+      show_progress();
+    }
+    if (result_ != kDone || waiting_.empty()) return result_;
+    tell("stopped by a signal; finished runs are kept; run the same command again for the others");
+    return kStopped;
+  }
+
+ private:
+  static std::int64_t total_units(const std::vector<WorkerTask>& tasks) {
+    std::int64_t total = 0;
+    for (const auto& task : tasks) total += task.units;
+    return total;
+  }
+
+  void tell(const std::string& text) {
+    progress_.line(text);
     const std::time_t now = std::time(nullptr);
     std::tm utc{};
     ::gmtime_r(&now, &utc);
     char stamp[32];
     std::strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
     // Flushed at once, because the log is needed when something goes wrong.
-    record << stamp << " " << title << " " << text << std::endl;
-  };
-  std::list<Worker> workers;
-  std::deque<Waiting> waiting;
-  for (const auto& task : tasks) waiting.push_back({&task});
-  std::size_t finished = 0;
-  int result = kDone;
-  bool told = false;
-  // For the workers: waiting threads must leave their core to others.
-  ::setenv("OMP_WAIT_POLICY", "passive", 0);
-  while (!waiting.empty() || !workers.empty()) {
+    log_ << stamp << " " << title_ << " " << text << std::endl;
+  }
+
+  void start_some() {
     const auto may_start = [&] {
-      return std::all_of(workers.begin(), workers.end(), [&](const Worker& worker) {
-        return worker.task->stage == waiting.front().task->stage;
+      return std::all_of(workers_.begin(), workers_.end(), [&](const Worker& worker) {
+        return worker.task->stage == waiting_.front().task->stage;
       });
     };
-    while (result == kDone && !stop_requested() && !waiting.empty() &&
-           workers.size() < static_cast<std::size_t>(jobs) && may_start())
+    while (result_ == kDone && !stop_requested() && !waiting_.empty() &&
+           workers_.size() < static_cast<std::size_t>(jobs_) && may_start())
       try {
-        workers.push_back(start(waiting.front()));
-        waiting.pop_front();
+        workers_.push_back(start(waiting_.front()));
+        waiting_.pop_front();
       } catch (const std::exception& e) {
         tell(e.what());
-        result = kInternalError;
+        result_ = kInternalError;
       }
-    if (workers.empty()) break;
-    if (stop_requested() && !told) {
-      for (const auto& worker : workers) ::kill(worker.process, SIGUSR1);
-      told = true;
-    }
+  }
+
+  /// Asks the workers to stop, once, after a signal.
+  void pass_on_stop() {
+    if (!stop_requested() || told_) return;
+    for (const auto& worker : workers_) ::kill(worker.process, SIGUSR1);
+    told_ = true;
+  }
+
+  /// Waits up to half a second for reports and reads them; removes workers that have ended.
+  void read_all() {
     std::vector<pollfd> polls;
-    for (const auto& worker : workers) polls.push_back({worker.pipe, POLLIN, 0});
+    for (const auto& worker : workers_) polls.push_back({worker.pipe, POLLIN, 0});
     ::poll(polls.data(), polls.size(), 500);
     std::size_t index = 0;
-    for (auto worker = workers.begin(); worker != workers.end(); ++index) {
+    for (auto worker = workers_.begin(); worker != workers_.end(); ++index) {
       if (polls[index].revents == 0 || read_reports(*worker)) {
         ++worker;
         continue;
       }
       ::close(worker->pipe);
-      auto [code, signal] = wait_for(worker->process);
-      if (signal == SIGKILL && worker->fraction > worker->killed_at && result == kDone &&
-          !stop_requested()) {
-        // Fewer than were running until now.
-        jobs = std::max(1, std::min(jobs, static_cast<int>(workers.size())) - 1);
-        tell(fmt::format(
-            "{} was killed (signal 9), perhaps because memory ran out: it is started again and "
-            "resumes from its last checkpoint, if it has one; from now on at most {} run at a time",
-            worker->task->label, jobs));
-        waiting.push_front({worker->task, worker->fraction});
-        worker = workers.erase(worker);
-        continue;
-      }
-      ++finished;
-      finished_units += worker->task->units;
-      done_before += worker->resumed_at.value_or(0) * static_cast<double>(worker->task->units);
-      if (code == kDone) {
-        const std::chrono::duration<double> seconds = Clock::now() - worker->start;
-        tell(fmt::format("[{}/{}] {} done in {}{}", finished, tasks.size(), worker->task->label,
-                         format_duration(seconds.count()),
-                         worker->note.empty() ? "" : "; " + worker->note));
-      } else {
-        const std::string reason = signal != 0 ? describe_kill(*worker, signal) : "";
-        // After a request to stop, a kill means that the wait was cut short: the run can be resumed
-        // from its last checkpoint, like the others.
-        if (signal == SIGKILL && stop_requested()) code = kStopped;
-        tell(fmt::format("[{}/{}] {} {}{}", finished, tasks.size(), worker->task->label,
-                         code == kStopped ? "stopped" : "failed", reason));
-        if (result == kDone) result = code;
-      }
-      worker = workers.erase(worker);
+      const Ending ending = wait_for(worker->process);
+      if (!start_again(*worker, ending)) finish(*worker, ending);
+      worker = workers_.erase(worker);
     }
-    double done = static_cast<double>(finished_units), before = done_before;
+  }
+
+  /// Makes the task of a worker that the system killed wait again, if it got further than before.
+  bool start_again(const Worker& worker, const Ending& ending) {
+    if (ending.signal != SIGKILL || worker.fraction <= worker.killed_at || result_ != kDone ||
+        stop_requested())
+      return false;
+    // Fewer than were running until now.
+    jobs_ = std::max(1, std::min(jobs_, static_cast<int>(workers_.size())) - 1);
+    tell(fmt::format(
+        "{} was killed (signal 9), perhaps because memory ran out: it is started again and "
+        "resumes from its last checkpoint, if it has one; from now on at most {} run at a time",
+        worker.task->label, jobs_));
+    waiting_.push_front({worker.task, worker.fraction});
+    return true;
+  }
+
+  /// Counts a worker that has ended, and says how.
+  void finish(const Worker& worker, Ending ending) {
+    ++finished_;
+    finished_units_ += worker.task->units;
+    done_before_ += worker.resumed_at.value_or(0) * static_cast<double>(worker.task->units);
+    if (ending.code == kDone) {
+      const std::chrono::duration<double> seconds = Clock::now() - worker.start;
+      return tell(fmt::format("[{}/{}] {} done in {}{}", finished_, task_count_, worker.task->label,
+                              format_duration(seconds.count()),
+                              worker.note.empty() ? "" : "; " + worker.note));
+    }
+    const std::string reason = ending.signal != 0 ? describe_kill(worker, ending.signal) : "";
+    // After a request to stop, a kill means that the wait was cut short: the run can be resumed
+    // from its last checkpoint, like the others.
+    if (ending.signal == SIGKILL && stop_requested()) ending.code = kStopped;
+    tell(fmt::format("[{}/{}] {} {}{}", finished_, task_count_, worker.task->label,
+                     ending.code == kStopped ? "stopped" : "failed", reason));
+    if (result_ == kDone) result_ = ending.code;
+  }
+
+  void show_progress() {
+    double done = static_cast<double>(finished_units_), before = done_before_;
     std::vector<std::string> notes;
-    for (const auto& worker : workers) {
+    for (const auto& worker : workers_) {
       const auto units = static_cast<double>(worker.task->units);
       done += worker.fraction * units;
       before += worker.resumed_at.value_or(0) * units;
       notes.push_back(worker.task->label + (worker.note.empty() ? "" : " " + worker.note));
     }
-    progress.done_before(static_cast<std::int64_t>(before));
-    progress.update(static_cast<std::int64_t>(done), join(notes, " | "));
+    progress_.done_before(static_cast<std::int64_t>(before));
+    progress_.update(static_cast<std::int64_t>(done), join(notes, " | "));
   }
-  if (result != kDone || waiting.empty()) return result;
-  tell("stopped by a signal; finished runs are kept; run the same command again for the others");
-  return kStopped;
+
+  const std::size_t task_count_;
+  int jobs_;
+  const std::string title_;
+  Progress progress_;
+  std::ofstream log_;
+  std::list<Worker> workers_;
+  std::deque<Waiting> waiting_;
+  std::size_t finished_ = 0;
+  std::int64_t finished_units_ = 0;
+  double done_before_ = 0;  ///< units of finished workers that earlier processes had done
+  int result_ = kDone;
+  bool told_ = false;
+};
+
+}  // namespace
+
+int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title,
+                const std::string& unit, const std::filesystem::path& log) {
+  // For the workers: waiting threads must leave their core to others.
+  ::setenv("OMP_WAIT_POLICY", "passive", 0);
+  return WorkerPool(tasks, jobs, title, unit, log).run();
 }
 
 void report_progress(std::int64_t done, std::int64_t total, const std::string& note) {
