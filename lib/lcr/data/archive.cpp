@@ -88,6 +88,113 @@ void move_into(const fs::path& from, const fs::path& to) {
   }
 }
 
+/// Unpacks an archive's entries into a folder that is empty.
+class Unpacker {
+ public:
+  Unpacker(const fs::path& archive_path, const fs::path& folder, const UnpackLimits& limits)
+      : path_(archive_path),
+        name_(archive_path.string()),
+        folder_(folder),
+        limits_(limits),
+        reader_(archive_read_new(), archive_read_free) {
+    check_internal(reader_ != nullptr, "libarchive cannot be set up");
+    archive_read_support_filter_gzip(reader_.get());
+    archive_read_support_filter_bzip2(reader_.get());
+    archive_read_support_filter_xz(reader_.get());
+    archive_read_support_format_tar(reader_.get());
+    archive_read_support_format_zip(reader_.get());
+    if (archive_read_open_filename(reader_.get(), path_.c_str(), 1 << 20) != ARCHIVE_OK) complain();
+  }
+
+  void run() {
+    Progress progress("unpack " + path_.filename().string(),
+                      static_cast<std::int64_t>(fs::file_size(path_)), "bytes");
+    std::uint64_t entries = 0;
+    for (;;) {
+      if (stop_requested())
+        throw Interrupted("stopped by a signal while unpacking " + name_ +
+                          "; nothing of it is kept");
+      archive_entry* entry = nullptr;
+      const int code = archive_read_next_header(reader_.get(), &entry);
+      if (code == ARCHIVE_EOF) break;
+      if (code != ARCHIVE_OK && code != ARCHIVE_WARN) complain();
+      if (++entries > limits_.entries)
+        fail("{}: holds more than {} entries", name_, limits_.entries);
+      const fs::path path = checked_path(entry);
+      if (archive_entry_filetype(entry) == AE_IFDIR) {
+        make_folder(path);
+      } else {
+        write_file(path);
+        progress.update(archive_filter_bytes(reader_.get(), -1));
+      }
+    }
+    if (entries == 0) fail("{}: is empty or not an archive", name_);
+  }
+
+ private:
+  [[noreturn]] void complain() const {
+    fail("{}: cannot be unpacked: {}", name_,
+         archive_error_string(reader_.get()) ? archive_error_string(reader_.get()) : "damaged");
+  }
+
+  [[noreturn]] void cannot_write(const fs::path& path, const std::string& reason) const {
+    fail("{}: entry '{}' cannot be written: {}", name_, path.string(), reason);
+  }
+
+  fs::path checked_path(archive_entry* entry) const {
+    fs::path path = safe_path(archive_entry_pathname(entry), path_);
+    const auto type = archive_entry_filetype(entry);
+    if (archive_entry_hardlink(entry) || archive_entry_symlink(entry) ||
+        (type != AE_IFREG && type != AE_IFDIR))
+      fail("{}: entry '{}' is a link or a special file, which no data set needs", name_,
+           path.string());
+    return path;
+  }
+
+  void make_folder(const fs::path& path) const {
+    std::error_code error;
+    fs::create_directories(folder_ / path, error);
+    if (error) fail("{}: entry '{}' cannot be created: {}", name_, path.string(), error.message());
+  }
+
+  /// Writes the content of the current entry.
+  void write_file(const fs::path& path) {
+    const fs::path target = folder_ / path;
+    if (path.empty() || fs::exists(target))
+      fail("{}: entry '{}' occurs twice", name_, path.string());
+    std::error_code error;
+    fs::create_directories(target.parent_path(), error);
+    const std::unique_ptr<FILE, int (*)(FILE*)> out(
+        error ? nullptr : std::fopen(target.c_str(), "wb"),
+        [](FILE* f) { return f ? std::fclose(f) : 0; });
+    if (!out) cannot_write(path, error ? error.message() : std::strerror(errno));
+    for (;;) {
+      const la_ssize_t got = archive_read_data(reader_.get(), block_.data(), block_.size());
+      if (got == 0) break;
+      if (got < 0) complain();
+      bytes_ += static_cast<std::uint64_t>(got);
+      if (bytes_ > limits_.bytes) fail("{}: unpacks to more than {} bytes", name_, limits_.bytes);
+      if (std::fwrite(block_.data(), 1, static_cast<std::size_t>(got), out.get()) !=
+          static_cast<std::size_t>(got))
+        cannot_write(path, std::strerror(errno));
+    }
+    if (std::fflush(out.get()) != 0) cannot_write(path, std::strerror(errno));
+  }
+
+  const fs::path& path_;
+  const std::string name_;
+  const fs::path& folder_;
+  const UnpackLimits& limits_;
+  const std::unique_ptr<archive, int (*)(archive*)> reader_;
+  std::vector<char> block_ = std::vector<char>(1 << 20);
+  std::uint64_t bytes_ = 0;
+};
+
+la_ssize_t append(archive*, void* out, const void* bytes, std::size_t size) {
+  static_cast<std::string*>(out)->append(static_cast<const char*>(bytes), size);
+  return static_cast<la_ssize_t>(size);
+}
+
 }  // namespace
 
 void unpack_archive(const fs::path& archive_path, const fs::path& folder,
@@ -96,87 +203,12 @@ void unpack_archive(const fs::path& archive_path, const fs::path& folder,
   const ScratchFolder scratch{folder / fmt::format(".unpack-{}", archive_path.filename().string())};
   fs::remove_all(scratch.path);  // left over from a killed process
   fs::create_directory(scratch.path);
-  const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), archive_read_free);
-  check_internal(reader != nullptr, "libarchive cannot be set up");
-  archive_read_support_filter_gzip(reader.get());
-  archive_read_support_filter_bzip2(reader.get());
-  archive_read_support_filter_xz(reader.get());
-  archive_read_support_format_tar(reader.get());
-  archive_read_support_format_zip(reader.get());
-  const auto complain = [&] {
-    fail("{}: cannot be unpacked: {}", archive_path.string(),
-         archive_error_string(reader.get()) ? archive_error_string(reader.get()) : "damaged");
-  };
-  if (archive_read_open_filename(reader.get(), archive_path.c_str(), 1 << 20) != ARCHIVE_OK)
-    complain();
-  Progress progress("unpack " + archive_path.filename().string(),
-                    static_cast<std::int64_t>(fs::file_size(archive_path)), "bytes");
-  std::uint64_t bytes = 0, entries = 0;
-  std::vector<char> block(1 << 20);
-  for (;;) {
-    if (stop_requested())
-      throw Interrupted("stopped by a signal while unpacking " + archive_path.string() +
-                        "; nothing of it is kept");
-    archive_entry* entry = nullptr;
-    const int code = archive_read_next_header(reader.get(), &entry);
-    if (code == ARCHIVE_EOF) break;
-    if (code != ARCHIVE_OK && code != ARCHIVE_WARN) complain();
-    if (++entries > limits.entries)
-      fail("{}: holds more than {} entries", archive_path.string(), limits.entries);
-    const fs::path path = safe_path(archive_entry_pathname(entry), archive_path);
-    const auto type = archive_entry_filetype(entry);
-    if (archive_entry_hardlink(entry) || archive_entry_symlink(entry) ||
-        (type != AE_IFREG && type != AE_IFDIR))
-      fail("{}: entry '{}' is a link or a special file, which no data set needs",
-           archive_path.string(), path.string());
-    const fs::path target = scratch.path / path;
-    std::error_code error;
-    if (type == AE_IFDIR) {
-      fs::create_directories(target, error);
-      if (error)
-        fail("{}: entry '{}' cannot be created: {}", archive_path.string(), path.string(),
-             error.message());
-      continue;
-    }
-    if (path.empty() || fs::exists(target))
-      fail("{}: entry '{}' occurs twice", archive_path.string(), path.string());
-    fs::create_directories(target.parent_path(), error);
-    const std::unique_ptr<FILE, int (*)(FILE*)> out(
-        error ? nullptr : std::fopen(target.c_str(), "wb"),
-        [](FILE* f) { return f ? std::fclose(f) : 0; });
-    if (!out)
-      fail("{}: entry '{}' cannot be written: {}", archive_path.string(), path.string(),
-           error ? error.message() : std::strerror(errno));
-    for (;;) {
-      const la_ssize_t got = archive_read_data(reader.get(), block.data(), block.size());
-      if (got == 0) break;
-      if (got < 0) complain();
-      bytes += static_cast<std::uint64_t>(got);
-      if (bytes > limits.bytes)
-        fail("{}: unpacks to more than {} bytes", archive_path.string(), limits.bytes);
-      if (std::fwrite(block.data(), 1, static_cast<std::size_t>(got), out.get()) !=
-          static_cast<std::size_t>(got))
-        fail("{}: entry '{}' cannot be written: {}", archive_path.string(), path.string(),
-             std::strerror(errno));
-    }
-    if (std::fflush(out.get()) != 0)
-      fail("{}: entry '{}' cannot be written: {}", archive_path.string(), path.string(),
-           std::strerror(errno));
-    progress.update(archive_filter_bytes(reader.get(), -1));
-  }
-  if (entries == 0) fail("{}: is empty or not an archive", archive_path.string());
+  Unpacker(archive_path, scratch.path, limits).run();
   require_room(scratch.path, folder);
   // What is moved into place must be complete even after a power failure.
   sync_file_system(scratch.path);
   move_into(scratch.path, folder);
 }
-
-namespace {
-la_ssize_t append(archive*, void* out, const void* bytes, std::size_t size) {
-  static_cast<std::string*>(out)->append(static_cast<const char*>(bytes), size);
-  return static_cast<la_ssize_t>(size);
-}
-}  // namespace
 
 void pack_archive(const fs::path& archive_path,
                   const std::vector<std::pair<std::string, fs::path>>& files) {

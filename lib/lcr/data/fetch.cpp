@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include <curl/curl.h>
 #include <fmt/core.h>
@@ -83,6 +84,131 @@ void pause(double seconds) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
 }
 
+/// The attempts at one file, under its lock.
+class Download {
+ public:
+  Download(const RemoteFile& file, const fs::path& target)
+      : file_(file),
+        target_(target),
+        partial_(target.string() + ".part"),
+        progress_("fetch " + file.name, 1, "bytes"),
+        fresh_(!fs::exists(partial_)) {}
+
+  /// existing: what to add to the message about a failure.
+  void run(const FetchOptions& options, const std::string& existing) {
+    double wait = options.pause_seconds;
+    for (int attempt = 0; attempt < options.attempts; ++attempt) {
+      if (attempt > 0) {
+        progress_.line(fmt::format("{}: {}; attempt {} of {} in {:.1f} s", file_.url, last_error_,
+                                   attempt + 1, options.attempts, wait));
+        pause(wait);
+        wait *= 2;
+      }
+      if (stop_requested()) interrupted();
+      char message[CURL_ERROR_SIZE] = "";
+      const CURLcode code = transfer(message);
+      if (code == CURLE_ABORTED_BY_CALLBACK) interrupted();
+      if (code == CURLE_OK) {
+        if (keep()) return;
+      } else if (!may_succeed_later(code, message)) {
+        break;
+      }
+    }
+    std::error_code error;
+    if (fs::exists(partial_) && fs::file_size(partial_, error) == 0) fs::remove(partial_, error);
+    fail("cannot fetch {}: {}; put the file at {} by hand, or name its folder with --data-dir{}",
+         file_.url, last_error_, target_.string(), existing);
+  }
+
+ private:
+  [[noreturn]] void interrupted() const {
+    throw Interrupted("stopped by a signal while fetching " + file_.name +
+                      "; what has arrived is kept, and fetching again continues it");
+  }
+
+  /// Fetches what the partial file lacks. message: libcurl's, of CURL_ERROR_SIZE bytes.
+  CURLcode transfer(char* message) {
+    const std::unique_ptr<FILE, int (*)(FILE*)> out(std::fopen(partial_.c_str(), "ab"),
+                                                    std::fclose);
+    if (!out) fail("{}: cannot be written: {}", partial_.string(), std::strerror(errno));
+    std::fseek(out.get(), 0, SEEK_END);
+    const std::int64_t there = std::ftell(out.get());
+    Transfer transfer{.progress = &progress_,
+                      .out = out.get(),
+                      .start = there,
+                      .already = there,
+                      .limit = file_.bytes > 0 ? file_.bytes : kMaxDownload};
+    CURLcode code = CURLE_OK;
+    // Complete if an earlier call was stopped just before the check.
+    const bool complete = file_.bytes > 0 && transfer.already >= file_.bytes;
+    if (!complete) {
+      const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
+      check_internal(curl != nullptr, "libcurl cannot be set up");
+      configure(curl.get(), file_, transfer, message);
+      code = curl_easy_perform(curl.get());
+    }
+    if (std::fflush(out.get()) != 0 && !transfer.disk_failed) {
+      transfer.disk_failed = true;
+      transfer.disk_error = errno;
+    }
+    if (transfer.disk_failed)
+      fail(
+          "{}: cannot be written: {}; what has arrived is kept there: free some space and run "
+          "again to continue",
+          partial_.string(), std::strerror(transfer.disk_error));
+    return transfer.too_long ? CURLE_FILESIZE_EXCEEDED : code;
+  }
+
+  /// Gives the partial file its name if it is what the descriptor says.
+  bool keep() {
+    std::error_code error;
+    std::string reason;
+    if (matches(file_, partial_, reason)) {
+      fs::rename(partial_, target_, error);
+      if (error) fail("{}: cannot be written: {}", target_.string(), error.message());
+      return true;
+    }
+    last_error_ = "the download " + reason;
+    // A file that is too short is continued where it ended; anything else is fetched again from
+    // the start, once: what an earlier call left may be to blame.
+    if (file_.bytes > 0 && static_cast<std::int64_t>(fs::file_size(partial_, error)) < file_.bytes)
+      return false;
+    fs::remove(partial_, error);
+    if (fresh_)
+      fail("{}: {}; the file changed at its source, or the download was tampered with", file_.url,
+           last_error_);
+    fresh_ = true;
+    return false;
+  }
+
+  /// Whether it makes sense to try again after an error.
+  bool may_succeed_later(CURLcode code, const char* message) {
+    std::error_code error;
+    last_error_ = *message ? message : curl_easy_strerror(code);
+    if (code == CURLE_FILESIZE_EXCEEDED) {
+      last_error_ = fmt::format("the server sends more than {} bytes",
+                                file_.bytes > 0 ? file_.bytes : kMaxDownload);
+      fs::remove(partial_, error);
+      return !std::exchange(fresh_, true);
+    }
+    if (code == CURLE_RANGE_ERROR || code == CURLE_BAD_DOWNLOAD_RESUME) {
+      fs::remove(partial_, error);  // the server cannot continue it: fetch it from the start
+      fresh_ = true;
+      return true;
+    }
+    return code != CURLE_FILE_COULDNT_READ_FILE && code != CURLE_UNSUPPORTED_PROTOCOL &&
+           code != CURLE_URL_MALFORMAT &&
+           !(code == CURLE_HTTP_RETURNED_ERROR && std::strstr(message, "404"));
+  }
+
+  const RemoteFile& file_;
+  const fs::path& target_;
+  const fs::path partial_;
+  Progress progress_;
+  bool fresh_;  ///< whether this call has fetched all of the partial file
+  std::string last_error_;
+};
+
 }  // namespace
 
 bool matches(const RemoteFile& file, const fs::path& path, std::string& reason) {
@@ -123,103 +249,16 @@ void fetch_file(const RemoteFile& file, const fs::path& target, const FetchOptio
   std::string reason;
   if (fs::exists(target) && matches(file, target, reason)) return;
   require_writable_directory(target.parent_path());
-  const fs::path partial = target.string() + ".part";
   // If two programs want the file, one fetches it. The lock file stays: removing it would let a
   // third program lock a new one at the same time.
   const FileLock lock(target.parent_path() / ("." + target.filename().string() + ".lock"));
-  std::error_code error;
   std::string existing;
-  const auto finished = [&] {
-    fs::rename(partial, target, error);
-    if (error) fail("{}: cannot be written: {}", target.string(), error.message());
-  };
   if (fs::exists(target)) {
     if (matches(file, target, reason)) return;  // another program fetched it meanwhile
     existing = fmt::format("; the file that is there {}", reason);
     say("{}: {}; fetching it again\n", target.string(), reason);
   }
-  Progress progress("fetch " + file.name, 1, "bytes");
-  std::string last_error;
-  bool fresh = !fs::exists(partial);  // whether this call has fetched all of the partial file
-  double wait = options.pause_seconds;
-  for (int attempt = 0; attempt < options.attempts; ++attempt) {
-    if (attempt > 0) {
-      progress.line(fmt::format("{}: {}; attempt {} of {} in {:.1f} s", file.url, last_error,
-                                attempt + 1, options.attempts, wait));
-      pause(wait);
-      wait *= 2;
-    }
-    if (stop_requested())
-      throw Interrupted("stopped by a signal while fetching " + file.name +
-                        "; what has arrived is kept, and fetching again continues it");
-    char message[CURL_ERROR_SIZE] = "";
-    CURLcode code = CURLE_OK;
-    {
-      const std::unique_ptr<FILE, int (*)(FILE*)> out(std::fopen(partial.c_str(), "ab"),
-                                                      std::fclose);
-      if (!out) fail("{}: cannot be written: {}", partial.string(), std::strerror(errno));
-      std::fseek(out.get(), 0, SEEK_END);
-      const std::int64_t there = std::ftell(out.get());
-      Transfer transfer{.progress = &progress,
-                        .out = out.get(),
-                        .start = there,
-                        .already = there,
-                        .limit = file.bytes > 0 ? file.bytes : kMaxDownload};
-      // Complete if an earlier call was stopped just before the check.
-      const bool complete = file.bytes > 0 && transfer.already >= file.bytes;
-      if (!complete) {
-        const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
-        check_internal(curl != nullptr, "libcurl cannot be set up");
-        configure(curl.get(), file, transfer, message);
-        code = curl_easy_perform(curl.get());
-      }
-      if (std::fflush(out.get()) != 0 && !transfer.disk_failed) {
-        transfer.disk_failed = true;
-        transfer.disk_error = errno;
-      }
-      if (transfer.disk_failed)
-        fail(
-            "{}: cannot be written: {}; what has arrived is kept there: free some space and run "
-            "again to continue",
-            partial.string(), std::strerror(transfer.disk_error));
-      if (transfer.too_long) code = CURLE_FILESIZE_EXCEEDED;
-    }
-    if (code == CURLE_ABORTED_BY_CALLBACK)
-      throw Interrupted("stopped by a signal while fetching " + file.name +
-                        "; what has arrived is kept, and fetching again continues it");
-    if (code == CURLE_OK) {
-      if (matches(file, partial, reason)) return finished();
-      last_error = "the download " + reason;
-      // A file that is too short is continued where it ended; anything else is fetched again from
-      // the start, once: what an earlier call left may be to blame.
-      if (file.bytes > 0 && static_cast<std::int64_t>(fs::file_size(partial, error)) < file.bytes)
-        continue;
-      fs::remove(partial, error);
-      if (fresh)
-        fail("{}: {}; the file changed at its source, or the download was tampered with", file.url,
-             last_error);
-      fresh = true;
-      continue;
-    }
-    last_error = *message ? message : curl_easy_strerror(code);
-    if (code == CURLE_FILESIZE_EXCEEDED) {
-      last_error = fmt::format("the server sends more than {} bytes",
-                               file.bytes > 0 ? file.bytes : kMaxDownload);
-      fs::remove(partial, error);
-      if (fresh) break;
-      fresh = true;
-    } else if (code == CURLE_RANGE_ERROR || code == CURLE_BAD_DOWNLOAD_RESUME) {
-      fs::remove(partial, error);  // the server cannot continue it: fetch it from the start
-      fresh = true;
-    } else if (code == CURLE_FILE_COULDNT_READ_FILE || code == CURLE_UNSUPPORTED_PROTOCOL ||
-               code == CURLE_URL_MALFORMAT ||
-               (code == CURLE_HTTP_RETURNED_ERROR && std::strstr(message, "404"))) {
-      break;  // trying again will not help
-    }
-  }
-  if (fs::exists(partial) && fs::file_size(partial, error) == 0) fs::remove(partial, error);
-  fail("cannot fetch {}: {}; put the file at {} by hand, or name its folder with --data-dir{}",
-       file.url, last_error, target.string(), existing);
+  Download(file, target).run(options, existing);
 }
 
 }  // namespace lcr

@@ -31,6 +31,53 @@ std::string checksum(Json header, const std::vector<std::pair<const void*, std::
   return sum.hex();
 }
 
+/// First byte and end of each tensor's part of the data.
+using Regions = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+
+/// Adds a tensor of the header to the file and its bytes to the regions. Throws UserError or
+/// Json::exception.
+void add_tensor(WeightFile& file, Regions& regions, const std::string& key, const Json& value,
+                std::uint64_t data_size, const std::string& path) {
+  constexpr std::uint64_t kMaxDimension = 1ull << 62;
+  check_tensor_name(key, path);
+  TensorDescriptor tensor;
+  tensor.dtype = value.at("dtype").get<std::string>();
+  const auto& offsets = value.at("data_offsets");
+  if (offsets.size() != 2 || !offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned())
+    fail("{}: tensor {}: bad data_offsets", path, key);
+  tensor.begin = offsets[0];
+  tensor.end = offsets[1];
+  const std::string what = path + ": tensor " + key;
+  for (const auto& n : value.at("shape")) {
+    if (!n.is_number_unsigned() || n.get<std::uint64_t>() > kMaxDimension)
+      fail("{}: bad shape", what);
+    tensor.shape.push_back(n);
+  }
+  if (tensor.end < tensor.begin || tensor.end > data_size)
+    fail("{}: bytes {} to {} do not fit the file", what, tensor.begin, tensor.end);
+  regions.emplace_back(tensor.begin, tensor.end);
+  if (!is_read(tensor.dtype)) {
+    file.unread[key] = {.dtype = tensor.dtype, .shape = tensor.shape};
+    return;
+  }
+  const std::uint64_t size = element_size(tensor.dtype);
+  const std::uint64_t bytes = element_count(tensor.shape, size, data_size, what) * size;
+  if (tensor.end - tensor.begin != bytes)
+    fail("{}: bytes {} to {} do not fit its shape", what, tensor.begin, tensor.end);
+  file.tensors.emplace(key, std::move(tensor));
+}
+
+/// Throws UserError unless every byte of the data belongs to one tensor.
+void check_regions(Regions regions, std::uint64_t data_size, const std::string& path) {
+  std::sort(regions.begin(), regions.end());
+  std::uint64_t at = 0;
+  for (const auto& [begin, end] : regions) {
+    if (begin != at) fail("{}: tensors overlap or leave a gap at byte {}", path, at);
+    at = end;
+  }
+  if (at != data_size) fail("{}: {} bytes at its end belong to no tensor", path, data_size - at);
+}
+
 }  // namespace
 
 WeightFile read_safetensors(const std::filesystem::path& path) {
@@ -38,7 +85,6 @@ WeightFile read_safetensors(const std::filesystem::path& path) {
 }
 
 WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& path) {
-  constexpr std::uint64_t kMaxDimension = 1ull << 62;
   WeightFile file;
   file.format = "safetensors";
   std::uint64_t header_size = 0;
@@ -46,7 +92,7 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
   std::memcpy(&header_size, all.data(), 8);
   if (header_size > kMaxHeader || header_size > all.size() - 8)
     fail("{}: its header claims {} bytes: not a safetensors file, or truncated", path, header_size);
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> regions;
+  Regions regions;
   const std::uint64_t data_size = all.size() - 8 - header_size;
   std::string name;
   Json header;
@@ -56,51 +102,17 @@ WeightFile parse_safetensors(std::vector<std::uint8_t> all, const std::string& p
     if (!header.is_object()) fail("{}: its header is not a JSON object", path);
     for (const auto& [key, value] : header.items()) {
       name = key;
-      if (key == "__metadata__") {
-        if (value.is_null()) continue;  // as other writers leave it out
+      if (key != "__metadata__")
+        add_tensor(file, regions, key, value, data_size, path);
+      else if (!value.is_null())  // as other writers leave it out
         file.metadata = value.get<std::map<std::string, std::string>>();
-        continue;
-      }
-      check_tensor_name(key, path);
-      TensorDescriptor tensor;
-      tensor.dtype = value.at("dtype").get<std::string>();
-      const auto& offsets = value.at("data_offsets");
-      if (offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
-          !offsets[1].is_number_unsigned())
-        fail("{}: tensor {}: bad data_offsets", path, key);
-      tensor.begin = offsets[0];
-      tensor.end = offsets[1];
-      const std::string what = path + ": tensor " + key;
-      for (const auto& n : value.at("shape")) {
-        if (!n.is_number_unsigned() || n.get<std::uint64_t>() > kMaxDimension)
-          fail("{}: bad shape", what);
-        tensor.shape.push_back(n);
-      }
-      if (tensor.end < tensor.begin || tensor.end > data_size)
-        fail("{}: bytes {} to {} do not fit the file", what, tensor.begin, tensor.end);
-      regions.emplace_back(tensor.begin, tensor.end);
-      if (!is_read(tensor.dtype)) {
-        file.unread[key] = {.dtype = tensor.dtype, .shape = tensor.shape};
-        continue;
-      }
-      const std::uint64_t size = element_size(tensor.dtype);
-      const std::uint64_t bytes = element_count(tensor.shape, size, data_size, what) * size;
-      if (tensor.end - tensor.begin != bytes)
-        fail("{}: bytes {} to {} do not fit its shape", what, tensor.begin, tensor.end);
-      file.tensors.emplace(key, std::move(tensor));
     }
   } catch (const Json::exception& e) {
     std::string what = e.what();
     std::replace(what.begin(), what.end(), '\n', ' ');
     fail("{}: damaged header{}: {}", path, name.empty() ? "" : " at " + name, what.substr(0, 200));
   }
-  std::sort(regions.begin(), regions.end());
-  std::uint64_t at = 0;
-  for (const auto& [begin, end] : regions) {
-    if (begin != at) fail("{}: tensors overlap or leave a gap at byte {}", path, at);
-    at = end;
-  }
-  if (at != data_size) fail("{}: {} bytes at its end belong to no tensor", path, data_size - at);
+  check_regions(std::move(regions), data_size, path);
   if (const auto found = file.metadata.find(kChecksumKey); found != file.metadata.end()) {
     if (checksum(header, {{all.data() + 8 + header_size, data_size}}) != found->second)
       fail("{}: damaged: its content does not match its checksum", path);
