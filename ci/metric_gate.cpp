@@ -118,6 +118,85 @@ RowVerdict compare(const ReferenceRow& row, const MeasuredRow& other) {
   return verdict;
 }
 
+/// The smallest change that a row shows by the test or by floor and ceiling, with the given power.
+class SmallestChange {
+ public:
+  SmallestChange(std::size_t floor_seeds, double power)
+      : floor_seeds_(floor_seeds), power_(power) {}
+
+  /// In standard deviations, at the row's level of significance.
+  double operator()(const ReferenceRow& row, const RowVerdict& v, double level) {
+    const auto [shown, is_new] = shown_by_test_.emplace(std::tuple(v.n, v.reference_n, level), 0);
+    if (is_new) shown->second = change_shown_by_test(v.n, v.reference_n, level, power_);
+    if (v.n < floor_seeds_) return shown->second;
+    return std::min(shown->second, change_shown_by_floor(row, v.n, power_));
+  }
+
+ private:
+  const std::size_t floor_seeds_;
+  const double power_;
+  /// By seeds, the reference's seeds and level: the same for most rows.
+  std::map<std::tuple<std::size_t, std::size_t, double>, double> shown_by_test_;
+};
+
+/// The p-values of a row: alone, and adjusted for all rows.
+struct RowTests {
+  bool testable = false;  ///< if not, a row has no p-values
+  double worse = 1, worse_adjusted = 1, better_adjusted = 1;
+};
+
+void decide_regressed(RowVerdict& v, const ReferenceRow& row, const RowTests& tests,
+                      const std::string& size, const GateOptions& options) {
+  v.verdict = Verdict::kRegressed;
+  v.reason = size;
+  if (tests.testable)
+    v.reason +=
+        fmt::format(", p = {:.3g}{}", v.p, v.by_test ? " < " + format_number(options.alpha) : "");
+  if (v.by_floor && row.floor && v.mean < *row.floor)
+    v.reason += fmt::format(", below the floor {:.4g}", *row.floor);
+  else if (v.by_floor)
+    v.reason += fmt::format(", above the ceiling {:.4g}", *row.ceiling);
+}
+
+/// For a row that would have regressed if it were the only one.
+void leave_undecided(RowVerdict& v, const RowTests& tests, const std::string& size,
+                     double row_level, const GateOptions& options) {
+  v.verdict = Verdict::kUndecided;
+  if (options.explain)
+    v.seeds_needed = values_needed(std::abs(v.mean - v.reference_mean) / v.reference_sd,
+                                   v.reference_n, row_level, options.power);
+  const std::string advice = v.seeds_needed > 0
+                                 ? fmt::format("{} seeds would decide it with power {}",
+                                               v.seeds_needed, format_number(options.power))
+                                 : "no number of seeds decides it against this reference";
+  v.reason = fmt::format("{}: p = {:.3g} alone, {:.3g} among all rows; {}", size, tests.worse, v.p,
+                         advice);
+}
+
+/// Decides a row from its numbers and p-values.
+void decide(RowVerdict& v, const ReferenceRow& row, const RowTests& tests, double row_level,
+            std::size_t floor_seeds, const GateOptions& options) {
+  v.by_test = tests.testable && v.p < options.alpha;
+  v.by_floor = v.n >= floor_seeds &&
+               ((row.floor && v.mean < *row.floor) || (row.ceiling && v.mean > *row.ceiling));
+  const double change = v.mean - v.reference_mean;
+  const std::string size =
+      fmt::format("{} {:.4g} ({:.1f} standard deviations of a run)", change < 0 ? "down" : "up",
+                  std::abs(change), std::abs(change) / v.reference_sd);
+  if (v.by_floor || v.by_test) {
+    decide_regressed(v, row, tests, size, options);
+  } else if (!tests.testable) {
+    v.verdict = Verdict::kUndecided;
+    v.reason = fmt::format("one seed: the test needs two, the floor {}", floor_seeds);
+    v.seeds_needed = std::max<std::size_t>(2, floor_seeds);
+  } else if (tests.worse < options.alpha) {
+    leave_undecided(v, tests, size, row_level, options);
+  } else if (tests.better_adjusted < options.alpha) {
+    v.verdict = Verdict::kImproved;
+    v.reason = fmt::format("{}, p = {:.3g}: record a new reference", size, tests.better_adjusted);
+  }
+}
+
 }  // namespace
 
 const char* verdict_name(Verdict verdict) {
@@ -137,8 +216,6 @@ std::vector<RowVerdict> gate_metrics(const Reference& reference, const Measured&
   std::vector<RowVerdict> verdicts;
   std::vector<double> worse, better;
   std::vector<bool> testable;
-  // By seeds, the reference's seeds and level: the same for most rows.
-  std::map<std::tuple<std::size_t, std::size_t, double>, double> shown_by_test;
   for (const auto& row : reference.rows) {
     const auto found = measured.find(row.measured.key);
     if (found == measured.end())
@@ -157,59 +234,19 @@ std::vector<RowVerdict> gate_metrics(const Reference& reference, const Measured&
   const auto worse_adjusted = holm(worse);
   const auto better_adjusted = holm(better);
   const double level = options.alpha / static_cast<double>(std::max<std::size_t>(1, worse.size()));
+  SmallestChange smallest_change(reference.floor_seeds, options.power);
   for (std::size_t i = 0, tested = 0; i < verdicts.size(); ++i) {
     RowVerdict& v = verdicts[i];
     const ReferenceRow& row = reference.rows[i];
     const double row_level = level / (row.direction == Direction::kSteady ? 2 : 1);
-    v.p = testable[i] ? worse_adjusted[tested] : std::numeric_limits<double>::quiet_NaN();
-    if (options.explain) {
-      const auto [shown, is_new] =
-          shown_by_test.emplace(std::tuple(v.n, v.reference_n, row_level), 0);
-      if (is_new)
-        shown->second = change_shown_by_test(v.n, v.reference_n, row_level, options.power);
-      double smallest = shown->second;
-      if (v.n >= reference.floor_seeds)
-        smallest = std::min(smallest, change_shown_by_floor(row, v.n, options.power));
-      v.detectable = v.reference_sd * smallest;
+    RowTests tests;
+    if (testable[i]) {
+      tests = {true, worse[tested], worse_adjusted[tested], better_adjusted[tested]};
+      ++tested;
     }
-    v.by_test = testable[i] && v.p < options.alpha;
-    v.by_floor = v.n >= reference.floor_seeds &&
-                 ((row.floor && v.mean < *row.floor) || (row.ceiling && v.mean > *row.ceiling));
-    const double change = v.mean - v.reference_mean;
-    const std::string size =
-        fmt::format("{} {:.4g} ({:.1f} standard deviations of a run)", change < 0 ? "down" : "up",
-                    std::abs(change), std::abs(change) / v.reference_sd);
-    if (v.by_floor || v.by_test) {
-      v.verdict = Verdict::kRegressed;
-      v.reason = size;
-      if (testable[i])
-        v.reason += fmt::format(", p = {:.3g}{}", v.p,
-                                v.by_test ? " < " + format_number(options.alpha) : "");
-      if (v.by_floor && row.floor && v.mean < *row.floor)
-        v.reason += fmt::format(", below the floor {:.4g}", *row.floor);
-      else if (v.by_floor)
-        v.reason += fmt::format(", above the ceiling {:.4g}", *row.ceiling);
-    } else if (!testable[i]) {
-      v.verdict = Verdict::kUndecided;
-      v.reason = fmt::format("one seed: the test needs two, the floor {}", reference.floor_seeds);
-      v.seeds_needed = std::max<std::size_t>(2, reference.floor_seeds);
-    } else if (worse[tested] < options.alpha) {
-      v.verdict = Verdict::kUndecided;
-      if (options.explain)
-        v.seeds_needed = values_needed(std::abs(change) / v.reference_sd, v.reference_n, row_level,
-                                       options.power);
-      const std::string advice = v.seeds_needed > 0
-                                     ? fmt::format("{} seeds would decide it with power {}",
-                                                   v.seeds_needed, format_number(options.power))
-                                     : "no number of seeds decides it against this reference";
-      v.reason = fmt::format("{}: p = {:.3g} alone, {:.3g} among all rows; {}", size, worse[tested],
-                             v.p, advice);
-    } else if (better_adjusted[tested] < options.alpha) {
-      v.verdict = Verdict::kImproved;
-      v.reason =
-          fmt::format("{}, p = {:.3g}: record a new reference", size, better_adjusted[tested]);
-    }
-    tested += testable[i];
+    v.p = testable[i] ? tests.worse_adjusted : std::numeric_limits<double>::quiet_NaN();
+    if (options.explain) v.detectable = v.reference_sd * smallest_change(row, v, row_level);
+    decide(v, row, tests, row_level, reference.floor_seeds, options);
   }
   return verdicts;
 }
