@@ -20,6 +20,7 @@ namespace lcr {
 namespace {
 
 namespace fs = std::filesystem;
+namespace po = boost::program_options;
 
 struct Folders {
   fs::path results, paper, specs;
@@ -64,8 +65,40 @@ void write_report(const std::vector<PlotSpec>& specs, const Folders& folders) {
   if (!no_figures.empty()) fail("{}", no_figures);
 }
 
+void print_help(const po::options_description& description, const std::vector<std::string>& ids) {
+  fmt::print(
+      "lcr-plot: measured values next to the paper's\n\n"
+      "Usage:\n"
+      "  lcr-plot table ID         prints the table and writes DIR/tables/ID.md, .tex and .csv\n"
+      "  lcr-plot figure ID        writes DIR/figures/ID.svg and .png\n"
+      "  lcr-plot report           writes all of them and DIR/report.html\n"
+      "  lcr-plot compare DIR DIR  prints the differences of two folders of results, seed by "
+      "seed\n"
+      "  lcr-plot curves RUN...    draws losses and scores of runs (directories of the store) by "
+      "epoch\n"
+      "DIR is the folder of --results. ID: {}\n\n{}",
+      join(ids, ", "), list_options(description));
+}
+
+/// Makes the table or figure (`what`) of one experiment.
+void make_one(const std::string& what, const std::string& id, const std::vector<PlotSpec>& known,
+              const Folders& folders) {
+  std::vector<std::string> ids;
+  for (const auto& spec : known) {
+    ids.push_back(spec.id);
+    if (id != spec.id) continue;
+    const bool absent = what == "table" ? spec.blocks.empty() : spec.figure.kind.empty();
+    if (absent) fail("command line: {} has no {}", id, what);
+    if (what == "table")
+      write_table(spec, folders, true);
+    else
+      write_figure(spec, folders);
+    return;
+  }
+  fail("command line: no {} '{}'; choose one of: {}", what, id, join(ids, ", "));
+}
+
 int run(int argc, char** argv) {
-  namespace po = boost::program_options;
   std::string what, results = "results/quick", output = "curves.html";
   std::string paper = (suite_home() / "results" / "paper").string();
   std::string specs = (suite_home() / "plots" / "specs").string();
@@ -84,18 +117,7 @@ int run(int argc, char** argv) {
   std::vector<std::string> ids;
   for (const auto& spec : known) ids.push_back(spec.id);
   if (values.contains("help")) {
-    fmt::print(
-        "lcr-plot: measured values next to the paper's\n\n"
-        "Usage:\n"
-        "  lcr-plot table ID         prints the table and writes DIR/tables/ID.md, .tex and .csv\n"
-        "  lcr-plot figure ID        writes DIR/figures/ID.svg and .png\n"
-        "  lcr-plot report           writes all of them and DIR/report.html\n"
-        "  lcr-plot compare DIR DIR  prints the differences of two folders of results, seed by "
-        "seed\n"
-        "  lcr-plot curves RUN...    draws losses and scores of runs (directories of the store) by "
-        "epoch\n"
-        "DIR is the folder of --results. ID: {}\n\n{}",
-        join(ids, ", "), list_options(description));
+    print_help(description, ids);
     return kDone;
   }
   if (what == "compare") {
@@ -118,17 +140,8 @@ int run(int argc, char** argv) {
   }
   if (what != "table" && what != "figure")
     fail("command line: say what to make: lcr-plot table ID, figure ID, report, compare or curves");
-  for (const auto& spec : known) {
-    if (id != spec.id) continue;
-    const bool absent = what == "table" ? spec.blocks.empty() : spec.figure.kind.empty();
-    if (absent) fail("command line: {} has no {}", id, what);
-    if (what == "table")
-      write_table(spec, folders, true);
-    else
-      write_figure(spec, folders);
-    return kDone;
-  }
-  fail("command line: no {} '{}'; choose one of: {}", what, id, join(ids, ", "));
+  make_one(what, id, known, folders);
+  return kDone;
 }
 
 }  // namespace

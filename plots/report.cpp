@@ -101,27 +101,26 @@ std::vector<const PlotSpec*> in_order(const std::vector<PlotSpec>& specs) {
   return order;
 }
 
-}  // namespace
-
-std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& results,
-                        const fs::path& paper, const fs::path& preset_file) {
-  std::string body, curves, links, missing;
-  std::map<std::string, double> seconds;  // by run
+/// What the report says of the experiments, collected one after the other.
+struct Collected {
+  std::string body, curves, links, missing;  ///< HTML; missing: ids
+  std::map<std::string, double> seconds;     ///< by run
   std::map<std::string, std::set<std::string>> facts;
-  bool for_orientation = false;
-  for (const PlotSpec* spec : in_order(specs)) {
-    if (!fs::exists(results / (spec->id + ".csv"))) {
-      missing += (missing.empty() ? "" : ", ") + spec->id;
-      continue;
+  bool for_orientation = false;  ///< some data are not the paper's, or a part of them
+
+  void add(const PlotSpec& spec, const fs::path& results, const fs::path& paper) {
+    if (!fs::exists(results / (spec.id + ".csv"))) {
+      missing += (missing.empty() ? "" : ", ") + spec.id;
+      return;
     }
-    const Results found(results, spec->id);
-    body += "<h3 id=\"" + spec->id + "\">" + escape_html(spec->title) + "</h3>\n" +
-            figure_html(*spec, results) +
-            to_html(make_table(*spec, found, read_published(paper, spec->id)));
-    links += fmt::format("<a href=\"#{0}\">{0}</a>", spec->id);
+    const Results found(results, spec.id);
+    body += "<h3 id=\"" + spec.id + "\">" + escape_html(spec.title) + "</h3>\n" +
+            figure_html(spec, results) +
+            to_html(make_table(spec, found, read_published(paper, spec.id)));
+    links += fmt::format("<a href=\"#{0}\">{0}</a>", spec.id);
     if (const std::string own = curves_html(found); !own.empty())
       curves += fmt::format("<details{}><summary>{}</summary>\n{}</details>\n",
-                            curves.empty() ? " open" : "", escape_html(spec->title), own);
+                            curves.empty() ? " open" : "", escape_html(spec.title), own);
     for (const auto& row : found.rows()) {
       seconds[row[result_column("run_hash")]] =
           parse_number(row[result_column("wall_seconds")]).value_or(0);
@@ -130,34 +129,30 @@ std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& resu
     }
     for (const auto& dataset : found.distinct("dataset"))
       for_orientation = for_orientation || !found.part_of(dataset).empty() ||
-                        std::find(spec->paper_datasets.begin(), spec->paper_datasets.end(),
-                                  dataset) == spec->paper_datasets.end();
+                        std::find(spec.paper_datasets.begin(), spec.paper_datasets.end(),
+                                  dataset) == spec.paper_datasets.end();
   }
-  if (body.empty()) fail("{}: holds no results of any experiment", results.string());
+};
+
+/// What was run, on which machines and data, with which programs and preset.
+std::string provenance_html(const Collected& collected, const fs::path& preset_file) {
   double total = 0;
-  for (const auto& [run, wall] : seconds) total += wall;
-  const std::string name = escape_html(results.filename().string());
-  std::string html =
-      page_head("LCR Suite: " + results.filename().string()) + "<h1>LCR Suite: results “" + name +
-      "”</h1>\n<nav><a href=\"#answer\">Answer</a><a href=\"#run\">What was run</a>" + links +
-      (curves.empty() ? "" : "<a href=\"#curves\">Curves</a>") + "</nav>\n";
-  if (for_orientation)
-    html +=
-        "<p class=\"warning\">Small stand-ins for the paper's data, or parts of it, and few seeds: "
-        "these numbers show in which direction effects point at this scale. They are not the "
-        "paper's numbers.</p>\n";
-  html += "<h2 id=\"answer\">What the measurements say about the paper's claims</h2>\n" +
-          answer_html(judge(read_claims(paper / "claims.csv"), results), paper);
+  for (const auto& [run, wall] : collected.seconds) total += wall;
   const auto list = [&](const char* fact) {
-    return escape_html(join({facts[fact].begin(), facts[fact].end()}, ", "));
+    const auto values = collected.facts.find(fact);
+    if (values == collected.facts.end()) return std::string();
+    return escape_html(join({values->second.begin(), values->second.end()}, ", "));
   };
-  html += fmt::format(
+  std::string html = fmt::format(
       "<h2 id=\"run\">What was run</h2>\n<p>{} runs, {} of computing summed over the runs, on {}. "
       "Data: {}. Seeds: {}.{}</p>\n<details><summary>Provenance and configuration</summary>\n<div "
       "class=\"scroll\"><table><tr><th class=\"text\">what</th><th class=\"text\">measured "
       "with</th></tr>\n",
-      seconds.size(), format_duration(total), list("device"), list("dataset"), list("seed"),
-      missing.empty() ? "" : " Experiments that were not run: " + escape_html(missing) + ".");
+      collected.seconds.size(), format_duration(total), list("device"), list("dataset"),
+      list("seed"),
+      collected.missing.empty()
+          ? ""
+          : " Experiments that were not run: " + escape_html(collected.missing) + ".");
   for (const char* fact : {"commit", "device", "libtorch", "precision"})
     html += fmt::format("<tr><td class=\"text\">{}</td><td class=\"wrap\">{}</td></tr>\n", fact,
                         list(fact));
@@ -165,7 +160,31 @@ std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& resu
   if (fs::exists(preset_file))
     html += "<p>The preset as it is now; command-line options override it.</p>\n<pre>" +
             escape_html(read_text(preset_file, 1 << 20)) + "</pre>\n";
-  html += "</details>\n<h2 id=\"tables\">Tables and figures</h2>\n" + body;
+  return html + "</details>\n";
+}
+
+}  // namespace
+
+std::string make_report(const std::vector<PlotSpec>& specs, const fs::path& results,
+                        const fs::path& paper, const fs::path& preset_file) {
+  Collected collected;
+  for (const PlotSpec* spec : in_order(specs)) collected.add(*spec, results, paper);
+  const auto& curves = collected.curves;
+  if (collected.body.empty()) fail("{}: holds no results of any experiment", results.string());
+  const std::string name = escape_html(results.filename().string());
+  std::string html =
+      page_head("LCR Suite: " + results.filename().string()) + "<h1>LCR Suite: results “" + name +
+      "”</h1>\n<nav><a href=\"#answer\">Answer</a><a href=\"#run\">What was run</a>" +
+      collected.links + (curves.empty() ? "" : "<a href=\"#curves\">Curves</a>") + "</nav>\n";
+  if (collected.for_orientation)
+    html +=
+        "<p class=\"warning\">Small stand-ins for the paper's data, or parts of it, and few seeds: "
+        "these numbers show in which direction effects point at this scale. They are not the "
+        "paper's numbers.</p>\n";
+  html += "<h2 id=\"answer\">What the measurements say about the paper's claims</h2>\n" +
+          answer_html(judge(read_claims(paper / "claims.csv"), results), paper);
+  html += provenance_html(collected, preset_file);
+  html += "<h2 id=\"tables\">Tables and figures</h2>\n" + collected.body;
   if (!curves.empty())
     html +=
         "<h2 id=\"curves\">Training curves</h2>\n<p class=\"note\">Thick: mean over the seeds; "

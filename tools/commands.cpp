@@ -10,10 +10,87 @@
 namespace lcr {
 namespace {
 
+constexpr const char* kMake = "Reproduce";
+constexpr const char* kLook = "Runs and results";
+constexpr const char* kInput = "Data and weights";
+constexpr const char* kSystem = "This machine and this command";
+
+const std::vector<FrontCommand> kCommands = {
+    {kMake,
+     "reproduce",
+     "reproduce",
+     {},
+     "[--option value]...",
+     "trains and evaluates everything, then makes tables, figures and report.html"},
+    {kMake, "table", "", {}, "ID [--option value]...", "runs one experiment, then makes its table"},
+    {kMake,
+     "figure",
+     "",
+     {},
+     "ID [--option value]...",
+     "runs one experiment, then makes its table and its figure"},
+    {kMake,
+     "report",
+     "lcr-plot",
+     {"report"},
+     "[--results DIR]",
+     "makes tables, figures and report.html of the results that exist"},
+    {kLook, "runs", "lcr-runs", {}, "COMMAND", "lists, shows, verifies, prunes and moves runs"},
+    {kLook,
+     "evaluate",
+     "evaluate",
+     {},
+     "--run DIR [--option value]...",
+     "evaluates a stored run with further protocols"},
+    {kLook, "plot", "lcr-plot", {}, "COMMAND", "makes tables, figures, curves and comparisons"},
+    {kLook,
+     "check",
+     "lcr-check",
+     {},
+     "COMMAND",
+     "judges the paper's claims, compares metrics and speeds with recorded ones"},
+    {kInput, "data", "lcr-data", {}, "COMMAND", "lists, fetches, verifies and shows data sets"},
+    {kInput,
+     "weights",
+     "lcr-weights",
+     {},
+     "COMMAND",
+     "inspects, converts and imports weight files"},
+    {kSystem,
+     "doctor",
+     "lcr-doctor",
+     {},
+     "[--option value]...",
+     "says what works on this machine, and what to fix"},
+    {kSystem, "completion", "", {}, "bash|zsh", "prints a completion script for the shell"},
+    {kSystem, "man", "", {}, "DIR", "writes the manual pages of all programs into a folder"},
+    {kSystem, "help", "", {}, "[COMMAND]", "explains a command"},
+};
+
+/// How many inserted, removed or replaced characters turn one text into the other (Levenshtein).
+std::size_t edit_distance(const std::string& from, const std::string& to) {
+  // One row after the other: row[i] turns the first characters of `from` into i of `to`.
+  std::vector<std::size_t> row(to.size() + 1);
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
+  for (const char c : from) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t i = 1; i < row.size(); ++i) {
+      const std::size_t replaced = diagonal + (to[i - 1] == c ? 0 : 1);
+      diagonal = row[i];
+      row[i] = std::min({replaced, row[i] + 1, row[i - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
 [[noreturn]] void fail_unknown(const char* kind, const std::string& name,
                                const std::vector<std::string>& known) {
+  const auto nearest =
+      std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+        return edit_distance(name, a) < edit_distance(name, b);
+      });
   fail("command line: no {} '{}'; the nearest is '{}'; there are {}", kind, printable(name),
-       nearest_name(name, known), join(known, ", "));
+       *nearest, join(known, ", "));
 }
 
 /// The item whose `key` is `name`; `kind` is what the message calls it if there is none.
@@ -39,69 +116,7 @@ std::string list_experiments(bool only_figures) {
 
 }  // namespace
 
-const std::vector<FrontCommand>& front_commands() {
-  static const char* const kMake = "Reproduce";
-  static const char* const kLook = "Runs and results";
-  static const char* const kInput = "Data and weights";
-  static const char* const kSystem = "This machine and this command";
-  static const std::vector<FrontCommand> commands = {
-      {kMake,
-       "reproduce",
-       "reproduce",
-       {},
-       "[--option value]...",
-       "trains and evaluates everything, then makes tables, figures and report.html"},
-      {kMake,
-       "table",
-       "",
-       {},
-       "ID [--option value]...",
-       "runs one experiment, then makes its table"},
-      {kMake,
-       "figure",
-       "",
-       {},
-       "ID [--option value]...",
-       "runs one experiment, then makes its table and its figure"},
-      {kMake,
-       "report",
-       "lcr-plot",
-       {"report"},
-       "[--results DIR]",
-       "makes tables, figures and report.html of the results that exist"},
-      {kLook, "runs", "lcr-runs", {}, "COMMAND", "lists, shows, verifies, prunes and moves runs"},
-      {kLook,
-       "evaluate",
-       "evaluate",
-       {},
-       "--run DIR [--option value]...",
-       "evaluates a stored run with further protocols"},
-      {kLook, "plot", "lcr-plot", {}, "COMMAND", "makes tables, figures, curves and comparisons"},
-      {kLook,
-       "check",
-       "lcr-check",
-       {},
-       "COMMAND",
-       "judges the paper's claims, compares metrics and speeds with recorded ones"},
-      {kInput, "data", "lcr-data", {}, "COMMAND", "lists, fetches, verifies and shows data sets"},
-      {kInput,
-       "weights",
-       "lcr-weights",
-       {},
-       "COMMAND",
-       "inspects, converts and imports weight files"},
-      {kSystem,
-       "doctor",
-       "lcr-doctor",
-       {},
-       "[--option value]...",
-       "says what works on this machine, and what to fix"},
-      {kSystem, "completion", "", {}, "bash|zsh", "prints a completion script for the shell"},
-      {kSystem, "man", "", {}, "DIR", "writes the manual pages of all programs into a folder"},
-      {kSystem, "help", "", {}, "[COMMAND]", "explains a command"},
-  };
-  return commands;
-}
+const std::vector<FrontCommand>& front_commands() { return kCommands; }
 
 const FrontCommand& find_front_command(const std::string& name) {
   return find_by(&FrontCommand::name, front_commands(), "command", name);

@@ -558,14 +558,20 @@ int import_runs(const fs::path& archive, const fs::path& store) {
   return refused > 0 ? kBadInput : kDone;
 }
 
-int run(int argc, char** argv) {
+/// What the command line says.
+struct Arguments {
   std::string command, store = "runs";
   std::vector<std::string> names;
   PruneOptions pruning;
   ListOptions listing;
+};
+
+po::options_description describe_options(Arguments& arguments) {
+  PruneOptions& pruning = arguments.pruning;
+  ListOptions& listing = arguments.listing;
   po::options_description visible("Options");
   auto add_option = visible.add_options();
-  add_option("runs", po::value(&store), "the run store [runs]");
+  add_option("runs", po::value(&arguments.store), "the run store [runs]");
   add_option("method", po::value(&listing.method), "list: only runs of this method");
   add_option("data", po::value(&listing.data), "list: only runs on this data set");
   add_option("state", po::value(&listing.state),
@@ -584,29 +590,33 @@ int run(int argc, char** argv) {
   add_option("dry-run", po::bool_switch(&pruning.dry_run),
              "prune: print what would be removed, remove nothing");
   add_option("help", "print this help");
-  const auto values = parse_arguments(
-      argc, argv, visible, {{"command", po::value(&command)}, {"name", po::value(&names), -1}});
-  if (values.contains("help")) {
-    fmt::print(
-        "lcr-runs: manages the run store\n\n"
-        "Usage:\n"
-        "  lcr-runs list [RUN...]               state, method, what varies, score, size and age of "
-        "each run\n"
-        "  lcr-runs show RUN...                 everything recorded about a run\n"
-        "  lcr-runs verify [RUN...]             checks records against each other and weights "
-        "against their checksums; exit code 2 on damage\n"
-        "  lcr-runs prune [RUN...]              removes what is no longer needed: temporary files "
-        "of killed processes and resume checkpoints of finished runs\n"
-        "  lcr-runs export OUT.tar.gz [RUN...]  packs finished runs without their weights: enough "
-        "to make every table and figure elsewhere\n"
-        "  lcr-runs import FILE.tar.gz          checks such an archive and adds its runs to the "
-        "store\n"
-        "RUN is the name of a directory in the store, or any part of it that no other has, such as "
-        "the "
-        "first digits of its hash.\n\n{}",
-        list_options(visible));
-    return kDone;
-  }
+  return visible;
+}
+
+void print_help(const po::options_description& visible) {
+  fmt::print(
+      "lcr-runs: manages the run store\n\n"
+      "Usage:\n"
+      "  lcr-runs list [RUN...]               state, method, what varies, score, size and age of "
+      "each run\n"
+      "  lcr-runs show RUN...                 everything recorded about a run\n"
+      "  lcr-runs verify [RUN...]             checks records against each other and weights "
+      "against their checksums; exit code 2 on damage\n"
+      "  lcr-runs prune [RUN...]              removes what is no longer needed: temporary files "
+      "of killed processes and resume checkpoints of finished runs\n"
+      "  lcr-runs export OUT.tar.gz [RUN...]  packs finished runs without their weights: enough "
+      "to make every table and figure elsewhere\n"
+      "  lcr-runs import FILE.tar.gz          checks such an archive and adds its runs to the "
+      "store\n"
+      "RUN is the name of a directory in the store, or any part of it that no other has, such as "
+      "the "
+      "first digits of its hash.\n\n{}",
+      list_options(visible));
+}
+
+/// Fails on an option that the command does not have.
+void check_given(const Arguments& arguments, const po::variables_map& values) {
+  const auto& [command, store, names, pruning, listing] = arguments;
   if (command != "prune" &&
       (pruning.partial || pruning.damaged || pruning.weights || pruning.dry_run))
     fail("command line: --partial, --damaged, --weights and --dry-run are for prune");
@@ -618,6 +628,19 @@ int run(int argc, char** argv) {
         "command line: --method, --data, --state, --experiment, --results, --sort and --json are "
         "for "
         "list");
+}
+
+int run(int argc, char** argv) {
+  Arguments arguments;
+  auto& [command, store, names, pruning, listing] = arguments;
+  const po::options_description visible = describe_options(arguments);
+  const auto values = parse_arguments(
+      argc, argv, visible, {{"command", po::value(&command)}, {"name", po::value(&names), -1}});
+  if (values.contains("help")) {
+    print_help(visible);
+    return kDone;
+  }
+  check_given(arguments, values);
   if (command == "list") return list(chosen_runs(store, names), listing);
   if (command == "show" && !names.empty()) return show(chosen_runs(store, names));
   if (command == "verify") return verify(chosen_runs(store, names));
