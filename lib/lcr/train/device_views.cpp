@@ -47,30 +47,34 @@ DeviceViews::DeviceViews(const ImageSet& set, const torch::Device& device, doubl
   }
 }
 
+torch::Tensor DeviceViews::batch_pixels(const BatchPlan& plan,
+                                        std::vector<std::int64_t>& place) const {
+  if (resident()) {
+    for (const auto sample : plan.samples)
+      place.push_back(offset_[static_cast<std::size_t>(sample)]);
+    return pixels_;
+  }
+  std::int64_t bytes = 0;
+  for (const auto sample : plan.samples) {
+    place.push_back(bytes);
+    bytes += static_cast<std::int64_t>(set_.image(sample).pixels.size());
+  }
+  // LibTorch does not reuse pinned memory before the copies from it are complete.
+  const torch::Tensor staging = pinned_bytes(bytes);
+  for (std::size_t i = 0; i < place.size(); ++i) {
+    const auto image = set_.image(plan.samples[i]).pixels;
+    std::memcpy(staging.data_ptr<std::uint8_t>() + place[i], image.data(), image.size());
+  }
+  return staging.to(device_, /*non_blocking=*/true);
+}
+
 std::pair<torch::Tensor, torch::Tensor> DeviceViews::render(const BatchPlan& plan,
                                                             std::int64_t size) const {
   const c10::DeviceGuard guard(device_);
   const auto n = static_cast<std::int64_t>(plan.samples.size());
   const std::int64_t views = 2 * n;
-  // LibTorch does not reuse pinned memory before the copies from it are complete.
-  torch::Tensor pixels = pixels_;
-  std::vector<std::int64_t> place(plan.samples.size());  // first byte of each image in `pixels`
-  if (resident()) {
-    for (std::size_t i = 0; i < place.size(); ++i)
-      place[i] = offset_[static_cast<std::size_t>(plan.samples[i])];
-  } else {
-    std::int64_t bytes = 0;
-    for (std::size_t i = 0; i < place.size(); ++i) {
-      place[i] = bytes;
-      bytes += static_cast<std::int64_t>(set_.image(plan.samples[i]).pixels.size());
-    }
-    const torch::Tensor staging = pinned_bytes(bytes);
-    for (std::size_t i = 0; i < place.size(); ++i) {
-      const auto image = set_.image(plan.samples[i]).pixels;
-      std::memcpy(staging.data_ptr<std::uint8_t>() + place[i], image.data(), image.size());
-    }
-    pixels = staging.to(device_, /*non_blocking=*/true);
-  }
+  std::vector<std::int64_t> place;  // first byte of each image in `pixels`
+  const torch::Tensor pixels = batch_pixels(plan, place);
 
   const torch::Tensor task_bytes =
       pinned_bytes(views * static_cast<std::int64_t>(sizeof(ViewTask)));

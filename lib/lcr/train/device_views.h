@@ -2,6 +2,7 @@
 // byte for byte the same. Only in builds with CUDA kernels (LCR_WITH_CUDA_KERNELS).
 #pragma once
 
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,9 @@ class DeviceViews {
   bool resident() const { return pixels_.defined(); }
 
  private:
+  /// A tensor on the device with the batch's images, and the place of the first byte of each.
+  torch::Tensor batch_pixels(const BatchPlan& plan, std::vector<std::int64_t>& place) const;
+
   const ImageSet& set_;
   torch::Device device_;
   torch::Tensor pixels_;              ///< of all images, if resident()
