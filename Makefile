@@ -35,7 +35,7 @@ setup-gpu: ## put the official torch 2.11.0 (with CUDA) into .venv-torch, for TO
 	@.venv-torch/bin/python -c 'import torch; assert torch.__version__.startswith("2.11.0")' 2>/dev/null || .venv-torch/bin/pip install torch==2.11.0 numpy
 
 # CONFIGURE: makes or updates the build folder. COMPILE: compiles the targets that are named after it.
-CONFIGURE = cmake -S . -B $(BUILD) $(if $(filter pip,$(TORCH)),-DCMAKE_PREFIX_PATH="$$(.venv-torch/bin/python -c 'import torch; print(torch.utils.cmake_prefix_path)')") > $(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 2; }
+CONFIGURE = ci/configure.sh $(BUILD) $(if $(filter pip,$(TORCH)),-DCMAKE_PREFIX_PATH="$$(.venv-torch/bin/python -c 'import torch; print(torch.utils.cmake_prefix_path)')")
 COMPILE = cmake --build $(BUILD) -j $(JOBS) --target
 
 configure: setup $(if $(filter pip,$(TORCH)),setup-gpu)
@@ -66,12 +66,12 @@ test-faults: build-all ## kill, starve and damage runs at length, then soak: abo
 	@LCR_FAULTS=long LCR_SOAK_MINUTES=$(or $(SOAK_MINUTES),30) ctest --test-dir $(BUILD) -L faults --verbose
 
 test-asan: setup ## run all tests under AddressSanitizer and UBSan, in build-asan
-	@cmake -S . -B build-asan -DLCR_SANITIZE=address -DLCR_BENCHMARKS=OFF > build-asan-configure.log 2>&1 || { cat build-asan-configure.log; exit 2; }
+	@ci/configure.sh build-asan -DLCR_SANITIZE=address -DLCR_BENCHMARKS=OFF
 	@cmake --build build-asan -j $(JOBS)
 	@ASAN_OPTIONS=allocator_may_return_null=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp ctest --test-dir build-asan --output-on-failure -j $(JOBS)
 
 test-tsan: setup ## run the tests of lcr_base (loader, store) under ThreadSanitizer, in build-tsan
-	@cmake -S . -B build-tsan -DLCR_SANITIZE=thread -DLCR_BENCHMARKS=OFF > build-tsan-configure.log 2>&1 || { cat build-tsan-configure.log; exit 2; }
+	@ci/configure.sh build-tsan -DLCR_SANITIZE=thread -DLCR_BENCHMARKS=OFF
 	@cmake --build build-tsan -j $(JOBS) --target base_tests
 	@TSAN_OPTIONS=die_after_fork=0:suppressions=$(CURDIR)/tests/tsan.supp build-tsan/bin/base_tests
 

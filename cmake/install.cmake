@@ -37,5 +37,5 @@ configure_package_config_file(
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/generated/lcr-config-version.cmake
   COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/generated/lcr-config.cmake
-              ${CMAKE_BINARY_DIR}/generated/lcr-config-version.cmake cmake/dependencies.cmake
+              ${CMAKE_BINARY_DIR}/generated/lcr-config-version.cmake cmake/dependencies.cmake cmake/refuse.cmake
   DESTINATION ${LCR_PACKAGE_DIR})
