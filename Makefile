@@ -8,7 +8,11 @@ OPTIONS ?=
 TORCH   ?= debian
 BUILD   ?= $(if $(filter pip,$(TORCH)),build-pip,build)
 JOBS    ?= $(shell nproc)
-PREFIX  ?= /usr/local
+PREFIX  ?=
+
+# What `make setup PREFIX=DIR` unpacked, if anything, is found by every recipe: bash reads this file first.
+SHELL := bash
+export BASH_ENV = $(CURDIR)/.packages/environment
 
 MAKEFLAGS += --no-print-directory
 
@@ -27,8 +31,8 @@ help: ## print this list
 	@echo "  Variables: PRESET=quick|full|cifar100|cub|cub40|paper|smoke (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR, INIT=FILE, TORCH=debian|pip, BUILD=DIR, JOBS=N"
 	@echo "  OPTIONS=... passes any further option of the programs, for example OPTIONS='--rows LCR --limit-train 500'"
 
-setup: ## install the Debian packages that are missing
-	@ci/setup.sh
+setup: ## install the Debian packages that are missing (PREFIX=DIR: unpack them into DIR, without root)
+	@TORCH=$(TORCH) ci/setup.sh $(if $(and $(PREFIX),$(filter setup,$(MAKECMDGOALS))),--prefix "$(PREFIX)")
 
 setup-gpu: ## put the official torch 2.11.0 (with CUDA) into .venv-torch, for TORCH=pip
 	@test -x .venv-torch/bin/pip || python3 -m venv .venv-torch || { rm -rf .venv-torch; echo "setup-gpu: needs python3 with venv (Debian: python3-venv)"; exit 2; }
@@ -48,8 +52,8 @@ build-all: configure
 	@$(COMPILE) all
 
 install: build ## install programs, data files, headers and the CMake package under PREFIX=DIR (/usr/local)
-	@cmake --install $(BUILD) --prefix "$(PREFIX)" > $(BUILD)-install.log || { cat $(BUILD)-install.log; exit 2; }
-	@echo "installed under $(PREFIX)"
+	@cmake --install $(BUILD) --prefix "$(or $(PREFIX),/usr/local)" > $(BUILD)-install.log || { cat $(BUILD)-install.log; exit 2; }
+	@echo "installed under $(or $(PREFIX),/usr/local)"
 
 test: build-all ## set up, build, run all tests
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
