@@ -24,7 +24,7 @@ ARGUMENTS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--
 .DEFAULT_GOAL := help
 TABLES = table-main table-c1 table-e1 table-f1 table-g1 table-x1
 FIGURES = figure-b1 figure-b2 figure-d1
-.PHONY: help setup setup-gpu configure build build-all install test lint format test-faults test-asan test-tsan check-metrics bench bench-peers fuzz reproduce report campaign records $(TABLES) $(FIGURES) clean
+.PHONY: help setup setup-gpu configure build build-all install package test lint format test-faults test-asan test-tsan check-metrics bench bench-peers fuzz reproduce report campaign records $(TABLES) $(FIGURES) clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ build-all: configure
 install: build ## install programs, data files, headers and the CMake package under PREFIX=DIR (/usr/local)
 	@cmake --install $(BUILD) --prefix "$(or $(PREFIX),/usr/local)" > $(BUILD)-install.log || { cat $(BUILD)-install.log; exit 2; }
 	@echo "installed under $(or $(PREFIX),/usr/local)"
+
+package: build ## make a relocatable archive and a Debian package, with the libraries that a plain Debian 12 lacks, in BUILD/packages
+	@cd $(BUILD) && SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} cpack > ../$(BUILD)-package.log 2>&1 || { tail -n 3 ../$(BUILD)-package.log; exit 2; }
+	@ls -sh $(BUILD)/packages/*.tar.gz $(BUILD)/packages/*.deb
 
 test: build-all ## set up, build, run all tests
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
@@ -127,4 +131,4 @@ $(TABLES) $(FIGURES):
 	@$(BUILD)/bin/lcr $(subst -, ,$@) $(ARGUMENTS)
 
 clean: ## remove the builds (runs/ and results/ stay)
-	rm -rf $(BUILD) $(BUILD)-configure.log $(BUILD)-install.log build-asan* build-tsan* build-fuzz
+	rm -rf $(BUILD) $(BUILD)-configure.log $(BUILD)-install.log $(BUILD)-package.log build-asan* build-tsan* build-fuzz

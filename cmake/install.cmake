@@ -2,6 +2,8 @@
 include(CMakePackageConfigHelpers)
 set(LCR_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/lcr)
 set(LCR_SHARE_DIR ${CMAKE_INSTALL_DATADIR}/lcr)  # lib/lcr/base/suite_home.h looks for share/lcr
+# The package holds `programs` and `bundled` (package.cmake); `make install` installs `programs` and `development`.
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME programs)
 
 install(TARGETS ${LCR_PROGRAMS} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY presets datasets DESTINATION ${LCR_SHARE_DIR}
@@ -24,6 +26,7 @@ install(DIRECTORY ${LCR_WRITTEN}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
 install(DIRECTORY ${LCR_WRITTEN}/bash/ DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(DIRECTORY ${LCR_WRITTEN}/zsh/ DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
 foreach(library ${LCR_LIBRARIES})
   string(REGEX REPLACE "^lcr_(base|experiment_main|kernels)$" "\\1" exported ${library})
   set_target_properties(${library} PROPERTIES EXPORT_NAME ${exported})
