@@ -35,8 +35,7 @@ setup: ## install the Debian packages that are missing (PREFIX=DIR: unpack them 
 	@TORCH=$(TORCH) ci/setup.sh $(if $(and $(PREFIX),$(filter setup,$(MAKECMDGOALS))),--prefix "$(PREFIX)")
 
 setup-gpu: ## put the official torch 2.11.0 (with CUDA) into .venv-torch, for TORCH=pip
-	@test -x .venv-torch/bin/pip || python3 -m venv .venv-torch || { rm -rf .venv-torch; echo "setup-gpu: needs python3 with venv (Debian: python3-venv)"; exit 2; }
-	@.venv-torch/bin/python -c 'import torch; assert torch.__version__.startswith("2.11.0")' 2>/dev/null || .venv-torch/bin/pip install torch==2.11.0 numpy
+	@ci/setup_torch.sh
 
 # CONFIGURE: makes or updates the build folder. COMPILE: compiles the targets that are named after it.
 CONFIGURE = ci/configure.sh $(BUILD) $(if $(filter pip,$(TORCH)),-DCMAKE_PREFIX_PATH="$$(.venv-torch/bin/python -c 'import torch; print(torch.utils.cmake_prefix_path)')")
