@@ -61,6 +61,7 @@ unpack() {
     case $deb in */libc6_* | */libc-bin_*) continue ;; esac
     try "unpacking ${deb##*/}" dpkg-deb -x "$deb" "$tree"
     dpkg-deb -f "$deb" Package >>"$tree/packages.txt"
+    rm "$deb"
   done
 }
 
