@@ -13,6 +13,8 @@ install(CODE "
   include(\"${CMAKE_SOURCE_DIR}/cmake/bundle.cmake\")"
   COMPONENT bundled EXCLUDE_FROM_ALL)
 
+# Only the programs are built before: without this, cpack would build the tests too.
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)
 set(CPACK_GENERATOR TGZ DEB)
 set(CPACK_PACKAGE_NAME lcr-suite)
 set(CPACK_PACKAGE_VENDOR "The LCR Suite authors")
