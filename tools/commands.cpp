@@ -67,30 +67,10 @@ const std::vector<FrontCommand> kCommands = {
     {kSystem, "help", "", {}, "[COMMAND]", "explains a command"},
 };
 
-/// How many inserted, removed or replaced characters turn one text into the other (Levenshtein).
-std::size_t edit_distance(const std::string& from, const std::string& to) {
-  // One row after the other: row[i] turns the first characters of `from` into i of `to`.
-  std::vector<std::size_t> row(to.size() + 1);
-  for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
-  for (const char c : from) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t i = 1; i < row.size(); ++i) {
-      const std::size_t replaced = diagonal + (to[i - 1] == c ? 0 : 1);
-      diagonal = row[i];
-      row[i] = std::min({replaced, row[i] + 1, row[i - 1] + 1});
-    }
-  }
-  return row.back();
-}
-
 [[noreturn]] void fail_unknown(const char* kind, const std::string& name,
                                const std::vector<std::string>& known) {
-  const auto nearest =
-      std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
-        return edit_distance(name, a) < edit_distance(name, b);
-      });
   fail("command line: no {} '{}'; the nearest is '{}'; there are {}", kind, printable(name),
-       *nearest, join(known, ", "));
+       nearest_name(name, known), join(known, ", "));
 }
 
 /// The item whose `key` is `name`; `kind` is what the message calls it if there is none.

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "lcr/base/error.h"
+#include "lcr/base/suite_home.h"
 #include "lcr/data/data_directory.h"
 #include "lcr/data/dataset_options.h"
 #include "lcr/data/fetch.h"
@@ -29,6 +30,14 @@ fs::path find_idx_file(const std::vector<fs::path>& places, const std::string& n
   return {};
 }
 
+/// Where a data set is that came with the suite or with Debian's package of it: in an installed
+/// package, as `make setup PREFIX=DIR` unpacked it, or installed.
+std::vector<fs::path> places_without_data_directory(const std::string& directory) {
+  return {suite_home() / "data" / directory,
+          suite_home() / ".packages/debian/usr/share/datasets" / directory,
+          fs::path("/usr/share/datasets") / directory};
+}
+
 Dataset load_fashion_mnist(const Options& options, int) {
   const DatasetDescriptor descriptor = descriptor_of(kFashionMnist);
   const fs::path own = data_directory(options) / descriptor.directory;
@@ -37,7 +46,7 @@ Dataset load_fashion_mnist(const Options& options, int) {
                                   data_directory(options) / "FashionMNIST/raw"};
   // A folder given by --data-dir is the only place: a silent fallback would hide a wrong path.
   if (options.get<DataFolderOptions>().data_dir.empty())
-    places.emplace_back("/usr/share/datasets/fashion-mnist");
+    for (const auto& place : places_without_data_directory(kFashionMnist)) places.push_back(place);
   const auto get = [&](const std::string& name) {
     fs::path found = find_idx_file(places, name);
     if (!found.empty()) return found;

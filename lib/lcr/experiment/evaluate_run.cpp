@@ -20,11 +20,11 @@
 #include "lcr/data/safetensors.h"
 #include "lcr/data/view_options.h"
 #include "lcr/evaluate/features.h"
-#include "lcr/evaluate/localisation_spec.h"
-#include "lcr/evaluate/protocol.h"
 #include "lcr/evaluate/knn_spec.h"
+#include "lcr/evaluate/localisation_spec.h"
 #include "lcr/evaluate/probe_spec.h"
 #include "lcr/evaluate/projections_spec.h"
+#include "lcr/evaluate/protocol.h"
 #include "lcr/evaluate/protocol_spec.h"
 #include "lcr/evaluate/recalibrate.h"
 #include "lcr/experiment/control_options.h"
@@ -98,19 +98,18 @@ class Evaluator {
   }
 
   std::vector<EvaluationEntry> run() {
-    EvaluationContext context{
-        .options = options_,
-        .data = data_,
-        .seed = seed_,
-        .directory = run_ / "evaluations",
-        .file_prefix = evaluation_hash(options_).substr(0, 12),
-        .device = device_,
-        .threads = threads_,
-        .network = network_.get(),
-        .host = trainer_ ? trainer_->method().host() : nullptr,
-        .test = test_features(),
-        .train = {},
-        .advance = [this](const std::string& note) { advance(note); }};
+    EvaluationContext context{.options = options_,
+                              .data = data_,
+                              .seed = seed_,
+                              .directory = run_ / "evaluations",
+                              .file_prefix = evaluation_hash(options_).substr(0, 12),
+                              .device = device_,
+                              .threads = threads_,
+                              .network = network_.get(),
+                              .host = trainer_ ? trainer_->method().host() : nullptr,
+                              .test = test_features(),
+                              .train = {},
+                              .advance = [this](const std::string& note) { advance(note); }};
     if (needs_train()) {
       context.train = training_features(context.test);
       advance("training features");

@@ -10,6 +10,8 @@
 #include "lcr/base/signals.h"
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
+#include "lcr/config/command_line.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/dry_run.h"
 #include "lcr/experiment/grid.h"
@@ -36,9 +38,10 @@ void print_help(const std::string& program, const std::vector<Experiment>& exper
 }
 
 void prepare_directories(const Options& options) {
-  require_writable_directory(options.results);
-  require_writable_directory(options.runs);
-  for (const auto& folder : {fs::path(options.results), fs::path(options.results) / "figures"})
+  require_writable_directory(options.get<ProgramOptions>().results);
+  require_writable_directory(options.get<StoreOptions>().runs);
+  for (const auto& folder : {fs::path(options.get<ProgramOptions>().results),
+                             fs::path(options.get<ProgramOptions>().results) / "figures"})
     remove_stale_temporaries(folder);
 }
 
@@ -52,20 +55,21 @@ int run_missing(Grid& grid, const std::vector<std::string>& arguments, const std
   if (!tasks.empty() && device.is_cpu())
     say("CPU loops: {}; huge pages: {}\n", kernels::kernels().name, huge_pages_state());
   warn_about_queues(grid.cells());
-  return run_workers(tasks, static_cast<int>(control.jobs), program, "samples",
-                     fs::path(control.results) / "log.txt");
+  return run_workers(tasks, static_cast<int>(control.get<ExecutionOptions>().jobs), program,
+                     "samples", fs::path(control.get<ProgramOptions>().results) / "log.txt");
 }
 
 /// Writes the experiment's results and prints their summary.
 void write_results_of(const Experiment& experiment, Grid& grid) {
   const Options& control = grid.control();
   const auto rows = make_rows(experiment, grid.cells(), grid.store());
-  if (rows.empty() && !control.records.empty()) return;  // the records are of other experiments
-  const fs::path csv = fs::path(control.results) / (experiment.id + ".csv");
-  write_configs(configs_file(control.results, experiment.id),
+  if (rows.empty() && !control.get<StoreOptions>().records.empty())
+    return;  // the records are of other experiments
+  const fs::path csv = fs::path(control.get<ProgramOptions>().results) / (experiment.id + ".csv");
+  write_configs(configs_file(control.get<ProgramOptions>().results, experiment.id),
                 config_texts(experiment, grid.cells()));
   write_results(csv, rows);
-  copy_panel(experiment, grid.cells(), grid.store(), control.results);
+  copy_panel(experiment, grid.cells(), grid.store(), control.get<ProgramOptions>().results);
   print_summary(experiment, grid.cells(), grid.store());
   fmt::print("\nresults: {}\n", csv.string());
 }
@@ -75,15 +79,15 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   check_internal(!experiments.empty(), "a program without experiments");
   const CommandLine first = parse_command_line(arguments, {experiments.front().id}, suite_home());
   const Options& options = first.options;
-  if (options.help) {
+  if (options.get<ProgramOptions>().help) {
     print_help(program, experiments);
     return kDone;
   }
-  const torch::Device device = resolve_device(options.device);
+  const torch::Device device = resolve_device(options.get<ExecutionOptions>().device);
   const int threads = resolve_threads(options);
   kernels::kernels();  // a bad LCR_KERNELS stops here
-  const bool worker = !options.worker_run.empty();
-  if (!worker && !options.dry_run) prepare_directories(options);
+  const bool worker = !options.get<WorkerOptions>().worker_run.empty();
+  if (!worker && !options.get<ExecutionOptions>().dry_run) prepare_directories(options);
   watch_signals();
   if (worker) watch_parent();
   keep_freed_memory();
@@ -92,21 +96,22 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
     work(grid, threads);
     return kDone;
   }
-  if (options.records.empty())
+  if (options.get<StoreOptions>().records.empty())
     check_initial_weights(grid.cells());
   else
     for (auto& cell : grid.cells()) cell.selected = cell.selected && is_done(cell, grid.store());
-  if (options.dry_run) {
+  if (options.get<ExecutionOptions>().dry_run) {
     print_dry_run(grid.cells(), grid.store(), device);
     return kDone;
   }
   if (const int code = run_missing(grid, arguments, program, device, threads); code != kDone)
     return code;
-  if (options.max_steps > 0) {
-    fmt::print("Stopped after --max-steps {}: nothing is recorded.\n", options.max_steps);
+  if (options.get<ExecutionOptions>().max_steps > 0) {
+    fmt::print("Stopped after --max-steps {}: nothing is recorded.\n",
+               options.get<ExecutionOptions>().max_steps);
     return kDone;
   }
-  add_facts(facts_file(options.results), grid.inputs());
+  add_facts(facts_file(options.get<ProgramOptions>().results), grid.inputs());
   for (const auto& experiment : experiments) write_results_of(experiment, grid);
   return kDone;
 }

@@ -8,6 +8,7 @@
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
 #include "lcr/data/catalogue.h"
+#include "lcr/data/dataset_options.h"
 #include "lcr/data/datasets.h"
 #include "lcr/data/view_options.h"
 #include "lcr/evaluate/probe_spec.h"

@@ -1,7 +1,5 @@
 #include "lcr/experiment/identify_run.h"
 
-#include <set>
-
 #include <fmt/core.h>
 
 #include "lcr/base/hashing.h"
@@ -23,22 +21,7 @@ int numerics_revision(const Options& options) {
 }
 
 std::string canonical_text(const Options& options, const RunInputs& inputs, bool with_seed) {
-  // An option at its default is left out, so that adding an option changes no hash. If a default
-  // changes, the old one must be kept here.
-  std::set<std::string> lines;
-  for (const auto& spec : option_table()) {
-    if (spec.part != OptionPart::kRun || !spec.active(options)) continue;
-    const std::string value = get_option(options, spec);
-    if (value != default_of(spec)) lines.insert(std::string(spec.name) + "=" + value);
-  }
-  lines.insert(fmt::format("numerics_revision={}", numerics_revision(options)));
-  lines.insert("data=" + inputs.data_fingerprint);
-  if (!inputs.init.empty()) lines.insert("init=" + inputs.init);
-  if (!inputs.imported.empty()) lines.insert("imported=" + inputs.imported);
-  if (with_seed) lines.insert(fmt::format("seed={}", inputs.seed));
-  std::string text;
-  for (const auto& line : lines) text += line + "\n";
-  return text;
+  return text_of_revision(options, inputs, numerics_revision(options), with_seed);
 }
 
 RunIdentity identify_run(const Options& options, const RunInputs& inputs) {

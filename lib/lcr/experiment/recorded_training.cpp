@@ -10,10 +10,17 @@
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/signals.h"
+#include "lcr/data/batch_options.h"
 #include "lcr/data/safetensors.h"
 #include "lcr/evaluate/projections.h"
+#include "lcr/evaluate/protocol_spec.h"
+#include "lcr/experiment/control_options.h"
+#include "lcr/experiment/identify_run.h"
 #include "lcr/experiment/run_retrieval.h"
 #include "lcr/experiment/version.h"
+#include "lcr/method/lcr_options.h"
+#include "lcr/method/method_spec.h"
+#include "lcr/train/training_options.h"
 
 namespace lcr {
 namespace {
@@ -26,10 +33,10 @@ std::int64_t branch_from_trunk(Trainer& trainer, const Options& options,
                                const RunIdentity& identity, const RunStore& store,
                                const std::string& environment) {
   Options trunk_options = options;
-  trunk_options.subset = "all";
+  trunk_options.get<SubsetOptions>().subset = "all";
   const RunIdentity trunk = identify_run(trunk_options, identity.inputs);
   const auto path = store.directory(trunk) / "checkpoints" /
-                    fmt::format("epoch-{}.safetensors", options.subset_epoch);
+                    fmt::format("epoch-{}.safetensors", options.get<SubsetOptions>().subset_epoch);
   if (!std::filesystem::exists(path)) return 0;
   const auto trunk_result = store.find(trunk);
   const auto metadata = read_safetensors(path).metadata;
@@ -42,7 +49,7 @@ std::int64_t branch_from_trunk(Trainer& trainer, const Options& options,
     return 0;
   }
   trainer.load(path, trunk.hash);
-  return options.subset_epoch;
+  return options.get<SubsetOptions>().subset_epoch;
 }
 
 void write_selection(const std::filesystem::path& path, const torch::Tensor& variance,
@@ -89,7 +96,7 @@ class RecordedTraining {
         checkpoints_(checkpoints),
         observer_(observer),
         poolings_(recorded_poolings(options)),
-        pinned_(parse_epochs(options.pin_epochs)) {}
+        pinned_(parse_epochs(options.get<ExecutionOptions>().pin_epochs)) {}
 
   TrainingRecord run() {
     checkpoints_.resume(trainer_, record_);
@@ -103,7 +110,7 @@ class RecordedTraining {
     try {
       train();
       if (has_subset(options_)) trainer_.method().gfb()->select(record_.chosen);
-      checkpoints_.keep(trainer_, "last", options_.epochs);
+      checkpoints_.keep(trainer_, "last", options_.get<TrainingOptions>().epochs);
     } catch (const Diverged& e) {
       const std::string last = checkpoints_.newest();
       fail("{}; {}", e.what(),
@@ -117,10 +124,10 @@ class RecordedTraining {
  private:
   void train() {
     try {
-      while (record_.epochs_done < options_.epochs) {
+      while (record_.epochs_done < options_.get<TrainingOptions>().epochs) {
         train_epoch();
         finish_epoch();
-        if (record_.epochs_done < options_.epochs &&
+        if (record_.epochs_done < options_.get<TrainingOptions>().epochs &&
             (checkpoints_.due() || checkpoints_.due_after(record_.epochs_done)))
           write_checkpoint();
       }
@@ -137,11 +144,14 @@ class RecordedTraining {
   void train_epoch() {
     const std::int64_t epoch = record_.epochs_done;
     const std::int64_t steps = trainer_.steps_per_epoch();
-    const std::int64_t total = options_.epochs * steps;
-    if (has_subset(options_) && epoch == options_.subset_epoch && record_.log.steps == 0) choose();
+    const std::int64_t total = options_.get<TrainingOptions>().epochs * steps;
+    if (has_subset(options_) && epoch == options_.get<SubsetOptions>().subset_epoch &&
+        record_.log.steps == 0)
+      choose();
     const StepObserver observe = [&](std::int64_t done, double loss) {
       observer_(done, total,
-                fmt::format("epoch {}/{} loss {:.3f}", epoch + 1, options_.epochs, loss));
+                fmt::format("epoch {}/{} loss {:.3f}", epoch + 1,
+                            options_.get<TrainingOptions>().epochs, loss));
     };
     while (record_.log.steps < steps) {
       record_.log = trainer_.run_epoch(epoch, observe, steps, record_.log,
@@ -153,25 +163,29 @@ class RecordedTraining {
 
   /// Chooses the subset of projections and records it.
   void choose() {
-    const torch::Tensor variance =
-        projection_variance(network_, options_.subset_images == "test" ? data_.test : data_.train);
+    const torch::Tensor variance = projection_variance(
+        network_, options_.get<SubsetOptions>().subset_images == "test" ? data_.test : data_.train);
     record_.chosen = choose_projections(variance, options_, seed_);
     write_selection(directory_ / "selection.json", variance, record_.chosen);
-    if (options_.subset_scope == "train_and_test") trainer_.select_projections(record_.chosen);
+    if (options_.get<SubsetOptions>().subset_scope == "train_and_test")
+      trainer_.select_projections(record_.chosen);
   }
 
   /// Evaluates and records the epoch whose steps are complete.
   void finish_epoch() {
     const EpochLog& log = record_.log;
-    const bool evaluates = log.epoch % options_.eval_every == 0 || log.epoch == options_.epochs;
+    const bool evaluates = log.epoch % options_.get<EvaluationOptions>().eval_every == 0 ||
+                           log.epoch == options_.get<TrainingOptions>().epochs;
     // A run that switches has scores only after the switch: earlier ones belong to the trunk.
-    const bool counts = evaluates && (!has_subset(options_) || log.epoch > options_.subset_epoch);
+    const bool counts = evaluates && (!has_subset(options_) ||
+                                      log.epoch > options_.get<SubsetOptions>().subset_epoch);
     if (counts) {
-      const bool selects = has_subset(options_) && options_.subset_scope == "test_only";
+      const bool selects =
+          has_subset(options_) && options_.get<SubsetOptions>().subset_scope == "test_only";
       const SelectionFor selection(trainer_.method(), selects ? &record_.chosen : nullptr);
       const Evaluation& scores = record_.history[log.epoch] =
           evaluate_retrieval(network_, data_, labels_);
-      if (const double rank1 = scores.at(own_pooling(options_.method)).rank1;
+      if (const double rank1 = scores.at(method_of(options_).judged_by).rank1;
           rank1 > record_.best_rank1) {
         record_.best_rank1 = rank1;
         // Saved with the selection of projections that the evaluation used.
@@ -182,7 +196,7 @@ class RecordedTraining {
       checkpoints_.keep(trainer_, fmt::format("epoch-{}", log.epoch), log.epoch);
     if (record_.epochs_csv.empty()) record_.epochs_csv = epochs_header(log, poolings_);
     record_.epochs_csv += epochs_row(log, counts ? &record_.history.at(log.epoch) : nullptr,
-                                     poolings_, options_.batch_size);
+                                     poolings_, options_.get<BatchOptions>().batch_size);
     write_atomic(directory_ / "epochs.csv", record_.epochs_csv);
     record_.train_seconds += log.seconds;
     record_.train_steps += log.steps;

@@ -8,9 +8,16 @@
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/text.h"
+#include "lcr/data/dataset_options.h"
+#include "lcr/evaluate/protocol_spec.h"
 #include "lcr/experiment/dry_run.h"
 #include "lcr/experiment/evaluate_run.h"
+#include "lcr/experiment/identify_run.h"
 #include "lcr/experiment/training_record.h"
+#include "lcr/method/lcr_options.h"
+#include "lcr/method/method_spec.h"
+#include "lcr/model/model_options.h"
+#include "lcr/train/training_options.h"
 
 namespace lcr {
 namespace fs = std::filesystem;
@@ -32,8 +39,8 @@ struct RowMaker {
     return {std::to_string(kResultsSchema),
             experiment.id,
             cell.row.name,
-            cell.options.dataset,
-            cell.options.method,
+            cell.options.get<DatasetOptions>().dataset,
+            cell.options.get<MethodOptions>().method,
             join(options, ";"),
             std::to_string(cell.seed),
             selection,
@@ -52,17 +59,18 @@ struct RowMaker {
             p.precision,
             p.libtorch,
             initial_weights(),
-            p.inexact_resume || p.inexact_init ? "inexact" : ""};
+            p.inexact_resume || p.inexact_init ? "inexact" : "",
+            method_of(cell.options).judged_by};
   }
 
   /// "random", "none" (no network), "stand-in <run>", or the name and digest of the file, marked
   /// "partial" if it need not hold the whole backbone.
   std::string initial_weights() const {
     const std::string& init = cell.identity.inputs.init;
-    if (init.empty()) return uses_network(cell.options) ? "random" : "none";
+    if (init.empty()) return method_of(cell.options).has_network ? "random" : "none";
     if (init.starts_with("run ")) return "stand-in " + init.substr(4, 12);
-    return fs::path(cell.options.init).filename().string() + " " + init.substr(0, 12) +
-           (cell.options.init_partial ? " partial" : "");
+    return fs::path(cell.options.get<InitOptions>().init).filename().string() + " " +
+           init.substr(0, 12) + (cell.options.get<InitOptions>().init_partial ? " partial" : "");
   }
 };
 
@@ -70,7 +78,7 @@ struct RowMaker {
 /// epochs.csv.
 void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::path& run) {
   const Options& options = make.cell.options;
-  const std::string pooling = own_pooling(options.method);
+  const std::string pooling = method_of(options).judged_by;
   struct Curve {
     std::string column, pooling, metric;
   };
@@ -89,7 +97,7 @@ void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::pat
         fail("{}: damaged; remove the run's directory to train it again",
              (run / "epochs.csv").string());
       // Before the switch it is its trunk's curve, which a branched run does not have.
-      if (has_subset(options) && *epoch <= options.subset_epoch) continue;
+      if (has_subset(options) && *epoch <= options.get<SubsetOptions>().subset_epoch) continue;
       rows.push_back(
           make("", "each_epoch", own_pooling, metric, *value, *epoch, make.result.evaluation_hash));
     }
@@ -99,10 +107,11 @@ void add_curve(std::vector<ResultRow>& rows, const RowMaker& make, const fs::pat
 /// column "options".
 std::vector<std::string> settings_of(const Options& evaluation, const Options& options) {
   std::vector<std::string> settings;
-  if (evaluation.bn_statistics != "as_trained")
-    settings.push_back("bn-statistics=" + evaluation.bn_statistics);
-  if (evaluation.eval_mask_norm != options.eval_mask_norm)
-    settings.push_back("eval-mask-norm=" + evaluation.eval_mask_norm);
+  if (evaluation.get<ProtocolOptions>().bn_statistics != "as_trained")
+    settings.push_back("bn-statistics=" + evaluation.get<ProtocolOptions>().bn_statistics);
+  if (evaluation.get<EvaluationOptions>().eval_mask_norm !=
+      options.get<EvaluationOptions>().eval_mask_norm)
+    settings.push_back("eval-mask-norm=" + evaluation.get<EvaluationOptions>().eval_mask_norm);
   return settings;
 }
 
@@ -123,11 +132,12 @@ std::vector<ResultRow> make_rows(const Experiment& experiment, const std::vector
       rows.push_back(
           make("", m.selection, m.pooling, m.metric, m.value, m.epoch, result->evaluation_hash));
     const fs::path run = store.directory(cell.identity);
-    if (trains(cell.options)) add_curve(rows, make, run);
+    if (method_of(cell.options).trains()) add_curve(rows, make, run);
     for (const auto& evaluation : cell.evaluations) {
       const auto record = find_evaluation(run, cell.identity, evaluation);
       check_internal(record.has_value(), "a run of the grid lacks an evaluation");
-      const std::int64_t epoch = trains(cell.options) ? cell.options.epochs : 0;
+      const std::int64_t epoch =
+          method_of(cell.options).trains() ? cell.options.get<TrainingOptions>().epochs : 0;
       for (const auto& entry : record->entries) {
         auto detail = settings_of(evaluation, cell.options);
         if (!entry.detail.empty()) detail.push_back(entry.detail);

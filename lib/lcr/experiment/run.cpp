@@ -8,17 +8,23 @@
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
 #include "lcr/base/text.h"
+#include "lcr/config/command_line.h"
+#include "lcr/data/batch_options.h"
 #include "lcr/evaluate/features.h"
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/experiment/checkpoints.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/recorded_training.h"
 #include "lcr/experiment/run_retrieval.h"
 #include "lcr/experiment/training_record.h"
 #include "lcr/experiment/try_training.h"
 #include "lcr/method/method.h"
+#include "lcr/method/method_spec.h"
+#include "lcr/model/model_options.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/trainer.h"
+#include "lcr/train/training_options.h"
 
 namespace lcr {
 namespace {
@@ -28,8 +34,8 @@ using Clock = std::chrono::steady_clock;
 /// Whether the initial weights, from a stand-in or --init, have the mark of a training that was
 /// resumed inexactly from a checkpoint.
 bool starts_inexactly(const Options& options) {
-  if (!uses_network(options) || options.init.empty()) return false;
-  const auto metadata = read_weights(options.init).metadata;
+  if (!method_of(options).has_network || options.get<InitOptions>().init.empty()) return false;
+  const auto metadata = read_weights(options.get<InitOptions>().init).metadata;
   return std::find(metadata.begin(), metadata.end(), kInexactMark) != metadata.end();
 }
 
@@ -53,12 +59,12 @@ class Execution {
         store_(store),
         threads_(threads),
         observer_(observer),
-        device_(resolve_device(options.device)),
+        device_(resolve_device(options.get<ExecutionOptions>().device)),
         directory_(store.directory(identity)) {}
 
   /// Trains up to --max-steps, if the method trains.
   void try_steps() {
-    if (!trains(options_)) return;
+    if (!method_of(options_).trains()) return;
     Trainer trainer = make_trainer();
     try_training(trainer, options_, identity_.directory, observer_);
   }
@@ -69,14 +75,15 @@ class Execution {
     result.provenance = begin();
     result.evaluation_hash = sha256_hex(retrieval_protocol(options_));
     const TrainingRecord record = train_or_evaluate(result.provenance);
-    result.measurements = select_measurements(record.history, own_pooling(options_.method));
+    result.measurements = select_measurements(record.history, method_of(options_).judged_by);
     const auto losses = loss_measurements(record.last);
     result.measurements.insert(result.measurements.end(), losses.begin(), losses.end());
     const std::chrono::duration<double> seconds = Clock::now() - start;
     result.wall_seconds = seconds.count() + record.wall_seconds;
     result.samples_per_second =
         record.train_seconds > 0
-            ? static_cast<double>(record.train_steps * options_.batch_size) / record.train_seconds
+            ? static_cast<double>(record.train_steps * options_.get<BatchOptions>().batch_size) /
+                  record.train_seconds
             : 0;
     result.peak_memory_mib = peak_memory_mib();
     result.provenance.resumed = record.resumed;
@@ -100,7 +107,7 @@ class Execution {
     store_.begin(identity_, options_);
     Provenance provenance = describe_provenance(options_, device_, threads_);
     nlohmann::json json = provenance;
-    json["preset"] = options_.preset;
+    json["preset"] = options_.get<ProgramOptions>().preset;
     write_atomic(directory_ / "provenance.json", json.dump(1) + "\n");
     provenance.inexact_init = starts_inexactly(options_);
     return provenance;
@@ -114,10 +121,10 @@ class Execution {
                       torch::kLong)
             .to(device_);
     TrainingRecord record;
-    if (options_.method == "raw_pixels") {
+    if (!method_of(options_).has_network) {
       record.history[0]["none"] = leave_one_out_retrieval(
           raw_pixel_features(data_.test, options_, device_, threads_), labels);
-    } else if (options_.method == "untrained") {
+    } else if (!method_of(options_).trains()) {
       Encoder encoder = make_encoder(options_, seed_);
       encoder->to(device_);
       record.history[0] = evaluate_retrieval(
@@ -139,7 +146,7 @@ class Execution {
     const TrainingRecord record =
         train_with_records(trainer, options_, identity_, seed_, data_, labels, network, store_,
                            checkpoints, observer_);
-    if (options_.method == "supervised")
+    if (method_of(options_).kind == MethodKind::kSupervised)
       write_backbone(directory_ / "backbone.safetensors", method.encoder(), identity_.hash,
                      record.inexact_resume || provenance.inexact_init);
     return record;
@@ -163,9 +170,12 @@ std::string data_fingerprint(const std::string& train, const std::string& test) 
 }
 
 std::int64_t count_steps(const Options& options, std::int64_t training_images) {
-  if (!trains(options)) return 0;
-  const std::int64_t steps = options.epochs * (training_images / options.batch_size);
-  return options.max_steps > 0 ? std::min(steps, options.max_steps) : steps;
+  if (!method_of(options).trains()) return 0;
+  const std::int64_t steps = options.get<TrainingOptions>().epochs *
+                             (training_images / options.get<BatchOptions>().batch_size);
+  return options.get<ExecutionOptions>().max_steps > 0
+             ? std::min(steps, options.get<ExecutionOptions>().max_steps)
+             : steps;
 }
 
 void execute_run(const Options& options, const RunIdentity& identity, std::uint64_t seed,
@@ -173,7 +183,7 @@ void execute_run(const Options& options, const RunIdentity& identity, std::uint6
                  const RunObserver& observer) {
   Execution execution(options, identity, seed, data, store, threads, observer);
   configure_libtorch(options, threads);
-  if (options.max_steps > 0) return execution.try_steps();
+  if (options.get<ExecutionOptions>().max_steps > 0) return execution.try_steps();
   const auto start = Clock::now();
   const FileLock lock = store.lock(identity);  // if two programs want the run, only one trains it
   if (!store.find(identity)) execution.record(start);

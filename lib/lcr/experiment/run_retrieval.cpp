@@ -2,7 +2,11 @@
 
 #include <fmt/core.h>
 
+#include "lcr/data/view_options.h"
+#include "lcr/evaluate/protocol_spec.h"
 #include "lcr/evaluate/retrieval.h"
+#include "lcr/method/lcr_options.h"
+#include "lcr/method/method_spec.h"
 
 namespace lcr {
 
@@ -10,18 +14,19 @@ std::string retrieval_protocol(const Options& o) {
   std::string text = fmt::format(
       "retrieval: leave-one-out on the test split, dot product of unit-length features, ties to "
       "the lower index\nimage_size={}\ntest_resize={}\n",
-      o.image_size, o.test_resize);
-  if (o.test_interpolation != "bilinear")
-    text += "test_interpolation=" + o.test_interpolation + "\n";
-  if (uses_gfb(o)) text += "mask_norm=" + o.eval_mask_norm + "\n";
-  if (uses_gfb(o) && o.eval_mask_norm == "batch")
+      o.get<InputOptions>().image_size, o.get<InputOptions>().test_resize);
+  if (o.get<InputOptions>().test_interpolation != "bilinear")
+    text += "test_interpolation=" + o.get<InputOptions>().test_interpolation + "\n";
+  if (method_of(o).uses<LcrOptions>())
+    text += "mask_norm=" + o.get<EvaluationOptions>().eval_mask_norm + "\n";
+  if (method_of(o).uses<LcrOptions>() && o.get<EvaluationOptions>().eval_mask_norm == "batch")
     text += fmt::format("batch={}\n", kEvaluationBatch);
   return text;
 }
 
 std::vector<std::string> recorded_poolings(const Options& options) {
   std::vector<std::string> poolings = {"average"};
-  if (own_pooling(options.method) != "average") poolings.push_back(own_pooling(options.method));
+  if (method_of(options).judged_by != "average") poolings.push_back(method_of(options).judged_by);
   return poolings;
 }
 

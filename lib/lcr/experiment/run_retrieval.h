@@ -9,7 +9,7 @@
 #include "lcr/data/image_set.h"
 #include "lcr/evaluate/features.h"
 #include "lcr/experiment/training_record.h"
-#include "lcr/record/options.h"
+#include "lcr/config/options.h"
 
 namespace lcr {
 

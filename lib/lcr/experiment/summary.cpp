@@ -7,6 +7,8 @@
 #include <fmt/core.h>
 
 #include "lcr/base/statistics.h"
+#include "lcr/data/dataset_options.h"
+#include "lcr/method/method_spec.h"
 
 namespace lcr {
 
@@ -31,14 +33,15 @@ void print_summary(const Experiment& experiment, const std::vector<Cell>& cells,
   for (const auto& first : cells) {
     // One line per row and data set.
     const std::string title =
-        first.row.name + (listed.size() > 1 ? ", " + first.options.dataset : "");
+        first.row.name +
+        (listed.size() > 1 ? ", " + first.options.get<DatasetOptions>().dataset : "");
     if (first.experiment != &experiment || !printed.insert(title).second) continue;
     std::map<std::string, std::vector<double>> values;
     std::vector<double> speeds;
-    const std::string pooling = own_pooling(first.options.method);
+    const std::string pooling = method_of(first.options).judged_by;
     for (const auto& cell : cells) {
       if (cell.experiment != &experiment || cell.row.name != first.row.name ||
-          cell.options.dataset != first.options.dataset)
+          cell.options.get<DatasetOptions>().dataset != first.options.get<DatasetOptions>().dataset)
         continue;
       const auto result = store.find(cell.identity);
       if (!result) continue;  // --rows did not select it

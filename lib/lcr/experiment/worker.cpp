@@ -3,6 +3,7 @@
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/experiment/checkpoints.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/experiment/evaluate_run.h"
 #include "lcr/experiment/out_of_memory.h"
 #include "lcr/experiment/run.h"
@@ -27,7 +28,7 @@ std::vector<std::string> worker_arguments(const std::vector<std::string>& argume
 }
 
 void work(Grid& grid, int threads) {
-  const std::string& wanted = grid.control().worker_run;
+  const std::string& wanted = grid.control().get<WorkerOptions>().worker_run;
   bool found = false;
   // Each evaluation counts as one step of progress, because a finished one is kept.
   std::int64_t evaluations = 0;
@@ -51,7 +52,7 @@ void work(Grid& grid, int threads) {
                     training);
       });
     found = true;
-    if (cell.options.max_steps > 0) return;
+    if (cell.options.get<ExecutionOptions>().max_steps > 0) return;
     const fs::path run = grid.store().directory(cell.identity);
     clear_leftovers(run);
     for (const auto& evaluation : cell.evaluations) {

@@ -7,18 +7,22 @@
 #include <fmt/core.h>
 
 #include "lcr/base/error.h"
+#include "lcr/data/batch_options.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/experiment/dry_run.h"
 #include "lcr/experiment/run.h"
 #include "lcr/experiment/worker.h"
+#include "lcr/method/method_spec.h"
 
 namespace lcr {
 namespace fs = std::filesystem;
 namespace {
 
 void warn_about_missing_pins(const Cell& cell, const RunStore& store) {
-  for (const auto epoch : parse_epochs(cell.options.pin_epochs))
-    if (trains(cell.options) && !fs::exists(store.directory(cell.identity) / "checkpoints" /
-                                            fmt::format("epoch-{}.safetensors", epoch)))
+  for (const auto epoch : parse_epochs(cell.options.get<ExecutionOptions>().pin_epochs))
+    if (method_of(cell.options).trains() &&
+        !fs::exists(store.directory(cell.identity) / "checkpoints" /
+                    fmt::format("epoch-{}.safetensors", epoch)))
       say("warning: {} is finished and keeps no checkpoint of epoch {}; remove its directory "
           "to train it again\n",
           cell.identity.directory, epoch);
@@ -51,12 +55,16 @@ WorkerTask make_task(const Cell& cell, Grid& grid, const std::vector<std::string
           : std::max<std::int64_t>(1, count_steps(cell.options, cell.facts->training_images));
   // A run for which others wait gets all threads.
   const int share =
-      cell.stage == 0 ? threads : std::max(1, threads / static_cast<int>(grid.control().jobs));
+      cell.stage == 0
+          ? threads
+          : std::max(1, threads / static_cast<int>(grid.control().get<ExecutionOptions>().jobs));
   const std::string id = cell.experiment ? cell.experiment->id + " " : "";
-  return {.label = fmt::format("{}{} s{}", id, cell.row.name, cell.seed),
-          .arguments = worker_arguments(arguments, cell, share),
-          .units = steps * (trains(cell.options) ? cell.options.batch_size : 1),
-          .stage = cell.stage};
+  return {
+      .label = fmt::format("{}{} s{}", id, cell.row.name, cell.seed),
+      .arguments = worker_arguments(arguments, cell, share),
+      .units = steps *
+               (method_of(cell.options).trains() ? cell.options.get<BatchOptions>().batch_size : 1),
+      .stage = cell.stage};
 }
 
 }  // namespace
@@ -71,20 +79,23 @@ std::vector<WorkerTask> make_tasks(Grid& grid, const std::vector<std::string>& a
   for (const int stage : {0, 1, 2})
     for (const auto& cell : grid.cells()) {
       if (cell.stage != stage || !cell.selected) continue;
-      if (control.max_steps == 0 && is_done(cell, grid.store())) {
+      if (control.get<ExecutionOptions>().max_steps == 0 && is_done(cell, grid.store())) {
         if (!met.insert(cell.identity.directory).second) continue;
         clear_leftovers(grid.store().directory(cell.identity));
         warn_about_missing_pins(cell, grid.store());
         continue;
       }
-      if (control.max_steps > 0 && !trains(cell.options)) continue;
+      if (control.get<ExecutionOptions>().max_steps > 0 && !method_of(cell.options).trains())
+        continue;
       if (planned.insert(cell.identity.directory).second)
         tasks.push_back(make_task(cell, grid, arguments, threads));
     }
   require_standin_weights(grid, planned);
   say("{} of {} runs are in the store, {} to do{}\n", wanted.size() - planned.size(), wanted.size(),
       planned.size(),
-      control.max_steps > 0 ? fmt::format(", at most {} steps each", control.max_steps) : "");
+      control.get<ExecutionOptions>().max_steps > 0
+          ? fmt::format(", at most {} steps each", control.get<ExecutionOptions>().max_steps)
+          : "");
   return tasks;
 }
 

@@ -52,8 +52,9 @@ std::size_t result_column(const char* name);
 /// Writes the whole file atomically: it is always regenerated completely from the run store.
 void write_results(const std::filesystem::path& path, const std::vector<ResultRow>& rows);
 
-/// Reads a results file. Files of schemas before 4 lack `judged_by`: it is empty then. Throws UserError if it is missing, malformed or of a newer schema, or if a
-/// value is not a finite number.
+/// Reads a results file. Files of schemas before 4 lack `judged_by`: it is empty then. Throws
+/// UserError if it is missing, malformed or of a newer schema, or if a value is not a finite
+/// number.
 std::vector<ResultRow> read_results(const std::filesystem::path& path);
 
 /// Whether a "name=value" of the column `options` makes numbers of another kind than the row's

@@ -1,8 +1,32 @@
 #include "lcr/record/run_identity.h"
 
+#include <set>
+
+#include <fmt/core.h>
+
 #include "lcr/base/text.h"
 
 namespace lcr {
+
+std::string text_of_revision(const Options& options, const RunInputs& inputs, int revision,
+                             bool with_seed) {
+  // An option at its default is left out, so that adding an option changes no hash. If a default
+  // changes, the old one must be kept here.
+  std::set<std::string> lines;
+  for (const auto& spec : option_table()) {
+    if (spec.part != OptionPart::kRun || !spec.active(options)) continue;
+    const std::string value = get_option(options, spec);
+    if (value != default_of(spec)) lines.insert(std::string(spec.name) + "=" + value);
+  }
+  lines.insert(fmt::format("numerics_revision={}", revision));
+  lines.insert("data=" + inputs.data_fingerprint);
+  if (!inputs.init.empty()) lines.insert("init=" + inputs.init);
+  if (!inputs.imported.empty()) lines.insert("imported=" + inputs.imported);
+  if (with_seed) lines.insert(fmt::format("seed={}", inputs.seed));
+  std::string text;
+  for (const auto& line : lines) text += line + "\n";
+  return text;
+}
 
 RunInputs inputs_of_text(const std::string& text) {
   RunInputs inputs;

@@ -21,6 +21,10 @@ struct RunInputs {
   std::string imported;
 };
 
+/// canonical_text() (experiment/identify_run.h) for a given revision of the numerics.
+std::string text_of_revision(const Options& options, const RunInputs& inputs, int revision,
+                             bool with_seed = true);
+
 /// The inputs that a canonical text with a seed names. Lines that are missing leave their input at
 /// its default.
 RunInputs inputs_of_text(const std::string& text);

@@ -76,15 +76,12 @@ std::string identity_of_config(const std::filesystem::path& path,
                           ": another version of the suite knows this value");
     }
   }
-  std::string revision;
-  for (const auto& line : split(identity_text, '\n'))
-    if (line.starts_with("numerics_revision=")) revision = line;
-  std::string text = canonical_text(options, inputs_of_text(identity_text));
   // Runs of an older revision stay readable.
-  const std::string current = fmt::format("numerics_revision={}", numerics_revision(options));
-  if (!revision.empty() && revision != current)
-    text.replace(text.find(current), current.size(), revision);
-  return text;
+  std::int64_t revision = 0;
+  for (const auto& line : split(identity_text, '\n'))
+    if (line.starts_with("numerics_revision="))
+      revision = parse_integer(line.substr(18)).value_or(0);
+  return text_of_revision(options, inputs_of_text(identity_text), static_cast<int>(revision));
 }
 
 /// Checks a record that evaluate_run() wrote: it must belong to the run `identity`, be named after
