@@ -102,7 +102,7 @@ TEST(Convolution, OfBfloat16IsLibTorchsInFloat64WithEveryForm) {
                 .item<double>();
         // Where LibTorch convolves, its own rounding counts: on processors without AVX-512 it sums
         // the weights' gradient in bfloat16.
-        EXPECT_LT(error, form->multiply ? 4e-3 : 2e-2) << i;
+        EXPECT_LT(error, form->multiply ? 4e-3 : 5e-2) << i;
       }
       for (const int threads : {2, 3, 4}) {
         const testing::UsingKernels more(*form, threads);
