@@ -1,5 +1,6 @@
 // The main table: retrieval, and linear probing with 100%, 50% and 20% of the labels. The row of
-// the authors' code is also tested with their masks.
+// the authors' code is also tested with their masks. SimSiam is not in the
+// paper: a third host.
 #include "experiments/literal_readings.h"
 #include "lcr/base/text.h"
 #include "lcr/data/dataset_options.h"
@@ -31,6 +32,8 @@ std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
                         options, {{"protocols", "retrieval,probe"}, {"poolings", "own"}})});
     rows.push_back({"BYOL", {{"dataset", dataset}, {"method", "byol"}}, false});
     rows.push_back({"LCR (BYOL)", {{"dataset", dataset}, {"method", "byol_lcr"}}, false});
+    rows.push_back({"SimSiam", {{"dataset", dataset}, {"method", "simsiam"}}, false});
+    rows.push_back({"LCR (SimSiam)", {{"dataset", dataset}, {"method", "simsiam_lcr"}}, false});
   }
   return rows;
 }
