@@ -85,6 +85,7 @@ std::vector<ResultRow> sweep_results() {
     set("seed", "0");
     set("selection", "last");
     set("pooling", "attention");
+    set("judged_by", "attention");
     set("metric", "rank1");
     set("value", format_number(50 + projections / 4.));
     set("epoch", "1");
@@ -152,7 +153,7 @@ TEST_F(Programs, ResultsThatASpreadsheetSavedAgain) {
   ASSERT_EQ(table.code, 0) << table.err;
   const std::string text = read_text(folder / "r/d1.csv");
   std::string blank = text;
-  for (std::size_t at = 0; (at = blank.find('\n', at)) != std::string::npos; at += 26)
+  for (std::size_t at = 0; (at = blank.find('\n', at)) != std::string::npos; at += kResultColumns.size() + 2)
     blank.insert(at, "\r\n" + std::string(kResultColumns.size() - 1, ','));
   write_bytes(folder / "r/d1.csv", "\xEF\xBB\xBF" + blank + "\n\n");
   EXPECT_EQ(run("lcr-plot table d1 --results r").out, table.out);

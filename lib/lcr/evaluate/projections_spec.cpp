@@ -6,11 +6,11 @@ namespace lcr {
 namespace {
 
 std::string refuse_projections(const Options& options, bool) {
-  const std::string& method = method_of(options).name;
-  if (!method_of(options).has_network)
-    return "method " + method + " has no network, which protocol projections needs";
+  const MethodSpec& method = method_of(options);
+  if (!method.has_network)
+    return "method " + method.name + " has no network, which protocol projections needs";
   return has_projections(options) ? ""
-                                  : "this run has no projections, which protocol projections needs";
+                                  : "projections: this run has no GFB with linear projections";
 }
 
 }  // namespace
