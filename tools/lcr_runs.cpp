@@ -222,8 +222,7 @@ std::vector<Listed> select(const std::vector<fs::path>& runs, const ListOptions&
   if (!options.state.empty() && !kStates.contains(options.state))
     fail("state = '{}': choose done, partial, damaged or foreign", options.state);
   std::set<std::string> wanted;
-  if (!options.experiment.empty())
-    wanted = runs_of_experiment(options.results, options.experiment);
+  if (!options.experiment.empty()) wanted = runs_of_experiment(options.results, options.experiment);
   std::vector<Listed> all;
   for (const auto& path : runs) {
     Listed listed = describe(path);
@@ -231,8 +230,8 @@ std::vector<Listed> select(const std::vector<fs::path>& runs, const ListOptions&
     const auto other = [](const std::string& filter, const std::string& value) {
       return !filter.empty() && filter != value;
     };
-    if (other(options.method, listed.method()) ||
-        other(options.data, listed.data()) || other(options.state, state_name(listed.run.state)) ||
+    if (other(options.method, listed.method()) || other(options.data, listed.data()) ||
+        other(options.state, state_name(listed.run.state)) ||
         (!options.experiment.empty() && !wanted.contains(name.substr(name.rfind("-s") - 12, 12))))
       continue;
     all.push_back(std::move(listed));
@@ -427,8 +426,7 @@ int prune(const fs::path& store, const std::vector<fs::path>& runs, const PruneO
     if (!fs::exists(path)) return;
     freed += fs::is_directory(path) ? mebibytes(path)
                                     : static_cast<double>(fs::file_size(path)) / (1 << 20);
-    fmt::print("{} {}\n", options.dry_run ? "would remove" : "removed",
-               path.string());
+    fmt::print("{} {}\n", options.dry_run ? "would remove" : "removed", path.string());
     if (!options.dry_run) fs::remove_all(path);
   };
   for (const auto& path : runs) {
@@ -466,8 +464,7 @@ int prune(const fs::path& store, const std::vector<fs::path>& runs, const PruneO
       left.push_back(entry.path());
   }
   for (const auto& path : left) remove(path);
-  fmt::print("{:.1f} MiB {}\n", freed,
-             options.dry_run ? "would be freed" : "freed");
+  fmt::print("{:.1f} MiB {}\n", freed, options.dry_run ? "would be freed" : "freed");
   return kDone;
 }
 

@@ -148,8 +148,7 @@ TEST_F(PixelStoreTest, ABadFileStopsTheBuildUnlessItMayBeSkipped) {
   EXPECT_FALSE(builds());
   write_bytes(folder / "images/c.jpg", std::string("no image"));
   expect_user_error([&] { open(); }, "c.jpg", "file 2 that cannot be decoded");
-  options.skip_bad =
-      0;  // a store with a gap does not serve a reader that wants all images
+  options.skip_bad = 0;  // a store with a gap does not serve a reader that wants all images
   expect_user_error([&] { open(); }, "b.jpg");
   paths[1] = "absent.jpg";
   expect_user_error([&] { open(); }, "absent.jpg", "no such file");

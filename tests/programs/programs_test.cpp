@@ -153,7 +153,8 @@ TEST_F(Programs, ResultsThatASpreadsheetSavedAgain) {
   ASSERT_EQ(table.code, 0) << table.err;
   const std::string text = read_text(folder / "r/d1.csv");
   std::string blank = text;
-  for (std::size_t at = 0; (at = blank.find('\n', at)) != std::string::npos; at += kResultColumns.size() + 2)
+  for (std::size_t at = 0; (at = blank.find('\n', at)) != std::string::npos;
+       at += kResultColumns.size() + 2)
     blank.insert(at, "\r\n" + std::string(kResultColumns.size() - 1, ','));
   write_bytes(folder / "r/d1.csv", "\xEF\xBB\xBF" + blank + "\n\n");
   EXPECT_EQ(run("lcr-plot table d1 --results r").out, table.out);

@@ -251,7 +251,8 @@ TEST_F(CommandLineTest, LayersOverrideEachOther) {
   EXPECT_EQ(parse({}, "d1").options.get<TrainingOptions>().epochs, 11);
   EXPECT_EQ(parse({}, "e1").options.get<TrainingOptions>().epochs, 7);
   write_atomic(home / "own.ini", "epochs = 13\n");
-  EXPECT_EQ(parse({"--config", (home / "own.ini").string()}).options.get<TrainingOptions>().epochs, 13);
+  EXPECT_EQ(parse({"--config", (home / "own.ini").string()}).options.get<TrainingOptions>().epochs,
+            13);
   const auto command =
       parse({"--config", (home / "own.ini").string(), "--epochs", "15", "--dry-run"});
   EXPECT_EQ(command.options.get<TrainingOptions>().epochs, 15);
@@ -287,7 +288,8 @@ TEST_F(CommandLineTest, FilesMayBeginWithAByteOrderMark) {
   EXPECT_EQ(options.get<TrainingOptions>().epochs, 3);
   EXPECT_EQ(options.get<BatchOptions>().batch_size, 16);
   write_atomic(home / "own.ini", "\xEF\xBB\xBF[c1]\nepochs = 4\n");
-  EXPECT_EQ(parse({"--config", (home / "own.ini").string()}).options.get<TrainingOptions>().epochs, 4);
+  EXPECT_EQ(parse({"--config", (home / "own.ini").string()}).options.get<TrainingOptions>().epochs,
+            4);
   write_atomic(home / "presets/marked.ini", std::string("\xFF\xFEl\0r\0", 6));
   expect_user_error([&] { parse({"--preset", "marked"}); }, "marked.ini", "UTF-16", "in UTF-8");
 }

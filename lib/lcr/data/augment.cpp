@@ -85,8 +85,7 @@ ViewParameters draw_view(CounterRng rng, std::int64_t height, std::int64_t width
   }
   view.gray = rng.chance(recipe.gray_probability);
   if (rng.chance(recipe.blur_probability))
-    view.blur_sigma = rng.uniform(recipe.blur_sigma_min,
-                                  recipe.blur_sigma_max);
+    view.blur_sigma = rng.uniform(recipe.blur_sigma_min, recipe.blur_sigma_max);
   view.flip = rng.chance(recipe.flip_probability);
   view.solarise = rng.chance(recipe.solarise_probability);
   return view;

@@ -28,7 +28,9 @@ std::vector<DatasetSpec>& dataset_registry() {
 
 const std::vector<DatasetSpec>& datasets() { return dataset_registry(); }
 
-RegisteredDataset::RegisteredDataset(DatasetSpec spec) { dataset_registry().push_back(std::move(spec)); }
+RegisteredDataset::RegisteredDataset(DatasetSpec spec) {
+  dataset_registry().push_back(std::move(spec));
+}
 
 const DatasetSpec& find_dataset(const std::string& name) {
   for (const auto& spec : datasets())

@@ -9,8 +9,9 @@ namespace {
 
 constexpr const char* kSynthBirds = "synthbirds";
 
-const Condition kWhole{[](const Options& o) { return o.get<DatasetOptions>().dataset == kSynthBirds; },
-                       "dataset = synthbirds"};
+const Condition kWhole{
+    [](const Options& o) { return o.get<DatasetOptions>().dataset == kSynthBirds; },
+    "dataset = synthbirds"};
 
 std::vector<OptionSpec> synth_birds_options() {
   Section<SynthBirdsOptions> s("Data");

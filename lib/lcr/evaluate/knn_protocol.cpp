@@ -29,14 +29,15 @@ std::vector<std::int64_t> knn_neighbours(const KnnOptions& options, std::int64_t
 }
 
 void run_knn(EvaluationContext& context) {
-  const auto neighbours = knn_neighbours(context.options.get<KnnOptions>(), context.data.train.count());
+  const auto neighbours =
+      knn_neighbours(context.options.get<KnnOptions>(), context.data.train.count());
   const torch::Tensor train_labels = context.labels(context.data.train);
   const torch::Tensor test_labels = context.labels(context.data.test);
   for (const auto& [pooling, x] : context.train)
     for (const std::int64_t k : neighbours) {
-      const KnnScores scores =
-          knn_classify(x, train_labels, context.test.at(pooling), test_labels, context.data.train.class_count, k,
-                       context.options.get<KnnOptions>().knn_temperature);
+      const KnnScores scores = knn_classify(x, train_labels, context.test.at(pooling), test_labels,
+                                            context.data.train.class_count, k,
+                                            context.options.get<KnnOptions>().knn_temperature);
       const std::string detail = fmt::format("knn-neighbours={}", k);
       context.add(pooling, "knn_top1", detail, scores.top1);
       context.add(pooling, "knn_top5", detail, scores.top5);

@@ -12,8 +12,8 @@ namespace lcr {
 namespace {
 
 /// The attention maps of one batch of test views, by source.
-std::map<std::string, torch::Tensor> attention_maps(EvaluationContext& context,
-                                                    std::int64_t start, std::int64_t count) {
+std::map<std::string, torch::Tensor> attention_maps(EvaluationContext& context, std::int64_t start,
+                                                    std::int64_t count) {
   std::map<std::string, torch::Tensor> maps;
   const torch::Tensor query =
       render_batch(test_views(context.data.test, context.options), start, count, *context.network);

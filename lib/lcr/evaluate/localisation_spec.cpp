@@ -16,6 +16,8 @@ std::string refuse_localisation(const Options& options, bool has_objects) {
 
 }  // namespace
 
-ProtocolSpec localisation_spec() { return {.name = "localisation", .refusal = refuse_localisation}; }
+ProtocolSpec localisation_spec() {
+  return {.name = "localisation", .refusal = refuse_localisation};
+}
 
 }  // namespace lcr

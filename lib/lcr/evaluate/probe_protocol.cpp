@@ -58,8 +58,8 @@ std::vector<Running> make_probes(const EvaluationContext& context,
       for (const auto& pooling : poolings) {
         const torch::Tensor& like = context.test.at(pooling);
         probes.push_back({.pooling = pooling,
-                          .detail = fmt::format("label-share={};probe-lr={}",
-                                                format_number(share), format_number(lr)),
+                          .detail = fmt::format("label-share={};probe-lr={}", format_number(share),
+                                                format_number(lr)),
                           .rows = rows,
                           .labels = labels.index_select(0, rows),
                           .probe = LinearProbe(like.size(1), context.data.train.class_count,
@@ -82,11 +82,11 @@ void run_probe(EvaluationContext& context) {
   auto probes = make_probes(context, poolings);
   for (std::int64_t epoch = 0; epoch < options.probe_epochs; ++epoch) {
     const PooledFeatures drawn =
-        cached ? PooledFeatures{}
-               : extract_features(
-                     *context.network, context.data.train,
-                     probe_views(context.data.train, context.options, context.seed, epoch),
-                     poolings);
+        cached
+            ? PooledFeatures{}
+            : extract_features(
+                  *context.network, context.data.train,
+                  probe_views(context.data.train, context.options, context.seed, epoch), poolings);
     const PooledFeatures& features = cached ? context.train : drawn;
     for (auto& running : probes) {
       running.probe.train_epoch(features.at(running.pooling).index_select(0, running.rows),

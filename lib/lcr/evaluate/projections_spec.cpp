@@ -9,8 +9,7 @@ std::string refuse_projections(const Options& options, bool) {
   const MethodSpec& method = method_of(options);
   if (!method.has_network)
     return "method " + method.name + " has no network, which protocol projections needs";
-  return has_projections(options) ? ""
-                                  : "projections: this run has no GFB with linear projections";
+  return has_projections(options) ? "" : "projections: this run has no GFB with linear projections";
 }
 
 }  // namespace

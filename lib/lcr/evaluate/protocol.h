@@ -32,8 +32,8 @@ struct EvaluationContext {
   torch::Device device;
   int threads;
   EvaluatedNetwork* network = nullptr;  ///< null for raw pixels
-  Host* host = nullptr;                       ///< null if the method has none
-  PooledFeatures test, train;                 ///< `train` only if a protocol needs it
+  Host* host = nullptr;                 ///< null if the method has none
+  PooledFeatures test, train;           ///< `train` only if a protocol needs it
   std::vector<EvaluationEntry> entries = {};
   /// Counts a step of progress, or throws Interrupted.
   std::function<void(const std::string& note)> advance = {};

@@ -6,7 +6,7 @@ namespace {
 
 std::vector<ProtocolProgram>& program_registry() {
   static std::vector<ProtocolProgram> programs = {
-      retrieval_program(), knn_program(),         probe_program(),
+      retrieval_program(),    knn_program(),         probe_program(),
       localisation_program(), projections_program(),
   };
   return programs;

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "lcr/config/options.h"
+#include "lcr/experiment/control_options.h"
 #include "lcr/experiment/training_record.h"
 #include "lcr/record/run_store.h"
-#include "lcr/experiment/control_options.h"
 
 namespace lcr {
 

@@ -6,10 +6,10 @@
 
 #include <torch/types.h>
 
+#include "lcr/config/options.h"
 #include "lcr/data/image_set.h"
 #include "lcr/evaluate/features.h"
 #include "lcr/experiment/training_record.h"
-#include "lcr/config/options.h"
 
 namespace lcr {
 

@@ -3,9 +3,9 @@
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
 #include "lcr/method/method.h"
+#include "lcr/model/backbone.h"
 #include "lcr/model/backbones.h"
 #include "lcr/model/model_options.h"
-#include "lcr/model/backbone.h"
 
 namespace lcr {
 namespace {

@@ -33,15 +33,15 @@ torch::Tensor SimSiamProjectorImpl::forward(const torch::Tensor& pooled) {
 SimSiam::SimSiam(const Options& options, std::uint64_t seed)
     : Host(options, seed),
       encoder_(register_module("encoder", make_encoder(options, seed))),
-      projector_(register_module("projector",
-                                 SimSiamProjector(encoder_->backbone()->channels(),
-                                                  options.get<HostOptions>().embedding_dim))),
+      projector_(
+          register_module("projector", SimSiamProjector(encoder_->backbone()->channels(),
+                                                        options.get<HostOptions>().embedding_dim))),
       // The official predictor's first layer has no bias: a bias before batch norm has no effect.
-      predictor_(register_module("predictor",
-                                 ProjectionHead(options.get<HostOptions>().embedding_dim,
-                                                options.get<PredictorOptions>().head_hidden,
-                                                options.get<HostOptions>().embedding_dim,
-                                                /*batch_norm=*/true))) {
+      predictor_(
+          register_module("predictor", ProjectionHead(options.get<HostOptions>().embedding_dim,
+                                                      options.get<PredictorOptions>().head_hidden,
+                                                      options.get<HostOptions>().embedding_dim,
+                                                      /*batch_norm=*/true))) {
   initialise(*projector_, InitScheme::kDefault, seed, "projector");
   initialise(*predictor_, InitScheme::kDefault, seed, "predictor");
   for (const auto& child : children()) share_batch_norm(*child, options);
@@ -62,10 +62,11 @@ Objective SimSiam::objective(const Batch& batch, int) {
     return torch::nn::functional::cosine_similarity(prediction, projection.detach());
   };
   const torch::Tensor positive = similarity(predictor_(query), key);
-  return {.feature_map = query_map,
-          .key_feature_map = {},
-          .loss = {"simsiam_loss", (positive.mean() + similarity(predictor_(key), query).mean()) / -2},
-          .positive = positive.unsqueeze(1)};
+  return {
+      .feature_map = query_map,
+      .key_feature_map = {},
+      .loss = {"simsiam_loss", (positive.mean() + similarity(predictor_(key), query).mean()) / -2},
+      .positive = positive.unsqueeze(1)};
 }
 
 }  // namespace lcr

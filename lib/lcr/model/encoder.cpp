@@ -29,8 +29,7 @@ torch::Tensor BilinearPoolingImpl::forward(const torch::Tensor& feature_map) {
 }
 
 EncoderImpl::EncoderImpl(const EncoderOptions& options)
-    : bfloat16_(options.bfloat16),
-      backbone_(register_module("backbone", options.backbone)) {
+    : bfloat16_(options.bfloat16), backbone_(register_module("backbone", options.backbone)) {
   const std::int64_t channels = backbone_->channels();
   const std::int64_t features = channels * std::max<std::int64_t>(1, options.bilinear_maps);
   if (options.bilinear_maps > 0)

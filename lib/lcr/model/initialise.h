@@ -19,8 +19,8 @@ enum class InitScheme {
 };
 
 /// Sets all parameters below `module`; those that are neither a weight nor a bias (the position
-/// embeddings of a transformer) normal with standard deviation 0.02. `prefix` distinguishes the modules of one run ("backbone",
-/// "head", "gfb").
+/// embeddings of a transformer) normal with standard deviation 0.02. `prefix` distinguishes the
+/// modules of one run ("backbone", "head", "gfb").
 void initialise(torch::nn::Module& module, InitScheme scheme, std::uint64_t seed,
                 const std::string& prefix);
 
