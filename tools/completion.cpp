@@ -5,6 +5,7 @@
 #include "lcr/base/error.h"
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
+#include "lcr/data/catalogue.h"
 #include "lcr/data/descriptor.h"
 #include "tools/commands.h"
 #include "tools/program_help.h"
@@ -60,7 +61,8 @@ std::string name_lines(const std::string& command) {
   patterns.clear();
   for (const char* verb : {"verify", "pack", "show"})
     patterns.push_back(fmt::format("\"3 data \"*\" {}\"", verb));
-  names.insert(names.end(), {"synthbirds", "image-folder"});
+  for (const auto& spec : datasets())
+    if (!spec.title.empty()) names.push_back(spec.name);
   return lines + when(patterns, names);
 }
 

@@ -72,10 +72,9 @@ int list(const Command& command) {
     fmt::print("{:<18} {:<62} {:<52} {}\n", d.name, d.title, counts_text(d),
                is_there(d, command.options) ? "present" : "-");
   }
-  fmt::print("{:<18} {:<62} {:<52} {}\n", "synthbirds", "SynthBirds (drawn by this program)",
-             "as many classes and images as requested", "-");
-  fmt::print("{:<18} {:<62} {:<52} {}\n", "image-folder",
-             "any folder of train/CLASS/*.jpg and test/CLASS/*.jpg", "--folder DIR", "-");
+  for (const auto& spec : datasets())
+    if (!spec.title.empty())
+      fmt::print("{:<18} {:<62} {:<52} {}\n", spec.name, spec.title, spec.holds, "-");
   return kDone;
 }
 
@@ -207,7 +206,10 @@ void print_split(const char* name, const std::vector<ListedImage>& images,
 int verify(const std::string& name, const Command& command) {
   Options options = command.options;
   options.get<DatasetOptions>().dataset = name;
-  if (name != "image-folder") {
+  const bool has_descriptor = std::none_of(
+      datasets().begin(), datasets().end(),
+      [&](const DatasetSpec& spec) { return spec.name == name && !spec.title.empty(); });
+  if (has_descriptor) {
     const DatasetDescriptor d = find_descriptor(name);
     for (const auto& file : d.files) {
       const fs::path path = target_of(d, file, options);
@@ -220,6 +222,7 @@ int verify(const std::string& name, const Command& command) {
     fmt::print("{}: {}: matches datasets/{}.json\n", d.title, check_content(d, command), name);
     if (d.kind == "weights" || !has_image_files(options)) return kDone;
   }
+  if (!has_image_files(options)) fail("{}: has no files to verify", name);
   const Listing listing = list_dataset(options);
   const Decoded decoded = decode_all(listing, command.threads);
   for (const auto& reason : decoded.reasons)

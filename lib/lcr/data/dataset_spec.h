@@ -14,6 +14,8 @@ namespace lcr {
 /// its images whole.
 struct DatasetSpec {
   std::string name;
+  /// Of a data set without a descriptor in datasets/: what it is and what it holds, for lists.
+  std::string title = {}, holds = {};
   std::vector<OptionGroup> options = {};
   /// Reads the lists of a data set of image files. Throws UserError saying what is missing and
   /// where it belongs.

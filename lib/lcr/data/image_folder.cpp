@@ -189,6 +189,8 @@ std::vector<OptionSpec> image_folder_options() {
 
 DatasetSpec image_folder_dataset() {
   return {.name = kImageFolder,
+          .title = "any folder of train/CLASS/*.jpg and test/CLASS/*.jpg",
+          .holds = "--folder DIR",
           .options = {option_group<ImageFolderOptions>(image_folder_options)},
           .list = [](const Options& options) {
             const std::string& folder = options.get<ImageFolderOptions>().folder;

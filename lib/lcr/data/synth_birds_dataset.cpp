@@ -29,6 +29,8 @@ std::vector<OptionSpec> synth_birds_options() {
 
 DatasetSpec synth_birds_dataset() {
   return {.name = kSynthBirds,
+          .title = "SynthBirds (drawn by this program)",
+          .holds = "as many classes and images as requested",
           .options = {option_group<SynthBirdsOptions>(synth_birds_options)},
           .load =
               [](const Options& options, int threads) {
@@ -45,6 +47,8 @@ DatasetSpec synth_birds_dataset() {
 
 DatasetSpec synth_birds_standin() {
   return {.name = "synthbirds-standin",
+          .title = "SynthBirds of other species, for pre-training (drawn)",
+          .holds = "80 classes, as many images as requested",
           .options = {option_group<SynthBirdsOptions>(synth_birds_options)},
           .load =
               [](const Options& options, int threads) {
