@@ -127,9 +127,11 @@ END
   chmod +x "$tree/usr/bin/gnuplot"
 }
 
-# The libraries' folder of OpenBLAS comes first: the system's BLAS may be the slow reference.
+# The libraries' folder of OpenBLAS comes first: the system's BLAS may be the slow reference. A few
+# packages (libgloo0) keep theirs in usr/lib itself.
 write_environment() {
-  local libraries=$final/usr/lib/$arch/openblas-openmp:$final/usr/lib/$arch
+  local found=$final/usr/lib/$arch:$final/usr/lib
+  local libraries=$final/usr/lib/$arch/openblas-openmp:$found
   local headers="-idirafter $final/usr/include/$arch -idirafter $final/usr/include"
   cat >"$work/environment" <<END
 # Makes what is unpacked in this folder usable: . $prefix/environment
@@ -141,7 +143,7 @@ if [ "\${LCR_PACKAGES:-}" != "$prefix" ]; then
   export CMAKE_PREFIX_PATH="$final/usr\${CMAKE_PREFIX_PATH:+:\$CMAKE_PREFIX_PATH}"
   export PKG_CONFIG_PATH="$final/usr/lib/$arch/pkgconfig:$final/usr/share/pkgconfig\${PKG_CONFIG_PATH:+:\$PKG_CONFIG_PATH}"
   export CXXFLAGS="$headers\${CXXFLAGS:+ \$CXXFLAGS}"
-  export LDFLAGS="-L$final/usr/lib/$arch -Wl,-rpath-link,$final/usr/lib/$arch -Wl,-rpath,$libraries\${LDFLAGS:+ \$LDFLAGS}"
+  export LDFLAGS="-L$final/usr/lib/$arch -Wl,-rpath-link,$found -Wl,-rpath,$libraries\${LDFLAGS:+ \$LDFLAGS}"
   [ ! -e "$final/fonts.conf" ] || export FONTCONFIG_FILE="$final/fonts.conf"
 fi
 END

@@ -13,9 +13,11 @@ install(DIRECTORY results/paper DESTINATION ${LCR_SHARE_DIR}/results)
 install(FILES README.md LICENSE CHANGELOG.md CITATION.cff CONTRIBUTING.md SECURITY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
 
-# Manual pages and completion, which the programs write themselves.
+# Manual pages and completion, which the programs write themselves. Installations from one build take
+# turns, because they share that folder.
 set(LCR_WRITTEN ${CMAKE_BINARY_DIR}/generated/share)
 install(CODE "
+  file(LOCK \"${LCR_WRITTEN}.lock\" GUARD PROCESS TIMEOUT 900)
   file(REMOVE_RECURSE \"${LCR_WRITTEN}\")
   file(MAKE_DIRECTORY \"${LCR_WRITTEN}/bash\" \"${LCR_WRITTEN}/zsh\")
   set(lcr \"$<TARGET_FILE:lcr-front>\")
