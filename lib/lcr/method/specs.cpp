@@ -43,7 +43,9 @@ RegisteredMethod::RegisteredMethod(MethodSpec spec) {
 const MethodSpec& find_method(const std::string& name) {
   for (const auto& spec : methods())
     if (spec.name == name) return spec;
-  fail("method = '{}' is not one of {}", printable(name), join(names_of(methods()), ", "));
+  const auto names = names_of(methods());
+  fail("method = '{}' is not one of {}; the nearest is {}", printable(name), join(names, ", "),
+       nearest_name(name, names));
 }
 
 const MethodSpec& method_of(const Options& options) {
