@@ -66,8 +66,10 @@ std::vector<OptionSpec> eval_mask_norm_options() {
 
 std::vector<OptionSpec> protocol_options() {
   Section<ProtocolOptions> s("Protocols", OptionPart::kEvaluation);
-  s.text("protocols", &ProtocolOptions::protocols, "",
-         "comma-separated names out of retrieval, knn, probe, localisation, projections");
+  // The table of options keeps the pointer; protocols register before main() starts.
+  static const std::string names =
+      "comma-separated names out of " + join(names_of(protocols()), ", ");
+  s.text("protocols", &ProtocolOptions::protocols, "", names.c_str());
   s.text("poolings", &ProtocolOptions::poolings, "",
          "comma-separated names out of own (the method's), average, bilinear, attention, "
          "activation, random_gfb, oracle; empty: all that the network and the data allow");
