@@ -69,6 +69,11 @@ std::vector<ProtocolProgram> chosen_programs(const Options& options) {
   std::vector<ProtocolProgram> chosen;
   for (const auto& program : protocol_programs())
     if (has_protocol(options, program.name)) chosen.push_back(program);
+  for (const auto& spec : protocols())
+    check_internal(!has_protocol(options, spec.name) ||
+                       std::any_of(chosen.begin(), chosen.end(),
+                                   [&](const auto& program) { return program.name == spec.name; }),
+                   "a protocol of evaluate/specs.cpp without a program in evaluate/protocols.cpp");
   return chosen;
 }
 
