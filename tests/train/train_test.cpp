@@ -211,16 +211,16 @@ TEST(Trainer, ADivergenceNamesOnlyOptionsThatTheMethodHas) {
                                          .size = 24,
                                          .first_class = 0,
                                          .threads = 1});
-  struct Case {
+  struct Expectation {
     std::vector<std::pair<const char*, const char*>> settings;
     bool has_nu;
   };
   for (const auto& [settings, has_nu] :
-       {Case{{{"method", "moco_v2"}}, false}, Case{{{"method", "byol"}}, false},
-        Case{{{"method", "supervised"}}, false},
-        Case{{{"method", "lcr"}, {"gfb", "random"}}, false},
-        Case{{{"method", "lcr"}, {"nu", "0"}}, false}, Case{{{"method", "lcr"}}, true},
-        Case{{{"method", "byol_lcr"}}, true}}) {
+       {Expectation{{{"method", "moco_v2"}}, false}, Expectation{{{"method", "byol"}}, false},
+        Expectation{{{"method", "supervised"}}, false},
+        Expectation{{{"method", "lcr"}, {"gfb", "random"}}, false},
+        Expectation{{{"method", "lcr"}, {"nu", "0"}}, false},
+        Expectation{{{"method", "lcr"}}, true}, Expectation{{{"method", "byol_lcr"}}, true}}) {
     Options options = testing::tiny_options();
     for (const auto& [name, value] : settings) set_option(options, name, value, "test");
     resolve_variant(options);
