@@ -77,6 +77,7 @@ std::string curves_html(const Results& results) {
       {"rank1", "Rank-1 (%)"},
       {"contrastive_loss", "Contrastive loss"},
       {"byol_loss", "BYOL's loss"},
+      {"simsiam_loss", "SimSiam's loss"},
       {"classification_loss", "Classification loss"},
       {"kl_loss", "KL loss, without its weight"}};
   std::sort(metrics.begin(), metrics.end(), [](const auto& a, const auto& b) {

@@ -28,7 +28,7 @@ std::vector<OptionSpec> moving_average_options() {
 std::vector<OptionSpec> predictor_options() {
   Section<PredictorOptions> s("Method");
   s.number("head-hidden", &PredictorOptions::head_hidden, "",
-           "hidden units of BYOL's projector and predictor", 1, 65536);
+           "hidden units of the predictor, and of BYOL's projector", 1, 65536);
   return s.rows();
 }
 
