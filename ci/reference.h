@@ -47,8 +47,7 @@ struct Reference {
 /// nothing to mAP) and the training losses.
 inline constexpr const char* kDefaultMetrics =
     "mean_average_precision,probe_top1,cached_probe_top1,knn_top1,contrastive_loss,byol_loss,"
-    "simsiam_loss,"
-    "classification_loss,kl_loss";
+    "simsiam_loss,classification_loss,kl_loss";
 
 /// Makes a reference from the rows of `metrics` (comma-separated names) that have at least `fewest`
 /// seeds. Floors lie at the prediction bound of a mean of `floor_seeds` seeds
