@@ -94,7 +94,7 @@ ProgramHelp parse_help(const std::string& program, const std::string& text) {
     }
     if (part == kText) {
       help.paragraphs.push_back(content);
-    } else if (part == kOptions && content.starts_with("--")) {
+    } else if (part == kOptions && line.starts_with("  --")) {
       help.options.push_back(parse_option(line));
     } else if (part == kOptions && !help.options.empty()) {
       append_line(help.options.back().meaning, content);
