@@ -1,7 +1,7 @@
 // The host augmentation on one thread: views per second, in total and by stage.
 #include <benchmark/benchmark.h>
 
-#include "lcr/data/augment.h"
+#include "lcr/image/augment.h"
 
 namespace lcr {
 namespace {

@@ -8,11 +8,11 @@
 #include <benchmark/benchmark.h>
 
 #include "lcr/base/files.h"
-#include "lcr/data/augment.h"
 #include "lcr/data/dataset_options.h"
 #include "lcr/data/datasets.h"
-#include "lcr/data/image_file.h"
 #include "lcr/data/image_folder.h"
+#include "lcr/image/augment.h"
+#include "lcr/image/image_file.h"
 #include "lcr/model/input.h"
 
 namespace lcr {

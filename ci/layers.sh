@@ -12,7 +12,8 @@ find lib/lcr plots ci experiments tools benchmarks tests \
   BEGIN {
     # Layers of the library by height; rooms of one height do not include each other. Up to `data`
     # there is no LibTorch.
-    split("base 0 config 1 record 2 data 3 model 4 method 5 train 6 evaluate 6 experiment 7", words)
+    split("base 0 config 1 record 2 image 2 weights 2 data 3 model 4 method 5 train 6 evaluate 6 " \
+          "experiment 7", words)
     for (i = 1; i in words; i += 2) height[words[i]] = words[i + 1]
     # Folders outside the library, with the highest room that they may include. Only tests may
     # include the other folders.

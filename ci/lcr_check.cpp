@@ -346,9 +346,8 @@ void check_arguments(const Arguments& a, const po::variables_map& values) {
 }
 
 void add_options(po::options_description& visible, Arguments& a) {
-  const std::string metrics_help =
-      "record, study: names of the metrics to compare [" + join(split(kDefaultMetrics, ','), ", ") +
-      "]";
+  const std::string metrics_help = "record, study: names of the metrics to compare [" +
+                                   join(split(kDefaultMetrics, ','), ", ") + "]";
   auto add = visible.add_options();
   add("reference", po::value(&a.reference),
       "folder of reference values: results/reference/<preset>");

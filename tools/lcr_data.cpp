@@ -22,11 +22,11 @@
 #include "lcr/data/datasets.h"
 #include "lcr/data/descriptor.h"
 #include "lcr/data/fetch.h"
-#include "lcr/data/image_file.h"
 #include "lcr/data/pixel_store.h"
-#include "lcr/data/view_options.h"
 #include "lcr/experiment/control_options.h"
 #include "lcr/experiment/option_table.h"
+#include "lcr/image/image_file.h"
+#include "lcr/image/view_options.h"
 #include "tools/dataset_places.h"
 
 namespace lcr {

@@ -17,11 +17,11 @@
 #include "lcr/config/command_line.h"
 #include "lcr/config/options.h"
 #include "lcr/data/archive.h"
-#include "lcr/data/safetensors.h"
 #include "lcr/experiment/control_options.h"
 #include "lcr/method/method_spec.h"
 #include "lcr/record/results_csv.h"
 #include "lcr/record/run_store.h"
+#include "lcr/weights/safetensors.h"
 
 namespace lcr {
 namespace {

@@ -9,8 +9,8 @@
 #include "lcr/base/hashing.h"
 #include "lcr/base/signals.h"
 #include "lcr/base/text.h"
-#include "lcr/data/safetensors.h"
 #include "lcr/experiment/import_run.h"
+#include "lcr/weights/safetensors.h"
 
 namespace lcr {
 namespace {

@@ -15,10 +15,10 @@
 #include "lcr/data/dataset_options.h"
 #include "lcr/data/datasets.h"
 #include "lcr/data/descriptor.h"
-#include "lcr/data/image_file.h"
 #include "lcr/data/image_folder.h"
 #include "lcr/data/mat_file.h"
-#include "lcr/data/png_file.h"
+#include "lcr/image/image_file.h"
+#include "lcr/image/png_file.h"
 #include "tests/support/files.h"
 #include "tests/support/images.h"
 

@@ -11,8 +11,8 @@
 
 #include "lcr/base/hashing.h"
 #include "lcr/data/dataset_options.h"
-#include "lcr/data/image_file.h"
 #include "lcr/experiment/control_options.h"
+#include "lcr/image/image_file.h"
 #include "tests/support/files.h"
 #include "tests/support/images.h"
 

@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include "lcr/data/safetensors.h"
 #include "lcr/data/synth_birds.h"
 #include "lcr/evaluate/features.h"
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/method/method.h"
 #include "lcr/model/weights.h"
+#include "lcr/weights/safetensors.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
 

@@ -5,10 +5,10 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include "lcr/data/image_file.h"
 #include "lcr/data/synth_birds.h"
 #include "lcr/evaluate/principal_alignment.h"
 #include "lcr/evaluate/projection_panel.h"
+#include "lcr/image/image_file.h"
 #include "lcr/method/lcr_options.h"
 #include "lcr/method/method.h"
 #include "tests/support/files.h"

@@ -17,21 +17,23 @@ build() { # TARGET SOURCES AND LIBRARIES...
     lib/lcr/base/files.cpp lib/lcr/base/text.cpp lib/lcr/base/signals.cpp "$@" \
     -o "build-fuzz/$target"
 }
+image=lib/lcr/image
+weights=lib/lcr/weights
 data=lib/lcr/data
 base=lib/lcr/base
 status=0
 for target in ${TARGETS:-images lists safetensors torch_files texts}; do
   case $target in
     images)
-      build images tests/fuzz/images.cpp $data/image_file.cpp $data/jpeg_file.cpp \
-        $data/png_file.cpp $data/failed_download.cpp \
+      build images tests/fuzz/images.cpp $image/image_file.cpp $image/jpeg_file.cpp \
+        $image/png_file.cpp $base/failed_download.cpp \
         -lturbojpeg -ljpeg -lpng -lz ;;
     lists)
       build lists tests/fuzz/lists.cpp $data/listing.cpp $data/cub200.cpp $data/fgvc_aircraft.cpp \
         $data/mat_file.cpp $data/descriptor.cpp -lz ;;
     safetensors | torch_files) # one reader of both forms, two sets of first inputs
-      build "$target" tests/fuzz/weights.cpp $data/weight_file.cpp $data/safetensors.cpp \
-        $data/torch_*.cpp $data/pickle*.cpp $data/failed_download.cpp $base/hashing.cpp \
+      build "$target" tests/fuzz/weights.cpp $weights/weight_file.cpp $weights/safetensors.cpp \
+        $weights/torch_*.cpp $weights/pickle*.cpp $base/failed_download.cpp $base/hashing.cpp \
         -larchive -lcrypto -lz ;;
     texts)
       build texts tests/fuzz/texts.cpp ci/measured.cpp ci/reference.cpp ci/metric_gate.cpp \

@@ -1,6 +1,6 @@
 // Fuzzes the reader of image files: JPEG and PNG, at full and at smaller scale.
 #include "lcr/base/error.h"
-#include "lcr/data/image_file.h"
+#include "lcr/image/image_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   for (const std::int64_t side : {0, 16}) {

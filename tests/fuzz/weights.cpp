@@ -1,8 +1,8 @@
 // Fuzzes the readers of weight files: input that begins like a torch file goes to that reader, the
 // rest to that of safetensors. Copies every accepted tensor.
 #include "lcr/base/error.h"
-#include "lcr/data/safetensors.h"
-#include "lcr/data/torch_file.h"
+#include "lcr/weights/safetensors.h"
+#include "lcr/weights/torch_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::vector<std::uint8_t> bytes(data, data + size);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes image_files.json into this folder, for tests/data/image_file_test.cpp and the fuzzer.
+"""Writes image_files.json into this folder, for tests/image/image_file_test.cpp and the fuzzer.
 
 It holds small PNG and JPEG files of every kind that the standards allow and people meet, each with
 the SHA-256 of the bytes that Pillow's convert("RGB") gives. Needs NumPy, Pillow and cjpeg of

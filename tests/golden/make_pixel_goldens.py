@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes pixel_ops.json into this folder, for tests/data/augment_test.cpp and image_file_test.cpp.
+"""Writes pixel_ops.json into this folder, for tests/image/augment_test.cpp and image_file_test.cpp.
 
 It holds the results of Pillow and torchvision for a small image, for every colour and for small
 image files, and the distribution of torchvision's crops. Needs Debian's python3-torchvision.

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes weights/: the same tensors in all forms of torch.save, for tests/data/torch_file_test.cpp.
+"""Writes weights/: the same tensors in all forms of torch.save, for tests/weights/torch_file_test.cpp.
 
 Needs Debian's python3-torch. `*.expected.safetensors` holds the tensors as they should be read,
 under the names that they should have.

@@ -4,8 +4,7 @@
 #include <torch/torch.h>
 
 #include "lcr/base/text.h"
-#include "lcr/data/safetensors.h"
-#include "lcr/data/view_options.h"
+#include "lcr/image/view_options.h"
 #include "lcr/method/host_options.h"
 #include "lcr/method/lcr_options.h"
 #include "lcr/method/method.h"
@@ -13,6 +12,7 @@
 #include "lcr/model/model_options.h"
 #include "lcr/model/weights.h"
 #include "lcr/train/sgd.h"
+#include "lcr/weights/safetensors.h"
 #include "tests/support/networks.h"
 
 namespace lcr {

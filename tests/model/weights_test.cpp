@@ -9,11 +9,11 @@
 #include <torch/torch.h>
 
 #include "lcr/base/files.h"
-#include "lcr/data/safetensors.h"
 #include "lcr/method/method_spec.h"
 #include "lcr/method/supervised.h"
 #include "lcr/model/model_options.h"
 #include "lcr/model/resnet.h"
+#include "lcr/weights/safetensors.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
 

@@ -9,8 +9,8 @@
 
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
-#include "lcr/data/image_file.h"
-#include "lcr/data/png_file.h"
+#include "lcr/image/image_file.h"
+#include "lcr/image/png_file.h"
 #include "tests/support/files.h"
 #include "tests/support/http_server.h"
 #include "tests/support/images.h"

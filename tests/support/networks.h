@@ -7,7 +7,7 @@
 #include <torch/types.h>
 
 #include "lcr/config/options.h"
-#include "lcr/data/view_options.h"
+#include "lcr/image/view_options.h"
 #include "lcr/method/host_options.h"
 #include "lcr/method/lcr_options.h"
 #include "lcr/model/initialise.h"

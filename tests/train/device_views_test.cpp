@@ -6,7 +6,7 @@
 #include "lcr/base/rng.h"
 #include "lcr/train/two_view_input.h"
 #ifdef LCR_WITH_CUDA_KERNELS
-#include "lcr/data/view_options.h"
+#include "lcr/image/view_options.h"
 #include "lcr/method/host_options.h"
 #include "lcr/train/device_views.h"
 #endif

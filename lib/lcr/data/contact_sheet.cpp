@@ -4,9 +4,9 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/rng.h"
-#include "lcr/data/augment.h"
-#include "lcr/data/picture.h"
-#include "lcr/data/view_options.h"
+#include "lcr/image/augment.h"
+#include "lcr/image/picture.h"
+#include "lcr/image/view_options.h"
 
 namespace lcr {
 

@@ -3,7 +3,7 @@
 #include "lcr/base/error.h"
 #include "lcr/base/rng.h"
 #include "lcr/data/batch_options.h"
-#include "lcr/data/view_options.h"
+#include "lcr/image/view_options.h"
 
 namespace lcr {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "lcr/config/options.h"
-#include "lcr/data/augment.h"
 #include "lcr/data/image_set.h"
+#include "lcr/image/augment.h"
 
 namespace lcr {
 

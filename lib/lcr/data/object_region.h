@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "lcr/data/augment.h"
 #include "lcr/data/image_set.h"
+#include "lcr/image/augment.h"
 
 namespace lcr {
 

@@ -15,9 +15,9 @@
 #include "lcr/base/parallel.h"
 #include "lcr/base/progress.h"
 #include "lcr/base/signals.h"
-#include "lcr/data/augment.h"
-#include "lcr/data/image_file.h"
 #include "lcr/data/pixel_store_format.h"
+#include "lcr/image/augment.h"
+#include "lcr/image/image_file.h"
 
 namespace lcr {
 namespace fs = std::filesystem;

@@ -2,7 +2,7 @@
 
 #include "lcr/data/dataset_options.h"
 #include "lcr/data/synth_birds.h"
-#include "lcr/data/view_options.h"
+#include "lcr/image/view_options.h"
 
 namespace lcr {
 namespace {

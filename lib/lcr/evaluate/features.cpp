@@ -6,11 +6,11 @@
 #include "lcr/base/error.h"
 #include "lcr/base/parallel.h"
 #include "lcr/base/signals.h"
-#include "lcr/data/augment.h"
 #include "lcr/data/object_region.h"
-#include "lcr/data/view_options.h"
 #include "lcr/evaluate/activation_mask.h"
 #include "lcr/evaluate/protocol_spec.h"
+#include "lcr/image/augment.h"
+#include "lcr/image/view_options.h"
 #include "lcr/model/input.h"
 
 namespace lcr {

@@ -1,11 +1,11 @@
 #include "lcr/base/error.h"
 #include "lcr/base/rng.h"
 #include "lcr/base/signals.h"
-#include "lcr/data/augment.h"
 #include "lcr/data/object_region.h"
-#include "lcr/data/view_options.h"
 #include "lcr/evaluate/localisation.h"
 #include "lcr/evaluate/protocol.h"
+#include "lcr/image/augment.h"
+#include "lcr/image/view_options.h"
 #include "lcr/method/gradcam.h"
 
 namespace lcr {

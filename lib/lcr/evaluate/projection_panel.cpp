@@ -6,8 +6,8 @@
 #include <fmt/core.h>
 
 #include "lcr/base/rng.h"
-#include "lcr/data/picture.h"
-#include "lcr/data/view_options.h"
+#include "lcr/image/picture.h"
+#include "lcr/image/view_options.h"
 
 namespace lcr {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
-#include "lcr/data/safetensors.h"
 #include "lcr/experiment/control_options.h"
+#include "lcr/weights/safetensors.h"
 
 namespace lcr {
 namespace fs = std::filesystem;

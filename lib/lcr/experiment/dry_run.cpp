@@ -12,9 +12,9 @@
 
 #include "lcr/base/csv.h"
 #include "lcr/base/text.h"
-#include "lcr/data/view_options.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/evaluate_run.h"
+#include "lcr/image/view_options.h"
 #include "lcr/method/method_spec.h"
 #include "lcr/model/model_options.h"
 #include "lcr/train/schedule.h"

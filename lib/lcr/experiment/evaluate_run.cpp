@@ -15,10 +15,7 @@
 #include "lcr/base/signals.h"
 #include "lcr/base/text.h"
 #include "lcr/config/lists.h"
-#include "lcr/data/augment.h"
 #include "lcr/data/object_region.h"
-#include "lcr/data/safetensors.h"
-#include "lcr/data/view_options.h"
 #include "lcr/evaluate/features.h"
 #include "lcr/evaluate/knn_spec.h"
 #include "lcr/evaluate/localisation_spec.h"
@@ -29,11 +26,14 @@
 #include "lcr/evaluate/recalibrate.h"
 #include "lcr/experiment/control_options.h"
 #include "lcr/experiment/device.h"
+#include "lcr/image/augment.h"
+#include "lcr/image/view_options.h"
 #include "lcr/method/gradcam.h"
 #include "lcr/method/method_spec.h"
 #include "lcr/model/initialise.h"
 #include "lcr/model/model_options.h"
 #include "lcr/train/trainer.h"
+#include "lcr/weights/safetensors.h"
 
 namespace lcr {
 namespace fs = std::filesystem;

@@ -5,7 +5,7 @@
 #include <fmt/core.h>
 
 #include "lcr/base/error.h"
-#include "lcr/data/view_options.h"
+#include "lcr/image/view_options.h"
 #include "lcr/method/host_options.h"
 #include "lcr/method/method_spec.h"
 #include "lcr/model/model_options.h"

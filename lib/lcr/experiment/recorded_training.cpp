@@ -11,7 +11,6 @@
 #include "lcr/base/files.h"
 #include "lcr/base/signals.h"
 #include "lcr/data/batch_options.h"
-#include "lcr/data/safetensors.h"
 #include "lcr/evaluate/projections.h"
 #include "lcr/evaluate/protocol_spec.h"
 #include "lcr/experiment/control_options.h"
@@ -21,6 +20,7 @@
 #include "lcr/method/lcr_options.h"
 #include "lcr/method/method_spec.h"
 #include "lcr/train/training_options.h"
+#include "lcr/weights/safetensors.h"
 
 namespace lcr {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <fmt/core.h>
 
-#include "lcr/data/view_options.h"
 #include "lcr/evaluate/protocol_spec.h"
 #include "lcr/evaluate/retrieval.h"
+#include "lcr/image/view_options.h"
 #include "lcr/method/lcr_options.h"
 #include "lcr/method/method_spec.h"
 

@@ -62,7 +62,7 @@ std::vector<torch::Tensor> Lcr::trained_parameters() {
 }
 
 // The part of Algorithm A1's loop body that is not MoCo v2, in the same order. Before it,
-// elsewhere: the two augmentations (data/augment.h); q, k, logits and the contrastive loss
+// elsewhere: the two augmentations (image/augment.h); q, k, logits and the contrastive loss
 // (MoCoV2::objective, or another host's). After it, in train/step.cpp: backward, SGD,
 // the momentum update and the enqueueing (finish_step). MoCo's code puts the update before the keys
 // are encoded instead of after the SGD step; the only difference is an additional first update,

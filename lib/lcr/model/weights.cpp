@@ -7,7 +7,7 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
-#include "lcr/data/safetensors.h"
+#include "lcr/weights/safetensors.h"
 
 namespace lcr {
 namespace {

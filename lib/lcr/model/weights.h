@@ -8,7 +8,7 @@
 
 #include <torch/nn/module.h>
 
-#include "lcr/data/weight_file.h"
+#include "lcr/weights/weight_file.h"
 
 namespace lcr {
 

@@ -9,7 +9,7 @@
 #include <c10/core/DeviceGuard.h>
 #include <cuda_runtime_api.h>
 
-#include "lcr/data/view_task.h"
+#include "lcr/image/view_task.h"
 #include "lcr/train/view_kernels.h"
 
 namespace lcr {

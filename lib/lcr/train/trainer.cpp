@@ -11,7 +11,6 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/text.h"
-#include "lcr/data/safetensors.h"
 #include "lcr/method/host_options.h"
 #include "lcr/method/lcr_options.h"
 #include "lcr/model/weights.h"
@@ -19,6 +18,7 @@
 #include "lcr/train/step.h"
 #include "lcr/train/training_options.h"
 #include "lcr/train/two_view_input.h"
+#include "lcr/weights/safetensors.h"
 
 namespace lcr {
 namespace {

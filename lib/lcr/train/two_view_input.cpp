@@ -1,6 +1,6 @@
 #include "lcr/train/two_view_input.h"
 
-#include "lcr/data/view_options.h"
+#include "lcr/image/view_options.h"
 #include "lcr/model/input.h"
 
 #ifdef LCR_WITH_CUDA_KERNELS

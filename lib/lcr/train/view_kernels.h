@@ -1,7 +1,7 @@
 // Launches the CUDA kernels of view_kernels.cu.
 #pragma once
 
-#include "lcr/data/view_stages.h"
+#include "lcr/image/view_stages.h"
 
 namespace lcr::cuda {
 
