@@ -46,7 +46,7 @@ std::vector<std::string> choices_of(const OptionSpec& spec) {
   if (name == "preset") return preset_names(suite_home());
   if (name == "datasets") return find_option("dataset", "").choices;
   if (name == "protocols") return names_of(protocols());
-  if (name == "poolings") return pooling_names();
+  if (name == "poolings") return pooling_choices();
   return spec.choices;
 }
 

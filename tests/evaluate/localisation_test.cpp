@@ -9,6 +9,7 @@
 #include "lcr/data/synth_birds.h"
 #include "lcr/evaluate/activation_mask.h"
 #include "lcr/evaluate/features.h"
+#include "lcr/evaluate/poolings.h"
 #include "lcr/method/gradcam.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"

@@ -43,7 +43,8 @@ std::vector<std::string> parse_names(const std::string& name, const std::string&
   std::vector<std::string> values;
   for (const auto& part : split(text, ',')) {
     if (std::find(choices.begin(), choices.end(), part) == choices.end())
-      fail("{} = '{}': '{}' is not one of {}", name, text, part, join(choices, ", "));
+      fail("{} = '{}': '{}' is not one of {}; the nearest is {}", name, text, part,
+           join(choices, ", "), nearest_name(part, choices));
     if (std::find(values.begin(), values.end(), part) != values.end())
       fail("{} = '{}': {} is named twice", name, text, part);
     values.push_back(part);

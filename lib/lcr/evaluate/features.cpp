@@ -1,14 +1,12 @@
 #include "lcr/evaluate/features.h"
 
 #include <torch/nn/functional/normalization.h>
-#include <torch/nn/functional/pooling.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/parallel.h"
 #include "lcr/base/signals.h"
 #include "lcr/data/object_region.h"
-#include "lcr/evaluate/activation_mask.h"
-#include "lcr/evaluate/protocol_spec.h"
+#include "lcr/evaluate/poolings.h"
 #include "lcr/image/augment.h"
 #include "lcr/image/view_options.h"
 #include "lcr/model/input.h"
@@ -51,40 +49,6 @@ class ModeGuard {
   std::shared_ptr<torch::nn::Module> module_;  ///< may be null
   bool training_;
 };
-
-torch::Tensor pool_by_mask(const torch::Tensor& map, const torch::Tensor& mask) {
-  return unit_length((map * mask.unsqueeze(1)).mean({2, 3}));
-}
-
-/// Weights each position by the share of its cell of the view that the object covers. regions: N x
-/// s x s of 0 and 1.
-torch::Tensor pool_by_object(const torch::Tensor& map, const torch::Tensor& regions) {
-  const torch::Tensor cells =
-      torch::nn::functional::adaptive_avg_pool2d(
-          regions.to(map.device()).to(map.scalar_type()).unsqueeze(1),
-          torch::nn::functional::AdaptiveAvgPool2dFuncOptions({map.size(2), map.size(3)}))
-          .squeeze(1);
-  // If the centre crop cuts the object off, nothing is known about it: all positions count.
-  const torch::Tensor cut_off = cells.amax({1, 2}, true).eq(0).to(cells.scalar_type());
-  return pool_by_mask(map, cells + cut_off);
-}
-
-/// Unit-length features of one batch by one pooling. start: index of the batch's first image.
-torch::Tensor pool_batch(const std::string& pooling, const torch::Tensor& map, std::int64_t start,
-                         const EvaluatedNetwork& network, const ImageSet& images) {
-  if (pooling == "average") return unit_length(map.mean({2, 3}));
-  if (pooling == "bilinear") {
-    Encoder encoder = network.encoder;
-    return unit_length(encoder->pool(map));
-  }
-  if (pooling == "activation") return pool_by_mask(map, activation_mask(map));
-  if (pooling == "oracle")
-    return pool_by_object(map, object_regions(images, start, map.size(0), network));
-  check_internal(pooling == "attention" || pooling == "random_gfb", "unknown pooling");
-  GradCamFittingBranch gfb = pooling == "attention" ? network.gfb : network.random_gfb;
-  return pool_by_mask(
-      map, normalise_mask(gfb(map), network.options.get<EvaluationOptions>().eval_mask_norm));
-}
 
 }  // namespace
 
@@ -133,25 +97,12 @@ void for_each_feature_map(const EvaluatedNetwork& network, std::int64_t count,
   }
 }
 
-std::vector<std::string> available_poolings(const EvaluatedNetwork& network,
-                                            const ImageSet& images) {
-  Encoder encoder = network.encoder;
-  std::vector<std::string> names = {"average"};
-  if (encoder->bilinear()) names.emplace_back("bilinear");
-  if (network.gfb) names.emplace_back("attention");
-  names.emplace_back("activation");
-  if (network.random_gfb) names.emplace_back("random_gfb");
-  if (!object_ground_truth(images).empty()) names.emplace_back("oracle");
-  return names;
-}
-
 PooledFeatures extract_features(const EvaluatedNetwork& network, const ImageSet& images,
-                                const RenderView& render,
-                                const std::vector<std::string>& poolings) {
+                                const RenderView& render, const std::vector<std::string>& names) {
   std::map<std::string, std::vector<torch::Tensor>> parts;
   const auto pool = [&](const torch::Tensor& map, std::int64_t start) {
-    for (const auto& pooling : poolings)
-      parts[pooling].push_back(pool_batch(pooling, map, start, network, images));
+    for (const auto& name : names)
+      parts[name].push_back(unit_length(find_pooling(name).pool({map, start, network, images})));
   };
   for_each_feature_map(network, images.count(), render, pool);
   PooledFeatures features;

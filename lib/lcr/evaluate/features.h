@@ -54,20 +54,10 @@ void for_each_feature_map(
 /// Unit-length features of one image set for each pooling: M x F float32 on the device.
 using PooledFeatures = std::map<std::string, torch::Tensor>;
 
-/// The pooling by the true region of the object.
-inline constexpr const char* kOraclePooling = "oracle";
-
-/// The poolings that the network and the images allow. "average": mean over positions. "bilinear":
-/// MoCo-Bilinear's own. The others are means of map x mask over positions (Weight Average Pooling)
-/// with one of these masks: "attention", the GFB's; "random_gfb", an untrained GFB's; "activation",
-/// activation_mask(), without learning; "oracle", the true region of the object (or its box),
-/// averaged over each position's cell of the image: an upper bound.
-std::vector<std::string> available_poolings(const EvaluatedNetwork& network,
-                                            const ImageSet& images);
-
-/// Computes the named poolings in one pass over the views. "oracle" needs the test views.
+/// Computes the named poolings (poolings.h) in one pass over the views. Those with test_views_only
+/// need test_views().
 PooledFeatures extract_features(const EvaluatedNetwork& network, const ImageSet& images,
-                                const RenderView& render, const std::vector<std::string>& poolings);
+                                const RenderView& render, const std::vector<std::string>& names);
 
 /// A control: the pixels of the test views as unit-length features, M x (3 size size).
 torch::Tensor raw_pixel_features(const ImageSet& images, const Options& options,

@@ -5,6 +5,7 @@
 #include "lcr/base/text.h"
 #include "lcr/config/lists.h"
 #include "lcr/evaluate/linear_probe.h"
+#include "lcr/evaluate/poolings.h"
 #include "lcr/evaluate/probe_spec.h"
 #include "lcr/evaluate/protocol.h"
 
@@ -22,12 +23,11 @@ const ProbeProtocolOptions& probe_of(const EvaluationContext& context) {
   return context.options.get<ProbeProtocolOptions>();
 }
 
-/// The poolings on which a classifier can be trained. Not the oracle: its training views would need
-/// the ground truth of every crop.
+/// The poolings on which a classifier can be trained.
 std::vector<std::string> trained_poolings(const EvaluationContext& context) {
   std::vector<std::string> names;
-  for (const auto& [pooling, unused] : context.test)
-    if (pooling != kOraclePooling) names.push_back(pooling);
+  for (const auto& [pooling, unused] : context.test) names.push_back(pooling);
+  if (context.network) names = without_test_only(std::move(names));
   if (names.empty())
     fail("probe: none of the poolings '{}' can be trained on",
          context.options.get<ProtocolOptions>().poolings);

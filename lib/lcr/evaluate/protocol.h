@@ -60,6 +60,9 @@ struct ProtocolProgram {
 /// All programs: those of protocols.cpp and registered ones, in the order of execution.
 const std::vector<ProtocolProgram>& protocol_programs();
 
+/// Those that the options choose, in the same order.
+std::vector<ProtocolProgram> chosen_programs(const Options& options);
+
 /// Adds a protocol that is not part of this library, before main() starts.
 struct RegisteredProtocol {
   RegisteredProtocol(ProtocolSpec spec, ProtocolProgram program);

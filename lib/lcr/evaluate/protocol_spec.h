@@ -46,8 +46,16 @@ const ProtocolSpec& find_protocol(const std::string& name);
 /// Whether the options choose the protocol.
 bool has_protocol(const Options& options, const std::string& name);
 
-/// The choices of --poolings.
+/// The names of all poolings: those of specs.cpp and registered ones.
 const std::vector<std::string>& pooling_names();
+
+/// What --poolings takes: "own", the method's, and all names.
+std::vector<std::string> pooling_choices();
+
+/// Adds the name of a pooling that is not part of this library, before main() starts.
+struct RegisteredPoolingName {
+  explicit RegisteredPoolingName(std::string name);
+};
 
 /// Adds a protocol that is not part of this library, before main() starts.
 struct RegisteredProtocolSpec {

@@ -19,6 +19,13 @@ std::vector<ProtocolSpec>& protocol_registry() {
   return specs;
 }
 
+/// poolings.cpp lists what they do.
+std::vector<std::string>& pooling_name_registry() {
+  static std::vector<std::string> names = {"average",    "bilinear",   "attention",
+                                           "activation", "random_gfb", "oracle"};
+  return names;
+}
+
 }  // namespace
 
 const std::vector<ProtocolSpec>& protocols() { return protocol_registry(); }
@@ -40,10 +47,16 @@ bool has_protocol(const Options& options, const std::string& name) {
   return std::find(chosen.begin(), chosen.end(), name) != chosen.end();
 }
 
-const std::vector<std::string>& pooling_names() {
-  static const std::vector<std::string> names = {
-      "own", "average", "bilinear", "attention", "activation", "random_gfb", "oracle"};
-  return names;
+const std::vector<std::string>& pooling_names() { return pooling_name_registry(); }
+
+std::vector<std::string> pooling_choices() {
+  std::vector<std::string> choices = {"own"};
+  choices.insert(choices.end(), pooling_names().begin(), pooling_names().end());
+  return choices;
+}
+
+RegisteredPoolingName::RegisteredPoolingName(std::string name) {
+  pooling_name_registry().push_back(std::move(name));
 }
 
 std::vector<OptionSpec> eval_every_options() {
@@ -66,13 +79,14 @@ std::vector<OptionSpec> eval_mask_norm_options() {
 
 std::vector<OptionSpec> protocol_options() {
   Section<ProtocolOptions> s("Protocols", OptionPart::kEvaluation);
-  // The table of options keeps the pointer; protocols register before main() starts.
+  // The table of options keeps the pointers; protocols and poolings register before main() starts.
   static const std::string names =
       "comma-separated names out of " + join(names_of(protocols()), ", ");
   s.text("protocols", &ProtocolOptions::protocols, "", names.c_str());
-  s.text("poolings", &ProtocolOptions::poolings, "",
-         "comma-separated names out of own (the method's), average, bilinear, attention, "
-         "activation, random_gfb, oracle; empty: all that the network and the data allow");
+  static const std::string poolings = "comma-separated names out of own (the method's), " +
+                                      join(pooling_names(), ", ") +
+                                      "; empty: all that the network and the data allow";
+  s.text("poolings", &ProtocolOptions::poolings, "", poolings.c_str());
   s.text("checkpoint", &ProtocolOptions::checkpoint, "",
          "checkpoint to evaluate: last, best_rank1 or epoch-N");
   s.choice("bn-statistics", &ProtocolOptions::bn_statistics,

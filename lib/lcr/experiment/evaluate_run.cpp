@@ -16,9 +16,9 @@
 #include "lcr/base/text.h"
 #include "lcr/config/lists.h"
 #include "lcr/data/object_region.h"
-#include "lcr/evaluate/features.h"
 #include "lcr/evaluate/knn_spec.h"
 #include "lcr/evaluate/localisation_spec.h"
+#include "lcr/evaluate/poolings.h"
 #include "lcr/evaluate/probe_spec.h"
 #include "lcr/evaluate/projections_spec.h"
 #include "lcr/evaluate/protocol.h"
@@ -26,6 +26,7 @@
 #include "lcr/evaluate/recalibrate.h"
 #include "lcr/experiment/control_options.h"
 #include "lcr/experiment/device.h"
+#include "lcr/experiment/restore_network.h"
 #include "lcr/image/augment.h"
 #include "lcr/image/view_options.h"
 #include "lcr/method/gradcam.h"
@@ -64,19 +65,6 @@ fs::path record_file(const fs::path& run, const std::string& hash) {
   return run / "evaluations" / (hash.substr(0, 12) + ".json");
 }
 
-/// The chosen protocols, in the order of their list.
-std::vector<ProtocolProgram> chosen_programs(const Options& options) {
-  std::vector<ProtocolProgram> chosen;
-  for (const auto& program : protocol_programs())
-    if (has_protocol(options, program.name)) chosen.push_back(program);
-  for (const auto& spec : protocols())
-    check_internal(!has_protocol(options, spec.name) ||
-                       std::any_of(chosen.begin(), chosen.end(),
-                                   [&](const auto& program) { return program.name == spec.name; }),
-                   "a protocol of evaluate/specs.cpp without a program in evaluate/protocols.cpp");
-  return chosen;
-}
-
 /// Executes one evaluation.
 class Evaluator {
  public:
@@ -99,7 +87,8 @@ class Evaluator {
       program.check(options, data.train.count());
       total_ += program.steps(options);
     }
-    restore(identity);
+    restored_ = restore_network(run, identity, options, data, device_, threads);
+    if (network()) advance("network");
   }
 
   std::vector<EvaluationEntry> run() {
@@ -110,8 +99,8 @@ class Evaluator {
                               .file_prefix = evaluation_hash(options_).substr(0, 12),
                               .device = device_,
                               .threads = threads_,
-                              .network = network_.get(),
-                              .host = trainer_ ? trainer_->method().host() : nullptr,
+                              .network = network(),
+                              .host = restored_.host(),
                               .test = test_features(),
                               .train = {},
                               .advance = [this](const std::string& note) { advance(note); }};
@@ -131,119 +120,24 @@ class Evaluator {
 
   void advance(const std::string& note) { observer_(++done_, total_, note); }
 
-  /// Restores the network and its branches from the run's checkpoint.
-  void restore(const RunIdentity& identity) {
-    if (!method_of(options_).has_network) return;
-    Encoder encoder{nullptr};
-    GradCamFittingBranch gfb{nullptr};
-    if (method_of(options_).trains()) {
-      const fs::path checkpoint =
-          run_ / "checkpoints" / (options_.get<ProtocolOptions>().checkpoint + ".safetensors");
-      if (!fs::exists(checkpoint))
-        fail(
-            "{}: no such checkpoint. Runs that came from an archive, or were pruned with "
-            "--weights, have records only: {}",
-            checkpoint.string(),
-            identity.inputs.imported.empty()
-                ? "remove " + run_.string() + " to train the run again"
-                : "'lcr-weights import-run' writes the checkpoint 'last' of this run again");
-      trainer_ =
-          std::make_unique<Trainer>(make_method(without_init(), seed_, data_.train.class_count),
-                                    options_, data_.train, seed_, device_, threads_);
-      trainer_->load(checkpoint, identity.hash);
-      encoder = trainer_->method().encoder();
-      gfb = trainer_->method().gfb();
-      trainer_->method().eval();
-    } else {
-      if (options_.get<ProtocolOptions>().checkpoint != "last")
-        fail("{}: method {} trains nothing and has no checkpoint '{}'", run_.string(),
-             options_.get<MethodOptions>().method, options_.get<ProtocolOptions>().checkpoint);
-      check_same_initial_weights(identity.inputs.init);
-      encoder = make_encoder(options_, seed_);
-      encoder->to(device_);
-      encoder->eval();
-    }
-    const std::int64_t channels = encoder->backbone()->channels();
-    GradCamFittingBranch random(
-        channels, GfbOptions{.structure = "random",
-                             .projections = options_.get<ProtocolOptions>().random_projections});
-    initialise(*random, InitScheme::kDefault, seed_, "random gfb");
-    random->to(device_);
-    random->eval();
-    network_ = std::make_unique<EvaluatedNetwork>(
-        EvaluatedNetwork{encoder, gfb, random, options_, device_, threads_});
-    if (options_.get<ProtocolOptions>().bn_statistics == "recalibrated")
-      recalibrate_batch_norm(*network_, data_.train, seed_);
-    else if (wants("random_gfb") || has_protocol(options_, localisation_spec().name))
-      calibrate_random_gfb(*network_, data_.train, seed_);
-    advance("network");
-  }
-
-  /// Whether --init has the given identity: "run <hash>" of the run that made it, or its SHA-256.
-  bool init_is(const std::string& identity) const {
-    if (!identity.starts_with("run "))
-      return sha256_file(options_.get<InitOptions>().init) == identity;
-    const auto metadata = read_safetensors(options_.get<InitOptions>().init).metadata;
-    return metadata.contains("identity") && metadata.at("identity") == identity.substr(4);
-  }
-
-  /// An untrained network that was read from a file must be read from the same file again.
-  void check_same_initial_weights(const std::string& init) const {
-    if (init.empty()) return;
-    if (options_.get<InitOptions>().init.empty())
-      fail("{}: this run is an untrained network from a file; give the same file with --init ({})",
-           run_.string(), init);
-    if (!init_is(init))
-      fail("{}: --init {} is not the file of this run's initial weights ({})", run_.string(),
-           options_.get<InitOptions>().init, init);
-  }
-
-  /// The options without --init: the checkpoint replaces every weight, so the file from which the
-  /// training started may be gone.
-  Options without_init() const {
-    Options options = options_;
-    options.get<InitOptions>().init.clear();
-    return options;
-  }
-
-  /// The poolings that the options ask for; empty: all.
-  std::vector<std::string> wanted_poolings() const {
-    auto names = split(options_.get<ProtocolOptions>().poolings, ',');
-    for (auto& name : names)
-      if (name == "own") name = method_of(options_).judged_by;
-    return names;
-  }
-
-  bool wants(const char* pooling) const {
-    const auto names = wanted_poolings();
-    return names.empty() || std::find(names.begin(), names.end(), pooling) != names.end();
-  }
-
   PooledFeatures test_features() {
-    if (!network_) return {{"none", raw_pixel_features(data_.test, options_, device_, threads_)}};
-    const auto available = available_poolings(*network_, data_.test);
-    std::vector<std::string> poolings;
-    for (const auto& name : available)
-      if (wants(name.c_str())) poolings.push_back(name);
-    for (const auto& name : wanted_poolings())
-      if (std::find(available.begin(), available.end(), name) == available.end())
-        fail("poolings: this run and its data do not allow '{}'; they allow {}", name,
-             join(available, ", "));
-    auto features =
-        extract_features(*network_, data_.test, test_views(data_.test, options_), poolings);
+    if (!network()) return {{"none", raw_pixel_features(data_.test, options_, device_, threads_)}};
+    auto features = extract_features(*network(), data_.test, test_views(data_.test, options_),
+                                     chosen_poolings(*network(), data_.test));
     advance("test features");
     return features;
   }
 
-  /// Features for the poolings of the test features. Not the oracle: it needs the ground truth of
-  /// every view.
+  /// Features for the poolings of the test features that training images have.
   PooledFeatures training_features(const PooledFeatures& test) {
-    if (!network_) return {{"none", raw_pixel_features(data_.train, options_, device_, threads_)}};
-    std::vector<std::string> poolings;
-    for (const auto& [pooling, unused] : test)
-      if (pooling != kOraclePooling) poolings.push_back(pooling);
-    return extract_features(*network_, data_.train, test_views(data_.train, options_), poolings);
+    if (!network()) return {{"none", raw_pixel_features(data_.train, options_, device_, threads_)}};
+    std::vector<std::string> names;
+    for (const auto& [pooling, unused] : test) names.push_back(pooling);
+    return extract_features(*network(), data_.train, test_views(data_.train, options_),
+                            without_test_only(std::move(names)));
   }
+
+  EvaluatedNetwork* network() { return restored_.network.get(); }
 
   const fs::path run_;
   const std::uint64_t seed_;
@@ -254,8 +148,7 @@ class Evaluator {
   const RunObserver& observer_;
   const std::vector<ProtocolProgram> chosen_;
   std::int64_t done_ = 0, total_ = 0;
-  std::unique_ptr<Trainer> trainer_;           ///< null if the method does not train
-  std::unique_ptr<EvaluatedNetwork> network_;  ///< null for raw pixels
+  RestoredNetwork restored_;
 };
 
 }  // namespace
@@ -264,7 +157,7 @@ void check_evaluation(const Options& options) {
   const auto names = names_of(protocols());
   if (parse_names("protocols", options.get<ProtocolOptions>().protocols, names).empty())
     fail("protocols: name at least one of {}", join(names, ", "));
-  parse_names("poolings", options.get<ProtocolOptions>().poolings, pooling_names());
+  parse_names("poolings", options.get<ProtocolOptions>().poolings, pooling_choices());
   for (const auto& program : chosen_programs(options))
     program.check(options, std::numeric_limits<std::int64_t>::max());
 }

@@ -1,9 +1,10 @@
-// What holds for every method and backbone of the lists.
-#include "lcr/method/catalogue.h"
-
+// What holds for every method, backbone and pooling of the lists.
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "lcr/evaluate/poolings.h"
+#include "lcr/evaluate/protocol_spec.h"
+#include "lcr/method/catalogue.h"
 #include "lcr/model/backbones.h"
 #include "tests/support/networks.h"
 
@@ -93,6 +94,26 @@ TEST(Backbone, WithoutAFactoryNamesTheList) {
         std::exit(0);
       },
       ::testing::ExitedWithCode(0), "model/backbone.cpp");
+}
+
+TEST(Poolings, HaveAnEntryForEveryName) {
+  std::vector<std::string> names;
+  for (const auto& pooling : poolings()) names.push_back(pooling.name);
+  EXPECT_EQ(names, pooling_names());
+}
+
+TEST(Poolings, WithoutAnEntryNameTheList) {
+  EXPECT_EXIT(
+      {
+        const RegisteredPoolingName registered("orphan");
+        try {
+          find_pooling("orphan");
+        } catch (const std::logic_error& e) {
+          std::fprintf(stderr, "%s", e.what());
+        }
+        std::exit(0);
+      },
+      ::testing::ExitedWithCode(0), "evaluate/poolings.cpp");
 }
 
 }  // namespace
