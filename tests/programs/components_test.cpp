@@ -1,5 +1,5 @@
-// Components from outside the suite: the method, data set, protocol and backbone of the pages in
-// docs/, in the program own_components.
+// Components from outside the suite: the method, data set, protocol, backbone and pooling of the
+// pages in docs/, in the program own_components.
 #include <map>
 #include <set>
 
@@ -57,14 +57,14 @@ class Components : public testing::ProgramTest {
     return texts;
   }
   const std::string small =
-      "own_components --pretrain none --width 4 --batch-size 6 --embedding-dim 8 --head-hidden 8 "
+      "own_components --pretrain none --batch-size 6 --embedding-dim 8 --head-hidden 8 "
       "--epochs 1 --seeds 0 --jobs 1 --threads 1 ";
   const std::string own = small + "--data-dir data --dataset nabirds --image-size 32 ";
 };
 
 TEST_F(Components, OfThePagesTrainAndAreEvaluated) {
   write_nabirds();
-  for (const std::string arch : {"--arch narrow", "--arch vit_tiny --vit-depth 2"}) {
+  for (const std::string arch : {"--arch narrow --width 4", "--arch vit_tiny --vit-depth 2"}) {
     SCOPED_TRACE(arch);
     const Outcome trained = run(own + arch + " --results r");
     ASSERT_EQ(trained.code, 0) << trained.err;
@@ -79,10 +79,11 @@ TEST_F(Components, OfThePagesTrainAndAreEvaluated) {
       EXPECT_NEAR(*parse_number(row[result_column("value")]), 100, 1e-9);
       EXPECT_EQ(row[result_column("dataset")], "nabirds");
     }
-    EXPECT_EQ(poolings,
-              (std::map<std::string, std::set<std::string>>{
-                  {"Barlow Twins", {"activation", "average", "random_gfb"}},
-                  {"LCR on Barlow Twins", {"activation", "attention", "average", "random_gfb"}}}));
+    EXPECT_EQ(
+        poolings,
+        (std::map<std::string, std::set<std::string>>{
+            {"Barlow Twins", {"activation", "average", "gem", "random_gfb"}},
+            {"LCR on Barlow Twins", {"activation", "attention", "average", "gem", "random_gfb"}}}));
     for (const char* metric : {"barlow_twins_loss", "kl_loss", "rank1"})
       EXPECT_TRUE(metrics.contains(metric)) << metric;
     const Outcome again = run(own + arch + " --results r");
@@ -101,7 +102,7 @@ TEST_F(Components, OptionsOfThePagesAreOptionsOfTheProgram) {
         "retrieval, knn, probe, localisation, projections, nmi"})
     EXPECT_NE(help.out.find(part), std::string::npos) << part;
   // A changed option is part of the identity, a default one is not.
-  ASSERT_EQ(run(own + "--runs default").code, 0);
+  ASSERT_EQ(run(own + "--runs default --width 4").code, 0);
   const Outcome changed =
       run(own + "--runs changed --barlow-lambda 0.01 --arch vit_tiny --vit-depth 1");
   ASSERT_EQ(changed.code, 0) << changed.err;
@@ -130,13 +131,12 @@ TEST_F(Components, OfThePagesRefuseBadInput) {
   expect_refused_at("none", small + "--dataset nabird", "the nearest is nabirds");
   expect_refused_at("none", small + "--data-dir elsewhere --dataset nabirds",
                     "elsewhere/nabirds: no such directory");
-  // The backbone refuses in the worker that makes it.
-  const Outcome too_small =
-      run(small + "--data-dir data --dataset nabirds --arch vit_tiny --image-size 12");
-  EXPECT_EQ(too_small.code, 2);
-  EXPECT_NE(too_small.err.find("error: arch = vit_tiny: image-size = 12 is smaller than a patch"),
-            std::string::npos)
-      << too_small.err;
+  refused("--poolings gems", "the nearest is gem");
+  refused("--vit-depth 2", "--vit-depth has no effect in own: it counts only when arch = vit_tiny");
+  refused("--arch vit_tiny --width 4", "--width has no effect");
+  expect_refused_at("none",
+                    small + "--data-dir data --dataset nabirds --arch vit_tiny --image-size 12",
+                    "arch = vit_tiny: image-size = 12 is smaller than a patch");
   const fs::path lists = folder / "data/nabirds";
   write_atomic(lists / "train_test_split.txt", "00000000-21dc-4d0c 1\n");
   refused("", "train_test_split.txt: id ");

@@ -76,10 +76,13 @@ TEST_F(Lcr, EveryExperimentRunsByItsId) {
   const auto all = ids();
   EXPECT_EQ(all.size(), 9U);
   for (const auto& id : all) {
-    const Outcome outcome = run("lcr table " + id +
-                                " --data-dir data --limit-train 0 --limit-test 0 --batch-size 8 "
-                                "--queue-size 16 --synthbirds-classes 2 --synthbirds-train 8 "
-                                "--synthbirds-test 3 --threads 1 --dry-run");
+    const bool is_fashion = id == "c1" || id == "d1" || id == "e1";
+    const Outcome outcome =
+        run("lcr table " + id +
+            " --data-dir data --limit-train 0 --limit-test 0 --batch-size 8 --queue-size 16 "
+            "--threads 1 --dry-run " +
+            (is_fashion ? ""
+                        : "--synthbirds-classes 2 --synthbirds-train 8 --synthbirds-test 3"));
     EXPECT_EQ(outcome.code, 0) << id << ": " << outcome.err;
     EXPECT_TRUE(contains(outcome.out, "absent    " + id)) << outcome.out.substr(0, 2000);
     EXPECT_FALSE(fs::exists(folder / "results/quick/tables"));

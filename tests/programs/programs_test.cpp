@@ -513,7 +513,7 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   for (const char* preset : {"quick", "full", "cifar100", "cub", "cub40", "paper"}) {
     const Outcome grid =
         run(std::string("reproduce --dry-run --data-dir data --dataset synthbirds --datasets "
-                        "synthbirds --limit-train 0 --limit-test 0 --store-side 0 --classes all "
+                        "synthbirds --limit-train 0 --limit-test 0 --classes all "
                         "--synthbirds-classes "
                         "2 --synthbirds-train 40 --synthbirds-test 3 --batch-size 32 --preset ") +
             preset);

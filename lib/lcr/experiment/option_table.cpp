@@ -87,6 +87,7 @@ void check_consistency(const Options& options) {
     check_training(options);
     check_views(options);
   }
+  if (method.has_network && backbone_of(options).check) backbone_of(options).check(options);
   check_init(options);
   check_input(options);
 }

@@ -75,6 +75,11 @@ void refuse_overridden(const Experiment& experiment, const std::vector<Experimen
   }
 }
 
+/// For messages.
+std::string names_of_experiments(const std::vector<Experiment>& experiments) {
+  return experiments.size() == 1 ? experiments.front().id : "these experiments";
+}
+
 void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const CommandLine& command,
               const std::vector<std::string>& arguments) {
   const torch::Device device = resolve_device(command.options.get<ExecutionOptions>().device);
@@ -129,6 +134,20 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
   }
 }
 
+/// Refuses an option on the command line that decides what is trained and that no selected row
+/// has a use for, such as one of a backbone that none of them has.
+void refuse_unused(const std::vector<Cell>& cells, const CommandLine& command,
+                   const std::vector<Experiment>& experiments) {
+  for (const auto& name : command.given) {
+    const OptionSpec& spec = find_option(name, "");
+    if (spec.part == OptionPart::kRun &&
+        std::none_of(cells.begin(), cells.end(),
+                     [&](const Cell& cell) { return cell.selected && spec.active(cell.options); }))
+      fail("command line: --{} has no effect in {}: it counts only when {}", name,
+           names_of_experiments(experiments), spec.active_when);
+  }
+}
+
 void check_rows(const std::vector<Cell>& cells, const std::string& rows) {
   if (std::any_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.selected; }))
     return;
@@ -158,7 +177,7 @@ void check_given_evaluation_options(const CommandLine& command,
     if (!used)
       fail(
           "command line: --{} has no effect in {}; the program evaluate applies it to a stored run",
-          name, experiments.size() == 1 ? experiments.front().id : "these experiments");
+          name, names_of_experiments(experiments));
   }
 }
 
@@ -196,6 +215,7 @@ Plan make_plan(const std::vector<Experiment>& experiments,
   check_rows(plan.cells, command.options.get<SelectionOptions>().rows);
   check_given_evaluation_options(command, experiments);
   const std::string& wanted = command.options.get<WorkerOptions>().worker_run;
+  if (wanted.empty()) refuse_unused(plan.cells, command, experiments);
   if (wanted.empty() || is_standin(wanted)) add_standins(plan.cells, command);
   if (!wanted.empty())
     std::erase_if(plan.cells, [&](const Cell& cell) {

@@ -12,6 +12,8 @@ namespace lcr {
 struct BackboneSpec {
   std::string name;
   std::vector<OptionGroup> options = {};
+  /// Checks constraints between options. Throws UserError; may be null.
+  void (*check)(const Options&) = nullptr;
 };
 
 /// All backbones that --arch chooses from: those of backbones.cpp and registered ones.
