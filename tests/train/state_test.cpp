@@ -166,7 +166,15 @@ TEST(Fingerprint, TenStepsOfEveryMethodMatchTheRevision) {
       {"byol_lcr", tiny_options({{"method", "byol_lcr"},
                                  {"head-hidden", "7"},
                                  {"variant", "authors_code"},
-                                 {"optimizer", "lars"}})}};
+                                 {"optimizer", "lars"}})},
+      {"simsiam", tiny_options({{"method", "simsiam"}, {"head-hidden", "7"}})},
+      {"simsiam_lcr", tiny_options({{"method", "simsiam_lcr"}, {"head-hidden", "7"}})}};
+  for (const auto& method : methods())
+    EXPECT_TRUE(
+        !method.is_self_supervised() ||
+        std::any_of(std::begin(cases), std::end(cases),
+                    [&](const auto& entry) { return method_of(entry.second).name == method.name; }))
+        << method.name << " of method/specs.cpp has no fingerprint";
   for (const auto& [name, options] : cases) {
     const auto method = make_method(options, 0);
     method->to(torch::kDouble);
