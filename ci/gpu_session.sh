@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Uses a machine with a GPU and no network: builds the programs or takes built ones, runs the tests
-# with CUDA, then experiments. All results end in one folder. Can be called several times: skips the
-# parts that have finished.
+# with CUDA, then checks the kernels with compute-sanitizer and counts what a step does with nsys, where
+# the machine has these, then runs experiments. All results end in one folder. Can be called several
+# times: skips the parts that have passed with the same sources or binaries.
 #
 #   ci/gpu_session.sh [--out DIR] [--work DIR] [--debs DIR] [--binaries DIR] [--torch PREFIX]
 #                     [--jobs N] [--device NAME] [--list FILE] [--deadline SECONDS] [--check]
@@ -17,7 +18,7 @@
 #   --device NAME    device of tests and experiments (default: cuda; cpu to try the script)
 #   --list FILE      command lines of experiments, one per line, for example
 #                    "cifar100_baseline --preset cifar100 --seeds 0"; skips blank lines and # lines
-#   --deadline S     start no further part after S seconds (default: 540)
+#   --deadline S     stop the part that runs after S seconds, and start no further one (default: 540)
 #   --check          do all but the GPU part: check the arguments and tools, build or take binaries,
 #                    parse each command line
 set -u
@@ -56,7 +57,9 @@ mkdir -p "$out" "$work" || die "cannot write $out or $work"
 out=$(cd "$out" && pwd) work=$(cd "$work" && pwd)
 export OMP_WAIT_POLICY=passive LCR_HOME=$here
 started=$SECONDS
-late() { [ $((SECONDS - started)) -ge "$deadline" ]; }
+left() { echo $((deadline - (SECONDS - started))); }
+# What the parts depend on, in one hash; timestamps do not count.
+hash_of() { (cd "$1" && shift && find "$@" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum | cut -c1-12; }
 say() { echo "gpu_session: $*" | tee -a "$out/session.log"; }
 
 if [ -n "$debs" ]; then
@@ -86,36 +89,55 @@ export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}
 
 if [ -n "$binaries" ]; then
   bin=$(cd "$binaries" && pwd)
+  state=$(hash_of "$bin" .)
   say "binaries: $bin"
 else
   bin=$work/build/bin
   [ -n "$torch" ] || die "no LibTorch: give its CMake prefix with --torch"
-  if [ ! -e "$work/build.done" ]; then
+  state=$(hash_of "$here" CMakeLists.txt benchmarks ci cmake datasets experiments lib plots presets tests tools)
+  if [ ! -e "$work/build-$state.done" ]; then
     say "building with $jobs jobs"
     prefix="$torch;${debs:+$debs/usr}"
     cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" > "$out/configure.log" 2>&1 ||
       { tail -n 20 "$out/configure.log"; die "configure failed, see $out/configure.log"; }
-    cmake --build "$work/build" -j "$jobs" > "$out/build.log" 2>&1 ||
-      { tail -n 20 "$out/build.log"; die "build failed, see $out/build.log"; }
-    touch "$work/build.done"
+    timeout "$(left)" cmake --build "$work/build" -j "$jobs" > "$out/build.log" 2>&1 ||
+      { [ $? -ne 124 ] || die "the build took longer than --deadline; call again to continue it"
+        tail -n 20 "$out/build.log"; die "build failed, see $out/build.log"; }
+    touch "$work/build-$state.done"
   fi
   say "build: done after $((SECONDS - started)) s"
 fi
 
-# part NAME COMMAND...: runs the command unless it succeeded before; its output goes to NAME.log.
+# part NAME COMMAND...: runs the command, for no longer than is left, unless it passed before with the
+# same state; its output goes to NAME.log.
 failures=0
 part() {
-  local name=$1; shift
-  if [ -e "$work/$name.done" ]; then say "$name: done before"; return; fi
-  if late; then say "$name: no time left, call again"; failures=$((failures + 1)); return; fi
-  local began=$SECONDS
-  if "$@" > "$out/$name.log" 2>&1; then
-    touch "$work/$name.done"
+  local name=$1 mark=$work/$1-$state.done seconds began=$SECONDS code=0; shift
+  seconds=$(left)
+  if [ -e "$mark" ]; then say "$name: done before"; return; fi
+  if [ "$seconds" -le 0 ]; then say "$name: no time left, call again"; failures=$((failures + 1)); return; fi
+  # TERM first: a program then keeps what it has trained.
+  timeout --kill-after=20 "$seconds" "$@" > "$out/$name.log" 2>&1 || code=$?
+  if [ $code -eq 0 ]; then
+    touch "$mark"
     say "$name: passed in $((SECONDS - began)) s"
-  else
-    say "$name: FAILED ($?) after $((SECONDS - began)) s, see $name.log"
-    failures=$((failures + 1))
+    return
   fi
+  failures=$((failures + 1))
+  if [ "$(left)" -le 0 ]; then
+    say "$name: stopped by --deadline after $((SECONDS - began)) s, call again"
+  else
+    say "$name: FAILED ($code) after $((SECONDS - began)) s, see $name.log"
+  fi
+}
+
+# What nsys counts in 60 steps: kernels, host synchronisations and copies, the longest first.
+profile() {
+  nsys profile --force-overwrite true --output "$out/profile" \
+    "$bin/main_results" --preset paper --pretrain none --dataset synthbirds --rows "MoCo v2" \
+    --precision bfloat16 --seeds 0 --max-steps 60 --device "$device" --runs "$work/profile-runs" \
+    --results "$out/results-profile" &&
+    nsys stats --report cuda_gpu_kern_sum,cuda_api_sum,cuda_gpu_mem_time_sum "$out/profile.nsys-rep"
 }
 
 cd "$work" || die "cannot enter $work"
@@ -124,6 +146,20 @@ if [ "$check" = yes ]; then
 else
   part base_tests "$bin/base_tests"
   part lcr_tests env LCR_TEST_DEVICE="$device" OMP_NUM_THREADS=1 "$bin/lcr_tests"
+  for tool in memcheck racecheck; do
+    if [[ $device != cuda* ]] || ! command -v compute-sanitizer > /dev/null; then
+      say "$tool: skipped, needs CUDA's compute-sanitizer and --device cuda"
+    else
+      part $tool env LCR_TEST_DEVICE="$device" OMP_NUM_THREADS=1 compute-sanitizer --tool $tool \
+        --error-exitcode 1 "$bin/lcr_tests" --gtest_filter='DeviceViews.*'
+    fi
+  done
+  if [[ $device != cuda* ]] || ! command -v nsys > /dev/null; then
+    say "profile: skipped, needs nsys and --device cuda"
+  else
+    export -f profile && export bin device out work
+    part profile bash -ec profile
+  fi
 fi
 if [ -n "$list" ]; then
   number=0
