@@ -38,7 +38,7 @@ setup-gpu: ## put the official torch 2.11.0 (with CUDA) into .venv-torch, for TO
 	@ci/setup_torch.sh
 
 # CONFIGURE: makes or updates the build folder. COMPILE: compiles the targets that are named after it.
-CONFIGURE = ci/configure.sh $(BUILD) $(if $(filter pip,$(TORCH)),-DCMAKE_PREFIX_PATH="$$(.venv-torch/bin/python -c 'import torch; print(torch.utils.cmake_prefix_path)')")
+CONFIGURE = ci/configure.sh $(BUILD) $(if $(filter pip,$(TORCH)),-DCMAKE_PREFIX_PATH="$$(.venv-torch/bin/python -c 'import os, torch; print(os.path.dirname(torch.__file__))')")
 COMPILE = cmake --build $(BUILD) -j $(JOBS) --target
 
 configure: setup $(if $(filter pip,$(TORCH)),setup-gpu)

@@ -71,10 +71,10 @@ if [ -n "$debs" ]; then
   export PATH=$debs/usr/bin:$PATH
 fi
 if [ -z "$torch" ]; then
-  torch=$(python3 -c 'import torch; print(torch.utils.cmake_prefix_path)' 2>/dev/null) || torch=
+  torch=$(python3 -c 'import os, torch; print(os.path.dirname(torch.__file__))' 2>/dev/null) || torch=
 fi
-# The Python package of LibTorch keeps its libraries, and those of CUDA, outside the CMake prefix.
-for folder in "$torch/../../lib" "$torch/../../../nvidia"/*/lib; do
+# The Python package of LibTorch keeps the libraries of CUDA in packages beside it.
+for folder in "$torch/lib" "$torch/../nvidia"/*/lib; do
   [ -n "$torch" ] && [ -d "$folder" ] &&
     LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$(cd "$folder" && pwd)
 done

@@ -18,7 +18,7 @@ toolkit=$($venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purel
 command -v nvcc >/dev/null || packages="$packages cuda-toolkit[nvcc,crt,nvvm,cccl,culibos]"
 if ! $venv/bin/python -c 'import torch; assert torch.__version__.startswith("2.11.0")' 2>/dev/null ||
   { [[ $packages = *nvcc* ]] && [ ! -x "$toolkit/bin/nvcc" ]; }; then
-  echo "setup-gpu: installing $packages"
+  echo "setup-gpu: installing $packages: 5 GB on the disk; a GPU also needs a driver for CUDA 13 (580 or newer)"
   # shellcheck disable=SC2086  # a list of packages
   $venv/bin/pip install $packages >"$log" 2>&1 ||
     fail "pip failed, run the same command again when it can work: $(grep -E 'ERROR|OSError|No space' "$log" | tail -n 1)"

@@ -19,6 +19,21 @@ and configure in an empty build folder")
   endif()
 endfunction()
 
+# Ends with a message if LibTorch's own CMake files found parts of another LibTorch: they look beside
+# themselves only if the prefix is the folder with lib/ and share/.
+function(lcr_check_whole_libtorch)
+  if(NOT c10_LIBRARY)
+    return()
+  endif()
+  file(REAL_PATH ${c10_LIBRARY} part)
+  file(REAL_PATH ${TORCH_INSTALL_PREFIX} own)
+  cmake_path(IS_PREFIX own ${part} inside)
+  if(NOT inside)
+    lcr_refuse("two LibTorch in view: ${own} is used, but its CMake files found ${part}; name ${own} in \
+CMAKE_PREFIX_PATH, and configure in an empty build folder")
+  endif()
+endfunction()
+
 # Looks for a second LibTorch where the compiler, CMake or the loader would take parts of it.
 function(lcr_check_one_libtorch)
   # Of CMake's prefixes the first counts, but a build folder keeps the one that it was first configured with.

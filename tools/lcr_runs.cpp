@@ -321,6 +321,8 @@ void print_result(const RunResult& result) {
   fmt::print("\nresult ({} of training and evaluation, {:.1f} samples/s, {:.0f} MiB; ",
              format_duration(result.wall_seconds), result.samples_per_second,
              result.peak_memory_mib);
+  if (provenance.peak_gpu_memory_mib > 0)
+    fmt::print("{:.0f} MiB of the GPU; ", provenance.peak_gpu_memory_mib);
   fmt::print("resumed {} times{}{}):\n", provenance.resumed,
              provenance.inexact_resume ? ", not bit-exactly" : "",
              provenance.inexact_init ? "; initial weights resumed, not bit-exactly" : "");

@@ -36,6 +36,11 @@ TEST(KeyQueue, IsARingOfUnitKeys) {
   EXPECT_TRUE(queue->keys.narrow(1, 0, 6).equal(c.t()));
   EXPECT_TRUE(queue->keys.narrow(1, 6, 6).equal(b.t()));
   EXPECT_THROW(queue->enqueue(a.narrow(0, 0, 5)), std::logic_error);
+  // A checkpoint sets the position behind the queue's back.
+  queue->position.copy_(torch::zeros({}, torch::kLong));
+  queue->to(torch::kCPU, torch::kFloat32);
+  queue->enqueue(a);
+  EXPECT_TRUE(queue->keys.narrow(1, 0, 6).equal(a.t()));
 }
 
 TEST(ContrastiveLoss, IsCrossEntropyOfThePositive) {

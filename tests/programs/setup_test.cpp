@@ -16,19 +16,13 @@ namespace {
 namespace fs = std::filesystem;
 using testing::shell;
 using testing::ShellOutcome;
+using testing::write_program;
 
 /// Expects exit code 2 and one line that holds `part`.
 void expect_refusal(const ShellOutcome& outcome, const std::string& part) {
   EXPECT_EQ(outcome.code, 2) << outcome.log;
   EXPECT_EQ(std::count(outcome.log.begin(), outcome.log.end(), '\n'), 1) << outcome.log;
   EXPECT_NE(outcome.log.find(part), std::string::npos) << outcome.log;
-}
-
-/// Writes a script that can be run.
-void write_program(const fs::path& file, const std::string& text) {
-  fs::create_directories(file.parent_path());
-  write_atomic(file, "#!/bin/sh\n" + text + "\n");
-  fs::permissions(file, fs::perms::owner_all);
 }
 
 /// A copy of the set-up scripts with a list of one package that no machine has, and an apt-get that

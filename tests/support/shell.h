@@ -25,4 +25,11 @@ inline ShellOutcome shell(const std::filesystem::path& folder, const std::string
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder / "log.txt")};
 }
 
+/// Writes a script that can be run.
+inline void write_program(const std::filesystem::path& file, const std::string& text) {
+  std::filesystem::create_directories(file.parent_path());
+  write_atomic(file, "#!/bin/sh\n" + text + "\n");
+  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+}
+
 }  // namespace lcr::testing

@@ -48,7 +48,11 @@ std::vector<OptionSpec> component_rows(const std::vector<Spec>& specs, const cha
       const auto uses = [chosen, type = group.type](const Options& o) {
         return has_group(chosen(o).options, type);
       };
-      for (auto& row : only_when(group.rows(), {uses, words})) table.push_back(std::move(row));
+      for (auto& row : only_when(group.rows(), {uses, words})) {
+        row.chosen = uses;
+        row.chosen_when = words;
+        table.push_back(std::move(row));
+      }
     }
   return table;
 }

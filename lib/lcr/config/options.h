@@ -59,7 +59,11 @@ struct OptionSpec {
   OptionPart part;
   std::function<bool(const Options&)> active;  ///< whether it has an effect under these settings
   std::string active_when;                     ///< the same in words, for --help
-  OptionValue default_value;                   ///< has the option's type
+  /// Of a component's option: whether a component that has it is chosen, and the same in words.
+  /// Null for all others.
+  std::function<bool(const Options&)> chosen;
+  std::string chosen_when;
+  OptionValue default_value;  ///< has the option's type
   std::function<OptionValue(const Options&)> read;
   std::function<void(Options&, const OptionValue&)> write;
 };

@@ -79,6 +79,8 @@ class Section {
          .part = part_,
          .active = when.holds,
          .active_when = when.words,
+         .chosen = nullptr,
+         .chosen_when = {},
          .default_value = T().*member,
          .read = [member](const Options& o) -> OptionValue { return o.get<T>().*member; },
          .write = [member](Options& o,

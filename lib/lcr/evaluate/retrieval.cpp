@@ -99,7 +99,10 @@ std::vector<QueryResult> rank_queries_sorted(torch::Tensor similarity,
                                 .view_as(order)
                                 .eq(query_labels.unsqueeze(1))
                                 .to(torch::kDouble);
-  const torch::Tensor precision = hit.cumsum(1) / torch::arange(1, count + 1, hit.options());
+  // Hits are counted as integers: LibTorch 2.0 and some after it refuse the cumulative sum of
+  // doubles on CUDA under --deterministic.
+  const torch::Tensor precision = hit.to(torch::kLong).cumsum(1).to(torch::kDouble) /
+                                  torch::arange(1, count + 1, hit.options());
   const torch::Tensor average = ((precision * hit).sum(1) / hit.sum(1).clamp_min(1)).cpu();
   const torch::Tensor any = hit.amax(1).cpu();
   const torch::Tensor first = hit.argmax(1).cpu();

@@ -11,6 +11,8 @@
 
 #ifdef LCR_WITH_CUDA
 #include <ATen/cuda/CUDAContext.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <cuda_runtime_api.h>
 #endif
 
 #include "lcr/base/cores.h"
@@ -23,15 +25,35 @@
 #include "lcr/method/method_spec.h"
 #include "lcr/model/kernels/kernels.h"
 #include "lcr/model/model_options.h"
+#include "lcr/model/torch_compat.h"
 
 namespace lcr {
+namespace {
+
+/// Says once per process that a build for GPUs takes the CPU: a driver that is too old looks to
+/// LibTorch like no GPU at all.
+void warn_about_missing_gpu() {
+#ifdef LCR_WITH_CUDA
+  static const bool said = [] {
+    say("warning: device = auto takes the CPU: LibTorch finds no GPU, or its driver is older than "
+        "CUDA {}.{} needs; --device cpu silences this\n",
+        CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+    return true;
+  }();
+  (void)said;
+#endif
+}
+
+}  // namespace
 
 torch::Device resolve_device(const std::string& name) {
   if (name == "cpu") return torch::kCPU;
   const auto devices =
       static_cast<std::int64_t>(torch::cuda::is_available() ? torch::cuda::device_count() : 0);
-  if (name == "auto")
+  if (name == "auto") {
+    if (devices == 0) warn_about_missing_gpu();
     return devices > 0 ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  }
   std::int64_t index = 0;
   if (name != "cuda") {
     const auto number = name.starts_with("cuda:") ? parse_integer(name.substr(5)) : std::nullopt;
@@ -78,18 +100,31 @@ double peak_memory_mib() {
   return static_cast<double>(usage.ru_maxrss) / 1024.0;
 }
 
+double peak_gpu_memory_mib(const torch::Device& device) {
+#ifdef LCR_WITH_CUDA
+  if (device.is_cuda()) {
+    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
+    return static_cast<double>(stats.reserved_bytes[0].peak) / (1024.0 * 1024.0);  // all pools
+  }
+#else
+  (void)device;
+#endif
+  return 0;
+}
+
 void configure_libtorch(const Options& options, int threads) {
   at::set_num_threads(threads);
   reserve_blas_buffers(std::max(threads, static_cast<int>(options.get<BatchOptions>().ranks)));
-  const bool tf32 = options.get<PrecisionOptions>().precision != "float32";
-  at::globalContext().setAllowTF32CuDNN(tf32);
-  at::globalContext().setAllowTF32CuBLAS(tf32);
+  // What is float32 is float32: embeddings, logits, the branch and evaluations in every precision.
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
   if (options.get<ExecutionOptions>().deterministic) {
     // cuBLAS is deterministic only with this setting, made before its first use.
     ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
     at::globalContext().setDeterministicCuDNN(true);
     at::globalContext().setBenchmarkCuDNN(false);
+    compat::leave_new_tensors_unset();
   }
 }
 
@@ -99,7 +134,12 @@ Provenance describe_provenance(const Options& options, const torch::Device& devi
   provenance.device = device_name(device);
   provenance.libtorch = TORCH_VERSION;
   const std::string config = at::show_config();
-  provenance.libraries = numeric_libraries();
+  provenance.libraries = numeric_libraries(device.is_cuda());
+#ifdef LCR_WITH_CUDA
+  int driver = 0;
+  if (device.is_cuda() && cudaDriverGetVersion(&driver) == cudaSuccess)
+    provenance.libraries += fmt::format("CUDA driver={}\n", driver);
+#endif
   const std::string key = "CPU capability usage: ";
   const auto at = config.find(key);
   provenance.isa = "unknown";

@@ -31,4 +31,8 @@ std::string device_name(const torch::Device& device);
 /// Largest resident set of this process so far, in MiB.
 double peak_memory_mib();
 
+/// The most memory that LibTorch has held on the device, in MiB: what the GPU must have. 0 for the
+/// CPU.
+double peak_gpu_memory_mib(const torch::Device& device);
+
 }  // namespace lcr

@@ -1,7 +1,6 @@
 #include "lcr/experiment/numeric_libraries.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -55,17 +54,22 @@ std::size_t loaded_size(const dl_phdr_info& object) {
   return size;
 }
 
-int collect(dl_phdr_info* object, std::size_t, void* lines) {
-  static constexpr std::array<std::string_view, 6> kNames = {
-      "libtorch_cpu", "libopenblas", "libblas", "libblis", "libmkl_", "libdnnl"};
+/// What dl_iterate_phdr() looks for, and what it found.
+struct Search {
+  std::vector<std::string_view> names;  ///< beginnings of file names
+  std::set<std::string> lines;
+};
+
+int collect(dl_phdr_info* object, std::size_t, void* data) {
+  auto& search = *static_cast<Search*>(data);
   std::string_view name = object->dlpi_name;
   name.remove_prefix(name.rfind('/') + 1);  // npos + 1 is 0
-  for (const auto& wanted : kNames) {
+  for (const auto& wanted : search.names) {
     if (!name.starts_with(wanted)) continue;
     const std::string id = build_id(*object);
     const std::string build =
         id.empty() ? fmt::format("{} bytes", loaded_size(*object)) : "build " + id;
-    static_cast<std::set<std::string>*>(lines)->insert(fmt::format("{}={}", name, build));
+    search.lines.insert(fmt::format("{}={}", name, build));
   }
   return 0;
 }
@@ -126,13 +130,18 @@ void check_room_to_start(int, char** arguments, char** variables) {
 
 }  // namespace
 
-std::string numeric_libraries() {
-  std::set<std::string> lines;
-  ::dl_iterate_phdr(collect, &lines);
-  if (const char* kernels = openblas_kernels())
-    lines.insert(fmt::format("OpenBLAS kernels={}", kernels));
+std::string numeric_libraries(bool cuda) {
+  Search search;
+  // Of cuDNN and cuBLAS only what the program is linked with: the rest is loaded when it is needed.
+  if (cuda)
+    search.names = {"libtorch_cuda.so", "libcublas.so", "libcublasLt.so", "libcudnn.so"};
+  else
+    search.names = {"libtorch_cpu", "libopenblas", "libblas", "libblis", "libmkl_", "libdnnl"};
+  ::dl_iterate_phdr(collect, &search);
+  if (const char* kernels = openblas_kernels(); kernels && !cuda)
+    search.lines.insert(fmt::format("OpenBLAS kernels={}", kernels));
   std::string text;
-  for (const auto& line : lines) text += line + "\n";
+  for (const auto& line : search.lines) text += line + "\n";
   return text;
 }
 

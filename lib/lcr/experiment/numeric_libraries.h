@@ -6,10 +6,11 @@
 namespace lcr {
 
 /// Sorted "name=value" lines: the build of every loaded library that determines the last bits of a
-/// training on the CPU (LibTorch, BLAS, oneDNN), by the build id from its linker (without one, by
-/// its loaded size), and the kernels that OpenBLAS chose for this processor. It changes with
-/// another BLAS from Debian's alternatives, an upgraded package, or OPENBLAS_CORETYPE.
-std::string numeric_libraries();
+/// training on the CPU (LibTorch, BLAS, oneDNN) or, if `cuda`, on a GPU (LibTorch's CUDA part,
+/// cuBLAS, cuDNN), by the build id from its linker (without one, by
+/// its loaded size), and for the CPU the kernels that OpenBLAS chose for this processor. It changes
+/// with another BLAS from Debian's alternatives, an upgraded package, or OPENBLAS_CORETYPE.
+std::string numeric_libraries(bool cuda = false);
 
 /// Makes OpenBLAS use kernels that fit this processor in the processes started from now on, if it
 /// fell back to its oldest because the processor is newer than it: through OPENBLAS_CORETYPE,

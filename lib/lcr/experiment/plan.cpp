@@ -134,17 +134,17 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
   }
 }
 
-/// Refuses an option on the command line that decides what is trained and that no selected row
-/// has a use for, such as one of a backbone that none of them has.
-void refuse_unused(const std::vector<Cell>& cells, const CommandLine& command,
-                   const std::vector<Experiment>& experiments) {
+/// Refuses an option on the command line of a component, such as a backbone, that no selected row
+/// has.
+void refuse_unchosen(const std::vector<Cell>& cells, const CommandLine& command,
+                     const std::vector<Experiment>& experiments) {
   for (const auto& name : command.given) {
     const OptionSpec& spec = find_option(name, "");
-    if (spec.part == OptionPart::kRun &&
+    if (spec.chosen && spec.part == OptionPart::kRun &&
         std::none_of(cells.begin(), cells.end(),
-                     [&](const Cell& cell) { return cell.selected && spec.active(cell.options); }))
+                     [&](const Cell& cell) { return cell.selected && spec.chosen(cell.options); }))
       fail("command line: --{} has no effect in {}: it counts only when {}", name,
-           names_of_experiments(experiments), spec.active_when);
+           names_of_experiments(experiments), spec.chosen_when);
   }
 }
 
@@ -215,7 +215,7 @@ Plan make_plan(const std::vector<Experiment>& experiments,
   check_rows(plan.cells, command.options.get<SelectionOptions>().rows);
   check_given_evaluation_options(command, experiments);
   const std::string& wanted = command.options.get<WorkerOptions>().worker_run;
-  if (wanted.empty()) refuse_unused(plan.cells, command, experiments);
+  if (wanted.empty()) refuse_unchosen(plan.cells, command, experiments);
   if (wanted.empty() || is_standin(wanted)) add_standins(plan.cells, command);
   if (!wanted.empty())
     std::erase_if(plan.cells, [&](const Cell& cell) {

@@ -86,6 +86,7 @@ class Execution {
                   record.train_seconds
             : 0;
     result.peak_memory_mib = peak_memory_mib();
+    result.provenance.peak_gpu_memory_mib = peak_gpu_memory_mib(device_);
     result.provenance.resumed = record.resumed;
     result.provenance.inexact_resume = record.inexact_resume;
     if (!record.commits.empty()) result.provenance.commit = join(record.commits, " then ");

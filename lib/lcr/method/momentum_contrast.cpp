@@ -21,10 +21,14 @@ ContrastiveLogits KeyQueueImpl::logits(const torch::Tensor& q, const torch::Tens
 void KeyQueueImpl::enqueue(const torch::Tensor& new_keys) {
   const torch::NoGradGuard no_grad;
   const std::int64_t count = new_keys.size(0);
-  const std::int64_t start = position.item<std::int64_t>();
+  // Reading the position from a GPU waits for it: only after somebody else has set it.
+  if (position._version() != known_version_) known_position_ = position.item<std::int64_t>();
+  const std::int64_t start = known_position_;
   check_internal(size() % count == 0, "the queue size is not a multiple of the batch size");
   keys.narrow(1, start, count).copy_(new_keys.t());
-  position.fill_((start + count) % size());
+  known_position_ = (start + count) % size();
+  position.fill_(known_position_);
+  known_version_ = position._version();
 }
 
 torch::Tensor contrastive_loss(const ContrastiveLogits& logits, double temperature) {

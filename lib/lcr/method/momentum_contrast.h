@@ -27,6 +27,10 @@ class KeyQueueImpl : public torch::nn::Module {
 
   torch::Tensor keys;      ///< D x Q, buffer "keys"
   torch::Tensor position;  ///< where the next keys go, int64 scalar, buffer "position"
+
+ private:
+  std::int64_t known_position_ = 0;  ///< the value of `position` at its version known_version_
+  std::int64_t known_version_ = -1;  ///< none yet
 };
 TORCH_MODULE(KeyQueue);
 

@@ -1,14 +1,35 @@
 #include "lcr/model/input.h"
 
+#include <map>
+#include <mutex>
+#include <string>
+
 #include <ATen/Parallel.h>
 
 namespace lcr {
 namespace {
 
-/// Normalises values in [0, 255], channels last, by ImageNet's channel statistics.
+/// ImageNet's channel statistics, of values in [0, 255].
+struct ChannelStatistics {
+  torch::Tensor mean, sd;
+};
+
+/// Copied to a device once: each copy waits for all work that is queued there.
+const ChannelStatistics& channel_statistics(const torch::Device& device) {
+  static std::mutex mutex;
+  // Never destroyed: CUDA is gone when static objects are.
+  static auto& by_device = *new std::map<std::string, ChannelStatistics>;
+  const std::lock_guard<std::mutex> lock(mutex);
+  auto& statistics = by_device[device.str()];
+  if (!statistics.mean.defined())
+    statistics = {torch::tensor({0.485F, 0.456F, 0.406F}).to(device) * 255,
+                  torch::tensor({0.229F, 0.224F, 0.225F}).to(device) * 255};
+  return statistics;
+}
+
+/// Normalises values in [0, 255], float32, channels last.
 torch::Tensor normalised(const torch::Tensor& values) {
-  const torch::Tensor mean = torch::tensor({0.485F, 0.456F, 0.406F}, values.options()) * 255;
-  const torch::Tensor sd = torch::tensor({0.229F, 0.224F, 0.225F}, values.options()) * 255;
+  const auto& [mean, sd] = channel_statistics(values.device());
   return (values - mean) / sd;
 }
 

@@ -1,6 +1,7 @@
 // The only place that distinguishes LibTorch 1.13 (Debian 12) from 2.x.
 #pragma once
 
+#include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
 #include <torch/version.h>
 
@@ -29,5 +30,13 @@ inline void set_autocast(c10::DeviceType device, bool enabled) {
   }
 }
 #endif
+
+/// Keeps deterministic mode from filling every new tensor, which LibTorch does from 2.2 on to show
+/// reads of unset memory: an extra kernel for each.
+inline void leave_new_tensors_unset() {
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 2)
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
+#endif
+}
 
 }  // namespace lcr::compat

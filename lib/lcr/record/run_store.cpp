@@ -16,7 +16,8 @@ namespace lcr {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Measurement, selection, pooling, metric, value, epoch)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Provenance, commit, device, libtorch, libraries,
                                                 isa, compiler, precision, threads, resumed,
-                                                inexact_resume, inexact_init, imported)
+                                                inexact_resume, inexact_init, peak_gpu_memory_mib,
+                                                imported)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunResult, measurements, evaluation_hash, wall_seconds,
                                    samples_per_second, peak_memory_mib, provenance)
 

@@ -36,9 +36,10 @@ struct Provenance {
   std::string libraries;  ///< builds of the numeric libraries: numeric_libraries()
   std::string isa, compiler, precision;
   int threads = 0;
-  int resumed = 0;              ///< how many times the training resumed from a checkpoint
-  bool inexact_resume = false;  ///< at least one of those resumes could not be bit-exact
-  bool inexact_init = false;    ///< the same for the run that made its initial weights
+  int resumed = 0;                 ///< how many times the training resumed from a checkpoint
+  bool inexact_resume = false;     ///< at least one of those resumes could not be bit-exact
+  bool inexact_init = false;       ///< the same for the run that made its initial weights
+  double peak_gpu_memory_mib = 0;  ///< memory that LibTorch held on the GPU; 0 on the CPU
   /// For a run that was not trained here: "imported from <file> (SHA-256 ...)". Of the rest, only
   /// the commit is then set: that of the program that imported it.
   std::string imported;
