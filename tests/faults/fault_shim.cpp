@@ -12,13 +12,13 @@
 //   LCR_FAULT_CLOCK=back  sets the calendar clock an hour back at every reading
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
