@@ -29,7 +29,7 @@ RUN make test
 FROM ${BASE}
 RUN --mount=type=bind,from=build,source=/src/build/packages,target=/packages \
     apt-get update && apt-get install -y --no-install-recommends ca-certificates gnuplot-nox \
-    && dpkg -i /packages/*.deb && rm -rf /var/lib/apt/lists/*
+    && dpkg -i /packages/*.deb && apt-get clean && rm -rf /var/lib/apt/lists/*
 # runs/ and results/ go to /work, data sets to /data: mount folders of the caller there, and run as the caller.
 RUN mkdir -m 1777 /work /data
 ENV LCR_DATA=/data HOME=/tmp
