@@ -38,6 +38,10 @@ for package in $(wanted); do
   is_there "$package" || missing="$missing $package"
 done
 if [ -n "$prefix" ] && { [ -n "$missing" ] || [ ! -e "$prefix/environment" ]; }; then
+  if [ ! -w "$here/.." ]; then
+    echo "setup: $(realpath "$here/.."): the prefix is remembered here, but nothing can be written" >&2
+    exit 2
+  fi
   # shellcheck disable=SC2086  # a list of packages
   "$here/unpack_packages.sh" "$prefix" $missing
   ln -sfn "$(realpath "$prefix")" "$here/../.packages"
@@ -60,6 +64,13 @@ if [ "$(id -u)" -ne 0 ]; then
   as_root=sudo
 fi
 echo "setup: installing$missing"
+# apt-get never ends when the disk fills up while it reads package lists.
+free=$(df -Pm /var/lib/apt/lists 2>/dev/null | awk 'NR == 2 { print $4 }')
+if [ "${free:-200}" -lt 200 ]; then
+  echo "setup: the package lists need 200 MB in /var/lib/apt/lists, $free MB are free, nothing was installed;" \
+    "free some space, then run the same command again" >&2
+  exit 2
+fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get"

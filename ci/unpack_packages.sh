@@ -47,10 +47,33 @@ private_apt() {
     -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
+# Fails unless so many megabytes are free. Asked before apt-get runs, which never ends when the disk
+# fills up while it reads package lists.
+need() { # MEGABYTES
+  local free
+  free=$(df -Pm "$prefix" | awk 'NR == 2 { print $4 }')
+  [ "$free" -ge "$1" ] ||
+    fail "$prefix: $1 MB are needed, $free MB are free, nothing was installed; free some space or name another folder"
+}
+
+# The megabytes that packages take there, downloaded and unpacked, and a tenth for blocks that are not full.
+size_of() { # PACKAGE...
+  LC_ALL=C private_apt install --assume-no --no-install-recommends "$@" 2>>"$log" </dev/null | awk '
+    function megabytes(number, unit) {
+      gsub(",", "", number)
+      return number * (unit ~ /^G/ ? 1000 : unit ~ /^M/ ? 1 : 0.001)
+    }
+    /^Need to get / { sum += megabytes($4, $5) }
+    /^After this operation, .* will be used/ { sum += megabytes($4, $5) }
+    END { printf "%d\n", 1.1 * sum + 1 }'
+}
+
 # What apt would install, as .deb files in $work/cache/archives.
 download() {
+  need 300
   mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
   try "reading the package lists" private_apt update
+  need "$(size_of "$@")"
   try "downloading packages" private_apt install --download-only -y --no-install-recommends "$@"
 }
 
@@ -159,6 +182,7 @@ put_in_place() {
 }
 
 echo "setup: unpacking into $prefix:${*:+ $*}"
+need 10
 mkdir -p "$tree/usr/bin"
 [ ! -e "$prefix/packages.txt" ] || cp "$prefix/packages.txt" "$tree/packages.txt"
 [ ! -d "$final" ] || try "copying $final" cp -al "$final/." "$tree/"
