@@ -106,6 +106,18 @@ TEST_F(SetupWithoutRoot, AFailureLeavesNothing) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder / "own"), fs::directory_iterator()), 1);
 }
 
+TEST_F(SetupWithoutRoot, ADiskThatIsTooSmallIsNamedBeforeTheDownload) {
+  write_apt(
+      "[ -z \"$install\" ] || printf '%s\\n' 'Need to get 2,000 GB of archives.' "
+      "'After this operation, 9,000 GB of additional disk space will be used.'");
+  expect_refusal(setup("--prefix new >/dev/null"), "12100001 MB are needed, ");
+  write_apt("echo apt-get was called >&2; exit 1");
+  write_program(folder / "bin/df", "echo Filesystem; echo none 20 0 20 0% /");
+  expect_refusal(setup("--prefix new 2>&1 >/dev/null"), "300 MB are needed, 20 MB are free");
+  EXPECT_FALSE(fs::exists(folder / "new"));
+  EXPECT_FALSE(fs::is_symlink(folder / ".packages"));
+}
+
 TEST_F(SetupWithoutRoot, APrefixThatCannotBeUsedIsRefused) {
   expect_refusal(setup("--prefix /proc/lcr"),
                  "/proc/lcr: this folder cannot be made; name one that you may write");
