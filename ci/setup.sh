@@ -74,15 +74,28 @@ fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get"
+# Other releases of Debian and Ubuntu lack some names, and apt-get installs nothing if it lacks one.
+keep_known() {
+  local package known='' unknown=''
+  for package in $missing; do
+    if apt-cache show "$package" >/dev/null 2>&1; then known="$known $package"; else unknown="$unknown $package"; fi
+  done
+  if [ -n "$unknown" ]; then
+    grep -E "^[WE]: " "$log" >&2 || true
+    echo "setup: apt has no$unknown; continuing without, CMake reports what is missing" >&2
+  fi
+  missing=$known
+}
+$apt update >"$log" 2>&1 </dev/null && keep_known
+[ -n "$missing" ] || exit 0
 # shellcheck disable=SC2086  # a list of packages
-if ! { $apt update && $apt install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null
-then
+if ! $apt install -y --no-install-recommends $missing >>"$log" 2>&1 </dev/null; then
   if grep -qE "No space left on device|enough free space" "$log"; then
     echo "setup: the disk is full, apt-get stopped; free some space, then run the same command again" >&2
     exit 2
   fi
   tail -n 20 "$log" >&2
-  # Other releases of Debian and Ubuntu use some other names; what is installed may suffice.
+  # What is installed may suffice.
   echo "setup: apt-get failed (see above); continuing, CMake reports what is missing" >&2
   exit 0
 fi
