@@ -68,9 +68,11 @@ std::string style_of(const Line& line, std::size_t style) {
 }
 
 /// gnuplot with nothing of the user's that could change a figure: his initialisation files (-d),
-/// terminal, fonts, their configuration, and locale. It prints on standard output.
+/// terminal, fonts, their configuration, and locale; but with a folder for the fonts' cache,
+/// without which fontconfig complains. It prints on standard output.
 constexpr const char* kGnuplot =
-    "env -i PATH=\"$PATH\" LD_LIBRARY_PATH=\"$LD_LIBRARY_PATH\" LC_ALL=C.UTF-8 gnuplot -d 2>&1";
+    "env -i PATH=\"$PATH\" LD_LIBRARY_PATH=\"$LD_LIBRARY_PATH\" LC_ALL=C.UTF-8 "
+    "XDG_CACHE_HOME=\"${XDG_CACHE_HOME:-$HOME/.cache}\" gnuplot -d 2>&1";
 
 /// Tics at the measured x, each once.
 std::string x_tics(const std::vector<Line>& lines) {
