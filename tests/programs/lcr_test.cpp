@@ -81,8 +81,7 @@ TEST_F(Lcr, EveryExperimentRunsByItsId) {
         run("lcr table " + id +
             " --data-dir data --limit-train 0 --limit-test 0 --batch-size 8 --queue-size 16 "
             "--threads 1 --dry-run " +
-            (is_fashion ? ""
-                        : "--synthbirds-classes 2 --synthbirds-train 8 --synthbirds-test 3"));
+            (is_fashion ? "" : "--synthbirds-classes 2 --synthbirds-train 8 --synthbirds-test 3"));
     EXPECT_EQ(outcome.code, 0) << id << ": " << outcome.err;
     EXPECT_TRUE(contains(outcome.out, "absent    " + id)) << outcome.out.substr(0, 2000);
     EXPECT_FALSE(fs::exists(folder / "results/quick/tables"));
