@@ -73,7 +73,9 @@ TEST_F(Fetch, ContinuesWhereItStopped) {
 
 TEST_F(Fetch, AServerThatTruncatesIsContinued) {
   HttpServer server(data, Manner::kTruncates);
-  expect_user_error([&] { get(server); }, "cannot fetch", "transfer closed");
+  // libcurl 7: "transfer closed with ... bytes remaining to read"; 8: "end of response with ...
+  // bytes missing".
+  expect_user_error([&] { get(server); }, "cannot fetch", " bytes ");
   EXPECT_EQ(server.requests(), 4);
   expect_nothing();
   EXPECT_GT(fs::file_size(partial), data.size() * 9 / 10);  // a half, half of the rest, ...
