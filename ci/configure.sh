@@ -12,6 +12,7 @@ if ! command -v cmake >/dev/null; then
   exit 2
 fi
 if ! cmake -S . -B "$build" "$@" >"$log" 2>&1; then
-  grep -m 1 -oE '^ *configure: .*' "$log" | sed 's/^ *//' >&2 || cat "$log" >&2
+  line=$(grep -m 1 -oE '^ *configure: .*' "$log" | sed 's/^ *//')
+  if [ -n "$line" ]; then echo "$line" >&2; else cat "$log" >&2; fi
   exit 2
 fi
