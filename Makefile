@@ -38,7 +38,8 @@ setup-gpu: ## put the official torch 2.11.0 (with CUDA) into .venv-torch, for TO
 	@ci/setup_torch.sh
 
 # CONFIGURE: makes or updates the build folder. COMPILE: compiles the targets that are named after it.
-CONFIGURE = ci/configure.sh $(BUILD) $(if $(filter pip,$(TORCH)),-DCMAKE_PREFIX_PATH="$$(.venv-torch/bin/python -c 'import os, torch; print(os.path.dirname(torch.__file__))')")
+# With pip's torch, CUDA is the one that setup-gpu put beside it, unless there is another.
+CONFIGURE = $(if $(filter pip,$(TORCH)),toolkit=$$(echo $(CURDIR)/.venv-torch/lib/python3*/site-packages/nvidia/cu13); if [ -x "$$toolkit/bin/nvcc" ] && ! command -v nvcc >/dev/null; then export CUDA_PATH="$$toolkit" CUDACXX="$$toolkit/bin/nvcc"; fi;) ci/configure.sh $(BUILD) $(if $(filter pip,$(TORCH)),-DCMAKE_PREFIX_PATH="$$(.venv-torch/bin/python -c 'import os, torch; print(os.path.dirname(torch.__file__))')")
 COMPILE = cmake --build $(BUILD) -j $(JOBS) --target
 
 configure: setup $(if $(filter pip,$(TORCH)),setup-gpu)
