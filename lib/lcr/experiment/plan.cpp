@@ -134,15 +134,14 @@ void add_rows(std::vector<Cell>& cells, const Experiment& experiment, const Comm
   }
 }
 
-/// Refuses an option on the command line of a component, such as a backbone, that no selected row
-/// has.
+/// Refuses an option on the command line of a component, such as a backbone, that no row has.
 void refuse_unchosen(const std::vector<Cell>& cells, const CommandLine& command,
                      const std::vector<Experiment>& experiments) {
   for (const auto& name : command.given) {
     const OptionSpec& spec = find_option(name, "");
     if (spec.chosen && spec.part == OptionPart::kRun &&
         std::none_of(cells.begin(), cells.end(),
-                     [&](const Cell& cell) { return cell.selected && spec.chosen(cell.options); }))
+                     [&](const Cell& cell) { return spec.chosen(cell.options); }))
       fail("command line: --{} has no effect in {}: it counts only when {}", name,
            names_of_experiments(experiments), spec.chosen_when);
   }
