@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
-#include <memory>
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -11,30 +9,17 @@
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
 #include "lcr/base/hashing.h"
-#include "lcr/base/rng.h"
-#include "lcr/base/signals.h"
 #include "lcr/base/text.h"
 #include "lcr/config/lists.h"
 #include "lcr/data/object_region.h"
-#include "lcr/evaluate/knn_spec.h"
-#include "lcr/evaluate/localisation_spec.h"
 #include "lcr/evaluate/poolings.h"
-#include "lcr/evaluate/probe_spec.h"
-#include "lcr/evaluate/projections_spec.h"
 #include "lcr/evaluate/protocol.h"
 #include "lcr/evaluate/protocol_spec.h"
-#include "lcr/evaluate/recalibrate.h"
 #include "lcr/experiment/control_options.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/restore_network.h"
-#include "lcr/image/augment.h"
-#include "lcr/image/view_options.h"
-#include "lcr/method/gradcam.h"
 #include "lcr/method/method_spec.h"
-#include "lcr/model/initialise.h"
 #include "lcr/model/model_options.h"
-#include "lcr/train/trainer.h"
-#include "lcr/weights/safetensors.h"
 
 namespace lcr {
 namespace fs = std::filesystem;
