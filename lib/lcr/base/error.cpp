@@ -78,7 +78,7 @@ void on_exit_in_body() {
 }  // namespace
 
 bool is_out_of_memory(const std::exception& error) {
-  if (dynamic_cast<const UserError*>(&error)) return false;
+  if (dynamic_cast<const UserError*>(&error) || dynamic_cast<const LostRank*>(&error)) return false;
   if (dynamic_cast<const std::bad_alloc*>(&error)) return true;
   if (const auto* system = dynamic_cast<const std::system_error*>(&error))
     return system->code() == std::errc::not_enough_memory ||
@@ -120,6 +120,10 @@ int report(const char* program, const std::exception& error) {
   if (dynamic_cast<const Interrupted*>(&error)) {
     say("{}: {}\n", program, error.what());
     return kStopped;
+  }
+  if (dynamic_cast<const LostRank*>(&error)) {
+    say("{}: {}\n", program, error.what());
+    return kLostRank;
   }
   if (is_out_of_memory(error)) {
     say("{}: error: {}\n", program, kOutOfMemory);

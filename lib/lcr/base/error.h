@@ -26,6 +26,13 @@ class Interrupted : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Another process of the same run has ended or does not answer: the fault is not this process's,
+/// and its peer says its own. Programs exit with code 4.
+class LostRank : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// Throws a UserError with an fmt-style message.
 template <typename... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
@@ -46,7 +53,7 @@ inline void check_internal(bool holds, const char* what) {
 }
 
 /// Exit codes of every program of the suite.
-enum ExitCode : int { kDone = 0, kInternalError = 1, kBadInput = 2, kStopped = 3 };
+enum ExitCode : int { kDone = 0, kInternalError = 1, kBadInput = 2, kStopped = 3, kLostRank = 4 };
 
 /// Whether an exception says that the system gave no memory, or no thread, whose stack is memory
 /// too. A UserError never does: it has its own words.

@@ -86,4 +86,6 @@ void watch_parent() {
 
 bool stop_requested() { return stop_flag != 0; }
 
+void request_stop() { stop_flag = 1; }
+
 }  // namespace lcr

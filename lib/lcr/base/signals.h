@@ -32,4 +32,7 @@ void watch_parent();
 /// Whether such a signal has arrived.
 bool stop_requested();
 
+/// Stops this process as SIGUSR1 does: the signal has arrived at another process of the run.
+void request_stop();
+
 }  // namespace lcr
