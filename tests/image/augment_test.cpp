@@ -316,15 +316,14 @@ TEST(Loader, SameBatchesWhateverTheWorkers) {
     std::set<std::int64_t> seen;
     for (std::int64_t b = 0; b < loader.batch_count(); ++b) {
       const TwoViewBatch batch = loader.next();
-      EXPECT_EQ(batch.query.size(), 5U * 24 * 24 * 3);
-      EXPECT_NE(batch.query, batch.key);
+      EXPECT_EQ(batch.views[0].size(), 5U * 24 * 24 * 3);
+      EXPECT_NE(batch.views[0], batch.views[1]);
       seen.insert(batch.samples.begin(), batch.samples.end());
       if (workers == 1) {
         reference.push_back(batch);
       } else {
         EXPECT_EQ(batch.samples, reference[static_cast<std::size_t>(b)].samples);
-        EXPECT_EQ(batch.query, reference[static_cast<std::size_t>(b)].query);
-        EXPECT_EQ(batch.key, reference[static_cast<std::size_t>(b)].key);
+        EXPECT_EQ(batch.views, reference[static_cast<std::size_t>(b)].views);
       }
     }
     EXPECT_EQ(seen.size(), 20U);
@@ -346,18 +345,50 @@ TEST(Loader, RanksShareEveryBatch) {
   TwoViewLoader third(data.train, options, 3, 2, 1, 2, 3);
   for (std::int64_t b = 0; b < whole.batch_count(); ++b) {
     const TwoViewBatch all = whole.next();
-    TwoViewBatch joined;
+    TwoViewBatch joined{{}, {{}, {}}};
     for (auto* loader : {&first, &second, &third}) {
       ASSERT_EQ(loader->batch_count(), whole.batch_count());
       const TwoViewBatch share = loader->next();
       EXPECT_EQ(share.samples.size(), 2U);
       joined.samples.insert(joined.samples.end(), share.samples.begin(), share.samples.end());
-      joined.query.insert(joined.query.end(), share.query.begin(), share.query.end());
-      joined.key.insert(joined.key.end(), share.key.begin(), share.key.end());
+      for (const int view : {0, 1})
+        joined.views[view].insert(joined.views[view].end(), share.views[view].begin(),
+                                  share.views[view].end());
     }
     EXPECT_EQ(joined.samples, all.samples);
-    EXPECT_EQ(joined.query, all.query);
-    EXPECT_EQ(joined.key, all.key);
+    EXPECT_EQ(joined.views, all.views);
+  }
+}
+
+TEST(Loader, AViewMayBeSharedInAnotherOrder) {
+  const Dataset data = birds();
+  Options options;
+  options.get<BatchOptions>().batch_size = 6;
+  options.get<InputOptions>().image_size = 24;
+  // Backwards, from the step on which the order depends.
+  const auto order = [](std::int64_t step) {
+    std::vector<std::int64_t> positions(6);
+    for (std::int64_t i = 0; i < 6; ++i) positions[i] = (11 - i - step % 6) % 6;
+    return positions;
+  };
+  TwoViewLoader whole(data.train, options, 3, 2, 1);
+  TwoViewLoader second(data.train, options, 3, 2, 1, 1, 2, 0, {{0}, {1, order}, {1}});
+  const std::size_t image = 24 * 24 * 3;
+  for (std::int64_t b = 0; b < whole.batch_count(); ++b) {
+    const TwoViewBatch all = whole.next(), share = second.next();
+    ASSERT_EQ(share.views.size(), 3U);
+    const auto expect_image = [&](std::size_t view, std::size_t at, std::size_t of,
+                                  std::int64_t position) {
+      const auto from = all.views[of].begin() + position * static_cast<std::int64_t>(image);
+      EXPECT_TRUE(std::equal(from, from + image, share.views[view].begin() + at * image))
+          << "batch " << b << ", view " << view << ", image " << at;
+    };
+    const auto positions = order(2 * whole.batch_count() + b);
+    for (std::size_t i = 0; i < 3; ++i) {
+      expect_image(0, i, 0, static_cast<std::int64_t>(3 + i));
+      expect_image(1, i, 1, positions[3 + i]);
+      expect_image(2, i, 1, static_cast<std::int64_t>(3 + i));
+    }
   }
 }
 

@@ -190,7 +190,7 @@ TEST(Fingerprint, TenStepsOfEveryMethodMatchTheRevision) {
         };
         const auto loss = take_step(
             *method, *optimizer,
-            {.views = {input(batch.query), input(batch.key)}, .labels = {}, .step = epoch * 5 + i},
+            {.views = {input(batch.views[0]), input(batch.views[1])}, .labels = {}, .step = epoch * 5 + i},
             0.02);
         losses.push_back(loss.total.item<double>());
       }

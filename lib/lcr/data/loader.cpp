@@ -8,7 +8,7 @@
 namespace lcr {
 
 EpochPlan::EpochPlan(const ImageSet& set, const Options& options, std::uint64_t seed,
-                     std::int64_t epoch, int rank, int ranks)
+                     std::int64_t epoch, int rank, int ranks, std::vector<ViewShare> shares)
     : set_(set),
       options_(options),
       seed_(seed),
@@ -16,35 +16,47 @@ EpochPlan::EpochPlan(const ImageSet& set, const Options& options, std::uint64_t 
       batch_count_(set.count() / options.get<BatchOptions>().batch_size),
       share_(options.get<BatchOptions>().batch_size / ranks),
       first_(rank * share_),
+      shares_(std::move(shares)),
       order_(random_permutation(
           CounterRng(RngKey(seed, "epoch order"), static_cast<std::uint32_t>(epoch)),
           set.count())) {}
 
 BatchPlan EpochPlan::batch(std::int64_t index) const {
-  const std::int64_t start = index * options_.get<BatchOptions>().batch_size + first_;
-  const RngKey key(seed_, "augmentation");
-  BatchPlan plan;
-  plan.samples.assign(order_.begin() + start, order_.begin() + start + share_);
-  std::uint32_t view = 0;
-  for (auto* views : {&plan.query, &plan.key}) {
-    const ViewRecipe recipe = training_recipe(options_, static_cast<int>(view));
-    for (const std::int64_t sample : plan.samples) {
-      const ImageView image = set_.image(sample);
-      const CounterRng rng(key, static_cast<std::uint32_t>(epoch_),
-                           static_cast<std::uint32_t>(sample), view);
-      views->push_back(draw_view(rng, image.height, image.width, recipe));
+  const auto whole = order_.begin() + index * options_.get<BatchOptions>().batch_size;
+  BatchPlan batch;
+  batch.samples.assign(whole + first_, whole + first_ + share_);
+  for (const auto& share : shares_) {
+    std::vector<std::int64_t> samples = batch.samples;
+    if (share.order) {
+      const auto order = share.order(epoch_ * batch_count_ + index);
+      for (std::int64_t i = 0; i < share_; ++i)
+        samples[static_cast<std::size_t>(i)] =
+            *(whole + order[static_cast<std::size_t>(first_ + i)]);
     }
-    ++view;
+    batch.views.push_back(plan(std::move(samples), share.view));
+  }
+  return batch;
+}
+
+ViewPlan EpochPlan::plan(std::vector<std::int64_t> samples, int view) const {
+  const RngKey key(seed_, "augmentation");
+  const ViewRecipe recipe = training_recipe(options_, view);
+  ViewPlan plan{std::move(samples), {}};
+  for (const std::int64_t sample : plan.samples) {
+    const ImageView image = set_.image(sample);
+    const CounterRng rng(key, static_cast<std::uint32_t>(epoch_),
+                         static_cast<std::uint32_t>(sample), static_cast<std::uint32_t>(view));
+    plan.parameters.push_back(draw_view(rng, image.height, image.width, recipe));
   }
   return plan;
 }
 
 TwoViewLoader::TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed,
                              std::int64_t epoch, int workers, int rank, int ranks,
-                             std::int64_t first)
+                             std::int64_t first, std::vector<ViewShare> shares)
     : set_(set),
       options_(options),
-      plan_(set, options, seed, epoch, rank, ranks),
+      plan_(set, options, seed, epoch, rank, ranks, std::move(shares)),
       claimed_(first),
       delivered_(first),
       capacity_(workers + 1) {
@@ -107,13 +119,12 @@ TwoViewBatch TwoViewLoader::make(std::int64_t batch) const {
   const std::int64_t size = options_.get<InputOptions>().image_size;
   const auto view_bytes = static_cast<std::size_t>(size * size * 3);
   TwoViewBatch out;
-  for (const auto& [drawn, rendered] :
-       {std::pair(&plan.query, &out.query), std::pair(&plan.key, &out.key)}) {
-    rendered->resize(n * view_bytes);
+  for (const auto& view : plan.views) {
+    auto& rendered = out.views.emplace_back(n * view_bytes);
     for (std::size_t i = 0; i < n; ++i) {
-      const ImageView image = set_.image(plan.samples[i]);
-      const auto target = std::span(*rendered).subspan(i * view_bytes, view_bytes);
-      render_view(image.pixels, image.height, image.width, (*drawn)[i], size, target);
+      const ImageView image = set_.image(view.samples[i]);
+      const auto target = std::span(rendered).subspan(i * view_bytes, view_bytes);
+      render_view(image.pixels, image.height, image.width, view.parameters[i], size, target);
     }
   }
   out.samples = std::move(plan.samples);

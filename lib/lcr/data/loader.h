@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -14,37 +15,54 @@
 
 namespace lcr {
 
+/// What one tensor of a batch shows.
+struct ViewShare {
+  int view = 0;  ///< which view of a sample: 0 the query view, 1 the key view
+  /// The order in which the batch is shared among the ranks, as positions in the batch, by training
+  /// step; not set: the batch's own order. Called by several threads at once.
+  std::function<std::vector<std::int64_t>(std::int64_t step)> order = {};
+};
+
 /// One training batch.
 struct TwoViewBatch {
-  std::vector<std::int64_t> samples;     ///< N indices into the training set
-  std::vector<std::uint8_t> query, key;  ///< N x size x size x 3 each, RGB
+  std::vector<std::int64_t> samples;             ///< N indices into the training set
+  std::vector<std::vector<std::uint8_t>> views;  ///< one per ViewShare, N x size x size x 3, RGB
+};
+
+/// One tensor of a batch before it is rendered: N samples, and the parameters of their views.
+struct ViewPlan {
+  std::vector<std::int64_t> samples;
+  std::vector<ViewParameters> parameters;
 };
 
 /// One batch before it is rendered.
 struct BatchPlan {
-  std::vector<std::int64_t> samples;       ///< N indices into the training set
-  std::vector<ViewParameters> query, key;  ///< N each
+  std::vector<std::int64_t> samples;  ///< N indices into the training set
+  std::vector<ViewPlan> views;        ///< one per ViewShare
 };
 
 /// The samples of each batch of an epoch, and the parameters of their views, which depend on (seed,
-/// epoch, sample, view) only. Each of several ranks plans its consecutive share of every batch. A
-/// last, smaller batch is dropped.
+/// epoch, sample, view) only. Each of several ranks plans its consecutive share of every batch, or
+/// of the batch in another order. A last, smaller batch is dropped.
 class EpochPlan {
  public:
   /// `set` and `options` must outlive the plan.
   EpochPlan(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch,
-            int rank = 0, int ranks = 1);
+            int rank = 0, int ranks = 1, std::vector<ViewShare> shares = {{0}, {1}});
   std::int64_t batch_count() const { return batch_count_; }
   /// This rank's share of batch `index`: N = batch_size / ranks samples.
   BatchPlan batch(std::int64_t index) const;
 
  private:
+  ViewPlan plan(std::vector<std::int64_t> samples, int view) const;
+
   const ImageSet& set_;
   const Options& options_;
   std::uint64_t seed_;
   std::int64_t epoch_, batch_count_;
   std::int64_t share_;  ///< images of this rank in each batch
   std::int64_t first_;  ///< index of the first of them within the batch
+  std::vector<ViewShare> shares_;
   std::vector<std::int64_t> order_;
 };
 
@@ -54,7 +72,8 @@ class TwoViewLoader {
  public:
   /// `set` and `options` must outlive the loader.
   TwoViewLoader(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch,
-                int workers, int rank = 0, int ranks = 1, std::int64_t first = 0);
+                int workers, int rank = 0, int ranks = 1, std::int64_t first = 0,
+                std::vector<ViewShare> shares = {{0}, {1}});
   ~TwoViewLoader();
   TwoViewLoader(const TwoViewLoader&) = delete;
   TwoViewLoader& operator=(const TwoViewLoader&) = delete;

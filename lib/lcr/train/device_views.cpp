@@ -48,33 +48,31 @@ DeviceViews::DeviceViews(const ImageSet& set, const torch::Device& device, doubl
 }
 
 torch::Tensor DeviceViews::batch_pixels(const BatchPlan& plan,
-                                        std::vector<std::int64_t>& place) const {
-  if (resident()) {
-    for (const auto sample : plan.samples)
-      place.push_back(offset_[static_cast<std::size_t>(sample)]);
-    return pixels_;
-  }
+                                        std::map<std::int64_t, std::int64_t>& place) const {
   std::int64_t bytes = 0;
-  for (const auto sample : plan.samples) {
-    place.push_back(bytes);
-    bytes += static_cast<std::int64_t>(set_.image(sample).pixels.size());
-  }
+  // Views of one image share its bytes.
+  for (const auto& view : plan.views)
+    for (const auto sample : view.samples)
+      if (resident())
+        place.emplace(sample, offset_[static_cast<std::size_t>(sample)]);
+      else if (place.emplace(sample, bytes).second)
+        bytes += static_cast<std::int64_t>(set_.image(sample).pixels.size());
+  if (resident()) return pixels_;
   // LibTorch does not reuse pinned memory before the copies from it are complete.
   const torch::Tensor staging = pinned_bytes(bytes);
-  for (std::size_t i = 0; i < place.size(); ++i) {
-    const auto image = set_.image(plan.samples[i]).pixels;
-    std::memcpy(staging.data_ptr<std::uint8_t>() + place[i], image.data(), image.size());
+  for (const auto& [sample, start] : place) {
+    const auto image = set_.image(sample).pixels;
+    std::memcpy(staging.data_ptr<std::uint8_t>() + start, image.data(), image.size());
   }
   return staging.to(device_, /*non_blocking=*/true);
 }
 
-std::pair<torch::Tensor, torch::Tensor> DeviceViews::render(const BatchPlan& plan,
-                                                            std::int64_t size) const {
+std::vector<torch::Tensor> DeviceViews::render(const BatchPlan& plan, std::int64_t size) const {
   const c10::DeviceGuard guard(device_);
-  const auto n = static_cast<std::int64_t>(plan.samples.size());
-  const std::int64_t views = 2 * n;
-  std::vector<std::int64_t> place;  // first byte of each image in `pixels`
+  std::map<std::int64_t, std::int64_t> place;  // first byte of each sample's image in `pixels`
   const torch::Tensor pixels = batch_pixels(plan, place);
+  const auto n = static_cast<std::int64_t>(plan.samples.size());
+  const auto views = static_cast<std::int64_t>(plan.views.size()) * n;
 
   const torch::Tensor task_bytes =
       pinned_bytes(views * static_cast<std::int64_t>(sizeof(ViewTask)));
@@ -82,9 +80,10 @@ std::pair<torch::Tensor, torch::Tensor> DeviceViews::render(const BatchPlan& pla
   std::int64_t rows = 1, room = 1;
   bool any_blur = false, any_solarise = false;
   for (std::int64_t v = 0; v < views; ++v) {
+    const ViewPlan& view = plan.views[static_cast<std::size_t>(v / n)];
     const auto i = static_cast<std::size_t>(v % n);
-    tasks[v] = make_view_task(v < n ? plan.query[i] : plan.key[i], place[i],
-                              set_.image(plan.samples[i]).width);
+    tasks[v] = make_view_task(view.parameters[i], place.at(view.samples[i]),
+                              set_.image(view.samples[i]).width);
     rows = std::max<std::int64_t>(rows, tasks[v].crop_height);
     for (const auto side : {tasks[v].crop_width, tasks[v].crop_height})
       room = std::max(room, resize_taps(resize_axis(side, size, tasks[v].bicubic != 0)));
@@ -120,7 +119,10 @@ std::pair<torch::Tensor, torch::Tensor> DeviceViews::render(const BatchPlan& pla
                      at::cuda::getCurrentCUDAStream(device_.index()).stream()),
         "views cannot be rendered");
   const torch::Tensor images = out.view({views, size, size, 3});
-  return {images.narrow(0, 0, n), images.narrow(0, n, n)};
+  std::vector<torch::Tensor> parts;
+  for (std::int64_t first = 0; first < views; first += n)
+    parts.push_back(images.narrow(0, first, n));
+  return parts;
 }
 
 }  // namespace lcr

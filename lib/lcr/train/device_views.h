@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
+#include <map>
 #include <vector>
 
 #include <torch/types.h>
@@ -20,15 +20,17 @@ class DeviceViews {
   /// `set` must outlive the object. Like render(), throws std::runtime_error if the device fails.
   DeviceViews(const ImageSet& set, const torch::Device& device, double resident_share = 0.5);
 
-  /// The query and key views of a batch, each N x size x size x 3 uint8 on the device.
-  std::pair<torch::Tensor, torch::Tensor> render(const BatchPlan& plan, std::int64_t size) const;
+  /// The views of a batch, each N x size x size x 3 uint8 on the device.
+  std::vector<torch::Tensor> render(const BatchPlan& plan, std::int64_t size) const;
 
   /// Whether all images are in the device's memory.
   bool resident() const { return pixels_.defined(); }
 
  private:
-  /// A tensor on the device with the batch's images, and the place of the first byte of each.
-  torch::Tensor batch_pixels(const BatchPlan& plan, std::vector<std::int64_t>& place) const;
+  /// A tensor on the device with the images of a batch, and the place of the first byte of each, by
+  /// sample.
+  torch::Tensor batch_pixels(const BatchPlan& plan,
+                             std::map<std::int64_t, std::int64_t>& place) const;
 
   const ImageSet& set_;
   torch::Device device_;

@@ -20,7 +20,7 @@ std::shared_ptr<DeviceViews> make_device_views([[maybe_unused]] const ImageSet& 
 TwoViewInput::TwoViewInput(const ImageSet& set, const Options& options, std::uint64_t seed,
                            std::int64_t epoch, int workers, int rank, int ranks,
                            const torch::Device& device, std::shared_ptr<DeviceViews> views,
-                           std::int64_t first)
+                           std::int64_t first, std::vector<ViewShare> shares)
     : set_(set),
       options_(options),
       device_(device),
@@ -28,9 +28,9 @@ TwoViewInput::TwoViewInput(const ImageSet& set, const Options& options, std::uin
       next_(first),
       views_(std::move(views)) {
   if (views_)
-    plan_.emplace(set, options, seed, epoch, rank, ranks);
+    plan_.emplace(set, options, seed, epoch, rank, ranks, std::move(shares));
   else
-    loader_.emplace(set, options, seed, epoch, workers, rank, ranks, first);
+    loader_.emplace(set, options, seed, epoch, workers, rank, ranks, first, std::move(shares));
 }
 
 Batch TwoViewInput::next() {
@@ -40,15 +40,16 @@ Batch TwoViewInput::next() {
 #ifdef LCR_WITH_CUDA_KERNELS
   if (views_) {
     const BatchPlan plan = plan_->batch(index);
-    const auto [query, key] = views_->render(plan, size);
-    return {{to_input(query), to_input(key)}, labels(plan.samples), step};
+    Batch batch{{}, labels(plan.samples), step};
+    for (const auto& bytes : views_->render(plan, size)) batch.views.push_back(to_input(bytes));
+    return batch;
   }
 #endif
-  const TwoViewBatch batch = loader_->next();
-  const auto n = static_cast<std::int64_t>(batch.samples.size());
-  return {{to_input(batch.query, n, size, device_), to_input(batch.key, n, size, device_)},
-          labels(batch.samples),
-          step};
+  const TwoViewBatch rendered = loader_->next();
+  const auto n = static_cast<std::int64_t>(rendered.samples.size());
+  Batch batch{{}, labels(rendered.samples), step};
+  for (const auto& bytes : rendered.views) batch.views.push_back(to_input(bytes, n, size, device_));
+  return batch;
 }
 
 torch::Tensor TwoViewInput::labels(const std::vector<std::int64_t>& samples) const {

@@ -16,20 +16,20 @@ class DeviceViews;
 /// Renders a set's views on a CUDA device; null for the CPU and in builds without CUDA kernels.
 std::shared_ptr<DeviceViews> make_device_views(const ImageSet& set, const torch::Device& device);
 
-/// One rank's share of the batches of one epoch, starting at batch `first`, with views on the
-/// device. Before normalisation, host and device render the same bytes.
+/// One rank's share of the batches of one epoch, starting at batch `first`, with the views of
+/// `shares` on the device. Before normalisation, host and device render the same bytes.
 class TwoViewInput {
  public:
   /// `set` and `options` must outlive the object. views: from make_device_views(); if null,
   /// `workers` host threads render.
   TwoViewInput(const ImageSet& set, const Options& options, std::uint64_t seed, std::int64_t epoch,
                int workers, int rank, int ranks, const torch::Device& device,
-               std::shared_ptr<DeviceViews> views, std::int64_t first = 0);
+               std::shared_ptr<DeviceViews> views, std::int64_t first = 0,
+               std::vector<ViewShare> shares = {{0}, {1}});
   std::int64_t batch_count() const {
     return views_ ? plan_->batch_count() : loader_->batch_count();
   }
-  /// The next batch: query and key view, each N x 3 x size x size, and the labels, which are on the
-  /// CPU.
+  /// The next batch: its views, each N x 3 x size x size, and the labels, which are on the CPU.
   Batch next();
 
  private:
