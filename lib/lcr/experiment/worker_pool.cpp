@@ -1,26 +1,22 @@
 #include "lcr/experiment/worker_pool.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <ctime>
 #include <deque>
 #include <fstream>
 #include <list>
 #include <optional>
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/progress.h"
 #include "lcr/base/signals.h"
 #include "lcr/base/text.h"
+#include "lcr/experiment/worker_ranks.h"
 
 namespace lcr {
 namespace {
@@ -29,14 +25,13 @@ using Clock = std::chrono::steady_clock;
 
 struct Worker {
   const WorkerTask* task;
-  pid_t process;
-  int pipe;
+  WorkerRanks ranks;
   /// The fraction at which the last attempt at this task was killed; -1 if none was.
   double killed_at;
-  std::string buffer, note;
+  std::string note = {};
   double fraction = 0;
   /// The fraction of the first report: what an earlier process did, if the run resumes.
-  std::optional<double> resumed_at;
+  std::optional<double> resumed_at = {};
   Clock::time_point start = Clock::now();
 };
 
@@ -46,75 +41,17 @@ struct Waiting {
   double killed_at = -1;  ///< as in Worker
 };
 
-Worker start(const Waiting& waiting) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
-  std::vector<char*> arguments = {::program_invocation_name};  // the name in its messages
-  for (const auto& argument : waiting.task->arguments)
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
-  const pid_t parent = ::getpid();
-  const pid_t process = ::fork();
-  if (process == 0) {
-    // Only async-signal-safe calls: a thread may have held any lock.
-    if (die_with(parent) && ::dup2(ends[1], STDOUT_FILENO) >= 0)
-      ::execv("/proc/self/exe", arguments.data());
-    ::_exit(kInternalError);
+/// Notes a line that a worker wrote, if it is a report.
+void note_report(Worker& worker, std::string_view line) {
+  const auto parts = split(line, '\t');
+  if (parts.size() != 4 || parts[0] != "progress") return;
+  const auto done = parse_integer(parts[1]);
+  const auto total = parse_integer(parts[2]);
+  if (done && total && *total > 0) {
+    worker.fraction = static_cast<double>(*done) / static_cast<double>(*total);
+    if (!worker.resumed_at) worker.resumed_at = worker.fraction;
   }
-  const int error = errno;
-  ::close(ends[1]);
-  if (process < 0) {
-    ::close(ends[0]);
-    throw std::runtime_error(std::string("cannot start a worker: ") + std::strerror(error));
-  }
-  kill_at_second_signal(process);
-  return {
-      .task = waiting.task, .process = process, .pipe = ends[0], .killed_at = waiting.killed_at};
-}
-
-/// Reads what the worker has written. Returns false once the worker has closed its end.
-bool read_reports(Worker& worker) {
-  char block[4096];
-  const ssize_t got = ::read(worker.pipe, block, sizeof block);
-  if (got < 0) return errno == EINTR || errno == EAGAIN;
-  if (got == 0) return false;
-  worker.buffer.append(block, static_cast<std::size_t>(got));
-  for (std::size_t end; (end = worker.buffer.find('\n')) != std::string::npos;
-       worker.buffer.erase(0, end + 1)) {
-    const auto parts = split(std::string_view(worker.buffer).substr(0, end), '\t');
-    if (parts.size() != 4 || parts[0] != "progress") continue;
-    const auto done = parse_integer(parts[1]);
-    const auto total = parse_integer(parts[2]);
-    if (done && total && *total > 0) {
-      worker.fraction = static_cast<double>(*done) / static_cast<double>(*total);
-      if (!worker.resumed_at) worker.resumed_at = worker.fraction;
-    }
-    worker.note = parts[3];
-  }
-  return true;
-}
-
-/// How a process ended.
-struct Ending {
-  int code = kInternalError;
-  int signal = 0;  ///< the signal that killed it; 0 if it exited or was asked to stop
-};
-
-/// Waits for a process to end.
-Ending wait_for(pid_t process) {
-  siginfo_t info{};
-  while (::waitid(P_PID, static_cast<id_t>(process), &info, WEXITED | WNOWAIT) < 0 &&
-         errno == EINTR) {
-  }
-  forget_worker(process);  // while its id is still its own
-  int status = 0;
-  while (::waitpid(process, &status, 0) < 0)
-    if (errno != EINTR) return {};
-  if (WIFEXITED(status)) return {WEXITSTATUS(status)};
-  if (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGUSR1)
-    return {kStopped};
-  return {kInternalError, WTERMSIG(status)};
+  worker.note = parts[3];
 }
 
 /// Describes the end of a worker that was killed by a signal, for a message.
@@ -126,7 +63,7 @@ std::string describe_kill(const Worker& worker, int signal) {
     hint =
         " again without further progress; if memory ran out, lower batch-size or queue-size, or "
         "use a larger machine";
-  return fmt::format(" (killed by signal {}{})", signal, hint);
+  return fmt::format(" ({}killed by signal {}{})", worker.ranks.who_failed(), signal, hint);
 }
 
 /// What run_workers() does, with the state of its loop.
@@ -182,7 +119,8 @@ class WorkerPool {
     while (result_ == kDone && !stop_requested() && !waiting_.empty() &&
            workers_.size() < static_cast<std::size_t>(jobs_) && may_start())
       try {
-        workers_.push_back(start(waiting_.front()));
+        const auto& [task, killed_at] = waiting_.front();
+        workers_.push_back({task, WorkerRanks(task->arguments, task->ranks), killed_at});
         waiting_.pop_front();
       } catch (const std::exception& e) {
         tell(e.what());
@@ -193,24 +131,33 @@ class WorkerPool {
   /// Asks the workers to stop, once, after a signal.
   void pass_on_stop() {
     if (!stop_requested() || told_) return;
-    for (const auto& worker : workers_) ::kill(worker.process, SIGUSR1);
+    for (auto& worker : workers_)
+      worker.ranks.each_running([](WorkerProcess& process) { ::kill(process.id, SIGUSR1); });
     told_ = true;
   }
 
   /// Waits up to half a second for reports and reads them; removes workers that have ended.
   void read_all() {
     std::vector<pollfd> polls;
-    for (const auto& worker : workers_) polls.push_back({worker.pipe, POLLIN, 0});
+    for (auto& worker : workers_)
+      worker.ranks.each_running([&](WorkerProcess& process) {
+        polls.push_back({process.pipe, POLLIN, 0});
+      });
     ::poll(polls.data(), polls.size(), 500);
-    std::size_t index = 0;
-    for (auto worker = workers_.begin(); worker != workers_.end(); ++index) {
-      if (polls[index].revents == 0 || read_reports(*worker)) {
+    auto state = polls.begin();
+    for (auto worker = workers_.begin(); worker != workers_.end();) {
+      worker->ranks.each_running([&](WorkerProcess& process) {
+        const bool speaks = (state++)->revents != 0;
+        const auto note = [&](std::string_view line) { note_report(*worker, line); };
+        if (speaks && !read_lines(process, note)) worker->ranks.reap(process);
+      });
+      worker->ranks.end_survivors();
+      const auto ending = worker->ranks.ending();
+      if (!ending) {
         ++worker;
         continue;
       }
-      ::close(worker->pipe);
-      const Ending ending = wait_for(worker->process);
-      if (!start_again(*worker, ending)) finish(*worker, ending);
+      if (!start_again(*worker, *ending)) finish(*worker, *ending);
       worker = workers_.erase(worker);
     }
   }

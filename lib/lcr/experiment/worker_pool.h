@@ -15,16 +15,18 @@ struct WorkerTask {
   std::vector<std::string> arguments;  ///< the worker's command line, without the program
   std::int64_t units = 1;              ///< amount of work, for the overall progress
   int stage = 0;                       ///< starts only after all tasks of lower stages have ended
+  int ranks = 1;                       ///< processes that share the run (WorkerRanks)
 };
 
-/// Starts this program once per task, at most `jobs` at a time, and shows their overall progress,
-/// which the workers report by report_progress(). The tasks are started in their order, which must
-/// be that of their stages. A worker that the system kills (SIGKILL, which is also how it frees
-/// memory) is started again as long as it gets further than when it was last killed; from then on,
-/// fewer run in parallel than at that moment. If a worker fails, no more are started, and its exit
-/// code is returned once the others have ended; otherwise returns 0, or kStopped after a signal.
-/// SIGINT and SIGTERM are passed on to the workers as SIGUSR1 (watch_parent()); a second one kills
-/// them. Workers die with their parent. Appends one line per event to the file `log`.
+/// Starts this program for each task, once or once per rank, at most `jobs` tasks at a time, and
+/// shows their overall progress, which the workers report by report_progress(). The tasks are
+/// started in their order, which must be that of their stages. A worker that the system kills
+/// (SIGKILL, which is also how it frees memory) is started again as long as it gets further than
+/// when it was last killed; from then on, fewer run in parallel than at that moment. If a worker
+/// fails, no more are started, and its exit code is returned once the others have ended; otherwise
+/// returns 0, or kStopped after a signal. SIGINT and SIGTERM are passed on to the workers as
+/// SIGUSR1 (watch_parent()); a second one kills them. Workers die with their parent. Appends one
+/// line per event to the file `log`.
 int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title,
                 const std::string& unit, const std::filesystem::path& log);
 
