@@ -156,6 +156,7 @@ TEST(Sockets, AReservedPortIsOursAlone) {
   };
   EXPECT_FALSE(bind(false));
   EXPECT_TRUE(bind(true));
+  EXPECT_FALSE(port_is_taken(port.number()));
 }
 
 }  // namespace

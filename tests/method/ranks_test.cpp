@@ -1,6 +1,6 @@
 // Data-parallel ranks: their collectives, and training on several ranks against training on one
 // device.
-#include "lcr/method/ranks.h"
+#include "tests/support/ranks.h"
 
 #include <atomic>
 
@@ -14,7 +14,10 @@
 #include "lcr/method/lcr_options.h"
 #include "lcr/method/method_spec.h"
 #include "lcr/method/moco_v2.h"
+#include "lcr/method/process_group.h"
+#include "lcr/model/initialise.h"
 #include "lcr/record/run_identity.h"
+#include "lcr/train/gradient_average.h"
 #include "lcr/train/step.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
@@ -22,55 +25,109 @@
 namespace lcr {
 namespace {
 
+using testing::run_ranks;
 using testing::tiny_batch;
 using testing::tiny_options;
 
-TEST(RankGroup, GathersInRankOrderAndAverages) {
-  RankGroup group(3);
-  std::vector<torch::Tensor> gathered(3), first(3), second(3);
-  group.run([&](int rank) {
-    for (int repeat = 0; repeat < 50; ++repeat) {
-      gathered[rank] = group.all_gather(rank, torch::full({2, 2}, rank + 10 * repeat));
-      first[rank] = torch::full({2, 3}, static_cast<double>(rank), torch::kDouble);
-      second[rank] = torch::full({}, 10.0 * rank, torch::kDouble);
-      group.average(rank, {first[rank], second[rank]});
-    }
-  });
-  for (int rank = 0; rank < 3; ++rank) {
-    EXPECT_TRUE(gathered[rank].equal(
-        torch::tensor({490, 490, 491, 491, 492, 492}).unsqueeze(1).expand({6, 2})));
-    EXPECT_TRUE(first[rank].equal(torch::ones({2, 3}, torch::kDouble)));
-    EXPECT_EQ(second[rank].item<double>(), 10.0);
+TEST(ProcessGroup, GathersSumsAndBroadcastsByRank) {
+  for (const int size : {2, 3}) {
+    run_ranks(size, [size](const ProcessGroup& group) {
+      const int rank = group.rank();
+      for (int repeat = 0; repeat < 20; ++repeat) {
+        for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16, torch::kLong}) {
+          const auto gathered = group.all_gather(torch::full({2, 2}, rank + 10 * repeat, type));
+          EXPECT_EQ(gathered.scalar_type(), type);
+          for (int other = 0; other < size; ++other)
+            EXPECT_TRUE(
+                gathered.narrow(0, 2 * other, 2).eq(other + 10 * repeat).all().item<bool>());
+        }
+        const auto sum = torch::full({7}, rank + 1.0, torch::kDouble);
+        group.start_sum(sum).wait();
+        EXPECT_TRUE(sum.eq(size * (size + 1) / 2).all().item<bool>());
+        // Another layout than rank 0's, and no dimension at all.
+        auto sent = torch::arange(48).view({2, 3, 2, 4}).to(torch::kBool);
+        auto own = (rank == 0 ? sent.clone() : torch::zeros_like(sent));
+        if (rank > 0) own = own.contiguous(torch::MemoryFormat::ChannelsLast);
+        group.broadcast(own);
+        EXPECT_TRUE(own.equal(sent));
+        const auto scalar = torch::full({}, rank, torch::kLong);
+        group.broadcast(scalar);
+        EXPECT_EQ(scalar.item<std::int64_t>(), 0);
+        EXPECT_EQ(group.broadcast(std::vector<std::int64_t>{rank + 3, rank}),
+                  (std::vector<std::int64_t>{3, 0}));
+      }
+    });
   }
 }
 
-TEST(RankGroup, ARankThatFailsEndsTheOthersAndTheGroupGoesOnAfter) {
-  RankGroup group(4);
-  for (int repeat = 0; repeat < 20; ++repeat) {
-    std::atomic<int> passed{0};
-    testing::expect_user_error(
-        [&] {
-          group.run([&](int rank) {
-            group.all_gather(rank, torch::ones({1}));
-            if (rank == repeat % 4) fail("rank {} is out", rank);
-            group.all_gather(rank, torch::ones({1}));
+// What keeps the numbers of two ranks those of the threads that they once were.
+TEST(ProcessGroup, TwoRanksAddInRankOrder) {
+  std::vector<torch::Tensor> own = {random_normal({100'003}, 1, "a"),
+                                    random_normal({100'003}, 1, "b") * 1e4};
+  run_ranks(2, [&](const ProcessGroup& group) {
+    const auto sum = own[static_cast<std::size_t>(group.rank())].clone();
+    group.start_sum(sum).wait();
+    EXPECT_TRUE(sum.equal(own[0] + own[1]));
+  });
+}
+
+TEST(ProcessGroup, ARankThatFailsEndsTheOthers) {
+  std::atomic<int> passed{0};
+  testing::expect_user_error(
+      [&] {
+        run_ranks(3, [&](const ProcessGroup& group) {
+          group.all_gather(torch::ones({1}));
+          if (group.rank() == 1) fail("rank {} is out", group.rank());
+          try {
+            group.all_gather(torch::ones({1}));
             ++passed;
-          });
-        },
-        "is out");
-    EXPECT_EQ(passed, 0);
-    group.run([&](int rank) { EXPECT_EQ(group.all_gather(rank, torch::ones({1})).numel(), 4); });
-  }
+          } catch (const LostRank& e) {
+            const std::string what = e.what();
+            EXPECT_TRUE(what.starts_with(fmt::format("rank {}: lost another rank (", group.rank())))
+                << what;
+            EXPECT_EQ(what.find('\n'), std::string::npos) << what;
+            throw;
+          }
+        });
+      },
+      "rank 1 is out");
+  EXPECT_EQ(passed, 0);
+  EXPECT_TRUE(ProcessGroup::lost_a_rank());
 }
 
-TEST(RankGroup, OneRankRunsInPlaceAndCopiesNothing) {
-  RankGroup group(1);
-  const auto thread = std::this_thread::get_id();
+TEST(ProcessGroup, AloneItCopiesNothingAndOpensNoSocket) {
+  // Nobody serves this address.
+  const ProcessGroup group({.size = 1, .address = "no.such.host.invalid", .port = 1}, torch::kCPU,
+                           std::chrono::seconds(1));
   const auto tensor = torch::ones({2});
-  group.run([&](int rank) {
-    EXPECT_EQ(std::this_thread::get_id(), thread);
-    EXPECT_TRUE(group.all_gather(rank, tensor).is_same(tensor));
-  });
+  EXPECT_TRUE(group.all_gather(tensor).is_same(tensor));
+  group.start_sum(tensor).wait();
+  group.broadcast(tensor);
+  EXPECT_TRUE(tensor.equal(torch::ones({2})));
+  EXPECT_EQ(group.broadcast(std::vector<std::int64_t>{5}), std::vector<std::int64_t>{5});
+}
+
+TEST(ProcessGroup, BadAddressesAreNamed) {
+  testing::expect_user_error(
+      [] {
+        ProcessGroup({.size = 2, .address = "no.such.host.invalid"}, torch::kCPU,
+                     std::chrono::seconds(1));
+      },
+      "MASTER_ADDR = 'no.such.host.invalid'");
+}
+
+/// This rank's share of a batch of the tiny size, as the method wants it.
+std::vector<torch::Tensor> views_of(const Method& method, const ProcessGroup& group, int step,
+                                    std::int64_t batch_size) {
+  const std::int64_t share = batch_size / group.size();
+  std::vector<torch::Tensor> views;
+  for (const ViewShare& wanted : method.view_shares()) {
+    auto all = tiny_batch((wanted.view == 0 ? "q" : "k") + std::to_string(step), batch_size)
+                   .to(torch::kDouble);
+    if (wanted.order) all = all.index_select(0, torch::tensor(wanted.order(step)));
+    views.push_back(all.narrow(0, group.rank() * share, share));
+  }
+  return views;
 }
 
 /// Trains three float64 steps on `ranks` ranks. Returns the replicas of all ranks; appends the
@@ -78,28 +135,20 @@ TEST(RankGroup, OneRankRunsInPlaceAndCopiesNothing) {
 std::vector<std::shared_ptr<Method>> train(Options options, int ranks,
                                            std::vector<double>& losses) {
   options.get<BatchOptions>().ranks = ranks;
-  RankGroup group(ranks);
-  std::vector<std::shared_ptr<Method>> replicas;
-  for (int rank = 0; rank < ranks; ++rank) {
-    replicas.push_back(make_method(options, 3));
-    replicas.back()->to(torch::kDouble);
-    replicas.back()->train();
-    replicas.back()->join(group, rank);
-  }
-  group.run([&](int rank) {
-    Method& method = *replicas[static_cast<std::size_t>(rank)];
-    Sgd sgd(method.trained_parameters(), 0.9, 1e-4, method.moving_averages());
-    const std::int64_t share = options.get<BatchOptions>().batch_size / ranks;
+  std::vector<std::shared_ptr<Method>> replicas(static_cast<std::size_t>(ranks));
+  run_ranks(ranks, [&](const ProcessGroup& group) {
+    const auto method = replicas[static_cast<std::size_t>(group.rank())] = make_method(options, 3);
+    method->to(torch::kDouble);
+    method->train();
+    method->join(group);
+    Sgd sgd(method->trained_parameters(), 0.9, 1e-4, method->moving_averages());
+    GradientAverage average(group, method->trained_parameters(), 1000);
     for (int step = 0; step < 3; ++step) {
-      const auto view = [&](const char* which) {
-        return tiny_batch(which + std::to_string(step), options.get<BatchOptions>().batch_size)
-            .to(torch::kDouble)
-            .narrow(0, rank * share, share);
-      };
-      const StepLoss loss = take_step(method, sgd, {{view("q"), view("k")}, {}, step}, 0.1);
+      const auto views = views_of(*method, group, step, options.get<BatchOptions>().batch_size);
+      const StepLoss loss = take_step(*method, sgd, {views, {}, step}, 0.1, &average);
       const torch::Tensor total = loss.total.detach().clone();
-      group.average(rank, {total});
-      if (rank == 0) losses.push_back(total.item<double>());
+      group.start_sum(total).wait();
+      if (group.rank() == 0) losses.push_back(total.item<double>() / ranks);
     }
   });
   return replicas;

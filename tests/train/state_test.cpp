@@ -19,6 +19,7 @@
 #include "lcr/train/trainer.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
+#include "tests/support/ranks.h"
 
 namespace lcr {
 namespace {
@@ -50,60 +51,78 @@ std::vector<torch::Tensor> snapshot(Trainer& trainer) {
   return tensors;
 }
 
+/// Trains three epochs, and the same stopped in the second and resumed by new trainers, as one
+/// rank.
+void expect_exact_resume(const Options& options, const ImageSet& images,
+                         const std::filesystem::path& file, const ProcessGroup& ranks) {
+  const auto ignore = [](std::int64_t, double) {};
+  const auto make = [&](std::uint64_t seed) {
+    return std::make_unique<Trainer>(make_method(options, seed), options, images, 4, torch::kCPU, 1,
+                                     ranks);
+  };
+  const auto whole = make(4), paused = make(4);
+  for (Trainer* trainer : {whole.get(), paused.get()}) {
+    // Rank 0's choice is everybody's.
+    if (method_of(options).uses<LcrOptions>())
+      trainer->select_projections(ranks.rank() == 0 ? std::vector<std::int64_t>{0, 2}
+                                                    : std::vector<std::int64_t>{});
+    trainer->run_epoch(0, ignore, 100);
+  }
+  const EpochLog second = whole->run_epoch(1, ignore, 100);
+  const EpochLog last = whole->run_epoch(2, ignore, 100);
+  // Stopped after the first of three steps of the second epoch, because the last rank asks for it.
+  const EpochLog begun =
+      paused->run_epoch(1, ignore, 100, {}, [&] { return ranks.rank() == ranks.size() - 1; });
+  ASSERT_EQ(begun.steps, 1);
+  ASSERT_EQ(second.steps, 3);
+  if (ranks.rank() == 0) paused->save(file, {"id", 1, begun.steps, "threads=1\n", "records"});
+
+  // Weights of another seed, which must all be replaced; except with shuffling BN, which draws by
+  // the method's own seed during training.
+  const bool shuffles = options.get<MomentumContrastOptions>().key_bn_groups * ranks.size() > 1;
+  const auto resumed = make(shuffles ? 4 : 99);
+  CheckpointInfo info;
+  if (ranks.rank() == 0) {
+    info = resumed->load(file, "id");
+    EXPECT_EQ(info.environment, "threads=1\n");
+    EXPECT_EQ(info.progress, "records");
+  }
+  EXPECT_EQ(resumed->synchronise(info.epochs_done, info.steps_done),
+            (std::pair<std::int64_t, std::int64_t>(1, 1)));
+  const EpochLog rest = resumed->run_epoch(1, ignore, 100, begun);
+  EXPECT_EQ(rest.steps, second.steps);
+  EXPECT_EQ(rest.loss(), second.loss());
+  ASSERT_EQ(rest.terms.size(), second.terms.size());
+  for (std::size_t i = 0; i < rest.terms.size(); ++i) {
+    EXPECT_EQ(rest.terms[i].name, second.terms[i].name);
+    EXPECT_EQ(rest.terms[i].sum, second.terms[i].sum);
+  }
+  EXPECT_EQ(resumed->run_epoch(2, ignore, 100).loss(), last.loss());
+  const auto a = snapshot(*whole);
+  const auto b = snapshot(*resumed);
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i)
+    // Running statistics are each rank's own: only rank 0's are kept.
+    if (ranks.rank() == 0) EXPECT_TRUE(a[i].equal(b[i])) << i;
+}
+
 TEST(TrainingState, ResumingInTheMiddleOfAnEpochIsBitExact) {
   const ImageSet images = noise_images(20);
   const TemporaryFolder folder;
-  const auto ignore = [](std::int64_t, double) {};
   for (const auto& options :
        {tiny_options({{"method", "moco_v2"}, {"epochs", "3"}}),
         tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"variant", "authors_code"}}),
         tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"key-bn-groups", "2"}}),
         tiny_options({{"method", "lcr"}, {"epochs", "3"}, {"ranks", "3"}}),
         tiny_options(
-            {{"method", "byol_lcr"}, {"epochs", "3"}, {"head-hidden", "7"}, {"optimizer", "lars"}}),
+            {{"method", "moco_v2"}, {"epochs", "3"}, {"ranks", "2"}, {"symmetric", "yes"}}),
         tiny_options(
-            {{"method", "byol"}, {"epochs", "3"}, {"head-hidden", "7"}, {"ranks", "3"}})}) {
-    Trainer whole(make_method(options, 4), options, images, 4, torch::kCPU, 1);
-    Trainer paused(make_method(options, 4), options, images, 4, torch::kCPU, 1);
-    for (Trainer* trainer : {&whole, &paused}) {
-      if (method_of(options).uses<LcrOptions>()) trainer->select_projections({0, 2});
-      trainer->run_epoch(0, ignore, 100);
-    }
-    const EpochLog second = whole.run_epoch(1, ignore, 100);
-    const EpochLog last = whole.run_epoch(2, ignore, 100);
-    // Stopped after the first of three steps of the second epoch.
-    const EpochLog begun = paused.run_epoch(1, ignore, 100, {}, [] { return true; });
-    ASSERT_EQ(begun.steps, 1);
-    ASSERT_EQ(second.steps, 3);
-    paused.save(folder / "state", {"id", 1, begun.steps, "threads=1\n", "records"});
-
-    // Weights of another seed, which must all be replaced; except with shuffling BN, which draws
-    // by the method's own seed during training.
-    const std::uint64_t other_seed =
-        options.get<MomentumContrastOptions>().key_bn_groups * options.get<BatchOptions>().ranks ==
-                1
-            ? 99
-            : 4;
-    Trainer resumed(make_method(options, other_seed), options, images, 4, torch::kCPU, 1);
-    const CheckpointInfo info = resumed.load(folder / "state", "id");
-    EXPECT_EQ(info.epochs_done, 1);
-    EXPECT_EQ(info.steps_done, 1);
-    EXPECT_EQ(info.environment, "threads=1\n");
-    EXPECT_EQ(info.progress, "records");
-    const EpochLog rest = resumed.run_epoch(1, ignore, 100, begun);
-    EXPECT_EQ(rest.steps, second.steps);
-    EXPECT_EQ(rest.loss(), second.loss());
-    ASSERT_EQ(rest.terms.size(), second.terms.size());
-    for (std::size_t i = 0; i < rest.terms.size(); ++i) {
-      EXPECT_EQ(rest.terms[i].name, second.terms[i].name);
-      EXPECT_EQ(rest.terms[i].sum, second.terms[i].sum);
-    }
-    EXPECT_EQ(resumed.run_epoch(2, ignore, 100).loss(), last.loss());
-    const auto a = snapshot(whole);
-    const auto b = snapshot(resumed);
-    ASSERT_EQ(a.size(), b.size());
-    for (std::size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(a[i].equal(b[i])) << i;
-  }
+            {{"method", "byol_lcr"}, {"epochs", "3"}, {"head-hidden", "7"}, {"optimizer", "lars"}}),
+        tiny_options({{"method", "byol"}, {"epochs", "3"}, {"head-hidden", "7"}, {"ranks", "3"}})})
+    testing::run_ranks(static_cast<int>(options.get<BatchOptions>().ranks),
+                       [&](const ProcessGroup& ranks) {
+                         expect_exact_resume(options, images, folder / "state", ranks);
+                       });
 }
 
 TEST(TrainingState, AStoredStateEvaluatesAsTheTrainedOne) {
@@ -188,10 +207,11 @@ TEST(Fingerprint, TenStepsOfEveryMethodMatchTheRevision) {
         const auto input = [&](const auto& view) {
           return to_input(view, 6, 24, torch::kCPU).to(torch::kDouble);
         };
-        const auto loss = take_step(
-            *method, *optimizer,
-            {.views = {input(batch.views[0]), input(batch.views[1])}, .labels = {}, .step = epoch * 5 + i},
-            0.02);
+        const auto loss = take_step(*method, *optimizer,
+                                    {.views = {input(batch.views[0]), input(batch.views[1])},
+                                     .labels = {},
+                                     .step = epoch * 5 + i},
+                                    0.02);
         losses.push_back(loss.total.item<double>());
       }
     }

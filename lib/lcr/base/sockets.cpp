@@ -1,6 +1,7 @@
 #include "lcr/base/sockets.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <system_error>
 
 #include <arpa/inet.h>
@@ -48,6 +49,21 @@ std::string address_towards(const std::string& host, int port, const char* varia
   ::freeaddrinfo(found);
   if (own.empty()) fail("{} = '{}': this machine has no way to it", variable, host);
   return own;
+}
+
+bool port_is_taken(int port) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return false;
+  const int on = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = ::htons(static_cast<std::uint16_t>(port));
+  const bool taken = (::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+                      ::listen(socket, 1) != 0) &&
+                     errno == EADDRINUSE;
+  ::close(socket);
+  return taken;
 }
 
 ReservedPort::ReservedPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

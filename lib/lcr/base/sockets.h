@@ -10,6 +10,9 @@ namespace lcr {
 /// Throws UserError if `host` cannot be resolved or reached, naming `variable`, which has it.
 std::string address_towards(const std::string& host, int port, const char* variable);
 
+/// Whether a program of this machine listens on the port, on any address.
+bool port_is_taken(int port);
+
 /// A free port of the loopback address, which no other program gets while the object lives, but
 /// which a server of ours can listen on: bound with SO_REUSEADDR, and not listening.
 class ReservedPort {

@@ -36,6 +36,10 @@ std::vector<OptionSpec> execution_options() {
            0, 4096);
   s.number("jobs", &ExecutionOptions::jobs, "runs",
            "number of runs trained at the same time; they share the threads", 1, 256);
+  s.number("rank-timeout", &ExecutionOptions::rank_timeout, "seconds",
+           "time after which a rank (--ranks) that does not answer counts as lost; the others wait "
+           "in it for rank 0's evaluations, too",
+           1, 1e6);
   s.number("max-steps", &ExecutionOptions::max_steps, "steps",
            "stop each run after this many optimisation steps and record nothing (0: no "
            "limit)",

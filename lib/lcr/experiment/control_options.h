@@ -17,6 +17,7 @@ struct SelectionOptions {
 struct ExecutionOptions {
   std::string device = "auto";
   std::int64_t threads = 0, jobs = 1, max_steps = 0;
+  std::int64_t rank_timeout = 1800;  ///< seconds
   bool dry_run = false;
   std::string pin_epochs, checkpoint_every = "10min";
   bool inexact_resume = false, deterministic = false;

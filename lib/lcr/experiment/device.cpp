@@ -114,7 +114,7 @@ double peak_gpu_memory_mib(const torch::Device& device) {
 
 void configure_libtorch(const Options& options, int threads) {
   at::set_num_threads(threads);
-  reserve_blas_buffers(std::max(threads, static_cast<int>(options.get<BatchOptions>().ranks)));
+  reserve_blas_buffers(threads);
   // What is float32 is float32: embeddings, logits, the branch and evaluations in every precision.
   at::globalContext().setAllowTF32CuDNN(false);
   at::globalContext().setAllowTF32CuBLAS(false);

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include "lcr/base/error.h"
 #include "lcr/base/files.h"
@@ -18,6 +19,7 @@
 #include "lcr/experiment/grid_checks.h"
 #include "lcr/experiment/numeric_libraries.h"
 #include "lcr/experiment/result_rows.h"
+#include "lcr/experiment/run_ranks.h"
 #include "lcr/experiment/summary.h"
 #include "lcr/experiment/worker.h"
 #include "lcr/experiment/worker_pool.h"
@@ -74,7 +76,15 @@ void write_results_of(const Experiment& experiment, Grid& grid) {
   fmt::print("\nresults: {}\n", csv.string());
 }
 
-int run(const std::string& program, const std::vector<std::string>& arguments) {
+/// In a worker that a launcher started: starts this program again with the environment that
+/// run_missing() gives its workers, which decides the last bits, unless it has it.
+void take_workers_environment(char** argv) {
+  const bool pages = request_huge_pages();
+  const bool kernels = request_blas_kernels();
+  if (pages || kernels) ::execv("/proc/self/exe", argv);
+}
+
+int run(const std::string& program, char** argv, const std::vector<std::string>& arguments) {
   const auto& experiments = registered_experiments();
   check_internal(!experiments.empty(), "a program without experiments");
   const CommandLine first = parse_command_line(arguments, {experiments.front().id}, suite_home());
@@ -85,11 +95,15 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   }
   const torch::Device device = resolve_device(options.get<ExecutionOptions>().device);
   const int threads = resolve_threads(options);
+  check_ranks(options, device);
   kernels::kernels();  // a bad LCR_KERNELS stops here
   const bool worker = !options.get<WorkerOptions>().worker_run.empty();
   if (!worker && !options.get<ExecutionOptions>().dry_run) prepare_directories(options);
   watch_signals();
-  if (worker) watch_parent();
+  if (worker) {
+    take_workers_environment(argv);
+    watch_parent();
+  }
   keep_freed_memory();
   Grid grid(experiments, arguments, threads);
   if (worker) {
@@ -120,7 +134,11 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
 
 int run_registered_experiments(int argc, char** argv) {
   const std::string program = fs::path(argv[0]).filename().string();
-  return run_main(program.c_str(), [&] { return run(program, {argv + 1, argv + argc}); });
+  const int code = run_main(program.c_str(), [&] {
+    return run(program, argv, {argv + 1, argv + argc});
+  });
+  if (ProcessGroup::lost_a_rank()) ::_exit(code);
+  return code;
 }
 
 }  // namespace lcr

@@ -12,6 +12,7 @@ namespace lcr {
 
 int numerics_revision(const Options& options) {
   const MethodSpec& method = method_of(options);
+  if (method.trains() && options.get<BatchOptions>().ranks > 2) return 6;
   const bool shuffles_keys =
       options.get<BatchOptions>().ranks > 1 || batch_norm_groups(options) > 1;
   const bool branch_sees_keys = method.uses<LcrOptions>() &&

@@ -14,6 +14,7 @@
 #include "lcr/evaluate/projections.h"
 #include "lcr/evaluate/protocol_spec.h"
 #include "lcr/experiment/control_options.h"
+#include "lcr/experiment/follow_training.h"
 #include "lcr/experiment/identify_run.h"
 #include "lcr/experiment/run_retrieval.h"
 #include "lcr/experiment/version.h"
@@ -105,6 +106,7 @@ class RecordedTraining {
     if (record_.epochs_done == 0 && record_.log.steps == 0 && has_subset(options_))
       record_.epochs_done =
           branch_from_trunk(trainer_, options_, identity_, store_, checkpoints_.environment());
+    trainer_.synchronise(record_.epochs_done, record_.log.steps);
     start_ = Clock::now();
     before_ = record_.wall_seconds;
     try {
@@ -167,7 +169,7 @@ class RecordedTraining {
         network_, options_.get<SubsetOptions>().subset_images == "test" ? data_.test : data_.train);
     record_.chosen = choose_projections(variance, options_, seed_);
     write_selection(directory_ / "selection.json", variance, record_.chosen);
-    if (options_.get<SubsetOptions>().subset_scope == "train_and_test")
+    if (switches_projections(options_, record_.epochs_done))
       trainer_.select_projections(record_.chosen);
   }
 

@@ -15,7 +15,9 @@
 #include "lcr/experiment/checkpoints.h"
 #include "lcr/experiment/control_options.h"
 #include "lcr/experiment/device.h"
+#include "lcr/experiment/follow_training.h"
 #include "lcr/experiment/recorded_training.h"
+#include "lcr/experiment/run_ranks.h"
 #include "lcr/experiment/run_retrieval.h"
 #include "lcr/experiment/training_record.h"
 #include "lcr/experiment/try_training.h"
@@ -51,7 +53,8 @@ void write_backbone(const std::filesystem::path& path, Encoder& encoder,
 class Execution {
  public:
   Execution(const Options& options, const RunIdentity& identity, std::uint64_t seed,
-            const Dataset& data, const RunStore& store, int threads, const RunObserver& observer)
+            const Dataset& data, const RunStore& store, int threads, const RunObserver& observer,
+            const RankVariables& place)
       : options_(options),
         identity_(identity),
         seed_(seed),
@@ -59,7 +62,9 @@ class Execution {
         store_(store),
         threads_(threads),
         observer_(observer),
-        device_(resolve_device(options.get<ExecutionOptions>().device)),
+        device_(rank_device(resolve_device(options.get<ExecutionOptions>().device), place)),
+        rank_threads_(std::max(1, threads / place.local_size)),
+        ranks_(join_ranks(options, place, device_)),
         directory_(store.directory(identity)) {}
 
   /// Trains up to --max-steps, if the method trains.
@@ -67,6 +72,17 @@ class Execution {
     if (!method_of(options_).trains()) return;
     Trainer trainer = make_trainer();
     try_training(trainer, options_, identity_.directory, observer_);
+  }
+
+  /// Whether rank 0 says to the others that there is something to train.
+  bool agree(bool missing) const { return ranks_.broadcast({missing ? 1 : 0}).front() != 0; }
+
+  bool follows() const { return ranks_.rank() > 0; }
+
+  /// Trains along with rank 0, which records the run.
+  void follow() {
+    Trainer trainer = make_trainer();
+    follow_training(trainer, options_);
   }
 
   /// Executes and records the run. The caller holds its lock; the wall time counts from `start`.
@@ -97,7 +113,7 @@ class Execution {
  private:
   Trainer make_trainer() const {
     return Trainer(make_method(options_, seed_, data_.train.class_count), options_, data_.train,
-                   seed_, device_, threads_);
+                   seed_, device_, rank_threads_, ranks_);
   }
 
   /// Prepares the run's directory and records under which conditions the run is executed.
@@ -161,6 +177,8 @@ class Execution {
   const int threads_;
   const RunObserver& observer_;
   const torch::Device device_;
+  const int rank_threads_;  ///< of the steps, which the ranks on this machine take together
+  const ProcessGroup ranks_;
   const std::filesystem::path directory_;
 };
 
@@ -182,12 +200,17 @@ std::int64_t count_steps(const Options& options, std::int64_t training_images) {
 void execute_run(const Options& options, const RunIdentity& identity, std::uint64_t seed,
                  const Dataset& data, const RunStore& store, int threads,
                  const RunObserver& observer) {
-  Execution execution(options, identity, seed, data, store, threads, observer);
   configure_libtorch(options, threads);
+  Execution execution(options, identity, seed, data, store, threads, observer,
+                      rank_variables(options));
   if (options.get<ExecutionOptions>().max_steps > 0) return execution.try_steps();
+  if (execution.follows()) {
+    if (execution.agree(false)) execution.follow();
+    return;
+  }
   const auto start = Clock::now();
   const FileLock lock = store.lock(identity);  // if two programs want the run, only one trains it
-  if (!store.find(identity)) execution.record(start);
+  if (execution.agree(!store.find(identity))) execution.record(start);
 }
 
 }  // namespace lcr

@@ -22,7 +22,8 @@ std::string data_fingerprint(const std::string& train, const std::string& test);
 /// The optimisation steps of a run, limited by max_steps; 0 for the controls.
 std::int64_t count_steps(const Options& options, std::int64_t training_images);
 
-/// Trains and evaluates a run and records it in the store, unless the store has it. With
+/// Trains and evaluates a run and records it in the store, unless the store has it. As a rank other
+/// than 0 (rank_variables()), only trains along. With
 /// options.get<ExecutionOptions>().max_steps it stops after those steps and records nothing.
 /// options: resolved (variant, precision). If it throws UserError or Interrupted, the store has no
 /// result of the run.

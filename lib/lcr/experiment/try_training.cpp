@@ -29,10 +29,11 @@ void try_training(Trainer& trainer, const Options& options, const std::string& n
     std::string terms;
     for (const auto& term : log.terms)
       terms += fmt::format("{} {:.4f}, ", term.name, log.mean(term.sum));
-    say("{}: {} steps in {}: loss {:.4f}, {}{:.2f} samples/s, peak memory {:.0f} MiB\n", name,
-        log.steps, format_duration(log.seconds), log.loss(), terms,
-        static_cast<double>(log.steps * options.get<BatchOptions>().batch_size) / log.seconds,
-        peak_memory_mib());
+    if (trainer.ranks().rank() == 0)
+      say("{}: {} steps in {}: loss {:.4f}, {}{:.2f} samples/s, peak memory {:.0f} MiB\n", name,
+          log.steps, format_duration(log.seconds), log.loss(), terms,
+          static_cast<double>(log.steps * options.get<BatchOptions>().batch_size) / log.seconds,
+          peak_memory_mib());
     if (stop_requested()) throw Interrupted("stopped by a signal");
   }
 }

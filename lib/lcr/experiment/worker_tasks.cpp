@@ -11,6 +11,7 @@
 #include "lcr/experiment/control_options.h"
 #include "lcr/experiment/dry_run.h"
 #include "lcr/experiment/run.h"
+#include "lcr/experiment/run_ranks.h"
 #include "lcr/experiment/worker.h"
 #include "lcr/method/method_spec.h"
 
@@ -49,10 +50,10 @@ void require_standin_weights(Grid& grid, const std::set<std::string>& planned) {
 /// The task of a run that the store lacks, or that lacks evaluations.
 WorkerTask make_task(const Cell& cell, Grid& grid, const std::vector<std::string>& arguments,
                      int threads) {
+  const bool trained = grid.store().find(cell.identity).has_value();
   const std::int64_t steps =
-      grid.store().find(cell.identity)
-          ? 1
-          : std::max<std::int64_t>(1, count_steps(cell.options, cell.facts->training_images));
+      trained ? 1
+              : std::max<std::int64_t>(1, count_steps(cell.options, cell.facts->training_images));
   // A run for which others wait gets all threads.
   const int share =
       cell.stage == 0
@@ -64,7 +65,8 @@ WorkerTask make_task(const Cell& cell, Grid& grid, const std::vector<std::string
       .arguments = worker_arguments(arguments, cell, share),
       .units = steps *
                (method_of(cell.options).trains() ? cell.options.get<BatchOptions>().batch_size : 1),
-      .stage = cell.stage};
+      .stage = cell.stage,
+      .ranks = trained ? 1 : rank_count(cell.options)};
 }
 
 }  // namespace

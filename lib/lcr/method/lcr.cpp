@@ -38,9 +38,9 @@ Lcr::Lcr(std::shared_ptr<Host> host, const Options& options, std::uint64_t seed)
   share_batch_norm(*gfb_, options);
 }
 
-void Lcr::join(RankGroup& group, int rank) {
-  Method::join(group, rank);
-  host_->join(group, rank);
+void Lcr::join(const ProcessGroup& group) {
+  Method::join(group);
+  host_->join(group);
 }
 
 void Lcr::train(bool on) {

@@ -15,7 +15,8 @@ class Lcr : public Method {
   Lcr(std::shared_ptr<Host> host, const Options& options, std::uint64_t seed);
   StepLoss step(const Batch& batch) override;
   void finish_step() override { host_->finish_step(); }
-  void join(RankGroup& group, int rank) override;
+  void join(const ProcessGroup& group) override;
+  std::vector<ViewShare> view_shares() const override { return host_->view_shares(); }
   void train(bool on) override;
   std::vector<torch::Tensor> trained_parameters() override;
   MovingAverages moving_averages() override { return host_->moving_averages(); }

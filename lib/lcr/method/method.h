@@ -9,7 +9,8 @@
 #include <torch/nn/module.h>
 
 #include "lcr/config/options.h"
-#include "lcr/method/ranks.h"
+#include "lcr/data/loader.h"
+#include "lcr/method/process_group.h"
 #include "lcr/model/encoder.h"
 #include "lcr/model/gfb.h"
 #include "lcr/model/weights.h"
@@ -18,8 +19,8 @@ namespace lcr {
 
 /// What one training step sees.
 struct Batch {
-  /// Views of the same N images, each N x 3 x H x W, normalised: the query view, the key view, and
-  /// more if a method takes more (multi-crop), which may differ in size.
+  /// Views of N images, each N x 3 x H x W, normalised, as Method::view_shares() says: in general
+  /// the query view and the key view of the same images.
   std::vector<torch::Tensor> views;
   torch::Tensor labels;   ///< N, int64; undefined if there are none
   std::int64_t step = 0;  ///< counts from 0 over the training
@@ -67,20 +68,15 @@ class Method : public torch::nn::Module {
   /// needs the old queue.
   virtual void finish_step() {}
   /// Makes this the replica of one rank of a data-parallel group: keys are then shuffled among the
-  /// ranks and enqueued from all of them. `group` must outlive the steps. take_step() averages
-  /// the gradients.
-  virtual void join(RankGroup& group, int rank) {
-    group_ = &group;
-    rank_ = rank;
-  }
+  /// ranks and enqueued from all of them. take_step() averages the gradients.
+  virtual void join(const ProcessGroup& group) { group_ = group; }
+  /// What a rank's batches hold: its share of the query views and of the key views, each in the
+  /// order in which the ranks share them.
+  virtual std::vector<ViewShare> view_shares() const { return {{0}, {1}}; }
   /// The parameters that the optimiser updates, in a fixed order.
   virtual std::vector<torch::Tensor> trained_parameters() = 0;
   /// The parameters of networks that follow trained ones: none unless the method has such.
   virtual MovingAverages moving_averages() { return {}; }
-  /// Replaces tensors by their means over the ranks, which must all call it, with equal shapes.
-  void average(const std::vector<torch::Tensor>& tensors) const {
-    if (group_) group_->average(rank_, tensors);
-  }
   /// The network to evaluate.
   virtual Encoder& encoder() = 0;
   /// The branch that computes the attention mask; null for methods without one.
@@ -89,15 +85,10 @@ class Method : public torch::nn::Module {
   virtual Host* host() { return nullptr; }
 
  protected:
-  int rank_count() const { return group_ ? group_->size() : 1; }
-  int rank() const { return rank_; }
-  torch::Tensor all_gather(const torch::Tensor& tensor) const {
-    return group_ ? group_->all_gather(rank_, tensor) : tensor;
-  }
+  const ProcessGroup& ranks() const { return group_; }
 
  private:
-  RankGroup* group_ = nullptr;
-  int rank_ = 0;
+  ProcessGroup group_;
 };
 
 /// Makes the method that the options name, with weights drawn from the seed. classes: number of

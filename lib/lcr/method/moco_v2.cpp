@@ -5,6 +5,17 @@
 #include "lcr/method/host_options.h"
 
 namespace lcr {
+namespace {
+
+/// The permutation of a batch by which its keys are shared among ranks and batch norm groups.
+std::vector<std::int64_t> key_order(std::uint64_t seed, std::int64_t step, int direction,
+                                    std::int64_t batch_size) {
+  const CounterRng rng(RngKey(seed, "shuffling BN"), static_cast<std::uint32_t>(step),
+                       static_cast<std::uint32_t>(direction));
+  return random_permutation(rng, batch_size);
+}
+
+}  // namespace
 
 MoCoV2::MoCoV2(const Options& options, std::uint64_t seed)
     : Host(options, seed),
@@ -26,14 +37,29 @@ MovingAverages MoCoV2::moving_averages() {
 }
 
 void MoCoV2::finish_step() {
-  for (const auto& keys : new_keys_) queue_->enqueue(all_gather(keys));
+  for (const auto& keys : new_keys_) queue_->enqueue(ranks().all_gather(keys));
   new_keys_.clear();
+}
+
+std::vector<ViewShare> MoCoV2::view_shares() const {
+  if (ranks().size() == 1) return Host::view_shares();
+  std::vector<ViewShare> shares;
+  for (int direction = 0; direction < directions(); ++direction) {
+    shares.push_back({direction == 0 ? 0 : 1});
+    shares.push_back({direction == 0 ? 1 : 0,
+                      [seed = seed_, direction, size = options_.get<BatchOptions>().batch_size](
+                          std::int64_t step) { return key_order(seed, step, direction, size); }});
+  }
+  return shares;
 }
 
 Objective MoCoV2::objective(const Batch& batch, int direction) {
   if (direction == 0) new_keys_.clear();
-  const torch::Tensor& query_view = batch.views.at(direction == 0 ? 0 : 1);
-  const torch::Tensor& key_view = batch.views.at(direction == 0 ? 1 : 0);
+  // One rank's views change roles; several have two of their own for each direction.
+  const bool swaps = ranks().size() == 1 && direction == 1;
+  const auto first = static_cast<std::size_t>(ranks().size() == 1 ? 0 : 2 * direction);
+  const torch::Tensor& query_view = batch.views.at(first + (swaps ? 1 : 0));
+  const torch::Tensor& key_view = batch.views.at(first + (swaps ? 0 : 1));
   const auto [feature_map, q] = [&] {
     const Phase phase("query forward");
     return query_(query_view);
@@ -52,19 +78,16 @@ Objective MoCoV2::objective(const Batch& batch, int direction) {
 Encoded MoCoV2::encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction) {
   const Phase phase("key forward");
   const torch::NoGradGuard no_grad;
-  const bool shuffles = batch_norm_groups(options_) * rank_count() > 1;
-  if (!key_->is_training() || !shuffles) return key_(key_view);
+  const bool among_ranks = ranks().size() > 1;
+  const bool among_groups = key_->is_training() && batch_norm_groups(options_) > 1;
+  if (!among_ranks && !among_groups) return key_(key_view);
   const std::int64_t share = key_view.size(0);
-  const std::int64_t first = rank() * share;
-  const CounterRng rng(RngKey(seed_, "shuffling BN"), static_cast<std::uint32_t>(step),
-                       static_cast<std::uint32_t>(direction));
-  const auto order = random_permutation(rng, share * rank_count());
   const torch::Tensor shuffle =
-      torch::tensor(order, torch::TensorOptions().dtype(torch::kLong).device(key_view.device()));
-  const torch::Tensor restore = shuffle.argsort().narrow(0, first, share);
-  const Encoded shuffled =
-      key_(all_gather(key_view).index_select(0, shuffle.narrow(0, first, share)));
-  return {shuffled.feature_map, all_gather(shuffled.embedding).index_select(0, restore)};
+      torch::tensor(key_order(seed_, step, direction, share * ranks().size()),
+                    torch::TensorOptions().dtype(torch::kLong).device(key_view.device()));
+  const torch::Tensor restore = shuffle.argsort().narrow(0, ranks().rank() * share, share);
+  const Encoded shuffled = key_(among_ranks ? key_view : key_view.index_select(0, shuffle));
+  return {shuffled.feature_map, ranks().all_gather(shuffled.embedding).index_select(0, restore)};
 }
 
 }  // namespace lcr

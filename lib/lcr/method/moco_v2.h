@@ -15,6 +15,9 @@ class MoCoV2 : public Host {
   int directions() const override {
     return options_.get<MomentumContrastOptions>().symmetric ? 2 : 1;
   }
+  /// For each direction its query view and its key view, the latter shuffled if there are several
+  /// ranks: each renders the keys that it encodes, so that no image travels between them.
+  std::vector<ViewShare> view_shares() const override;
   void finish_step() override;
   std::vector<torch::Tensor> trained_parameters() override { return query_->parameters(); }
   MovingAverages moving_averages() override;
@@ -24,9 +27,10 @@ class MoCoV2 : public Host {
 
  private:
   /// Encodes the key view with the key encoder, without gradient. In training with several ranks or
-  /// batch norm groups, the whole batch is first shuffled among all ranks and groups, so that a
-  /// key's BN statistics differ from its query's (shuffling BN). The embeddings are put back in
-  /// order; the feature map stays shuffled, and is of this rank's share, as in the authors' code.
+  /// batch norm groups, the whole batch is shuffled among all ranks and groups, so that a key's BN
+  /// statistics differ from its query's (shuffling BN); among ranks, `key_view` already is
+  /// (view_shares()). The embeddings are put back in order; the feature map stays shuffled, and is
+  /// of this rank's share, as in the authors' code.
   Encoded encode_keys(const torch::Tensor& key_view, std::int64_t step, int direction);
 
   Encoder query_, key_;

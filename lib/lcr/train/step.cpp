@@ -13,7 +13,8 @@ void prepare_for_training(Method& method, const torch::Device& device) {
   method.train();
 }
 
-StepLoss take_step(Method& method, Sgd& optimizer, const Batch& batch, double lr) {
+StepLoss take_step(Method& method, Sgd& optimizer, const Batch& batch, double lr,
+                   GradientAverage* average) {
   const StepLoss loss = method.step(batch);
   {
     const Phase phase("backward");
@@ -21,7 +22,7 @@ StepLoss take_step(Method& method, Sgd& optimizer, const Batch& batch, double lr
     loss.total.backward();
   }
   const Phase phase("update");
-  method.average(optimizer.gradients());
+  if (average) average->finish();
   optimizer.step(lr);
   method.finish_step();
   return loss;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lcr/method/method.h"
+#include "lcr/train/gradient_average.h"
 #include "lcr/train/sgd.h"
 
 namespace lcr {
@@ -11,7 +12,9 @@ namespace lcr {
 void prepare_for_training(Method& method, const torch::Device& device);
 
 /// Loss, backward pass, update with learning rate `lr`, moving averages, queue. The method's
-/// replicas (Method::join) take their steps together, with gradients averaged over them.
-StepLoss take_step(Method& method, Sgd& optimizer, const Batch& batch, double lr);
+/// replicas (Method::join) take their steps together; `average`, of the parameters of `optimizer`,
+/// averages their gradients. A method alone needs none.
+StepLoss take_step(Method& method, Sgd& optimizer, const Batch& batch, double lr,
+                   GradientAverage* average = nullptr);
 
 }  // namespace lcr

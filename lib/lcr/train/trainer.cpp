@@ -7,9 +7,9 @@
 #include <ATen/Parallel.h>
 #include <c10/core/DeviceGuard.h>
 #include <fmt/core.h>
-#include <torch/cuda.h>
 
 #include "lcr/base/error.h"
+#include "lcr/base/signals.h"
 #include "lcr/base/text.h"
 #include "lcr/method/host_options.h"
 #include "lcr/method/lcr_options.h"
@@ -25,34 +25,54 @@ namespace {
 
 constexpr const char* kCheckpointFormat = "lcr-checkpoint 2";
 
-/// The device of a rank: CUDA devices in turn, starting at `first`.
-torch::Device rank_device(const torch::Device& first, int rank) {
-  if (!first.is_cuda()) return first;
-  const int count = static_cast<int>(torch::cuda::device_count());
-  return {torch::kCUDA, static_cast<c10::DeviceIndex>((first.index() + rank) % count)};
-}
+/// Gives this thread's operations a number of threads for the object's lifetime.
+class ThreadsFor {
+ public:
+  explicit ThreadsFor(int threads) : before_(at::get_num_threads()) {
+    at::set_num_threads(threads);
+  }
+  ~ThreadsFor() { at::set_num_threads(before_); }
+  ThreadsFor(const ThreadsFor&) = delete;
+  ThreadsFor& operator=(const ThreadsFor&) = delete;
 
-/// The values of a loss, means over the ranks.
-struct LossValues {
-  double total;
-  std::vector<TermSum> terms;
+ private:
+  int before_;
 };
 
-LossValues average(const StepLoss& loss, RankGroup& ranks, int rank) {
+/// The values of a loss, means over the ranks, and what any rank wants after the step.
+struct StepReport {
+  double total;
+  std::vector<TermSum> terms;
+  bool pause, stop;
+};
+
+/// Puts a step's reports of all ranks together, in one message.
+StepReport share(const StepLoss& loss, bool pause, bool stop, const ProcessGroup& ranks) {
   std::vector<torch::Tensor> parts = {loss.total.detach()};
   for (const auto& term : loss.terms) parts.push_back(term.value);
-  const torch::Tensor stacked = torch::stack(parts);
-  ranks.average(rank, {stacked});
-  const auto values = stacked.to(torch::kCPU, torch::kDouble);
-  LossValues result{values[0].item<double>(), {}};
+  torch::Tensor values = torch::stack(parts);
+  const std::int64_t losses = values.numel();
+  if (ranks.size() > 1) {
+    if (values.scalar_type() != torch::kDouble) values = values.to(torch::kFloat);
+    const auto flags = torch::tensor({pause ? 1.0 : 0.0, stop ? 1.0 : 0.0}, values.options());
+    values = torch::cat({values, flags});
+    ranks.start_sum(values).wait();
+  }
+  values = values.to(torch::kCPU, torch::kDouble);
+  const auto at = [&](std::int64_t i) { return values[i].item<double>(); };
+  StepReport report{at(0) / ranks.size(), {}, pause, stop};
   for (std::size_t i = 0; i < loss.terms.size(); ++i)
-    result.terms.push_back(
-        {loss.terms[i].name, values[static_cast<std::int64_t>(i) + 1].item<double>()});
-  return result;
+    report.terms.push_back(
+        {loss.terms[i].name, at(static_cast<std::int64_t>(i) + 1) / ranks.size()});
+  if (ranks.size() > 1) {
+    report.pause = at(losses) > 0;
+    report.stop = at(losses + 1) > 0;
+  }
+  return report;
 }
 
 /// Adds a step's loss to the log of its epoch.
-void add(EpochLog& log, const LossValues& loss) {
+void add(EpochLog& log, const StepReport& loss) {
   log.loss_sum += loss.total;
   log.terms.resize(loss.terms.size());
   for (std::size_t i = 0; i < loss.terms.size(); ++i)
@@ -61,7 +81,7 @@ void add(EpochLog& log, const LossValues& loss) {
 }
 
 /// "kl_loss became nan": the first term that is not finite, else the sum of all.
-std::string describe_divergence(const LossValues& loss) {
+std::string describe_divergence(const StepReport& loss) {
   const auto text = [](const std::string& name, double value) {
     return name + " became " + (std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
   };
@@ -80,99 +100,86 @@ std::string remedy(const Options& options) {
 }  // namespace
 
 Trainer::Trainer(std::shared_ptr<Method> method, const Options& options, const ImageSet& train_set,
-                 std::uint64_t seed, const torch::Device& device, int threads)
+                 std::uint64_t seed, const torch::Device& device, int threads, ProcessGroup ranks)
     : options_(options),
       train_set_(train_set),
       seed_(seed),
-      threads_(std::max(1, threads / static_cast<int>(options.get<BatchOptions>().ranks))),
-      ranks_(static_cast<int>(options.get<BatchOptions>().ranks)) {
+      device_(device),
+      threads_(threads),
+      ranks_(std::move(ranks)),
+      method_(std::move(method)) {
   if (steps_per_epoch() < 1)
     fail("the training set has {} images, fewer than one batch of batch-size = {}",
          train_set.count(), options.get<BatchOptions>().batch_size);
-  for (int rank = 0; rank < ranks_.size(); ++rank) {
-    const torch::Device own = rank_device(device, rank);
-    const auto replica = rank == 0 ? method : make_method(options, seed, train_set.class_count);
-    prepare_for_training(*replica, own);
-    replica->join(ranks_, rank);
-    replicas_.push_back(
-        {replica, own, make_optimizer(*replica, options), make_device_views(train_set, own)});
-  }
-  broadcast();
+  prepare_for_training(*method_, device);
+  method_->join(ranks_);
+  optimizer_ = make_optimizer(*method_, options);
+  average_ = std::make_unique<GradientAverage>(ranks_, method_->trained_parameters());
+  views_ = make_device_views(train_set, device);
+  synchronise(0, 0);
 }
 
 void Trainer::select_projections(const std::vector<std::int64_t>& chosen) {
-  for (auto& replica : replicas_) replica.method->gfb()->select(chosen);
+  std::vector<std::int64_t> all = chosen;
+  all.resize(static_cast<std::size_t>(
+      ranks_.broadcast({static_cast<std::int64_t>(chosen.size())}).front()));
+  method_->gfb()->select(ranks_.broadcast(all));
 }
 
 EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer,
                             std::int64_t max_steps, const EpochLog& from,
                             const std::function<bool()>& pause) {
   const auto start = std::chrono::steady_clock::now();
-  EpochLog log;
-  ranks_.run([&](int rank) {
-    if (ranks_.size() > 1) at::set_num_threads(threads_);  // for this rank's thread
-    const c10::OptionalDeviceGuard guard(replicas_[static_cast<std::size_t>(rank)].device);
-    const EpochLog own = train_rank(rank, epoch, observer, max_steps, from, pause);
-    if (rank == 0) log = own;
-  });
+  const ThreadsFor threads(ranks_.size() > 1 ? threads_ : at::get_num_threads());
+  const c10::OptionalDeviceGuard guard(device_);
+  EpochLog log = train(epoch, observer, max_steps, from, pause);
   log.seconds = from.seconds +
                 std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return log;
 }
 
-bool Trainer::agree_to_pause(int rank, const std::function<bool()>& pause) {
-  if (!pause) return false;
-  bool wanted = rank == 0 && pause();
-  if (ranks_.size() > 1) {
-    const torch::Tensor flag = torch::full({1}, wanted ? 1.0 : 0.0);
-    ranks_.average(rank, {flag});
-    wanted = flag.item<double>() > 0;
-  }
-  return wanted;
-}
-
-EpochLog Trainer::train_rank(int rank, std::int64_t epoch, const StepObserver& observer,
-                             std::int64_t max_steps, EpochLog log,
-                             const std::function<bool()>& pause) {
-  auto& [method, device, optimizer, views] = replicas_[static_cast<std::size_t>(rank)];
+EpochLog Trainer::train(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps,
+                        EpochLog log, const std::function<bool()>& pause) {
+  check_internal(ranks_.size() == options_.get<BatchOptions>().ranks, "another number of ranks");
   // On the CPU, the loader shares the cores with the network.
-  const int workers = device.is_cuda() ? threads_ : std::max(1, threads_ / 2);
-  TwoViewInput input(train_set_, options_, seed_, epoch, workers, rank, ranks_.size(), device,
-                     views, log.steps);
+  const int workers = device_.is_cuda() ? threads_ : std::max(1, threads_ / 2);
+  TwoViewInput input(train_set_, options_, seed_, epoch, workers, ranks_.rank(), ranks_.size(),
+                     device_, views_, log.steps, method_->view_shares());
   log.epoch = epoch + 1;
   const std::int64_t steps = std::min(input.batch_count(), max_steps);
   for (std::int64_t i = log.steps; i < steps; ++i) {
     const Batch batch = input.next();
     log.lr = learning_rate(options_, batch.step, input.batch_count());
-    const LossValues loss = average(take_step(*method, *optimizer, batch, log.lr), ranks_, rank);
-    if (!std::isfinite(loss.total))
-      throw Diverged(fmt::format("{} at step {}, in epoch {}: {}", describe_divergence(loss),
+    const StepLoss loss = take_step(*method_, *optimizer_, batch, log.lr, average_.get());
+    const StepReport report = share(loss, pause && pause(), stop_requested(), ranks_);
+    if (!std::isfinite(report.total))
+      throw Diverged(fmt::format("{} at step {}, in epoch {}: {}", describe_divergence(report),
                                  batch.step + 1, epoch + 1, remedy(options_)));
-    add(log, loss);
-    if (rank == 0) observer(batch.step + 1, loss.total);
-    if (agree_to_pause(rank, pause)) break;
+    add(log, report);
+    observer(batch.step + 1, report.total);
+    if (report.stop && ranks_.size() > 1) request_stop();
+    if (report.pause) break;
   }
   return log;
 }
 
-std::map<std::string, torch::Tensor> Trainer::state(Replica& replica) {
+std::map<std::string, torch::Tensor> Trainer::state() {
   std::map<std::string, torch::Tensor> tensors;
-  for (const auto& [name, tensor] : named_tensors(*replica.method))
-    tensors["method." + name] = tensor;
-  for (std::size_t i = 0; i < replica.optimizer->velocities().size(); ++i)
-    tensors[fmt::format("velocity.{:04}", i)] = replica.optimizer->velocities()[i];
+  for (const auto& [name, tensor] : named_tensors(*method_)) tensors["method." + name] = tensor;
+  for (std::size_t i = 0; i < optimizer_->velocities().size(); ++i)
+    tensors[fmt::format("velocity.{:04}", i)] = optimizer_->velocities()[i];
   return tensors;
 }
 
-void Trainer::broadcast() {
-  const torch::NoGradGuard no_grad;
-  const auto source = state(replicas_.front());
-  for (std::size_t rank = 1; rank < replicas_.size(); ++rank)
-    for (auto& [name, tensor] : state(replicas_[rank])) tensor.copy_(source.at(name));
+std::pair<std::int64_t, std::int64_t> Trainer::synchronise(std::int64_t epochs_done,
+                                                           std::int64_t steps_done) {
+  for (const auto& [name, tensor] : state()) ranks_.broadcast(tensor);
+  const auto numbers = ranks_.broadcast({epochs_done, steps_done});
+  return {numbers[0], numbers[1]};
 }
 
 void Trainer::save(const std::filesystem::path& path, const CheckpointInfo& info) {
-  const auto tensors = state(replicas_.front());
+  const auto tensors = state();
   // Weights can stop being finite one step before the loss shows it: training cannot resume from
   // such a state.
   for (const auto& [name, tensor] : tensors)
@@ -219,7 +226,7 @@ CheckpointInfo Trainer::load(const std::filesystem::path& path, const std::strin
                             .steps_done = count("steps_done"),
                             .environment = entry("environment"),
                             .progress = entry("progress")};
-  auto own = state(replicas_.front());
+  auto own = state();
   for (const auto& [name, tensor] : own) {
     const auto found = file.tensors.find(name);
     if (found == file.tensors.end() || found->second.shape != tensor.sizes().vec())
@@ -230,7 +237,6 @@ CheckpointInfo Trainer::load(const std::filesystem::path& path, const std::strin
          own.size());
   const torch::NoGradGuard no_grad;
   for (auto& [name, tensor] : own) tensor.copy_(read_tensor(file, name));
-  broadcast();
   return info;
 }
 

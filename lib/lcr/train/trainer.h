@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lcr/base/error.h"
@@ -14,6 +15,7 @@
 #include "lcr/data/image_set.h"
 #include "lcr/method/host_options.h"
 #include "lcr/method/method.h"
+#include "lcr/train/gradient_average.h"
 #include "lcr/train/sgd.h"
 
 namespace lcr {
@@ -70,32 +72,41 @@ struct CheckpointInfo {
 /// Called after every step with the steps done in this training and the step's loss.
 using StepObserver = std::function<void(std::int64_t steps_done, double loss)>;
 
-/// Trains one method with one replica per rank.
+/// Trains one method, as one rank of several or alone.
 class Trainer {
  public:
-  /// `options` and `train_set` must outlive the trainer. threads: host threads for this run, shared
-  /// by its ranks. `method` becomes rank 0's replica, on `device`; the other ranks get copies of
-  /// it, on the CUDA devices that follow in turn. Throws UserError on less than one batch.
+  /// `options` and `train_set` must outlive the trainer. threads: host threads of this rank's
+  /// steps. `method` becomes this rank's replica, on `device`, and gets the state of rank 0's.
+  /// ranks: of options.get<BatchOptions>().ranks, to train; all make a trainer at the same time and
+  /// then call run_epoch(), select_projections() and synchronise() in the same order. A trainer
+  /// that only loads and saves needs no others. Throws UserError on less than one batch.
   Trainer(std::shared_ptr<Method> method, const Options& options, const ImageSet& train_set,
-          std::uint64_t seed, const torch::Device& device, int threads);
+          std::uint64_t seed, const torch::Device& device, int threads, ProcessGroup ranks = {});
 
   std::int64_t steps_per_epoch() const {
     return train_set_.count() / options_.get<BatchOptions>().batch_size;
   }
 
   /// Trains epoch `epoch` (from 0), continuing where `log` ends, up to its `max_steps`-th step. If
-  /// `pause` returns true after a step, it returns early, on every rank after the same step: the
-  /// log's steps are then below steps_per_epoch(). Throws Diverged.
+  /// `pause` returns true in a step, on any rank, it returns early on every rank after that step:
+  /// the log's steps are then below steps_per_epoch(). If a signal asked any of several ranks to
+  /// stop, it did so for all of them (request_stop()). Throws Diverged.
   EpochLog run_epoch(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps,
                      const EpochLog& log = {}, const std::function<bool()>& pause = {});
 
-  /// Rank 0's replica: the one that is evaluated and saved. Between epochs all replicas' trained
+  /// This rank's replica. Rank 0's is evaluated and saved. Between epochs all replicas' trained
   /// parameters, key encoders and queues are equal; batch norm's running statistics are each rank's
   /// own, and rank 0's are used (as in PyTorch's DistributedDataParallel).
-  Method& method() { return *replicas_.front().method; }
+  Method& method() { return *method_; }
+  const ProcessGroup& ranks() const { return ranks_; }
 
-  /// Makes the branch use only these projections (all if empty) from now on, on every rank.
+  /// Makes the branch use only the projections that rank 0 names (all if empty) from now on, on
+  /// every rank.
   void select_projections(const std::vector<std::int64_t>& chosen);
+
+  /// Gives every rank the state of rank 0, which may have loaded one, and its two numbers.
+  std::pair<std::int64_t, std::int64_t> synchronise(std::int64_t epochs_done,
+                                                    std::int64_t steps_done);
 
   /// Writes the full training state: networks, key encoder, queue, branch with its selection, the
   /// optimiser's velocities. The learning rate and all random numbers follow from the step and the
@@ -108,29 +119,22 @@ class Trainer {
   CheckpointInfo load(const std::filesystem::path& path, const std::string& identity);
 
  private:
-  struct Replica {
-    std::shared_ptr<Method> method;
-    torch::Device device;
-    std::unique_ptr<Sgd> optimizer;
-    std::shared_ptr<DeviceViews> views;  ///< renders its views, on a CUDA device; else null
-  };
-
-  /// Every tensor of a replica's training state by the name it has in a checkpoint.
-  static std::map<std::string, torch::Tensor> state(Replica& replica);
-  /// Gives every rank the state of rank 0.
-  void broadcast();
-  /// One rank's part of an epoch; returns its log without the time.
-  EpochLog train_rank(int rank, std::int64_t epoch, const StepObserver& observer,
-                      std::int64_t max_steps, EpochLog log, const std::function<bool()>& pause);
-  /// Whether rank 0 wants to pause: all ranks must stop after the same step.
-  bool agree_to_pause(int rank, const std::function<bool()>& pause);
+  /// Every tensor of the training state by the name it has in a checkpoint.
+  std::map<std::string, torch::Tensor> state();
+  /// The epoch's steps; returns the log without the time.
+  EpochLog train(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps,
+                 EpochLog log, const std::function<bool()>& pause);
 
   const Options& options_;
   const ImageSet& train_set_;
   std::uint64_t seed_;
-  int threads_;  ///< per rank
-  RankGroup ranks_;
-  std::vector<Replica> replicas_;
+  torch::Device device_;
+  int threads_;
+  ProcessGroup ranks_;
+  std::shared_ptr<Method> method_;
+  std::unique_ptr<Sgd> optimizer_;
+  std::unique_ptr<GradientAverage> average_;
+  std::shared_ptr<DeviceViews> views_;  ///< renders the views, on a CUDA device; else null
 };
 
 }  // namespace lcr
