@@ -24,7 +24,7 @@ ARGUMENTS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--
 .DEFAULT_GOAL := help
 TABLES = table-main table-c1 table-e1 table-f1 table-g1 table-x1
 FIGURES = figure-b1 figure-b2 figure-d1
-.PHONY: help setup setup-gpu configure build build-all install package test lint format test-faults test-asan test-tsan check-metrics bench bench-peers fuzz reproduce report campaign records $(TABLES) $(FIGURES) clean
+.PHONY: help setup setup-gpu configure build build-all install package test lint format test-faults test-cluster test-asan test-tsan check-metrics bench bench-peers fuzz reproduce report campaign records $(TABLES) $(FIGURES) clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,10 @@ format: ## apply clang-format to all C++ files
 
 test-faults: build-all ## kill, starve and damage runs at length, then soak: about an hour and a half (SOAK_MINUTES=30)
 	@LCR_FAULTS=long LCR_SOAK_MINUTES=$(or $(SOAK_MINUTES),30) ctest --test-dir $(BUILD) -L faults --verbose
+
+test-cluster: build-all ## run grids on a Slurm that is made of this machine, with killed tasks and a lost node; needs root
+	@ci/setup.sh packages-cluster.txt
+	@ctest --test-dir $(BUILD) -L cluster --output-on-failure
 
 test-asan: setup ## run all tests under AddressSanitizer and UBSan, in build-asan
 	@ci/configure.sh build-asan -DLCR_SANITIZE=address -DLCR_BENCHMARKS=OFF

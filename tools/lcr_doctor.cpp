@@ -28,6 +28,7 @@
 #include "lcr/experiment/numeric_libraries.h"
 #include "lcr/model/kernels/kernels.h"
 #include "lcr/model/precision.h"
+#include "lcr/record/store_folder.h"
 #include "tools/dataset_places.h"
 
 namespace lcr {
@@ -209,29 +210,11 @@ Finding check_gnuplot() {
   return {.fact = std::string(line.data(), std::string(line.data()).find('\n'))};
 }
 
-/// Tries what the run store needs of its file system, in a folder that is removed afterwards.
+/// Tries what the run store needs of its file system.
 Finding check_file_system(const fs::path& runs) {
   const fs::path parent = existing_part(runs);
-  std::string name = (parent / ".lcr-doctor-XXXXXX").string();
-  if (!::mkdtemp(name.data()))
-    return {Grade::kFault, parent.string() + ": no folder can be made there",
-            "make it writable, or name another with --runs"};
-  struct Removal {
-    fs::path folder;
-    ~Removal() {
-      std::error_code ignored;
-      fs::remove_all(folder, ignored);
-    }
-  } const removal{name};
-  write_atomic(removal.folder / "file", "old");
-  write_atomic(removal.folder / "file", "new");
-  if (read_text(removal.folder / "file") != "new")
-    return {Grade::kFault, parent.string() + ": a file that was renamed keeps its old content",
-            "name a folder on a local file system with --runs"};
-  const FileLock lock(removal.folder / "lock");
-  if (!lock_holder(removal.folder / "lock"))
-    return {Grade::kFault, parent.string() + ": locks hold nobody off",
-            "name a folder on a file system with flock with --runs"};
+  if (const auto fault = test_store_folder(parent))
+    return {Grade::kFault, parent.string() + ": " + fault->what, fault->mend};
   return {.fact = parent.string() + ": locks and atomic replacement work"};
 }
 

@@ -21,6 +21,7 @@
 #include "lcr/method/method_spec.h"
 #include "lcr/record/results_csv.h"
 #include "lcr/record/run_store.h"
+#include "lcr/record/slurm_queue.h"
 #include "lcr/weights/safetensors.h"
 
 namespace lcr {
@@ -133,6 +134,7 @@ struct Listed {
   double score = std::numeric_limits<double>::quiet_NaN();  ///< rank-1 by its own pooling, last
   std::string score_pooling;
   double mebibytes = 0, age_seconds = 0;
+  std::string queue;  ///< what Slurm's queue says of it
   std::string value(const std::string& name, const std::string& otherwise = "") const {
     const auto found = identity.find(name);
     return found == identity.end() ? otherwise : found->second;
@@ -170,6 +172,26 @@ Listed describe(const fs::path& path) {
     listed.age_seconds =
         std::chrono::duration<double>(fs::file_time_type::clock::now() - changed).count();
   return listed;
+}
+
+/// Sets what Slurm's queue says of the listed runs. Returns the names of those in the queue that
+/// have no directory yet.
+std::vector<std::string> find_in_queue(const fs::path& store, std::vector<Listed>& all) {
+  std::map<std::string, QueuedRun> queue;
+  try {
+    queue = queued_runs(store);
+  } catch (const UserError& e) {
+    say("{}\n", e.what());  // the runs themselves can be listed
+  }
+  for (auto& listed : all)
+    if (const auto found = queue.find(listed.run.name); found != queue.end())
+      listed.queue = fmt::format("{} {}_{}", found->second.state, found->second.job,
+                                 found->second.task);
+  std::vector<std::string> absent;
+  for (const auto& [name, queued] : queue)
+    if (is_run_name(name) && !fs::exists(store / name))
+      absent.push_back(fmt::format("{} ({} {}_{})", name, queued.state, queued.job, queued.task));
+  return absent;
 }
 
 /// Sets what varies: the options that not all listed runs of the same data set give the same value.
@@ -269,8 +291,9 @@ std::string note_on(const StoredRun& run) {
   return join(notes, ", ");
 }
 
-int list(const std::vector<fs::path>& runs, const ListOptions& options) {
-  const auto all = select(runs, options);
+int list(const fs::path& store, const std::vector<fs::path>& runs, const ListOptions& options) {
+  auto all = select(runs, options);
+  const auto absent = find_in_queue(store, all);
   if (options.json) {
     auto json = nlohmann::json::array();
     for (const auto& l : all) {
@@ -284,6 +307,7 @@ int list(const std::vector<fs::path>& runs, const ListOptions& options) {
                               {"mebibytes", l.mebibytes},
                               {"age_seconds", l.age_seconds},
                               {"note", note_on(l.run)},
+                              {"queue", l.queue},
                               {"rank1", nullptr}};
       if (!std::isnan(l.score)) entry["rank1"] = l.score;
       json.push_back(std::move(entry));
@@ -292,15 +316,15 @@ int list(const std::vector<fs::path>& runs, const ListOptions& options) {
     return kDone;
   }
   // Columns as wide as their widest cell.
-  std::vector<std::array<std::string, 11>> lines = {
-      {"state", "data", "method", "varies", "seed", "epochs", "rank-1", "MiB", "age", "run", ""}};
+  std::vector<std::array<std::string, 12>> lines = {
+      {"state", "data", "method", "varies", "seed", "epochs", "rank-1", "MiB", "age", "run", "", ""}};
   for (const auto& l : all)
     lines.push_back({state_name(l.run.state), l.data(), l.method(), l.varies, l.seed(),
                      std::to_string(l.epochs),
                      std::isnan(l.score) ? "-" : fmt::format("{:.2f} {}", l.score, l.score_pooling),
                      fmt::format("{:.1f}", l.mebibytes), format_duration(l.age_seconds), l.run.name,
-                     note_on(l.run)});
-  std::array<std::size_t, 11> widths{};
+                     l.queue, note_on(l.run)});
+  std::array<std::size_t, 12> widths{};
   for (const auto& line : lines)
     for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
   for (const auto& line : lines) {
@@ -309,6 +333,7 @@ int list(const std::vector<fs::path>& runs, const ListOptions& options) {
       if (widths[i] > 0) text += fmt::format("{:<{}}  ", line[i], widths[i]);
     fmt::print("{}\n", text.substr(0, text.find_last_not_of(' ') + 1));
   }
+  if (!absent.empty()) fmt::print("queued, not started: {}\n", join_first(absent));
   return kDone;
 }
 
@@ -640,7 +665,7 @@ int run(int argc, char** argv) {
     return kDone;
   }
   check_given(arguments, values);
-  if (command == "list") return list(chosen_runs(store, names), listing);
+  if (command == "list") return list(store, chosen_runs(store, names), listing);
   if (command == "show" && !names.empty()) return show(chosen_runs(store, names));
   if (command == "verify") return verify(chosen_runs(store, names));
   if (command == "prune") return prune(store, chosen_runs(store, names), pruning);

@@ -56,6 +56,16 @@ std::string join_first(const std::vector<std::string>& parts) {
          fmt::format(" and {} more", parts.size() - kMost);
 }
 
+std::string shell_word(std::string_view text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos)
+    return std::string(text);
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
+  return word + "'";
+}
+
 std::string lower_case(std::string_view text) {
   std::string out(text);
   for (char& c : out)

@@ -30,6 +30,9 @@ std::string join_first(const std::vector<std::string>& parts);
 /// The name that differs from `name` in the fewest characters, for messages; `known` is not empty.
 const std::string& nearest_name(std::string_view name, const std::vector<std::string>& known);
 
+/// The text as one word of a shell's command line.
+std::string shell_word(std::string_view text);
+
 /// ASCII letters in lower case; other bytes stay.
 std::string lower_case(std::string_view text);
 

@@ -73,7 +73,8 @@ void apply_file(Options& options, const std::filesystem::path& path,
               "experiment, "
               "a method, METHOD-DATASET, or standin",
               source, printable(section), nearest_name(section, known));
-        if (name == "preset" || name == "config" || name.starts_with("worker-") || name == "help")
+        if (name == "preset" || name == "config" || name.starts_with("worker-") || name == "help" ||
+            name == "submit" || name == "list-tasks")
           fail("{}: '{}' belongs on the command line, not in a file", source, name);
         Options scratch;  // for settings of other sections, which are checked too
         set_option(section == pass ? options : scratch, name,
@@ -154,6 +155,21 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
   return result;
 }
 
+std::vector<std::string> without_options(const std::vector<std::string>& arguments,
+                                         const std::set<std::string>& names) {
+  std::vector<std::string> kept;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto equals = arguments[i].find('=');
+    const std::string name = arguments[i].substr(0, equals);
+    if (!name.starts_with("--") || !names.contains(name.substr(2))) {
+      kept.push_back(arguments[i]);
+    } else if (equals == std::string::npos && !is_flag(find_option(name.substr(2), ""))) {
+      ++i;  // its value, too
+    }
+  }
+  return kept;
+}
+
 namespace {
 
 /// The default of an option as --help shows it: in words where the value is empty.
@@ -172,7 +188,8 @@ std::string help_text(const std::string& program, const std::string& title) {
       "{}: {}\n\nUsage: {} [--option value]...\n\n"
       "Options come from these sources, each overriding the ones before: the defaults below, "
       "presets/<preset>.ini, --config FILE, the command line.\n"
-      "Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped by a signal.\n",
+      "Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped by a signal, "
+      "4 another process of the run (--ranks) was lost.\n",
       program, title, program);
   std::string group;
   for (const auto& spec : option_table()) {

@@ -39,6 +39,10 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
                                const std::vector<std::string>& sections,
                                const std::filesystem::path& home);
 
+/// The arguments of a command line without the options `names` and their values.
+std::vector<std::string> without_options(const std::vector<std::string>& arguments,
+                                         const std::set<std::string>& names);
+
 /// The text of --help; `title` describes the program in one line.
 std::string help_text(const std::string& program, const std::string& title);
 

@@ -63,6 +63,24 @@ std::vector<OptionSpec> execution_options() {
   return s.rows();
 }
 
+std::vector<OptionSpec> schedule_options() {
+  Section<ScheduleOptions> s("Control", OptionPart::kControl);
+  s.choice("submit", &ScheduleOptions::submit,
+           "who trains what the store lacks, instead of this program: slurm puts it into the "
+           "cluster's queue, with a last job that makes the results; runs that are queued already "
+           "are left alone. --threads are those of each run, --jobs limits how many run at a time",
+           {"none", "slurm"});
+  s.text("slurm-options", &ScheduleOptions::slurm_options, "TEXT",
+         "with --submit slurm: options of sbatch for every job, separated by blanks, such as "
+         "'--partition=gpu --gpus-per-task=1 --time=8:00:00'",
+         {[](const Options& o) { return o.get<ScheduleOptions>().submit == "slurm"; },
+          "submit = slurm"});
+  s.flag("list-tasks", &ScheduleOptions::list_tasks,
+         "print the commands of the missing runs that can start now, one per line, for GNU parallel "
+         "and other schedulers; train nothing");
+  return s.rows();
+}
+
 std::vector<OptionSpec> store_options() {
   Section<StoreOptions> s("Control", OptionPart::kControl);
   s.text("runs", &StoreOptions::runs, "DIR", "directory of the run store");

@@ -23,6 +23,12 @@ struct ExecutionOptions {
   bool inexact_resume = false, deterministic = false;
 };
 
+/// Who else starts the runs.
+struct ScheduleOptions {
+  std::string submit = "none", slurm_options;
+  bool list_tasks = false;
+};
+
 /// Where runs and records are.
 struct StoreOptions {
   std::string runs = "runs", records;
@@ -35,6 +41,7 @@ struct WorkerOptions {
 
 std::vector<OptionSpec> selection_options();
 std::vector<OptionSpec> execution_options();
+std::vector<OptionSpec> schedule_options();
 std::vector<OptionSpec> store_options();
 std::vector<OptionSpec> worker_options();
 

@@ -20,7 +20,9 @@
 #include "lcr/experiment/numeric_libraries.h"
 #include "lcr/experiment/result_rows.h"
 #include "lcr/experiment/run_ranks.h"
+#include "lcr/experiment/slurm_submission.h"
 #include "lcr/experiment/summary.h"
+#include "lcr/experiment/task_commands.h"
 #include "lcr/experiment/worker.h"
 #include "lcr/experiment/worker_pool.h"
 #include "lcr/experiment/worker_tasks.h"
@@ -48,10 +50,9 @@ void prepare_directories(const Options& options) {
 }
 
 /// Trains and evaluates what the store lacks. Returns the exit code.
-int run_missing(Grid& grid, const std::vector<std::string>& arguments, const std::string& program,
-                const torch::Device& device, int threads) {
+int run_here(const std::vector<WorkerTask>& tasks, Grid& grid, const std::string& program,
+             const torch::Device& device) {
   const Options& control = grid.control();
-  const auto tasks = make_tasks(grid, arguments, threads);
   request_huge_pages();  // both for the workers
   request_blas_kernels();
   if (!tasks.empty() && device.is_cpu())
@@ -74,6 +75,24 @@ void write_results_of(const Experiment& experiment, Grid& grid) {
   copy_panel(experiment, grid.cells(), grid.store(), control.get<ProgramOptions>().results);
   print_summary(experiment, grid.cells(), grid.store());
   fmt::print("\nresults: {}\n", csv.string());
+}
+
+/// Refuses options of which one would leave the other without effect, and a submission that cannot
+/// work.
+void check_schedule(const CommandLine& command) {
+  const Options& options = command.options;
+  const bool submits = options.get<ScheduleOptions>().submit == "slurm";
+  std::vector<std::string> chosen;
+  if (submits) chosen.emplace_back("--submit");
+  if (options.get<ScheduleOptions>().list_tasks) chosen.emplace_back("--list-tasks");
+  if (options.get<ExecutionOptions>().dry_run) chosen.emplace_back("--dry-run");
+  if (!options.get<StoreOptions>().records.empty()) chosen.emplace_back("--records");
+  if (submits && options.get<ExecutionOptions>().max_steps > 0) chosen.emplace_back("--max-steps");
+  if (chosen.size() > 1 && (submits || options.get<ScheduleOptions>().list_tasks))
+    fail("command line: {} and {} exclude each other", chosen[0], chosen[1]);
+  if (command.given.contains("slurm-options") && !submits)
+    fail("command line: --slurm-options has no effect without --submit slurm");
+  if (submits) check_submission(command);
 }
 
 /// In a worker that a launcher started: starts this program again with the environment that
@@ -99,6 +118,7 @@ int run(const std::string& program, char** argv, const std::vector<std::string>&
   kernels::kernels();  // a bad LCR_KERNELS stops here
   const bool worker = !options.get<WorkerOptions>().worker_run.empty();
   if (!worker && !options.get<ExecutionOptions>().dry_run) prepare_directories(options);
+  if (!worker) check_schedule(first);
   watch_signals();
   if (worker) {
     take_workers_environment(argv);
@@ -118,8 +138,16 @@ int run(const std::string& program, char** argv, const std::vector<std::string>&
     print_dry_run(grid.cells(), grid.store(), device);
     return kDone;
   }
-  if (const int code = run_missing(grid, arguments, program, device, threads); code != kDone)
-    return code;
+  const auto tasks = make_tasks(grid, arguments, threads);
+  if (options.get<ScheduleOptions>().list_tasks) {
+    print_commands(tasks);
+    return kDone;
+  }
+  if (options.get<ScheduleOptions>().submit == "slurm" && !tasks.empty()) {
+    submit_to_slurm(tasks, first, arguments);
+    return kDone;
+  }
+  if (const int code = run_here(tasks, grid, program, device); code != kDone) return code;
   if (options.get<ExecutionOptions>().max_steps > 0) {
     fmt::print("Stopped after --max-steps {}: nothing is recorded.\n",
                options.get<ExecutionOptions>().max_steps);

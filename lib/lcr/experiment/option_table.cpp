@@ -52,6 +52,7 @@ std::vector<OptionSpec> make_table() {
   add(program_options());
   add(selection_options());
   add(execution_options());
+  add(schedule_options());
   add(store_options());
   add(data_folder_options());
   add(worker_options());

@@ -63,7 +63,7 @@ class Execution {
         threads_(threads),
         observer_(observer),
         device_(rank_device(resolve_device(options.get<ExecutionOptions>().device), place)),
-        rank_threads_(std::max(1, threads / place.local_size)),
+        rank_threads_(threads_of(place, threads)),
         ranks_(join_ranks(options, place, device_)),
         directory_(store.directory(identity)) {}
 

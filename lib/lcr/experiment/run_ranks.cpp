@@ -15,6 +15,12 @@ int rank_count(const Options& options) {
   return method_of(options).trains() ? static_cast<int>(options.get<BatchOptions>().ranks) : 1;
 }
 
+int threads_per_rank(int threads, int ranks) { return std::max(1, threads / ranks); }
+
+int threads_of(const RankVariables& place, int threads) {
+  return place.launcher == "srun" ? threads : threads_per_rank(threads, place.local_size);
+}
+
 RankVariables rank_variables(const Options& options) {
   const int ranks = rank_count(options);
   if (ranks == 1) return {};

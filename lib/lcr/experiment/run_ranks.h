@@ -12,6 +12,13 @@ namespace lcr {
 /// The processes that train a run with these options: --ranks, 1 if it has no training.
 int rank_count(const Options& options);
 
+/// The threads of one rank's steps when `ranks` of them share `threads`.
+int threads_per_rank(int threads, int ranks);
+
+/// The same for a process that was started with --threads: the ranks of a machine share them, but
+/// srun gives each its own cores.
+int threads_of(const RankVariables& place, int threads);
+
 /// This worker's place among the ranks of a run. The environment is read only if there are several.
 /// Throws UserError if it does not say, or contradicts --ranks.
 RankVariables rank_variables(const Options& options);

@@ -4,6 +4,7 @@
 #include "lcr/base/files.h"
 #include "lcr/base/rank_variables.h"
 #include "lcr/base/signals.h"
+#include "lcr/config/command_line.h"
 #include "lcr/experiment/checkpoints.h"
 #include "lcr/experiment/control_options.h"
 #include "lcr/experiment/evaluate_run.h"
@@ -21,12 +22,9 @@ std::vector<std::string> worker_arguments(const std::vector<std::string>& argume
                                   cell.identity.directory};
   if (cell.identity.inputs.init.starts_with("run "))
     out.insert(out.end(), {"--worker-standin", cell.identity.inputs.init.substr(4)});
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--threads")
-      ++i;  // skip its value too
-    else if (!arguments[i].starts_with("--threads="))
-      out.push_back(arguments[i]);
-  }
+  for (auto& argument : without_options(
+           arguments, {"threads", "submit", "slurm-options", "list-tasks"}))
+    out.push_back(std::move(argument));
   return out;
 }
 

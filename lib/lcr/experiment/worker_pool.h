@@ -12,6 +12,7 @@ namespace lcr {
 /// One run for a worker process.
 struct WorkerTask {
   std::string label;                   ///< for messages
+  std::string run;                     ///< its directory's name
   std::vector<std::string> arguments;  ///< the worker's command line, without the program
   std::int64_t units = 1;              ///< amount of work, for the overall progress
   int stage = 0;                       ///< starts only after all tasks of lower stages have ended

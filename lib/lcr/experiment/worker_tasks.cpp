@@ -47,6 +47,13 @@ void require_standin_weights(Grid& grid, const std::set<std::string>& planned) {
   }
 }
 
+/// The threads of a worker. Those of a rank that srun starts, which has cores of its own.
+int share_of_threads(const Cell& cell, const Options& control, int threads, int ranks) {
+  if (control.get<ScheduleOptions>().submit == "slurm") return threads_per_rank(threads, ranks);
+  if (cell.stage == 0) return threads;  // others wait for it
+  return std::max(1, threads / static_cast<int>(control.get<ExecutionOptions>().jobs));
+}
+
 /// The task of a run that the store lacks, or that lacks evaluations.
 WorkerTask make_task(const Cell& cell, Grid& grid, const std::vector<std::string>& arguments,
                      int threads) {
@@ -54,19 +61,17 @@ WorkerTask make_task(const Cell& cell, Grid& grid, const std::vector<std::string
   const std::int64_t steps =
       trained ? 1
               : std::max<std::int64_t>(1, count_steps(cell.options, cell.facts->training_images));
-  // A run for which others wait gets all threads.
-  const int share =
-      cell.stage == 0
-          ? threads
-          : std::max(1, threads / static_cast<int>(grid.control().get<ExecutionOptions>().jobs));
+  const int ranks = trained ? 1 : rank_count(cell.options);
+  const int share = share_of_threads(cell, grid.control(), threads, ranks);
   const std::string id = cell.experiment ? cell.experiment->id + " " : "";
   return {
       .label = fmt::format("{}{} s{}", id, cell.row.name, cell.seed),
+      .run = cell.identity.directory,
       .arguments = worker_arguments(arguments, cell, share),
       .units = steps *
                (method_of(cell.options).trains() ? cell.options.get<BatchOptions>().batch_size : 1),
       .stage = cell.stage,
-      .ranks = trained ? 1 : rank_count(cell.options)};
+      .ranks = ranks};
 }
 
 }  // namespace
