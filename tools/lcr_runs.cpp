@@ -185,8 +185,8 @@ std::vector<std::string> find_in_queue(const fs::path& store, std::vector<Listed
   }
   for (auto& listed : all)
     if (const auto found = queue.find(listed.run.name); found != queue.end())
-      listed.queue = fmt::format("{} {}_{}", found->second.state, found->second.job,
-                                 found->second.task);
+      listed.queue =
+          fmt::format("{} {}_{}", found->second.state, found->second.job, found->second.task);
   std::vector<std::string> absent;
   for (const auto& [name, queued] : queue)
     if (is_run_name(name) && !fs::exists(store / name))
@@ -316,8 +316,9 @@ int list(const fs::path& store, const std::vector<fs::path>& runs, const ListOpt
     return kDone;
   }
   // Columns as wide as their widest cell.
-  std::vector<std::array<std::string, 12>> lines = {
-      {"state", "data", "method", "varies", "seed", "epochs", "rank-1", "MiB", "age", "run", "", ""}};
+  std::vector<std::array<std::string, 12>> lines = {{"state", "data", "method", "varies", "seed",
+                                                     "epochs", "rank-1", "MiB", "age", "run", "",
+                                                     ""}};
   for (const auto& l : all)
     lines.push_back({state_name(l.run.state), l.data(), l.method(), l.varies, l.seed(),
                      std::to_string(l.epochs),

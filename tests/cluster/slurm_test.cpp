@@ -88,8 +88,8 @@ class Slurm : public testing::ProgramTest {
         state[name] = "unfinished";
         continue;
       }
-      state[name] = nlohmann::json::parse(read_text(entry.path() / "result.json"))["measurements"]
-                        .dump();
+      state[name] =
+          nlohmann::json::parse(read_text(entry.path() / "result.json"))["measurements"].dump();
       for (const char* file : {"checkpoints/last.safetensors", "backbone.safetensors"})
         if (fs::exists(entry.path() / file)) state[name] += read_text(entry.path() / file);
     }
@@ -167,8 +167,8 @@ TEST_F(Slurm, ATaskThatMustStopIsQueuedAgain) {
   ASSERT_EQ(run(grid("local", "")).code, 0);
   ASSERT_EQ(run(grid("a", "--submit slurm")).code, 0);
   ASSERT_TRUE(soon([&] { return trunk_trains("a"); })) << logs("a");
-  const std::string job = ask(
-      "squeue --noheader --states=RUNNING --format=%i | head -n 1 | tr -d '\\n'");
+  const std::string job =
+      ask("squeue --noheader --states=RUNNING --format=%i | head -n 1 | tr -d '\\n'");
   ask("scancel --signal=TERM " + job);  // as before the time limit
   ASSERT_TRUE(soon([&] { return logs("a").find("exit code 3") != std::string::npos; }))
       << logs("a");
@@ -203,8 +203,7 @@ TEST_F(Slurm, ALostNodeCostsNoRun) {
 }
 
 TEST_F(Slurm, WhatSlurmRefusesLeavesNothingQueued) {
-  const Outcome refused =
-      run(grid("a", "--submit slurm --slurm-options '--partition=nowhere'"));
+  const Outcome refused = run(grid("a", "--submit slurm --slurm-options '--partition=nowhere'"));
   EXPECT_EQ(refused.code, 2);
   EXPECT_NE(refused.err.find("invalid partition specified: nowhere"), std::string::npos)
       << refused.err;

@@ -5,12 +5,14 @@
 
 #include "lcr/data/synth_birds.h"
 #include "lcr/evaluate/features.h"
+#include "lcr/evaluate/protocol_spec.h"
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/method/method.h"
 #include "lcr/model/weights.h"
 #include "lcr/weights/safetensors.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
+#include "tests/support/ranks.h"
 
 namespace lcr {
 namespace {
@@ -158,6 +160,32 @@ TEST(Features, PoolingsFollowTheirDefinitions) {
 
   const auto pixels = raw_pixel_features(data.test, options, torch::kCPU, 1);
   EXPECT_EQ(pixels.sizes(), (std::vector<std::int64_t>{8, 3 * 24 * 24}));
+}
+
+TEST(Features, RanksThatShareTheViewsGetWhatOneComputes) {
+  // Three batches, the last one smaller.
+  const Dataset data = make_synth_birds({.classes = 2,
+                                         .train_per_class = 1,
+                                         .test_per_class = 150,
+                                         .size = 24,
+                                         .first_class = 0,
+                                         .threads = 1});
+  Options options = testing::tiny_options();
+  options.get<EvaluationOptions>().eval_mask_norm = "batch";
+  const std::vector<std::string> poolings = {"average", "attention"};
+  const auto extract = [&](const ProcessGroup& ranks) {
+    const auto method = make_method(options, 0);
+    const EvaluatedNetwork network{
+        method->encoder(), method->gfb(), nullptr, options, torch::kCPU, 1, ranks};
+    return extract_features(network, data.test, test_views(data.test, options), poolings);
+  };
+  const auto wanted = extract(ProcessGroup());
+  for (const int ranks : {2, 3, 5})
+    testing::run_ranks(ranks, [&](const ProcessGroup& group) {
+      for (const auto& [pooling, features] : extract(group))
+        EXPECT_TRUE(torch::equal(features, wanted.at(pooling)))
+            << pooling << ", rank " << group.rank() << " of " << ranks;
+    });
 }
 
 }  // namespace

@@ -30,6 +30,37 @@ std::vector<std::uint8_t> render_bytes(const RenderView& render, std::int64_t st
   return views;
 }
 
+/// The images [first, last) of a rank's share: whole batches, as even as they can be.
+struct Share {
+  std::int64_t first, last;
+  std::int64_t count() const { return last - first; }
+};
+
+Share share_of(std::int64_t rank, std::int64_t ranks, std::int64_t images) {
+  const std::int64_t batches = (images + kEvaluationBatch - 1) / kEvaluationBatch;
+  const auto start = [&](std::int64_t i) {
+    return std::min(i * batches / ranks * kEvaluationBatch, images);
+  };
+  return {start(rank), start(rank + 1)};
+}
+
+/// The rows of all ranks' shares of `images`, in order. own: this rank's, and maybe more.
+torch::Tensor gather_rows(const torch::Tensor& own, std::int64_t images,
+                          const ProcessGroup& ranks) {
+  if (ranks.size() == 1) return own;
+  std::int64_t longest = 0;  // all messages of a gather have one size
+  for (int rank = 0; rank < ranks.size(); ++rank)
+    longest = std::max(longest, share_of(rank, ranks.size(), images).count());
+  const std::int64_t rows = share_of(ranks.rank(), ranks.size(), images).count();
+  torch::Tensor message = torch::zeros({longest, own.size(1)}, own.options());
+  message.narrow(0, 0, rows).copy_(own.narrow(0, 0, rows));
+  const torch::Tensor all = ranks.all_gather(message);
+  std::vector<torch::Tensor> parts;
+  for (int rank = 0; rank < ranks.size(); ++rank)
+    parts.push_back(all.narrow(0, rank * longest, share_of(rank, ranks.size(), images).count()));
+  return torch::cat(parts);
+}
+
 /// Puts a module into evaluation mode and restores its own mode at the end of the scope.
 class ModeGuard {
  public:
@@ -49,6 +80,26 @@ class ModeGuard {
   std::shared_ptr<torch::nn::Module> module_;  ///< may be null
   bool training_;
 };
+
+/// The documented function, for a share of the views.
+void for_each_feature_map(const EvaluatedNetwork& network, const Share& share,
+                          const RenderView& render,
+                          const std::function<void(const torch::Tensor&, std::int64_t)>& body) {
+  const torch::NoGradGuard no_grad;
+  Encoder encoder = network.encoder;
+  const ModeGuard encoder_mode(network.encoder);
+  const ModeGuard gfb_mode(network.gfb);
+  const ModeGuard random_mode(network.random_gfb);
+  for (std::int64_t start = share.first; start < share.last; start += kEvaluationBatch) {
+    // Several ranks stop together, after the next step.
+    if (stop_requested() && network.ranks.size() == 1)
+      throw Interrupted(
+          "stopped by a signal during evaluation; finished runs are kept; run the command again to "
+          "evaluate this one");
+    const std::int64_t here = std::min(kEvaluationBatch, share.last - start);
+    body(encoder->feature_map(render_batch(render, start, here, network)), start);
+  }
+}
 
 }  // namespace
 
@@ -82,19 +133,7 @@ torch::Tensor render_batch(const RenderView& render, std::int64_t start, std::in
 void for_each_feature_map(const EvaluatedNetwork& network, std::int64_t count,
                           const RenderView& render,
                           const std::function<void(const torch::Tensor&, std::int64_t)>& body) {
-  const torch::NoGradGuard no_grad;
-  Encoder encoder = network.encoder;
-  const ModeGuard encoder_mode(network.encoder);
-  const ModeGuard gfb_mode(network.gfb);
-  const ModeGuard random_mode(network.random_gfb);
-  for (std::int64_t start = 0; start < count; start += kEvaluationBatch) {
-    if (stop_requested())
-      throw Interrupted(
-          "stopped by a signal during evaluation; finished runs are kept; run the command again to "
-          "evaluate this one");
-    const std::int64_t here = std::min(kEvaluationBatch, count - start);
-    body(encoder->feature_map(render_batch(render, start, here, network)), start);
-  }
+  for_each_feature_map(network, {0, count}, render, body);
 }
 
 PooledFeatures extract_features(const EvaluatedNetwork& network, const ImageSet& images,
@@ -104,9 +143,13 @@ PooledFeatures extract_features(const EvaluatedNetwork& network, const ImageSet&
     for (const auto& name : names)
       parts[name].push_back(unit_length(find_pooling(name).pool({map, start, network, images})));
   };
-  for_each_feature_map(network, images.count(), render, pool);
+  Share share = share_of(network.ranks.rank(), network.ranks.size(), images.count());
+  // With more ranks than batches some have none, but must know how long a row is.
+  if (share.count() == 0) share = {0, std::min(kEvaluationBatch, images.count())};
+  for_each_feature_map(network, share, render, pool);
   PooledFeatures features;
-  for (const auto& [pooling, batches] : parts) features[pooling] = torch::cat(batches);
+  for (const auto& [pooling, batches] : parts)
+    features[pooling] = gather_rows(torch::cat(batches), images.count(), network.ranks);
   return features;
 }
 

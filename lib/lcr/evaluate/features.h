@@ -12,6 +12,7 @@
 
 #include "lcr/config/options.h"
 #include "lcr/data/image_set.h"
+#include "lcr/method/process_group.h"
 #include "lcr/model/encoder.h"
 #include "lcr/model/gfb.h"
 
@@ -29,6 +30,8 @@ struct EvaluatedNetwork {
   const Options& options;
   torch::Device device;
   int threads;
+  /// Who share the views of extract_features(): all call it together, with the same network.
+  ProcessGroup ranks = {};
 };
 
 /// Writes view i, image_size x image_size x 3 bytes, to `out`.
@@ -55,7 +58,8 @@ void for_each_feature_map(
 using PooledFeatures = std::map<std::string, torch::Tensor>;
 
 /// Computes the named poolings (poolings.h) in one pass over the views. Those with test_views_only
-/// need test_views().
+/// need test_views(). Each of several ranks computes whole batches, so that the numbers are those
+/// of one, and all get all features.
 PooledFeatures extract_features(const EvaluatedNetwork& network, const ImageSet& images,
                                 const RenderView& render, const std::vector<std::string>& names);
 

@@ -38,7 +38,7 @@ std::vector<OptionSpec> execution_options() {
            "number of runs trained at the same time; they share the threads", 1, 256);
   s.number("rank-timeout", &ExecutionOptions::rank_timeout, "seconds",
            "time after which a rank (--ranks) that does not answer counts as lost; the others wait "
-           "in it for rank 0's evaluations, too",
+           "in it for what rank 0 alone does after an epoch, too",
            1, 1e6);
   s.number("max-steps", &ExecutionOptions::max_steps, "steps",
            "stop each run after this many optimisation steps and record nothing (0: no "
@@ -75,9 +75,10 @@ std::vector<OptionSpec> schedule_options() {
          "'--partition=gpu --gpus-per-task=1 --time=8:00:00'",
          {[](const Options& o) { return o.get<ScheduleOptions>().submit == "slurm"; },
           "submit = slurm"});
-  s.flag("list-tasks", &ScheduleOptions::list_tasks,
-         "print the commands of the missing runs that can start now, one per line, for GNU parallel "
-         "and other schedulers; train nothing");
+  s.flag(
+      "list-tasks", &ScheduleOptions::list_tasks,
+      "print the commands of the missing runs that can start now, one per line, for GNU parallel "
+      "and other schedulers; train nothing");
   return s.rows();
 }
 

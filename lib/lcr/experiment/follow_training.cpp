@@ -2,6 +2,8 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/signals.h"
+#include "lcr/evaluate/protocol_spec.h"
+#include "lcr/experiment/run_retrieval.h"
 #include "lcr/method/lcr_options.h"
 #include "lcr/train/training_options.h"
 
@@ -13,7 +15,29 @@ bool switches_projections(const Options& options, std::int64_t epoch) {
          subset.subset_scope == "train_and_test";
 }
 
-void follow_training(Trainer& trainer, const Options& options) {
+bool evaluates_after(const Options& options, std::int64_t epochs) {
+  const bool is_due = epochs % options.get<EvaluationOptions>().eval_every == 0 ||
+                      epochs == options.get<TrainingOptions>().epochs;
+  return is_due && (!has_subset(options) || epochs > options.get<SubsetOptions>().subset_epoch);
+}
+
+NetworkOfRankZero::NetworkOfRankZero(const EvaluatedNetwork& network) {
+  if (network.ranks.size() == 1) return;
+  auto buffers = network.encoder->buffers();
+  if (network.gfb)
+    for (auto& buffer : network.gfb->buffers()) buffers.push_back(buffer);
+  for (auto& buffer : buffers) {
+    if (network.ranks.rank() > 0) own_.emplace_back(buffer, buffer.clone());
+    network.ranks.broadcast(buffer);
+  }
+}
+
+NetworkOfRankZero::~NetworkOfRankZero() {
+  for (auto& [buffer, value] : own_) buffer.copy_(value);
+}
+
+void follow_training(Trainer& trainer, const Options& options, const Dataset& data,
+                     const EvaluatedNetwork& network) {
   const StepObserver nobody = [](std::int64_t, double) {};
   const std::int64_t steps = trainer.steps_per_epoch();
   auto [epoch, steps_done] = trainer.synchronise(0, 0);
@@ -24,6 +48,11 @@ void follow_training(Trainer& trainer, const Options& options) {
       log = trainer.run_epoch(epoch, nobody, steps, log, stop_requested);
       // After an epoch's last step the others may not know yet: the next step tells them.
       if (stop_requested() && log.steps < steps) throw Interrupted("stopped by a signal");
+    }
+    if (evaluates_after(options, epoch + 1)) {
+      const NetworkOfRankZero shared(network);
+      extract_features(network, data.test, test_views(data.test, options),
+                       recorded_poolings(options));
     }
   }
 }

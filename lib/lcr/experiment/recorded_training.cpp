@@ -176,15 +176,12 @@ class RecordedTraining {
   /// Evaluates and records the epoch whose steps are complete.
   void finish_epoch() {
     const EpochLog& log = record_.log;
-    const bool evaluates = log.epoch % options_.get<EvaluationOptions>().eval_every == 0 ||
-                           log.epoch == options_.get<TrainingOptions>().epochs;
-    // A run that switches has scores only after the switch: earlier ones belong to the trunk.
-    const bool counts = evaluates && (!has_subset(options_) ||
-                                      log.epoch > options_.get<SubsetOptions>().subset_epoch);
+    const bool counts = evaluates_after(options_, log.epoch);
     if (counts) {
       const bool selects =
           has_subset(options_) && options_.get<SubsetOptions>().subset_scope == "test_only";
       const SelectionFor selection(trainer_.method(), selects ? &record_.chosen : nullptr);
+      const NetworkOfRankZero shared(network_);
       const Evaluation& scores = record_.history[log.epoch] =
           evaluate_retrieval(network_, data_, labels_);
       if (const double rank1 = scores.at(method_of(options_).judged_by).rank1;

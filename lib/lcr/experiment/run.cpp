@@ -65,7 +65,9 @@ class Execution {
         device_(rank_device(resolve_device(options.get<ExecutionOptions>().device), place)),
         rank_threads_(threads_of(place, threads)),
         ranks_(join_ranks(options, place, device_)),
-        directory_(store.directory(identity)) {}
+        directory_(store.directory(identity)) {
+    at::set_num_threads(rank_threads_);
+  }
 
   /// Trains up to --max-steps, if the method trains.
   void try_steps() {
@@ -82,7 +84,7 @@ class Execution {
   /// Trains along with rank 0, which records the run.
   void follow() {
     Trainer trainer = make_trainer();
-    follow_training(trainer, options_);
+    follow_training(trainer, options_, data_, network_of(trainer.method()));
   }
 
   /// Executes and records the run. The caller holds its lock; the wall time counts from `start`.
@@ -114,6 +116,11 @@ class Execution {
   Trainer make_trainer() const {
     return Trainer(make_method(options_, seed_, data_.train.class_count), options_, data_.train,
                    seed_, device_, rank_threads_, ranks_);
+  }
+
+  /// The network in training, for evaluations, which the ranks share.
+  EvaluatedNetwork network_of(Method& method) const {
+    return {method.encoder(), method.gfb(), nullptr, options_, device_, rank_threads_, ranks_};
   }
 
   /// Prepares the run's directory and records under which conditions the run is executed.
@@ -157,15 +164,12 @@ class Execution {
                             describe_environment(options_, provenance, device_.is_cuda()), options_,
                             provenance.inexact_init);
     Trainer trainer = make_trainer();
-    Method& method = trainer.method();
-    const EvaluatedNetwork network{method.encoder(), method.gfb(), nullptr,
-                                   options_,         device_,      threads_};
     const TrainingRecord record =
-        train_with_records(trainer, options_, identity_, seed_, data_, labels, network, store_,
-                           checkpoints, observer_);
+        train_with_records(trainer, options_, identity_, seed_, data_, labels,
+                           network_of(trainer.method()), store_, checkpoints, observer_);
     if (method_of(options_).kind == MethodKind::kSupervised)
-      write_backbone(directory_ / "backbone.safetensors", method.encoder(), identity_.hash,
-                     record.inexact_resume || provenance.inexact_init);
+      write_backbone(directory_ / "backbone.safetensors", trainer.method().encoder(),
+                     identity_.hash, record.inexact_resume || provenance.inexact_init);
     return record;
   }
 
@@ -177,7 +181,7 @@ class Execution {
   const int threads_;
   const RunObserver& observer_;
   const torch::Device device_;
-  const int rank_threads_;  ///< of the steps, which the ranks on this machine take together
+  const int rank_threads_;  ///< of what the ranks on this machine do together
   const ProcessGroup ranks_;
   const std::filesystem::path directory_;
 };

@@ -81,11 +81,17 @@ class Submission {
     const fs::path table = folder_ / (array + ".tsv");
     write_atomic(table, join(lines, "\n") + "\n");
     std::vector<std::string> words = {
-        "sbatch", "--parsable", "--job-name=" + name_ + "." + array,
-        fmt::format("--array=0-{}{}", lines.size() - 1, limit()), fmt::format("--ntasks={}", ranks),
-        fmt::format("--cpus-per-task={}", threads_per_rank(threads(), ranks)), "--requeue",
-        "--open-mode=append", fmt::format("--output={}/log/{}-%a.txt", folder_.string(), array),
-        "--signal=TERM@120", "--kill-on-invalid-dep=yes"};
+        "sbatch",
+        "--parsable",
+        "--job-name=" + name_ + "." + array,
+        fmt::format("--array=0-{}{}", lines.size() - 1, limit()),
+        fmt::format("--ntasks={}", ranks),
+        fmt::format("--cpus-per-task={}", threads_per_rank(threads(), ranks)),
+        "--requeue",
+        "--open-mode=append",
+        fmt::format("--output={}/log/{}-%a.txt", folder_.string(), array),
+        "--signal=TERM@120",
+        "--kill-on-invalid-dep=yes"};
     if (!after.empty())
       words.push_back("--dependency=afterok:" + join({after.begin(), after.end()}, ":"));
     for (auto& word : slurm_words(command_.options)) words.push_back(std::move(word));
@@ -103,9 +109,7 @@ class Submission {
   }
 
  private:
-  int threads() const {
-    return static_cast<int>(command_.options.get<ExecutionOptions>().threads);
-  }
+  int threads() const { return static_cast<int>(command_.options.get<ExecutionOptions>().threads); }
   /// The part of --array that limits how many tasks run at a time.
   std::string limit() const {
     return command_.given.contains("jobs")
@@ -194,8 +198,7 @@ void submit_to_slurm(const std::vector<WorkerTask>& tasks, const CommandLine& co
   }
   for (const auto& [_, ids] : jobs) after.insert(ids.begin(), ids.end());
   std::vector<std::string> last = without_options(arguments, {"submit", "slurm-options", "jobs"});
-  const std::string id =
-      submission.add("results", {table_line(3, "-", "results", last)}, 1, after);
+  const std::string id = submission.add("results", {table_line(3, "-", "results", last)}, 1, after);
   fmt::print("job {}: the results, after all others\nlogs: {}; lcr-runs list shows the queue\n", id,
              (submission.folder() / "log").string());
 }

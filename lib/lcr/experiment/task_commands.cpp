@@ -11,7 +11,8 @@
 namespace lcr {
 
 std::string shell_command(const std::vector<std::string>& arguments) {
-  std::vector<std::string> words = {shell_word(std::filesystem::read_symlink("/proc/self/exe").string())};
+  std::vector<std::string> words = {
+      shell_word(std::filesystem::read_symlink("/proc/self/exe").string())};
   for (const auto& argument : arguments) words.push_back(shell_word(argument));
   return join(words, " ");
 }

@@ -22,8 +22,8 @@ std::vector<std::string> worker_arguments(const std::vector<std::string>& argume
                                   cell.identity.directory};
   if (cell.identity.inputs.init.starts_with("run "))
     out.insert(out.end(), {"--worker-standin", cell.identity.inputs.init.substr(4)});
-  for (auto& argument : without_options(
-           arguments, {"threads", "submit", "slurm-options", "list-tasks"}))
+  for (auto& argument :
+       without_options(arguments, {"threads", "submit", "slurm-options", "list-tasks"}))
     out.push_back(std::move(argument));
   return out;
 }

@@ -21,8 +21,8 @@ struct QueuedRun {
 std::filesystem::path submissions_folder(const std::filesystem::path& store);
 
 /// The runs of the store in Slurm's queue, by the names of their directories. Empty, without a
-/// question to Slurm, if nothing was ever submitted from it. Throws UserError if the queue cannot be
-/// read.
+/// question to Slurm, if nothing was ever submitted from it. Throws UserError if the queue cannot
+/// be read.
 std::map<std::string, QueuedRun> queued_runs(const std::filesystem::path& store);
 
 }  // namespace lcr

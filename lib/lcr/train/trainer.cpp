@@ -25,20 +25,6 @@ namespace {
 
 constexpr const char* kCheckpointFormat = "lcr-checkpoint 2";
 
-/// Gives this thread's operations a number of threads for the object's lifetime.
-class ThreadsFor {
- public:
-  explicit ThreadsFor(int threads) : before_(at::get_num_threads()) {
-    at::set_num_threads(threads);
-  }
-  ~ThreadsFor() { at::set_num_threads(before_); }
-  ThreadsFor(const ThreadsFor&) = delete;
-  ThreadsFor& operator=(const ThreadsFor&) = delete;
-
- private:
-  int before_;
-};
-
 /// The values of a loss, means over the ranks, and what any rank wants after the step.
 struct StepReport {
   double total;
@@ -130,7 +116,6 @@ EpochLog Trainer::run_epoch(std::int64_t epoch, const StepObserver& observer,
                             std::int64_t max_steps, const EpochLog& from,
                             const std::function<bool()>& pause) {
   const auto start = std::chrono::steady_clock::now();
-  const ThreadsFor threads(ranks_.size() > 1 ? threads_ : at::get_num_threads());
   const c10::OptionalDeviceGuard guard(device_);
   EpochLog log = train(epoch, observer, max_steps, from, pause);
   log.seconds = from.seconds +
