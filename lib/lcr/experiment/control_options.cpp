@@ -28,14 +28,18 @@ std::vector<OptionSpec> selection_options() {
 
 std::vector<OptionSpec> execution_options() {
   Section<ExecutionOptions> s("Control", OptionPart::kControl);
-  s.text("device", &ExecutionOptions::device, "",
-         "device to compute on: auto, cpu, cuda or cuda:N");
+  s.text(
+      "device", &ExecutionOptions::device, "",
+      "device to compute on: auto, cpu, cuda or cuda:N; with auto and cuda, runs at the same time "
+      "(--jobs) share out all CUDA devices that the program sees, cuda:N is that one alone");
   s.number("threads", &ExecutionOptions::threads, "threads",
            "total number of threads (0: the cores that this process may use, by its affinity and "
            "its container's CPU quota)",
            0, 4096);
   s.number("jobs", &ExecutionOptions::jobs, "runs",
-           "number of runs trained at the same time; they share the threads", 1, 256);
+           "number of runs trained at the same time; they share the threads and take the CUDA "
+           "devices in turn, each as many as it has ranks (--device)",
+           1, 256);
   s.number("rank-timeout", &ExecutionOptions::rank_timeout, "seconds",
            "time after which a rank (--ranks) that does not answer counts as lost; the others wait "
            "in it for what rank 0 alone does after an epoch, too",

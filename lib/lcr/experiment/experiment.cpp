@@ -24,6 +24,7 @@
 #include "lcr/experiment/summary.h"
 #include "lcr/experiment/task_commands.h"
 #include "lcr/experiment/worker.h"
+#include "lcr/experiment/worker_devices.h"
 #include "lcr/experiment/worker_pool.h"
 #include "lcr/experiment/worker_tasks.h"
 #include "lcr/model/kernels/kernels.h"
@@ -50,16 +51,20 @@ void prepare_directories(const Options& options) {
 }
 
 /// Trains and evaluates what the store lacks. Returns the exit code.
-int run_here(const std::vector<WorkerTask>& tasks, Grid& grid, const std::string& program,
+int run_here(std::vector<WorkerTask> tasks, Grid& grid, const std::string& program,
              const torch::Device& device) {
   const Options& control = grid.control();
+  const int devices = shared_devices(control, device);
+  if (devices > 0)  // the pool gives each worker its own
+    for (auto& task : tasks) task.arguments = without_options(task.arguments, {"device"});
   request_huge_pages();  // both for the workers
   request_blas_kernels();
   if (!tasks.empty() && device.is_cpu())
     say("CPU loops: {}; huge pages: {}\n", kernels::kernels().name, huge_pages_state());
   warn_about_queues(grid.cells());
-  return run_workers(tasks, static_cast<int>(control.get<ExecutionOptions>().jobs), program,
-                     "samples", fs::path(control.get<ProgramOptions>().results) / "log.txt");
+  return run_workers(tasks, static_cast<int>(control.get<ExecutionOptions>().jobs), devices,
+                     program, "samples",
+                     fs::path(control.get<ProgramOptions>().results) / "log.txt");
 }
 
 /// Writes the experiment's results and prints their summary.

@@ -16,6 +16,7 @@
 #include "lcr/base/progress.h"
 #include "lcr/base/signals.h"
 #include "lcr/base/text.h"
+#include "lcr/experiment/worker_devices.h"
 #include "lcr/experiment/worker_ranks.h"
 
 namespace lcr {
@@ -25,6 +26,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Worker {
   const WorkerTask* task;
+  DeviceRange devices;  ///< if devices are shared out
   WorkerRanks ranks;
   /// The fraction at which the last attempt at this task was killed; -1 if none was.
   double killed_at;
@@ -69,10 +71,11 @@ std::string describe_kill(const Worker& worker, int signal) {
 /// What run_workers() does, with the state of its loop.
 class WorkerPool {
  public:
-  WorkerPool(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title,
+  WorkerPool(const std::vector<WorkerTask>& tasks, int jobs, int devices, const std::string& title,
              const std::string& unit, const std::filesystem::path& log)
       : task_count_(tasks.size()),
         jobs_(jobs),
+        devices_(devices),
         title_(title),
         progress_(title, total_units(tasks), unit) {
     if (!tasks.empty()) log_.open(log, std::ios::app);
@@ -119,13 +122,25 @@ class WorkerPool {
     while (result_ == kDone && !stop_requested() && !waiting_.empty() &&
            workers_.size() < static_cast<std::size_t>(jobs_) && may_start())
       try {
-        const auto& [task, killed_at] = waiting_.front();
-        workers_.push_back({task, WorkerRanks(task->arguments, task->ranks), killed_at});
+        start(waiting_.front());
         waiting_.pop_front();
       } catch (const std::exception& e) {
         tell(e.what());
         result_ = kInternalError;
       }
+  }
+
+  void start(const Waiting& waiting) {
+    std::vector<std::string> arguments = waiting.task->arguments;
+    DeviceRange devices;
+    if (devices_ > 0) {
+      std::vector<DeviceRange> running;
+      for (const auto& worker : workers_) running.push_back(worker.devices);
+      devices = next_devices(running, waiting.task->ranks, devices_);
+      arguments.insert(arguments.end(), {"--device", fmt::format("cuda:{}", devices.first)});
+    }
+    workers_.push_back(
+        {waiting.task, devices, WorkerRanks(arguments, waiting.task->ranks), waiting.killed_at});
   }
 
   /// Asks the workers to stop, once, after a signal.
@@ -212,6 +227,7 @@ class WorkerPool {
 
   const std::size_t task_count_;
   int jobs_;
+  const int devices_;
   const std::string title_;
   Progress progress_;
   std::ofstream log_;
@@ -226,11 +242,12 @@ class WorkerPool {
 
 }  // namespace
 
-int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title,
-                const std::string& unit, const std::filesystem::path& log) {
+int run_workers(const std::vector<WorkerTask>& tasks, int jobs, int devices,
+                const std::string& title, const std::string& unit,
+                const std::filesystem::path& log) {
   // For the workers: waiting threads must leave their core to others.
   ::setenv("OMP_WAIT_POLICY", "passive", 0);
-  return WorkerPool(tasks, jobs, title, unit, log).run();
+  return WorkerPool(tasks, jobs, devices, title, unit, log).run();
 }
 
 void report_progress(std::int64_t done, std::int64_t total, const std::string& note) {

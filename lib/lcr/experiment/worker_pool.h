@@ -20,7 +20,9 @@ struct WorkerTask {
 };
 
 /// Starts this program for each task, once or once per rank, at most `jobs` tasks at a time, and
-/// shows their overall progress, which the workers report by report_progress(). The tasks are
+/// shows their overall progress, which the workers report by report_progress(). devices: that many
+/// CUDA devices are shared out among the tasks (next_devices()), each of which gets its first one as
+/// --device; 0: the arguments name the device. The tasks are
 /// started in their order, which must be that of their stages. A worker that the system kills
 /// (SIGKILL, which is also how it frees memory) is started again as long as it gets further than
 /// when it was last killed; from then on, fewer run in parallel than at that moment. If a worker
@@ -28,8 +30,9 @@ struct WorkerTask {
 /// returns 0, or kStopped after a signal. SIGINT and SIGTERM are passed on to the workers as
 /// SIGUSR1 (watch_parent()); a second one kills them. Workers die with their parent. Appends one
 /// line per event to the file `log`.
-int run_workers(const std::vector<WorkerTask>& tasks, int jobs, const std::string& title,
-                const std::string& unit, const std::filesystem::path& log);
+int run_workers(const std::vector<WorkerTask>& tasks, int jobs, int devices,
+                const std::string& title, const std::string& unit,
+                const std::filesystem::path& log);
 
 /// Called in a worker: reports to the parent, at most four times per second and at the end.
 void report_progress(std::int64_t done, std::int64_t total, const std::string& note);
