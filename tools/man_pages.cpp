@@ -60,7 +60,9 @@ std::string exit_status() {
   return section("EXIT STATUS") + item("0", "done") +
          item("1", "internal error; lcr-check: a regression; lcr-doctor: a fault") +
          item("2", "bad input: one line says what, where and what to do") +
-         item("3", "stopped by a signal; what was trained is kept");
+         item("3", "stopped by a signal; what was trained is kept") +
+         item("4", "lost another process of the same run (--ranks)") +
+         item("5", "out of memory on the GPU");
 }
 
 std::string environment() {

@@ -33,7 +33,7 @@ TEST(OutOfMemory, SaysHowMuchWasAskedForAndWhatLowersIt) {
         "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 79.15 GiB"})
     testing::expect_user_error(
         [&] { explain_out_of_memory(options, [&] { C10_THROW_ERROR(Error, words); }); },
-        "(tried to allocate 2.50 GiB)", "--precision bfloat16");
+        "out of memory on the GPU (tried to allocate 2.50 GiB)", "--precision bfloat16");
   testing::expect_user_error(
       [&] { explain_out_of_memory(options, [] { throw std::bad_alloc(); }); }, "out of memory",
       "--jobs");
@@ -49,6 +49,29 @@ TEST(OutOfMemory, SaysHowMuchWasAskedForAndWhatLowersIt) {
       "a.txt: Cannot allocate memory");
   EXPECT_THROW(explain_out_of_memory(options, [] { torch::ones({2}) + torch::ones({3}); }),
                c10::Error);
+}
+
+TEST(OutOfMemory, TheDevicesHasATypeAndAnExitCodeOfItsOwn) {
+  const Options options = testing::tiny_options({{"method", "lcr"}});
+  for (const char* words : {"CUDA out of memory. Tried to allocate 2.50 GiB.",
+                            "CUDA error: out of memory\nCUDA kernel errors might be ...",
+                            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`",
+                            "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"}) {
+    SCOPED_TRACE(words);
+    EXPECT_TRUE(is_out_of_device_memory(std::runtime_error(words)));
+    EXPECT_TRUE(is_out_of_memory(std::runtime_error(words)));
+    EXPECT_EQ(detail::report("test", std::runtime_error(words)), kOutOfDeviceMemory);
+    try {
+      explain_out_of_memory(options, [&] { throw std::runtime_error(words); });
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const OutOfDeviceMemory& e) {
+      EXPECT_FALSE(is_out_of_memory(e)) << "it has its own words";
+      EXPECT_EQ(detail::report("test", e), kOutOfDeviceMemory);
+    }
+  }
+  EXPECT_FALSE(is_out_of_device_memory(std::bad_alloc()));
+  EXPECT_FALSE(
+      is_out_of_device_memory(std::runtime_error("DefaultCPUAllocator: not enough memory")));
 }
 
 TEST(OutOfMemory, BlasBuffersAreReservedOnce) {

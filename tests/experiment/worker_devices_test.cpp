@@ -53,6 +53,19 @@ TEST(WorkerDevices, ADeviceThatIsNamedIsNotShared) {
       (std::vector<std::string>{"--jobs=2", "--dry-run"}));
 }
 
+TEST(WorkerDevices, FewerRunAfterMemoryRanOut) {
+  // On the host, or on one device: one fewer, down to one.
+  EXPECT_EQ(fewer_workers(5, 1), 4);
+  EXPECT_EQ(fewer_workers(2, 1), 1);
+  EXPECT_EQ(fewer_workers(1, 1), 1);
+  // On four devices: one fewer on each, as long as some share one.
+  EXPECT_EQ(fewer_workers(12, 4), 8);
+  EXPECT_EQ(fewer_workers(8, 4), 4);
+  EXPECT_EQ(fewer_workers(5, 4), 4);
+  EXPECT_EQ(fewer_workers(4, 4), 3);
+  EXPECT_EQ(fewer_workers(1, 4), 1);
+}
+
 TEST(WorkerDevices, ARunResumesOnAnotherDeviceOfTheSameKind) {
   // The conditions of a bit-exact continuation name the kind of device, not which one it was.
   const Provenance provenance{.device = "NVIDIA H200", .libtorch = "2.11.0"};

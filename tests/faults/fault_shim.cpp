@@ -5,7 +5,8 @@
 //   LCR_FAULT=die         the same, but kills this process alone
 //   LCR_FAULT=full        from the chosen call on, calls on such files fail with "No space left on
 //                         device"
-//   LCR_FAULT=spin        the chosen call never comes back, whatever signals arrive
+//   LCR_FAULT=device      the chosen fsync throws what LibTorch throws when a GPU has no memory
+//   left LCR_FAULT=spin        the chosen call never comes back, whatever signals arrive
 //   LCR_FAULT_CALL        write, fsync, rename or start (of a process: while its libraries are
 //   loaded) LCR_FAULT_PATH        part of the path of the file; for start, of the command line
 //   LCR_FAULT_NTH         the first, second, ... such call [1]
@@ -15,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <stdexcept>
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -35,7 +37,7 @@ Function* next(const char* name) {
   return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
 }
 
-enum class Fault { kNone, kKill, kFull };
+enum class Fault { kNone, kKill, kFull, kDevice };
 
 /// As a library that repeats for ever what fails.
 [[noreturn]] void spin() {
@@ -57,6 +59,7 @@ Fault fault_at(const char* call, const char* path) {
                      std::strcmp(setting("LCR_FAULT"), "die") == 0;
   if (kills && now == nth) return Fault::kKill;
   if (std::strcmp(setting("LCR_FAULT"), "spin") == 0 && now == nth) spin();
+  if (std::strcmp(setting("LCR_FAULT"), "device") == 0 && now == nth) return Fault::kDevice;
   if (std::strcmp(setting("LCR_FAULT"), "full") == 0 && now >= nth) return Fault::kFull;
   return Fault::kNone;
 }
@@ -122,6 +125,8 @@ size_t fwrite(const void* bytes, size_t size, size_t count, FILE* file) {
 int fsync(int descriptor) {
   static auto* const real = next<int(int)>("fsync");
   const Fault fault = fault_at("fsync", descriptor);
+  if (fault == Fault::kDevice)
+    throw std::runtime_error("CUDA out of memory. Tried to allocate 2.50 GiB.");
   if (fault == Fault::kFull) return full();
   if (fault == Fault::kKill) die();
   return real(descriptor);

@@ -431,6 +431,37 @@ TEST_F(Faults, AKilledWorkerIsStartedAgainWhileItGetsFurther) {
   expect_same_as_reference("again");
 }
 
+TEST_F(Faults, AWorkerWithoutMemoryOnItsGpuIsStartedAgainWhileItGetsFurther) {
+  reference();
+  // The second checkpoint to resume from finds no memory, in this attempt and in each that follows.
+  const std::string fault =
+      "LCR_FAULT=device LCR_FAULT_CALL=fsync LCR_FAULT_PATH=resume- LCR_FAULT_NTH=2";
+  const std::string sentence = "ran out of memory on the GPU: it is started again and resumes";
+  run_with(fault, grid("gpu", {.checkpoint_every = "10epochs"}));
+  const std::string words_of_workers = words();
+  EXPECT_NE(words_of_workers.find("error: out of memory on the GPU (tried to allocate 2.50 GiB): "
+                                  "lower --batch-size"),
+            std::string::npos)
+      << words_of_workers;
+  EXPECT_NE(words_of_workers.find(sentence), std::string::npos) << words_of_workers;
+  EXPECT_NE(words_of_workers.find("resumes after epoch"), std::string::npos) << words_of_workers;
+  EXPECT_EQ(run(grid("gpu")).code, 0);
+  expect_same_as_reference("gpu");
+
+  // At the same place each time: it is not restarted for ever, and the code says why.
+  EXPECT_EQ(run_with("LCR_FAULT=device LCR_FAULT_CALL=fsync LCR_FAULT_PATH=last.safetensors",
+                     grid("again")),
+            5)
+      << words();
+  const std::string said = words();
+  const auto first = said.find(sentence);
+  const auto again = said.find("from now on at most 1 run at a time");
+  EXPECT_TRUE(first != std::string::npos && again != std::string::npos) << said;
+  EXPECT_NE(said.find("failed"), std::string::npos) << said;
+  EXPECT_EQ(run(grid("again")).code, 0);
+  expect_same_as_reference("again");
+}
+
 TEST_F(Faults, WhatAKillLeavesBehindAFinishedRunGoesWhenItIsAskedForAgain) {
   reference();
   const std::string place = "leftover";

@@ -1,8 +1,10 @@
 #include "lcr/base/error.h"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <initializer_list>
 #include <new>
 #include <string_view>
 #include <system_error>
@@ -75,6 +77,18 @@ void on_exit_in_body() {
   if (watching && (!can_map(kShort) || !can_start_thread())) end_out_of_memory();
 }
 
+/// LibTorch's errors carry a stack trace after the first line.
+std::string_view first_line(const std::exception& error) {
+  const std::string_view what = error.what();
+  return what.substr(0, what.find('\n'));
+}
+
+bool contains_any(std::string_view text, std::initializer_list<const char*> phrases) {
+  return std::any_of(phrases.begin(), phrases.end(), [&](const char* phrase) {
+    return text.find(phrase) != std::string_view::npos;
+  });
+}
+
 }  // namespace
 
 bool is_out_of_memory(const std::exception& error) {
@@ -83,12 +97,18 @@ bool is_out_of_memory(const std::exception& error) {
   if (const auto* system = dynamic_cast<const std::system_error*>(&error))
     return system->code() == std::errc::not_enough_memory ||
            system->code() == std::errc::resource_unavailable_try_again;
-  // LibTorch's errors carry a stack trace after the first line.
-  std::string_view what = error.what();
-  what = what.substr(0, what.find('\n'));
-  for (const char* phrase : {"out of memory", "allocate memory", "not enough memory"})
-    if (what.find(phrase) != std::string_view::npos) return true;
-  return false;
+  const std::string_view what = first_line(error);
+  return contains_any(what, {"out of memory", "allocate memory", "not enough memory"}) ||
+         is_out_of_device_memory(error);
+}
+
+bool is_out_of_device_memory(const std::exception& error) {
+  if (dynamic_cast<const OutOfDeviceMemory*>(&error)) return true;
+  if (dynamic_cast<const UserError*>(&error) || dynamic_cast<const LostRank*>(&error)) return false;
+  const std::string_view what = first_line(error);
+  // LibTorch's allocator; the CUDA runtime; and the libraries, when they make a handle or a plan.
+  return contains_any(what, {"CUDA out of memory", "CUDA error: out of memory",
+                             "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"});
 }
 
 namespace detail {
@@ -125,6 +145,10 @@ int report(const char* program, const std::exception& error) {
     say("{}: {}\n", program, error.what());
     return kLostRank;
   }
+  if (is_out_of_device_memory(error)) {
+    say("{}: error: {}\n", program, first_line(error));
+    return kOutOfDeviceMemory;
+  }
   if (is_out_of_memory(error)) {
     say("{}: error: {}\n", program, kOutOfMemory);
     return kBadInput;
@@ -134,9 +158,7 @@ int report(const char* program, const std::exception& error) {
     say("{}: error: {}\n", program, error.what());
     return kBadInput;
   }
-  // LibTorch's errors carry a stack trace after the first line.
-  const std::string what = error.what();
-  say("{}: internal error: {}\n", program, what.substr(0, what.find('\n')));
+  say("{}: internal error: {}\n", program, first_line(error));
   return kInternalError;
 }
 

@@ -33,6 +33,12 @@ class LostRank : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The device, as opposed to the host, has no memory left. Programs exit with code 5.
+class OutOfDeviceMemory : public UserError {
+ public:
+  using UserError::UserError;
+};
+
 /// Throws a UserError with an fmt-style message.
 template <typename... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
@@ -53,11 +59,22 @@ inline void check_internal(bool holds, const char* what) {
 }
 
 /// Exit codes of every program of the suite.
-enum ExitCode : int { kDone = 0, kInternalError = 1, kBadInput = 2, kStopped = 3, kLostRank = 4 };
+enum ExitCode : int {
+  kDone = 0,
+  kInternalError = 1,
+  kBadInput = 2,
+  kStopped = 3,
+  kLostRank = 4,
+  kOutOfDeviceMemory = 5
+};
 
 /// Whether an exception says that the system gave no memory, or no thread, whose stack is memory
 /// too. A UserError never does: it has its own words.
 bool is_out_of_memory(const std::exception& error);
+
+/// Whether it was a CUDA device's memory, in the words of LibTorch or of a library under it. Then
+/// is_out_of_memory() holds too, unless it is an OutOfDeviceMemory, which has its own words.
+bool is_out_of_device_memory(const std::exception& error);
 
 namespace detail {
 

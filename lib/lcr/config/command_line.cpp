@@ -188,8 +188,8 @@ std::string help_text(const std::string& program, const std::string& title) {
       "{}: {}\n\nUsage: {} [--option value]...\n\n"
       "Options come from these sources, each overriding the ones before: the defaults below, "
       "presets/<preset>.ini, --config FILE, the command line.\n"
-      "Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped by a signal, "
-      "4 another process of the run (--ranks) was lost.\n",
+      "Exit codes: 0 done, 1 internal error, 2 bad input, 3 stopped by a signal, 4 lost another "
+      "process of the same run (--ranks), 5 out of memory on the GPU.\n",
       program, title, program);
   std::string group;
   for (const auto& spec : option_table()) {

@@ -24,7 +24,8 @@ std::string allocation_in(const std::string& what) {
   return "tried to allocate " + what.substr(start, what.find_first_of(" .\n", unit + 1) - start);
 }
 
-[[noreturn]] void advise(const Options& o, const std::string& what) {
+/// What to change, after how much was asked for.
+std::string advice(const Options& o, const std::string& allocation, bool on_device) {
   std::string lower =
       fmt::format("--batch-size (now {}), --image-size (now {})", o.get<BatchOptions>().batch_size,
                   o.get<InputOptions>().image_size);
@@ -32,10 +33,12 @@ std::string allocation_in(const std::string& what) {
     lower += fmt::format(", --queue-size (now {})", o.get<MomentumContrastOptions>().queue_size);
   const bool is_float32 =
       method_of(o).has_network && o.get<PrecisionOptions>().precision == "float32";
-  fail(
-      "out of memory{}: lower {}; {}fewer --jobs or --threads, and a higher limit (ulimit -v), "
-      "also help",
-      what.empty() ? "" : " (" + what + ")", lower, is_float32 ? "--precision bfloat16 and " : "");
+  return fmt::format("out of memory{}{}: lower {}; {}{}", on_device ? " on the GPU" : "",
+                     allocation.empty() ? "" : " (" + allocation + ")", lower,
+                     is_float32 ? "--precision bfloat16 and " : "",
+                     on_device ? "fewer --jobs per GPU also help"
+                               : "fewer --jobs or --threads, and a higher limit (ulimit -v), also "
+                                 "help");
 }
 
 }  // namespace
@@ -45,7 +48,10 @@ void explain_out_of_memory(const Options& options, const std::function<void()>& 
     body();
   } catch (const std::exception& e) {
     if (!is_out_of_memory(e)) throw;
-    advise(options, allocation_in(e.what()));
+    const bool on_device = is_out_of_device_memory(e);
+    const std::string text = advice(options, allocation_in(e.what()), on_device);
+    if (on_device) throw OutOfDeviceMemory(text);
+    throw UserError(text);
   }
 }
 

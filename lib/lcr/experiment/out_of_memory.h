@@ -7,8 +7,8 @@
 
 namespace lcr {
 
-/// Runs `body`. If it runs out of memory (is_out_of_memory()), on the GPU or the host, throws a
-/// UserError that says how much it tried to allocate and which options reduce the need.
+/// Runs `body`. If it runs out of memory (is_out_of_memory()), throws a UserError, on the GPU an
+/// OutOfDeviceMemory, that says how much it tried to allocate and which options reduce the need.
 void explain_out_of_memory(const Options& options, const std::function<void()>& body);
 
 }  // namespace lcr

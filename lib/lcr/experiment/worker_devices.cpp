@@ -1,5 +1,6 @@
 #include "lcr/experiment/worker_devices.h"
 
+#include <algorithm>
 #include <limits>
 
 #include <torch/cuda.h>
@@ -31,6 +32,10 @@ DeviceRange next_devices(const std::vector<DeviceRange>& running, int ranks, int
     best.first = first;
   }
   return best;
+}
+
+int fewer_workers(int running, int groups) {
+  return running > groups ? (running - 1) / groups * groups : std::max(1, running - 1);
 }
 
 }  // namespace lcr

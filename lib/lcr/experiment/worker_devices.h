@@ -24,4 +24,9 @@ struct DeviceRange {
 /// device 0, 1, 2, ... in turn.
 DeviceRange next_devices(const std::vector<DeviceRange>& running, int ranks, int devices);
 
+/// How many workers may run side by side after one of `running` found no memory, at least 1.
+/// groups: how many can run without sharing memory, as many as there are devices, or 1 on the host.
+/// If more than that ran, the largest multiple below: one fewer on each device; else one fewer.
+int fewer_workers(int running, int groups);
+
 }  // namespace lcr

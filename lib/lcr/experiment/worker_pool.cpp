@@ -28,8 +28,8 @@ struct Worker {
   const WorkerTask* task;
   DeviceRange devices;  ///< if devices are shared out
   WorkerRanks ranks;
-  /// The fraction at which the last attempt at this task was killed; -1 if none was.
-  double killed_at;
+  /// The fraction at which the last attempt at this task was killed or found no memory; -1 if none.
+  double failed_at;
   std::string note = {};
   double fraction = 0;
   /// The fraction of the first report: what an earlier process did, if the run resumes.
@@ -40,7 +40,7 @@ struct Worker {
 /// A task that waits to be started.
 struct Waiting {
   const WorkerTask* task;
-  double killed_at = -1;  ///< as in Worker
+  double failed_at = -1;  ///< as in Worker
 };
 
 /// Notes a line that a worker wrote, if it is a report.
@@ -59,7 +59,7 @@ void note_report(Worker& worker, std::string_view line) {
 /// Describes the end of a worker that was killed by a signal, for a message.
 std::string describe_kill(const Worker& worker, int signal) {
   std::string hint;
-  if (signal == SIGKILL && worker.fraction > worker.killed_at)
+  if (signal == SIGKILL && worker.fraction > worker.failed_at)
     hint = ", perhaps because memory ran out";
   else if (signal == SIGKILL)
     hint =
@@ -140,7 +140,7 @@ class WorkerPool {
       arguments.insert(arguments.end(), {"--device", fmt::format("cuda:{}", devices.first)});
     }
     workers_.push_back(
-        {waiting.task, devices, WorkerRanks(arguments, waiting.task->ranks), waiting.killed_at});
+        {waiting.task, devices, WorkerRanks(arguments, waiting.task->ranks), waiting.failed_at});
   }
 
   /// Asks the workers to stop, once, after a signal.
@@ -177,17 +177,26 @@ class WorkerPool {
     }
   }
 
-  /// Makes the task of a worker that the system killed wait again, if it got further than before.
+  /// How many runs like this one have devices of their own.
+  int groups(const WorkerTask& task) const { return std::max(1, devices_ / task.ranks); }
+
+  /// Makes the task of a worker that the system killed, or that found no memory on its device, wait
+  /// again, if it got further than before or had to share the device.
   bool start_again(const Worker& worker, const Ending& ending) {
-    if (ending.signal != SIGKILL || worker.fraction <= worker.killed_at || result_ != kDone ||
-        stop_requested())
+    const bool on_device = ending.code == kOutOfDeviceMemory;
+    if ((ending.signal != SIGKILL && !on_device) || result_ != kDone || stop_requested())
       return false;
-    // Fewer than were running until now.
-    jobs_ = std::max(1, std::min(jobs_, static_cast<int>(workers_.size())) - 1);
+    const int running = static_cast<int>(workers_.size());
+    const bool shares = on_device && running > groups(*worker.task);
+    if (worker.fraction <= worker.failed_at && !shares) return false;
+    jobs_ = std::min(jobs_, fewer_workers(running, on_device ? groups(*worker.task) : 1));
     tell(fmt::format(
-        "{} was killed (signal 9), perhaps because memory ran out: it is started again and "
-        "resumes from its last checkpoint, if it has one; from now on at most {} run at a time",
-        worker.task->label, jobs_));
+        "{} {}: it is started again and resumes from its last checkpoint, if it has one; from now "
+        "on at most {} run at a time",
+        worker.task->label,
+        on_device ? "ran out of memory on the GPU"
+                  : "was killed (signal 9), perhaps because memory ran out",
+        jobs_));
     waiting_.push_front({worker.task, worker.fraction});
     return true;
   }

@@ -21,14 +21,16 @@ struct WorkerTask {
 
 /// Starts this program for each task, once or once per rank, at most `jobs` tasks at a time, and
 /// shows their overall progress, which the workers report by report_progress(). devices: that many
-/// CUDA devices are shared out among the tasks (next_devices()), each of which gets its first one as
+/// CUDA devices are shared out among the tasks (next_devices()), each of which gets its first one
+/// as
 /// --device; 0: the arguments name the device. The tasks are
 /// started in their order, which must be that of their stages. A worker that the system kills
-/// (SIGKILL, which is also how it frees memory) is started again as long as it gets further than
-/// when it was last killed; from then on, fewer run in parallel than at that moment. If a worker
-/// fails, no more are started, and its exit code is returned once the others have ended; otherwise
-/// returns 0, or kStopped after a signal. SIGINT and SIGTERM are passed on to the workers as
-/// SIGUSR1 (watch_parent()); a second one kills them. Workers die with their parent. Appends one
+/// (SIGKILL, which is also how it frees memory), or that finds no memory on its device
+/// (kOutOfDeviceMemory), is started again as long as it gets further than the last time, or has
+/// shared its device; from then on, fewer run in parallel than at that moment (fewer_workers()). If
+/// a worker fails, no more are started, and its exit code is returned once the others have ended;
+/// otherwise returns 0, or kStopped after a signal. SIGINT and SIGTERM are passed on to the workers
+/// as SIGUSR1 (watch_parent()); a second one kills them. Workers die with their parent. Appends one
 /// line per event to the file `log`.
 int run_workers(const std::vector<WorkerTask>& tasks, int jobs, int devices,
                 const std::string& title, const std::string& unit,

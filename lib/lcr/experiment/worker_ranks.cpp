@@ -15,6 +15,8 @@ constexpr std::chrono::seconds kGrace{10};
 
 /// A higher number decides how the run ended.
 int weight(const Ending& ending) {
+  // What another attempt can cure, before the signals by which peers that NCCL lost abort.
+  if (ending.signal == SIGKILL || ending.code == kOutOfDeviceMemory) return 5;
   if (ending.signal != 0) return 4;
   if (ending.code == kDone) return 0;
   if (ending.code == kLostRank) return 1;
