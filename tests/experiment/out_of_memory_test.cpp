@@ -33,7 +33,8 @@ TEST(OutOfMemory, SaysHowMuchWasAskedForAndWhatLowersIt) {
         "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 79.15 GiB"})
     testing::expect_user_error(
         [&] { explain_out_of_memory(options, [&] { C10_THROW_ERROR(Error, words); }); },
-        "out of memory on the GPU (tried to allocate 2.50 GiB)", "--precision bfloat16");
+        "out of memory on the GPU (tried to allocate 2.50 GiB)", "--precision bfloat16",
+        "--resident-share (now 0.5)");
   testing::expect_user_error(
       [&] { explain_out_of_memory(options, [] { throw std::bad_alloc(); }); }, "out of memory",
       "--jobs");

@@ -34,6 +34,8 @@ TEST(DeviceViews, AreTheHostsViews) {
   // The last device: not the current one if there are several.
   const auto index = static_cast<c10::DeviceIndex>(torch::cuda::device_count() - 1);
   const torch::Device cuda(torch::kCUDA, index);
+  EXPECT_TRUE(DeviceViews(set, cuda, 0.5).resident());
+  EXPECT_FALSE(DeviceViews(set, cuda, 0).resident());
   for (const auto& [share, augmentation] : {std::pair(0.5, "moco_v2"), std::pair(0.0, "moco_v2"),
                                             std::pair(0.5, "byol"), std::pair(0.0, "byol")}) {
     Options options;

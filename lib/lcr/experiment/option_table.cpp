@@ -14,6 +14,7 @@
 #include "lcr/method/method_spec.h"
 #include "lcr/model/backbones.h"
 #include "lcr/model/model_options.h"
+#include "lcr/train/device_view_options.h"
 #include "lcr/train/training_options.h"
 
 namespace lcr {
@@ -52,6 +53,7 @@ std::vector<OptionSpec> make_table() {
   add(program_options());
   add(selection_options());
   add(execution_options());
+  add(device_view_options(), kTrains);
   add(schedule_options());
   add(store_options());
   add(data_folder_options());

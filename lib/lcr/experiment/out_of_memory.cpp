@@ -9,6 +9,7 @@
 #include "lcr/method/host_options.h"
 #include "lcr/method/method_spec.h"
 #include "lcr/model/model_options.h"
+#include "lcr/train/device_view_options.h"
 
 namespace lcr {
 namespace {
@@ -31,6 +32,8 @@ std::string advice(const Options& o, const std::string& allocation, bool on_devi
                   o.get<InputOptions>().image_size);
   if (method_of(o).uses<MomentumContrastOptions>())
     lower += fmt::format(", --queue-size (now {})", o.get<MomentumContrastOptions>().queue_size);
+  if (on_device && method_of(o).trains())
+    lower += fmt::format(", --resident-share (now {})", o.get<DeviceViewOptions>().resident_share);
   const bool is_float32 =
       method_of(o).has_network && o.get<PrecisionOptions>().precision == "float32";
   return fmt::format("out of memory{}{}: lower {}; {}{}", on_device ? " on the GPU" : "",

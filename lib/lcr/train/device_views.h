@@ -18,7 +18,7 @@ namespace lcr {
 class DeviceViews {
  public:
   /// `set` must outlive the object. Like render(), throws std::runtime_error if the device fails.
-  DeviceViews(const ImageSet& set, const torch::Device& device, double resident_share = 0.5);
+  DeviceViews(const ImageSet& set, const torch::Device& device, double resident_share);
 
   /// The views of a batch, each N x size x size x 3 uint8 on the device.
   std::vector<torch::Tensor> render(const BatchPlan& plan, std::int64_t size) const;

@@ -101,7 +101,7 @@ Trainer::Trainer(std::shared_ptr<Method> method, const Options& options, const I
   method_->join(ranks_);
   optimizer_ = make_optimizer(*method_, options);
   average_ = std::make_unique<GradientAverage>(ranks_, method_->trained_parameters());
-  views_ = make_device_views(train_set, device);
+  views_ = make_device_views(train_set, device, options);
   synchronise(0, 0);
 }
 

@@ -2,6 +2,7 @@
 
 #include "lcr/image/view_options.h"
 #include "lcr/model/input.h"
+#include "lcr/train/device_view_options.h"
 
 #ifdef LCR_WITH_CUDA_KERNELS
 #include "lcr/train/device_views.h"
@@ -10,9 +11,12 @@
 namespace lcr {
 
 std::shared_ptr<DeviceViews> make_device_views([[maybe_unused]] const ImageSet& set,
-                                               [[maybe_unused]] const torch::Device& device) {
+                                               [[maybe_unused]] const torch::Device& device,
+                                               [[maybe_unused]] const Options& options) {
 #ifdef LCR_WITH_CUDA_KERNELS
-  if (device.is_cuda()) return std::make_shared<DeviceViews>(set, device);
+  if (device.is_cuda())
+    return std::make_shared<DeviceViews>(set, device,
+                                         options.get<DeviceViewOptions>().resident_share);
 #endif
   return nullptr;
 }

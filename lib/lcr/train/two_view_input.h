@@ -13,8 +13,10 @@ namespace lcr {
 
 class DeviceViews;
 
-/// Renders a set's views on a CUDA device; null for the CPU and in builds without CUDA kernels.
-std::shared_ptr<DeviceViews> make_device_views(const ImageSet& set, const torch::Device& device);
+/// Renders a set's views on a CUDA device (DeviceViewOptions); null for the CPU and in builds
+/// without CUDA kernels.
+std::shared_ptr<DeviceViews> make_device_views(const ImageSet& set, const torch::Device& device,
+                                               const Options& options);
 
 /// One rank's share of the batches of one epoch, starting at batch `first`, with the views of
 /// `shares` on the device. Before normalisation, host and device render the same bytes.
