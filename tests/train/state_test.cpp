@@ -13,6 +13,7 @@
 #include "lcr/method/host_options.h"
 #include "lcr/method/lcr_options.h"
 #include "lcr/method/method_spec.h"
+#include "lcr/model/initialise.h"
 #include "lcr/model/input.h"
 #include "lcr/record/run_identity.h"
 #include "lcr/train/step.h"
@@ -136,15 +137,27 @@ TEST(TrainingState, AStoredStateEvaluatesAsTheTrainedOne) {
   trained.method().gfb()->select({1});
   trained.save(folder / "state", {"id", 1, 0, "", ""});
   stored.load(folder / "state", "id");
-  const auto features = [&](Trainer& trainer) {
-    return extract_features(
-        {trainer.method().encoder(), trainer.method().gfb(), nullptr, options, torch::kCPU, 1},
-        images, test_views(images, options), {"average", "attention"});
+  // Without a trainer, and without drawing what the file replaces.
+  const auto alone = [&] {
+    const SkipInitialisation skip;
+    return make_method(options, 2);
+  }();
+  EXPECT_EQ(alone->named_buffers()["queue.keys"].abs().max().item<float>(), 0);
+  prepare_for_training(*alone, torch::kCPU);
+  load_method(*alone, folder / "state", "id");
+  const auto features = [&](Method& method) {
+    return extract_features({method.encoder(), method.gfb(), nullptr, options, torch::kCPU, 1},
+                            images, test_views(images, options), {"average", "attention"});
   };
-  auto a = features(trained);
-  auto b = features(stored);
-  for (const char* pooling : {"average", "attention"})
+  auto a = features(trained.method());
+  auto b = features(stored.method());
+  auto c = features(*alone);
+  for (const char* pooling : {"average", "attention"}) {
     EXPECT_TRUE(a[pooling].equal(b[pooling])) << pooling;
+    EXPECT_TRUE(a[pooling].equal(c[pooling])) << pooling;
+  }
+  for (const auto& [name, tensor] : named_tensors(trained.method()))
+    EXPECT_TRUE(tensor.equal(named_tensors(*alone).at(name))) << name;
 }
 
 TEST(TrainingState, ForeignOrDamagedStatesAreRefused) {
@@ -157,6 +170,8 @@ TEST(TrainingState, ForeignOrDamagedStatesAreRefused) {
   trainer.save(folder / "state", {"id", 1, 0, "", ""});
   expect_user_error([&] { trainer.load(folder / "state", "another"); }, "belongs to run");
   expect_user_error([&] { wider.load(folder / "state", "id"); }, "gfb");
+  EXPECT_THROW(load_method(trainer.method(), folder / "state", "another"), ForeignCheckpoint);
+  expect_user_error([&] { load_method(wider.method(), folder / "state", "id"); }, "gfb");
   expect_user_error([&] { trainer.load(folder / "absent", "id"); }, "absent");
   const auto before = snapshot(trainer);
   auto content = read_text(folder / "state");

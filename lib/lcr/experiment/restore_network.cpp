@@ -9,6 +9,8 @@
 #include "lcr/method/method_spec.h"
 #include "lcr/model/initialise.h"
 #include "lcr/model/model_options.h"
+#include "lcr/train/checkpoint_file.h"
+#include "lcr/train/step.h"
 #include "lcr/weights/safetensors.h"
 
 namespace lcr {
@@ -42,9 +44,9 @@ Options without_init(Options options) {
   return options;
 }
 
-std::unique_ptr<Trainer> restore_trainer(const fs::path& run, const RunIdentity& identity,
-                                         const Options& options, const Dataset& data,
-                                         const torch::Device& device, int threads) {
+std::shared_ptr<Method> restore_method(const fs::path& run, const RunIdentity& identity,
+                                       const Options& options, const Dataset& data,
+                                       const torch::Device& device) {
   const fs::path checkpoint =
       run / "checkpoints" / (options.get<ProtocolOptions>().checkpoint + ".safetensors");
   if (!fs::exists(checkpoint))
@@ -55,13 +57,14 @@ std::unique_ptr<Trainer> restore_trainer(const fs::path& run, const RunIdentity&
         identity.inputs.imported.empty()
             ? "remove " + run.string() + " to train the run again"
             : "'lcr-weights import-run' writes the checkpoint 'last' of this run again");
-  const std::uint64_t seed = identity.inputs.seed;
-  auto trainer =
-      std::make_unique<Trainer>(make_method(without_init(options), seed, data.train.class_count),
-                                options, data.train, seed, device, threads);
-  trainer->load(checkpoint, identity.hash);
-  trainer->method().eval();
-  return trainer;
+  const auto method = [&] {
+    const SkipInitialisation skip;  // the checkpoint has every tensor
+    return make_method(without_init(options), identity.inputs.seed, data.train.class_count);
+  }();
+  prepare_for_training(*method, device);  // the layout of the weights decides the last bits
+  load_method(*method, checkpoint, identity.hash);
+  method->eval();
+  return method;
 }
 
 Encoder untrained_encoder(const fs::path& run, const RunIdentity& identity, const Options& options,
@@ -99,9 +102,9 @@ RestoredNetwork restore_network(const fs::path& run, const RunIdentity& identity
   Encoder encoder{nullptr};
   GradCamFittingBranch gfb{nullptr};
   if (method_of(options).trains()) {
-    restored.trainer = restore_trainer(run, identity, options, data, device, threads);
-    encoder = restored.trainer->method().encoder();
-    gfb = restored.trainer->method().gfb();
+    restored.method = restore_method(run, identity, options, data, device);
+    encoder = restored.method->encoder();
+    gfb = restored.method->gfb();
   } else {
     encoder = untrained_encoder(run, identity, options, device);
   }

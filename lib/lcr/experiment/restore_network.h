@@ -7,18 +7,18 @@
 #include "lcr/config/options.h"
 #include "lcr/data/image_set.h"
 #include "lcr/evaluate/features.h"
+#include "lcr/method/host.h"
 #include "lcr/record/run_identity.h"
-#include "lcr/train/trainer.h"
 
 namespace lcr {
 
 /// A run's network, ready for evaluation.
 struct RestoredNetwork {
-  std::unique_ptr<Trainer> trainer;           ///< null if the method does not train
+  std::shared_ptr<Method> method;             ///< null if it does not train
   std::unique_ptr<EvaluatedNetwork> network;  ///< null if the method has none
 
   /// Null if the method has none.
-  Host* host() const { return trainer ? trainer->method().host() : nullptr; }
+  Host* host() const { return method ? method->host() : nullptr; }
 };
 
 /// Restores the network in directory `run` from the checkpoint that the options name, or makes the

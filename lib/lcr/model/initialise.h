@@ -18,6 +18,16 @@ enum class InitScheme {
   kDefault,
 };
 
+/// While it lives, this thread's initialise() sets nothing and its random_normal() draws zeros: for
+/// networks whose values all come from a file.
+class SkipInitialisation {
+ public:
+  SkipInitialisation();
+  ~SkipInitialisation();
+  SkipInitialisation(const SkipInitialisation&) = delete;
+  SkipInitialisation& operator=(const SkipInitialisation&) = delete;
+};
+
 /// Sets all parameters below `module`; those that are neither a weight nor a bias (the position
 /// embeddings of a transformer) normal with standard deviation 0.02. `prefix` distinguishes the
 /// modules of one run ("backbone", "head", "gfb").

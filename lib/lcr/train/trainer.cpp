@@ -10,7 +10,6 @@
 
 #include "lcr/base/error.h"
 #include "lcr/base/signals.h"
-#include "lcr/base/text.h"
 #include "lcr/method/host_options.h"
 #include "lcr/method/lcr_options.h"
 #include "lcr/model/weights.h"
@@ -18,12 +17,9 @@
 #include "lcr/train/step.h"
 #include "lcr/train/training_options.h"
 #include "lcr/train/two_view_input.h"
-#include "lcr/weights/safetensors.h"
 
 namespace lcr {
 namespace {
-
-constexpr const char* kCheckpointFormat = "lcr-checkpoint 2";
 
 /// The values of a loss, means over the ranks, and what any rank wants after the step.
 struct StepReport {
@@ -148,9 +144,8 @@ EpochLog Trainer::train(std::int64_t epoch, const StepObserver& observer, std::i
   return log;
 }
 
-std::map<std::string, torch::Tensor> Trainer::state() {
-  std::map<std::string, torch::Tensor> tensors;
-  for (const auto& [name, tensor] : named_tensors(*method_)) tensors["method." + name] = tensor;
+NamedTensors Trainer::state() {
+  NamedTensors tensors = method_tensors(*method_);
   for (std::size_t i = 0; i < optimizer_->velocities().size(); ++i)
     tensors[fmt::format("velocity.{:04}", i)] = optimizer_->velocities()[i];
   return tensors;
@@ -184,44 +179,8 @@ void Trainer::save(const std::filesystem::path& path, const CheckpointInfo& info
 }
 
 CheckpointInfo Trainer::load(const std::filesystem::path& path, const std::string& identity) {
-  const WeightFile file = read_safetensors(path);
-  const auto entry = [&](const char* name) {
-    const auto found = file.metadata.find(name);
-    if (found == file.metadata.end())
-      fail("{}: is not a checkpoint: its header has no '{}'", path.string(), name);
-    return found->second;
-  };
-  if (entry("format") != kCheckpointFormat)
-    throw ForeignCheckpoint(
-        fmt::format("{}: has checkpoint format '{}'; this program reads '{}': use the program that "
-                    "wrote it, or remove it",
-                    path.string(), printable(entry("format")), kCheckpointFormat));
-  if (!file.checksummed) fail("{}: damaged: it carries no checksum", path.string());
-  if (entry("identity") != identity)
-    throw ForeignCheckpoint(fmt::format("{}: belongs to run {}, not to {}: remove it",
-                                        path.string(), printable(entry("identity").substr(0, 12)),
-                                        identity.substr(0, 12)));
-  const auto count = [&](const char* name) {
-    const auto value = parse_integer(entry(name));
-    if (!value || *value < 0) fail("{}: bad {} '{}'", path.string(), name, entry(name));
-    return *value;
-  };
-  const CheckpointInfo info{.identity = identity,
-                            .epochs_done = count("epochs_done"),
-                            .steps_done = count("steps_done"),
-                            .environment = entry("environment"),
-                            .progress = entry("progress")};
-  auto own = state();
-  for (const auto& [name, tensor] : own) {
-    const auto found = file.tensors.find(name);
-    if (found == file.tensors.end() || found->second.shape != tensor.sizes().vec())
-      fail("{}: tensor {} is missing or has another shape", path.string(), name);
-  }
-  if (own.size() != file.tensors.size())
-    fail("{}: holds {} tensors, but the run has {}", path.string(), file.tensors.size(),
-         own.size());
-  const torch::NoGradGuard no_grad;
-  for (auto& [name, tensor] : own) tensor.copy_(read_tensor(file, name));
+  const auto [file, info] = read_checkpoint(path, identity);
+  copy_tensors(file, path, state());
   return info;
 }
 

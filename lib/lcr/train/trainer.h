@@ -15,6 +15,7 @@
 #include "lcr/data/image_set.h"
 #include "lcr/method/host_options.h"
 #include "lcr/method/method.h"
+#include "lcr/train/checkpoint_file.h"
 #include "lcr/train/gradient_average.h"
 #include "lcr/train/sgd.h"
 
@@ -47,28 +48,6 @@ class Diverged : public UserError {
   using UserError::UserError;
 };
 
-/// An undamaged checkpoint of another run or another format: it must not be skipped silently.
-class ForeignCheckpoint : public UserError {
- public:
-  using UserError::UserError;
-};
-
-/// The metadata entry of weights whose training, or whose initial weights' training, was once
-/// resumed inexactly from a checkpoint.
-inline const std::pair<const std::string, std::string> kInexactMark = {"lcr.resume", "inexact"};
-
-/// What a checkpoint says besides its tensors.
-struct CheckpointInfo {
-  std::string identity;  ///< the run's hash
-  std::int64_t epochs_done = 0;
-  std::int64_t steps_done = 0;  ///< of the epoch after those
-  /// "name=value" lines: what must be the same for a bit-exact continuation.
-  std::string environment;
-  /// The run's records so far, in their own form; empty if the checkpoint is not for resuming.
-  std::string progress;
-  bool inexact = false;  ///< has kInexactMark; not read back, since the records contain it
-};
-
 /// Called after every step with the steps done in this training and the step's loss.
 using StepObserver = std::function<void(std::int64_t steps_done, double loss)>;
 
@@ -79,7 +58,7 @@ class Trainer {
   /// steps. `method` becomes this rank's replica, on `device`, and gets the state of rank 0's.
   /// ranks: of options.get<BatchOptions>().ranks, to train; all make a trainer at the same time and
   /// then call run_epoch(), select_projections() and synchronise() in the same order. A trainer
-  /// that only loads and saves needs no others. Throws UserError on less than one batch.
+  /// that only saves needs no others. Throws UserError on less than one batch.
   Trainer(std::shared_ptr<Method> method, const Options& options, const ImageSet& train_set,
           std::uint64_t seed, const torch::Device& device, int threads, ProcessGroup ranks = {});
 
@@ -120,7 +99,7 @@ class Trainer {
 
  private:
   /// Every tensor of the training state by the name it has in a checkpoint.
-  std::map<std::string, torch::Tensor> state();
+  NamedTensors state();
   /// The epoch's steps; returns the log without the time.
   EpochLog train(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps,
                  EpochLog log, const std::function<bool()>& pause);
