@@ -21,38 +21,6 @@
 namespace lcr {
 namespace {
 
-/// The values of a loss, means over the ranks, and what any rank wants after the step.
-struct StepReport {
-  double total;
-  std::vector<TermSum> terms;
-  bool pause, stop;
-};
-
-/// Puts a step's reports of all ranks together, in one message.
-StepReport share(const StepLoss& loss, bool pause, bool stop, const ProcessGroup& ranks) {
-  std::vector<torch::Tensor> parts = {loss.total.detach()};
-  for (const auto& term : loss.terms) parts.push_back(term.value);
-  torch::Tensor values = torch::stack(parts);
-  const std::int64_t losses = values.numel();
-  if (ranks.size() > 1) {
-    if (values.scalar_type() != torch::kDouble) values = values.to(torch::kFloat);
-    const auto flags = torch::tensor({pause ? 1.0 : 0.0, stop ? 1.0 : 0.0}, values.options());
-    values = torch::cat({values, flags});
-    ranks.start_sum(values).wait();
-  }
-  values = values.to(torch::kCPU, torch::kDouble);
-  const auto at = [&](std::int64_t i) { return values[i].item<double>(); };
-  StepReport report{at(0) / ranks.size(), {}, pause, stop};
-  for (std::size_t i = 0; i < loss.terms.size(); ++i)
-    report.terms.push_back(
-        {loss.terms[i].name, at(static_cast<std::int64_t>(i) + 1) / ranks.size()});
-  if (ranks.size() > 1) {
-    report.pause = at(losses) > 0;
-    report.stop = at(losses + 1) > 0;
-  }
-  return report;
-}
-
 /// Adds a step's loss to the log of its epoch.
 void add(EpochLog& log, const StepReport& loss) {
   log.loss_sum += loss.total;
@@ -128,20 +96,29 @@ EpochLog Trainer::train(std::int64_t epoch, const StepObserver& observer, std::i
                      device_, views_, log.steps, method_->view_shares());
   log.epoch = epoch + 1;
   const std::int64_t steps = std::min(input.batch_count(), max_steps);
-  for (std::int64_t i = log.steps; i < steps; ++i) {
+  StepReports reports(ranks_, StepReports::lag_on(device_));
+  bool pauses = false;
+  for (std::int64_t i = log.steps; i < steps && !pauses; ++i) {
     const Batch batch = input.next();
     log.lr = learning_rate(options_, batch.step, input.batch_count());
     const StepLoss loss = take_step(*method_, *optimizer_, batch, log.lr, average_.get());
-    const StepReport report = share(loss, pause && pause(), stop_requested(), ranks_);
-    if (!std::isfinite(report.total))
-      throw Diverged(fmt::format("{} at step {}, in epoch {}: {}", describe_divergence(report),
-                                 batch.step + 1, epoch + 1, remedy(options_)));
-    add(log, report);
-    observer(batch.step + 1, report.total);
-    if (report.stop && ranks_.size() > 1) request_stop();
-    if (report.pause) break;
+    reports.add(batch.step, loss, pause && pause(), stop_requested());
+    if (!reports.has_next(/*end=*/false)) continue;
+    const StepReport report = reports.next();
+    note(report, log, observer);
+    pauses = report.pause;
   }
+  while (reports.has_next(/*end=*/true)) note(reports.next(), log, observer);
   return log;
+}
+
+void Trainer::note(const StepReport& report, EpochLog& log, const StepObserver& observer) const {
+  if (!std::isfinite(report.total))
+    throw Diverged(fmt::format("{} at step {}, in epoch {}: {}", describe_divergence(report),
+                               report.step + 1, log.epoch, remedy(options_)));
+  add(log, report);
+  observer(report.step + 1, report.total);
+  if (report.stop && ranks_.size() > 1) request_stop();
 }
 
 NamedTensors Trainer::state() {

@@ -18,16 +18,11 @@
 #include "lcr/train/checkpoint_file.h"
 #include "lcr/train/gradient_average.h"
 #include "lcr/train/sgd.h"
+#include "lcr/train/step_reports.h"
 
 namespace lcr {
 
 class DeviceViews;
-
-/// The sum over steps of one term of the loss.
-struct TermSum {
-  std::string name;
-  double sum = 0;
-};
 
 /// The log of one epoch's steps so far.
 struct EpochLog {
@@ -67,9 +62,10 @@ class Trainer {
   }
 
   /// Trains epoch `epoch` (from 0), continuing where `log` ends, up to its `max_steps`-th step. If
-  /// `pause` returns true in a step, on any rank, it returns early on every rank after that step:
-  /// the log's steps are then below steps_per_epoch(). If a signal asked any of several ranks to
-  /// stop, it did so for all of them (request_stop()). Throws Diverged.
+  /// `pause` returns true in a step, on any rank, it returns early on every rank after that step,
+  /// on CUDA after the next (StepReports): the log's steps are then below steps_per_epoch(), unless
+  /// that was the last. If a signal asked any of several ranks to stop, it did so for all of them
+  /// (request_stop()). Throws Diverged, and calls `observer`, as late, but before it returns.
   EpochLog run_epoch(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps,
                      const EpochLog& log = {}, const std::function<bool()>& pause = {});
 
@@ -100,6 +96,8 @@ class Trainer {
  private:
   /// Every tensor of the training state by the name it has in a checkpoint.
   NamedTensors state();
+  /// Adds a step to its epoch's log and tells `observer`. Throws Diverged.
+  void note(const StepReport& report, EpochLog& log, const StepObserver& observer) const;
   /// The epoch's steps; returns the log without the time.
   EpochLog train(std::int64_t epoch, const StepObserver& observer, std::int64_t max_steps,
                  EpochLog log, const std::function<bool()>& pause);
