@@ -133,17 +133,18 @@ TEST(Features, PoolingsFollowTheirDefinitions) {
                                          .first_class = 0,
                                          .threads = 1});
   const Options options = testing::tiny_options();
+  const torch::Device device = testing::test_device();
   const auto method = make_method(options, 0);
+  method->to(device);
   method->train();
   // So that BN statistics are not the initial ones.
-  method->step({{testing::tiny_batch("q"), testing::tiny_batch("k")}, {}, 0});
-  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr,
-                                 options,           torch::kCPU,   1};
+  method->step({{testing::tiny_batch("q").to(device), testing::tiny_batch("k").to(device)}, {}, 0});
+  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr, options, device, 1};
   auto features = extract_features(network, data.test, test_views(data.test, options),
                                    {"average", "attention"});
   ASSERT_EQ(features["average"].sizes(), (std::vector<std::int64_t>{8, 32}));
-  EXPECT_TRUE(torch::allclose(features["average"].norm(2, 1), torch::ones(8)));
-  EXPECT_TRUE(torch::allclose(features["attention"].norm(2, 1), torch::ones(8)));
+  EXPECT_TRUE(torch::allclose(features["average"].norm(2, 1), torch::ones(8, device)));
+  EXPECT_TRUE(torch::allclose(features["attention"].norm(2, 1), torch::ones(8, device)));
   EXPECT_FALSE(torch::allclose(features["average"], features["attention"]));
   EXPECT_TRUE(method->is_training()) << "evaluation must restore the mode";
   EXPECT_TRUE(method->encoder()->is_training());
@@ -158,7 +159,7 @@ TEST(Features, PoolingsFollowTheirDefinitions) {
   EXPECT_TRUE(
       torch::allclose(alone["attention"], features["attention"].narrow(0, 0, 4), 1e-4, 1e-5));
 
-  const auto pixels = raw_pixel_features(data.test, options, torch::kCPU, 1);
+  const auto pixels = raw_pixel_features(data.test, options, device, 1);
   EXPECT_EQ(pixels.sizes(), (std::vector<std::int64_t>{8, 3 * 24 * 24}));
 }
 

@@ -138,11 +138,14 @@ TEST(Features, MasksWithoutLearningPoolByTheirDefinitions) {
                                          .first_class = 0,
                                          .threads = 1});
   const Options options = testing::tiny_options();
+  const torch::Device device = testing::test_device();
   const auto method = make_method(options, 0);
+  method->to(device);
   GradCamFittingBranch random(method->encoder()->backbone()->channels(),
                               GfbOptions{.structure = "random", .projections = 4});
   initialise(*random, InitScheme::kDefault, 0, "random gfb");
-  const EvaluatedNetwork network{method->encoder(), method->gfb(), random, options, torch::kCPU, 1};
+  random->to(device);
+  const EvaluatedNetwork network{method->encoder(), method->gfb(), random, options, device, 1};
   EXPECT_EQ(
       available_poolings(network, data.test),
       (std::vector<std::string>{"average", "attention", "activation", "random_gfb", "oracle"}));
@@ -162,7 +165,7 @@ TEST(Features, MasksWithoutLearningPoolByTheirDefinitions) {
                                     pooled(normalise_mask(random(map), "image")), 1e-5, 1e-6));
         for (std::int64_t i = 0; i < data.test.count(); ++i) {
           // Each position of the 3 x 3 map stands for 8 x 8 pixels.
-          torch::Tensor weighted = torch::zeros({map.size(1)});
+          torch::Tensor weighted = torch::zeros({map.size(1)}, device);
           const auto region = object_region(data.test, i, {.size = 24});
           for (std::int64_t y = 0; y < 3; ++y)
             for (std::int64_t x = 0; x < 3; ++x) {
@@ -180,9 +183,12 @@ TEST(Features, MasksWithoutLearningPoolByTheirDefinitions) {
 
 TEST(ObjectiveCam, SourcesAreThoseOfTraining) {
   const Options options = testing::tiny_options({{"method", "moco_v2"}});
+  const torch::Device device = testing::test_device();
   const auto method = make_method(options, 0);
+  method->to(device);
   method->eval();
-  const Batch batch{{testing::tiny_batch("q"), testing::tiny_batch("k")}, {}, 0};
+  const Batch batch{
+      {testing::tiny_batch("q").to(device), testing::tiny_batch("k").to(device)}, {}, 0};
   const auto loss = objective_cam(*method->host(), batch, "loss");
   const auto positive = objective_cam(*method->host(), batch, "positive_logit");
   EXPECT_EQ(loss.sizes(), (std::vector<std::int64_t>{6, 3, 3}));
@@ -191,7 +197,8 @@ TEST(ObjectiveCam, SourcesAreThoseOfTraining) {
   EXPECT_GT(positive.max().item<float>(), 0);
   // They differ: where the positive logit grows with the features, the loss falls.
   EXPECT_LT((loss / loss.norm() * (positive / positive.norm())).sum().item<float>(), 0.5F);
-  EXPECT_TRUE(objective_cam(*method->host(), batch, "loss").equal(loss)) << "nothing is updated";
+  EXPECT_TRUE(testing::agree(objective_cam(*method->host(), batch, "loss"), loss))
+      << "nothing is updated";
 }
 
 }  // namespace

@@ -17,6 +17,8 @@
 namespace lcr {
 namespace {
 
+torch::Device device() { return testing::test_device(); }
+
 TEST(Projections, VarianceIsOverPositionsThenAveragedOverImages) {
   const Dataset data = make_synth_birds({.classes = 2,
                                          .train_per_class = 3,
@@ -26,13 +28,13 @@ TEST(Projections, VarianceIsOverPositionsThenAveragedOverImages) {
                                          .threads = 1});
   const Options options = testing::tiny_options({{"projections", "5"}});
   const auto method = make_method(options, 0);
-  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr,
-                                 options,           torch::kCPU,   1};
+  method->to(device());
+  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr, options, device(), 1};
   const auto variance = projection_variance(network, data.train);
   ASSERT_EQ(variance.sizes(), std::vector<std::int64_t>{5});
   // A selected subset does not change the measurement.
   method->gfb()->select({1});
-  EXPECT_TRUE(projection_variance(network, data.train).equal(variance));
+  EXPECT_TRUE(testing::agree(projection_variance(network, data.train), variance));
   // Image by image.
   torch::Tensor sum = torch::zeros({5}, torch::kDouble);
   for (std::int64_t i = 0; i < data.train.count(); ++i) {
@@ -68,15 +70,15 @@ TEST(Projections, AlignmentWithPrincipalComponents) {
                                          .threads = 1});
   const Options options = testing::tiny_options({{"projections", "4"}});
   const auto method = make_method(options, 0);
-  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr,
-                                 options,           torch::kCPU,   1};
+  method->to(device());
+  const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr, options, device(), 1};
   // The vectors of the feature map, their covariance and its eigenvectors, by LibTorch.
   std::vector<torch::Tensor> parts;
   for_each_feature_map(network, data.train.count(), test_views(data.train, options),
                        [&](const torch::Tensor& map, std::int64_t) {
                          parts.push_back(map.permute({0, 2, 3, 1}).reshape({-1, map.size(1)}));
                        });
-  const torch::Tensor vectors = torch::cat(parts).to(torch::kDouble);
+  const torch::Tensor vectors = torch::cat(parts).cpu().to(torch::kDouble);
   const torch::Tensor centred = vectors - vectors.mean(0);
   const torch::Tensor sigma = centred.t().mm(centred) / vectors.size(0);
   const torch::Tensor eigenvectors = std::get<1>(torch::linalg_eigh(sigma));
@@ -121,8 +123,8 @@ TEST(Projections, PanelOfHeatMaps) {
        {std::pair("1", 1), std::pair("3", 2), std::pair("8", 6)}) {
     const Options options = testing::tiny_options({{"projections", projections}});
     const auto method = make_method(options, 0);
-    const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr,
-                                   options,           torch::kCPU,   1};
+    method->to(device());
+    const EvaluatedNetwork network{method->encoder(), method->gfb(), nullptr, options, device(), 1};
     const auto variance = projection_variance(network, data.test);
     const auto ranked = rank_projections(variance);
     for (std::size_t i = 1; i < ranked.size(); ++i)

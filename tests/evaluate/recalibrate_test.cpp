@@ -24,13 +24,17 @@ TEST(Recalibrate, StatisticsAreThoseOfTheCleanTrainingImages) {
                                          .first_class = 0,
                                          .threads = 1});
   const Options options = testing::tiny_options();
+  const torch::Device device = testing::test_device();
   const auto method = make_method(options, 0);
+  method->to(device);
   for (int i = 0; i < 3; ++i)
-    method->step({{testing::tiny_batch("q"), testing::tiny_batch("k")}, {}, i});
+    method->step(
+        {{testing::tiny_batch("q").to(device), testing::tiny_batch("k").to(device)}, {}, i});
   GradCamFittingBranch random(method->encoder()->backbone()->channels(),
                               GfbOptions{.structure = "random", .projections = 4});
   initialise(*random, InitScheme::kDefault, 0, "random gfb");
-  const EvaluatedNetwork network{method->encoder(), method->gfb(), random, options, torch::kCPU, 1};
+  random->to(device);
+  const EvaluatedNetwork network{method->encoder(), method->gfb(), random, options, device, 1};
 
   // The first convolution sees the images themselves, so the statistics of its batch norm can be
   // computed directly.
@@ -67,16 +71,19 @@ TEST(Recalibrate, TheRandomBranchAloneLeavesTheNetworkAsItIs) {
                                          .first_class = 0,
                                          .threads = 1});
   const Options options = testing::tiny_options();
+  const torch::Device device = testing::test_device();
   const auto method = make_method(options, 0);
-  method->step({{testing::tiny_batch("q"), testing::tiny_batch("k")}, {}, 0});
+  method->to(device);
+  method->step({{testing::tiny_batch("q").to(device), testing::tiny_batch("k").to(device)}, {}, 0});
   GradCamFittingBranch random(method->encoder()->backbone()->channels(),
                               GfbOptions{.structure = "random", .projections = 4});
   initialise(*random, InitScheme::kDefault, 0, "random gfb");
+  random->to(device);
   const auto encoder_before = buffer(*method->encoder(), "bn1.running_mean").clone();
   const auto gfb_before = buffer(*method->gfb(), "running_mean").clone();
   const auto random_before = buffer(*random, "running_mean").clone();
-  calibrate_random_gfb({method->encoder(), method->gfb(), random, options, torch::kCPU, 1},
-                       data.train, 0);
+  calibrate_random_gfb({method->encoder(), method->gfb(), random, options, device, 1}, data.train,
+                       0);
   EXPECT_TRUE(buffer(*method->encoder(), "bn1.running_mean").equal(encoder_before));
   EXPECT_TRUE(buffer(*method->gfb(), "running_mean").equal(gfb_before));
   EXPECT_FALSE(buffer(*random, "running_mean").equal(random_before));

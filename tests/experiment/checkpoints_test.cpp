@@ -23,7 +23,7 @@ TEST(Checkpoints, ADamagedOneIsPassedOverAndRemovedSoThatTwoGoodOnesStay) {
                                          .first_class = 0,
                                          .threads = 1});
   const Options options = testing::tiny_options();
-  Trainer trainer(make_method(options, 0), options, data.train, 0, torch::kCPU, 1);
+  Trainer trainer(make_method(options, 0), options, data.train, 0, testing::test_device(), 1);
   Checkpoints checkpoints(folder.path(), std::string(64, 'a'), "threads=1\n", options,
                           /*inexact_init=*/false);
   TrainingRecord record;

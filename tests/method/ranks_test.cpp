@@ -25,32 +25,38 @@
 namespace lcr {
 namespace {
 
+using testing::rank_device;
 using testing::run_ranks;
+using testing::run_ranks_on_test_device;
 using testing::tiny_batch;
 using testing::tiny_options;
 
 TEST(ProcessGroup, GathersSumsAndBroadcastsByRank) {
   for (const int size : {2, 3}) {
-    run_ranks(size, [size](const ProcessGroup& group) {
+    run_ranks_on_test_device(size, [size](const ProcessGroup& group) {
       const int rank = group.rank();
+      const auto on_device = [device = rank_device(rank, size)](torch::ScalarType type) {
+        return torch::TensorOptions().dtype(type).device(device);
+      };
       for (int repeat = 0; repeat < 20; ++repeat) {
         for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16, torch::kLong}) {
-          const auto gathered = group.all_gather(torch::full({2, 2}, rank + 10 * repeat, type));
+          const auto gathered =
+              group.all_gather(torch::full({2, 2}, rank + 10 * repeat, on_device(type)));
           EXPECT_EQ(gathered.scalar_type(), type);
           for (int other = 0; other < size; ++other)
             EXPECT_TRUE(
                 gathered.narrow(0, 2 * other, 2).eq(other + 10 * repeat).all().item<bool>());
         }
-        const auto sum = torch::full({7}, rank + 1.0, torch::kDouble);
+        const auto sum = torch::full({7}, rank + 1.0, on_device(torch::kDouble));
         group.start_sum(sum).wait();
         EXPECT_TRUE(sum.eq(size * (size + 1) / 2).all().item<bool>());
         // Another layout than rank 0's, and no dimension at all.
-        auto sent = torch::arange(48).view({2, 3, 2, 4}).to(torch::kBool);
+        auto sent = torch::arange(48, on_device(torch::kLong)).view({2, 3, 2, 4}).to(torch::kBool);
         auto own = (rank == 0 ? sent.clone() : torch::zeros_like(sent));
         if (rank > 0) own = own.contiguous(torch::MemoryFormat::ChannelsLast);
         group.broadcast(own);
         EXPECT_TRUE(own.equal(sent));
-        const auto scalar = torch::full({}, rank, torch::kLong);
+        const auto scalar = torch::full({}, rank, on_device(torch::kLong));
         group.broadcast(scalar);
         EXPECT_EQ(scalar.item<std::int64_t>(), 0);
         EXPECT_EQ(group.broadcast(std::vector<std::int64_t>{rank + 3, rank}),
@@ -125,7 +131,8 @@ std::vector<torch::Tensor> views_of(const Method& method, const ProcessGroup& gr
     auto all = tiny_batch((wanted.view == 0 ? "q" : "k") + std::to_string(step), batch_size)
                    .to(torch::kDouble);
     if (wanted.order) all = all.index_select(0, torch::tensor(wanted.order(step)));
-    views.push_back(all.narrow(0, group.rank() * share, share));
+    views.push_back(
+        all.narrow(0, group.rank() * share, share).to(rank_device(group.rank(), group.size())));
   }
   return views;
 }
@@ -136,9 +143,9 @@ std::vector<std::shared_ptr<Method>> train(Options options, int ranks,
                                            std::vector<double>& losses) {
   options.get<BatchOptions>().ranks = ranks;
   std::vector<std::shared_ptr<Method>> replicas(static_cast<std::size_t>(ranks));
-  run_ranks(ranks, [&](const ProcessGroup& group) {
+  run_ranks_on_test_device(ranks, [&](const ProcessGroup& group) {
     const auto method = replicas[static_cast<std::size_t>(group.rank())] = make_method(options, 3);
-    method->to(torch::kDouble);
+    method->to(rank_device(group.rank(), ranks), torch::kDouble);
     method->train();
     method->join(group);
     Sgd sgd(method->trained_parameters(), 0.9, 1e-4, method->moving_averages());
@@ -151,6 +158,7 @@ std::vector<std::shared_ptr<Method>> train(Options options, int ranks,
       if (group.rank() == 0) losses.push_back(total.item<double>() / ranks);
     }
   });
+  for (const auto& replica : replicas) replica->to(torch::kCPU);  // for comparisons
   return replicas;
 }
 

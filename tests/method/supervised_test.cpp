@@ -15,7 +15,8 @@ namespace {
 TEST(Supervised, LossIsTheCrossEntropyOfTheLabels) {
   const Options options = testing::tiny_options({{"method", "supervised"}});
   Supervised method(options, 0, 4);
-  const auto views = testing::tiny_batch("x");
+  method.to(testing::test_device());
+  const auto views = testing::tiny_batch("x").to(testing::test_device());
   EXPECT_THROW(method.step({{views}, {}, 0}), std::logic_error) << "without labels";
   const auto labels = torch::tensor({0, 1, 2, 3, 0, 1}, torch::kLong);
   method.eval();  // so that a second pass uses the same statistics
@@ -24,7 +25,11 @@ TEST(Supervised, LossIsTheCrossEntropyOfTheLabels) {
   const auto bias = method.named_parameters()["classifier.bias"];
   const auto logits = method.encoder()->feature_map(views).mean({2, 3}).mm(weight.t()) + bias;
   EXPECT_NEAR(loss.item<double>(),
-              -logits.log_softmax(1).gather(1, labels.unsqueeze(1)).mean().item<double>(), 1e-5);
+              -logits.log_softmax(1)
+                   .gather(1, labels.to(logits.device()).unsqueeze(1))
+                   .mean()
+                   .item<double>(),
+              1e-5);
   loss.backward();
   for (const auto& parameter : method.trained_parameters()) EXPECT_TRUE(parameter.grad().defined());
   EXPECT_FALSE(method.named_parameters()["query.head.0.weight"].grad().defined())
@@ -46,7 +51,7 @@ TEST(Supervised, TheTrainerGivesItLabelsAndItLearns) {
                                                  {"jitter-probability", "0"},
                                                  {"gray-probability", "0"},
                                                  {"blur-probability", "0"}});
-  Trainer trainer(make_method(options, 0, 3), options, data.train, 0, torch::kCPU, 1);
+  Trainer trainer(make_method(options, 0, 3), options, data.train, 0, testing::test_device(), 1);
   double first = 0, last = 0;
   for (std::int64_t epoch = 0; epoch < options.get<TrainingOptions>().epochs; ++epoch) {
     last = trainer

@@ -16,10 +16,20 @@
 
 namespace lcr::testing {
 
-/// The device of the numeric tests: LCR_TEST_DEVICE ("cuda"), by default the CPU.
+/// The device of the numeric tests: LCR_TEST_DEVICE ("cuda", "cuda:1"), by default the CPU.
 inline torch::Device test_device() {
   const char* name = std::getenv("LCR_TEST_DEVICE");
-  return name && *name ? torch::Device(name) : torch::Device(torch::kCPU);
+  const torch::Device device(name && *name ? name : "cpu");
+  return device.is_cuda() && !device.has_index() ? torch::Device(torch::kCUDA, 0) : device;
+}
+
+/// Whether two results of one computation agree on the test device: bit for bit on the CPU, roughly
+/// on CUDA, which may add in any order (--deterministic is not set).
+inline bool agree(const torch::Tensor& a, const torch::Tensor& b) {
+  return test_device().is_cpu() ? a.equal(b) : torch::allclose(a.cpu(), b.cpu(), 1e-2, 1e-3);
+}
+inline bool agree(double a, double b) {
+  return agree(torch::tensor(a, torch::kDouble), torch::tensor(b, torch::kDouble));
 }
 
 /// A narrow network of width 4 on 24-pixel images (3x3 map), batch 6, queue 12, dimension 5.
