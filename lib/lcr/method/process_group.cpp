@@ -131,7 +131,7 @@ struct ProcessGroup::Pending::Work {
   c10::intrusive_ptr<c10d::Work> work;
 };
 
-void ProcessGroup::require_backend(int ranks, const torch::Device& device) {
+void ProcessGroup::require_backend(int ranks, [[maybe_unused]] const torch::Device& device) {
   if (ranks == 1) return;
 #ifndef LCR_WITH_NCCL
   if (device.is_cuda())
