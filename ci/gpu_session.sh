@@ -160,6 +160,11 @@ else
     export -f profile && export bin device out work
     part profile bash -ec profile
   fi
+  if [[ $device != cuda* ]] || [ ! -x "$bin/lcr-benchmark" ]; then
+    say "benchmark: skipped, needs lcr-benchmark and --device cuda"
+  else
+    part benchmark "$bin/lcr-benchmark" --device "$device" --benchmark_format=json
+  fi
 fi
 if [ -n "$list" ]; then
   number=0

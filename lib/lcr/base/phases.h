@@ -2,15 +2,21 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 namespace lcr {
 
 /// Collects the phases of the thread that made it, while it lives. One at a time per thread.
 class PhaseTimes {
  public:
-  PhaseTimes() { current() = this; }
+  /// settle: called before each look at the clock, to wait for work that a device still does; null
+  /// if there is none.
+  explicit PhaseTimes(std::function<void()> settle = nullptr) : settle_(std::move(settle)) {
+    current() = this;
+  }
   ~PhaseTimes() { current() = nullptr; }
   PhaseTimes(const PhaseTimes&) = delete;
   PhaseTimes& operator=(const PhaseTimes&) = delete;
@@ -23,6 +29,12 @@ class PhaseTimes {
     static thread_local PhaseTimes* times = nullptr;
     return times;
   }
+  std::chrono::steady_clock::time_point now() const {
+    if (settle_) settle_();
+    return std::chrono::steady_clock::now();
+  }
+
+  std::function<void()> settle_;
 };
 
 /// Adds the time from its construction to its end to the phase `name`, if this thread's phases are
@@ -30,12 +42,11 @@ class PhaseTimes {
 class Phase {
  public:
   explicit Phase(const char* name) : name_(name), times_(PhaseTimes::current()) {
-    if (times_) start_ = std::chrono::steady_clock::now();
+    if (times_) start_ = times_->now();
   }
   ~Phase() {
     if (times_)
-      times_->seconds[name_] +=
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+      times_->seconds[name_] += std::chrono::duration<double>(times_->now() - start_).count();
   }
   Phase(const Phase&) = delete;
   Phase& operator=(const Phase&) = delete;
