@@ -120,8 +120,8 @@ std::vector<torch::Tensor> DeviceViews::render(const BatchPlan& plan, std::int64
         "views cannot be rendered");
   const torch::Tensor images = out.view({views, size, size, 3});
   std::vector<torch::Tensor> parts;
-  for (std::int64_t first = 0; first < views; first += n)
-    parts.push_back(images.narrow(0, first, n));
+  for (std::int64_t start = 0; start < views; start += n)
+    parts.push_back(images.narrow(0, start, n));
   return parts;
 }
 
