@@ -49,7 +49,7 @@ TEST(WorkerDevices, ADeviceThatIsNamedIsNotShared) {
   EXPECT_EQ(shared("cpu", torch::kCPU), 0);
   // The worker's own --device takes the place of the program's.
   EXPECT_EQ(
-      without_option({"--device", "cuda", "--jobs=2", "--device=auto", "--dry-run"}, "device"),
+      without_options({"--device", "cuda", "--jobs=2", "--device=auto", "--dry-run"}, {"device"}),
       (std::vector<std::string>{"--jobs=2", "--dry-run"}));
 }
 
