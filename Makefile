@@ -73,9 +73,9 @@ format: ## apply clang-format to all C++ files
 test-faults: build-all ## kill, starve and damage runs at length, then soak: about an hour and a half (SOAK_MINUTES=30)
 	@LCR_FAULTS=long LCR_SOAK_MINUTES=$(or $(SOAK_MINUTES),30) ctest --test-dir $(BUILD) -L faults --verbose
 
-test-cluster: build-all ## run grids on a Slurm that is made of this machine, with killed tasks and a lost node; needs root
+test-cluster: build-all ## run grids on a Slurm that is made of this machine, with killed tasks and a lost node, and on two network namespaces: ten minutes, as root
 	@ci/setup.sh packages-cluster.txt
-	@ctest --test-dir $(BUILD) -L cluster --output-on-failure
+	@LCR_CLUSTER=yes ctest --test-dir $(BUILD) -L cluster --output-on-failure
 
 test-asan: setup ## run all tests under AddressSanitizer and UBSan, in build-asan
 	@ci/configure.sh build-asan -DLCR_SANITIZE=address -DLCR_BENCHMARKS=OFF

@@ -15,6 +15,7 @@ class Launchers : public testing::ProgramTest {
  protected:
   void SetUp() override {
     ProgramTest::SetUp();
+    if (!std::getenv("LCR_CLUSTER")) GTEST_SKIP() << "minutes: make test-cluster runs it";
     write_fashion("data");
   }
 
@@ -100,6 +101,7 @@ class TwoMachines : public Launchers {
  protected:
   void SetUp() override {
     Launchers::SetUp();
+    if (IsSkipped()) return;
     if (::geteuid() != 0) GTEST_SKIP() << "only root may make network namespaces";
     if (!is_there("ip")) GTEST_SKIP() << "no ip: make test-cluster installs it";
     const auto made = testing::shell(
