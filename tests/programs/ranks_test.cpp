@@ -1,5 +1,6 @@
 // Runs shared by several processes: started by the program itself or as a launcher does, lost,
 // stopped, and badly described.
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -188,20 +189,27 @@ TEST_F(Ranks, ALauncherStartsTheRanksOfARun) {
 
 TEST_F(Ranks, ARankThatHangsIsLostAfterTheTimeOut) {
   train_reference();
-  const ReservedPort port;
-  const std::string line = command("b", "--rank-timeout 3");
-  const pid_t first = launch(0, port.number(), line);
-  const pid_t second = launch(1, port.number(), line);
-  wait_for_checkpoint("b", first);
-  ::kill(second, SIGSTOP);
-  EXPECT_EQ(wait(first), 4) << words("rank0");
-  ::kill(second, SIGKILL);
-  wait(second);
-  EXPECT_NE(words("rank0").find("rank 0: lost another rank (Timed out waiting 3000ms"),
-            std::string::npos)
-      << words("rank0");
-  EXPECT_EQ(run(command("b")).code, 0);
-  expect_same("b");
+  for (const int hangs : {0, 1}) {
+    const std::string place = fmt::format("hangs-{}", hangs);
+    SCOPED_TRACE(place);
+    const ReservedPort port;
+    const std::string line = command(place, "--rank-timeout 3");
+    const std::array<pid_t, 2> ranks = {launch(0, port.number(), line),
+                                        launch(1, port.number(), line)};
+    const pid_t hanging = ranks.at(static_cast<std::size_t>(hangs));
+    wait_for_checkpoint(place, ranks[0]);
+    ::kill(hanging, SIGSTOP);
+    const std::string other = fmt::format("rank{}", 1 - hangs);
+    EXPECT_EQ(wait(ranks.at(static_cast<std::size_t>(1 - hangs))), 4) << words(other);
+    ::kill(hanging, SIGKILL);
+    wait(hanging);
+    EXPECT_NE(words(other).find(
+                  fmt::format("rank {}: lost another rank (Timed out waiting 3000ms", 1 - hangs)),
+              std::string::npos)
+        << words(other);
+    EXPECT_EQ(run(command(place)).code, 0);
+    expect_same(place);
+  }
 
   // Of the program's own processes, one that hangs is ended too.
   const pid_t process = start(command("c", "--rank-timeout 3"), "c");
