@@ -68,6 +68,11 @@ class Slurm : public testing::ProgramTest {
   std::string ask(const std::string& command) const {
     return testing::shell(folder.path(), command).log;
   }
+  /// Starts jobs that were queued again, which Slurm keeps back for two minutes.
+  void end_waiting() const {
+    ask("for job in $(squeue --noheader --array --states=PENDING --format='%i %r' | sed -n 's/ "
+        "BeginTime$//p'); do scontrol update JobId=$job StartTime=now; done");
+  }
   bool queue_is_empty() const { return ask("squeue --noheader").empty(); }
 
   /// A grid of three stages: a stand-in, a trunk of two ranks, four branches of it.
@@ -173,9 +178,8 @@ TEST_F(Slurm, ATaskThatMustStopIsQueuedAgain) {
   ask("scancel --signal=TERM " + job);  // as before the time limit
   ASSERT_TRUE(soon([&] { return logs("a").find("exit code 3") != std::string::npos; }))
       << logs("a");
-  // Slurm keeps a job that was queued again back for two minutes, unless told otherwise.
   ASSERT_TRUE(soon([&] {
-    ask("scontrol update JobId=" + job + " StartTime=now");
+    end_waiting();
     return queue_is_empty();
   })) << ask("squeue")
       << logs("a");
@@ -194,8 +198,7 @@ TEST_F(Slurm, ALostNodeCostsNoRun) {
   })) << ask("sinfo");
   ASSERT_EQ(cluster("bring n1").code, 0);
   ASSERT_TRUE(soon([&] {
-    ask("for job in $(squeue --noheader --array --states=PENDING --format=%i); do scontrol update "
-        "JobId=$job StartTime=now; done");
+    end_waiting();
     return queue_is_empty();
   })) << ask("squeue; sinfo")
       << logs("a");
