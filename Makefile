@@ -75,7 +75,7 @@ test-faults: build-all ## kill, starve and damage runs at length, then soak: abo
 
 test-cluster: build-all ## run grids on a Slurm that is made of this machine, with killed tasks and a lost node, and on two network namespaces: ten minutes, as root
 	@ci/setup.sh packages-cluster.txt
-	@LCR_CLUSTER=yes ctest --test-dir $(BUILD) -L cluster --output-on-failure
+	@ctest --test-dir $(BUILD) -C cluster -L cluster --verbose
 
 test-asan: setup ## run all tests under AddressSanitizer and UBSan, in build-asan
 	@ci/configure.sh build-asan -DLCR_SANITIZE=address -DLCR_BENCHMARKS=OFF

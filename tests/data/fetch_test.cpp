@@ -7,7 +7,6 @@
 #include <archive_entry.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "lcr/data/archive.h"
 #include "tests/support/files.h"
 #include "tests/support/http_server.h"
+#include "tests/support/small_disk.h"
 
 namespace lcr {
 namespace {
@@ -224,15 +224,13 @@ TEST_F(Fetch, ContentSumsAndMd5) {
 }
 
 TEST_F(Fetch, AFullDiskIsSaid) {
-  const fs::path disk = folder / "disk";
-  fs::create_directories(disk);
-  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k") != 0)
-    GTEST_SKIP() << "needs the right to mount a small tmpfs";
   const HttpServer server(data);
-  expect_user_error([&] { fetch_file(file(server.url()), disk / "file", quick); }, "No space left");
+  const fs::path disk = folder / "disk";
+  const testing::SmallDisk small(disk, 64);
+  expect_user_error([&] { fetch_file(file(server.url()), disk / "file", quick); },
+                    small.complaint());
   EXPECT_FALSE(fs::exists(disk / "file"));
   EXPECT_EQ(server.requests(), 1);
-  ::umount(disk.c_str());
 }
 
 TEST(FashionMnist, DescriptorMatchesDebiansFiles) {
@@ -361,14 +359,11 @@ TEST(Archive, DamagedOnesAreRefusedAndLeaveNothing) {
 
 TEST(Archive, AFullDiskIsSaidAndLeavesNothing) {
   const TemporaryFolder folder;
-  const fs::path disk = folder / "disk";
-  fs::create_directories(disk);
-  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k") != 0)
-    GTEST_SKIP() << "needs the right to mount a small tmpfs";
   make_archive(folder / "a", {{"x", std::string(1 << 20, 'x')}});
-  expect_user_error([&] { unpack_archive(folder / "a", disk); }, "No space left");
+  const fs::path disk = folder / "disk";
+  const testing::SmallDisk small(disk, 64);
+  expect_user_error([&] { unpack_archive(folder / "a", disk); }, small.complaint());
   EXPECT_TRUE(fs::is_empty(disk));
-  ::umount(disk.c_str());
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "lcr/image/image_file.h"
 #include "tests/support/files.h"
 #include "tests/support/images.h"
+#include "tests/support/small_disk.h"
 
 namespace lcr {
 namespace {
@@ -205,16 +205,13 @@ TEST_F(PixelStoreTest, KilledWhileBuildingLeavesNothingThatLooksWhole) {
 
 TEST_F(PixelStoreTest, AFullDiskIsSaidAndLeavesNothing) {
   const fs::path disk = folder / "disk";
-  fs::create_directories(disk);
-  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=8k") != 0)
-    GTEST_SKIP() << "needs the right to mount a small tmpfs";
+  const testing::SmallDisk small(disk, 8);
   options.file = disk / "x.pixels";
   for (int i = 0; i < 40; ++i) paths.push_back(paths[0]);
-  expect_user_error([&] { open(); }, "x.pixels", "No space left", "--pixel-store");
+  expect_user_error([&] { open(); }, "x.pixels", small.complaint(), "--pixel-store");
   EXPECT_FALSE(fs::exists(options.file));
   for (const auto& entry : fs::directory_iterator(disk))
     EXPECT_EQ(entry.path().filename(), "x.pixels.lock");
-  ::umount(disk.c_str());
 }
 
 TEST_F(PixelStoreTest, AFolderThatCannotBeWrittenIsSaidUnlessTheStoreIsThere) {

@@ -543,32 +543,45 @@ TEST_F(Faults, AFullDiskStopsCleanlyAtEachWriter) {
 
 TEST_F(Faults, ASmallDiskAndAReadOnlyOne) {
   reference();
-  if (std::system("unshare -m true 2>/dev/null") != 0)
-    GTEST_SKIP() << "this user may not mount file systems";
+  // A user who may not mount anything, even in a namespace of their own, as in a container: there
+  // no file can grow beyond a limit, and nothing can be made in /proc.
+  std::string apart;
+  for (const char* way : {"unshare -m", "unshare -r -m"})
+    if (apart.empty() &&
+        std::system(fmt::format("{} mount -t tmpfs none /tmp 2>/dev/null", way).c_str()) == 0)
+      apart = way;
+  const std::string complaint = apart.empty() ? "File too large" : "No space left on device";
   const std::string at = folder.path().string();
-  for (const int kilobytes : {12, 64, 300}) {
-    SCOPED_TRACE(kilobytes);
+  for (const int kibibytes : apart.empty() ? std::vector{12, 64} : std::vector{12, 64, 300}) {
+    SCOPED_TRACE(kibibytes);
     fs::create_directories(folder / "small");
     // The content of the small disk is copied, so that the grid can resume on a larger one.
+    const std::string small = apart.empty()
+                                  ? fmt::format("trap '' XFSZ && ulimit -f {}", 2 * kibibytes)
+                                  : fmt::format("mount -t tmpfs -o size={}k none small", kibibytes);
     const std::string line = fmt::format(
-        "cd '{0}' && unshare -m sh -c \"mount -t tmpfs -o size={1}k none small && {2} >out.txt "
-        "2>err.txt </dev/null; echo \\$? >code.txt; mkdir -p saved; cp -r small/. saved/\"",
-        at, kilobytes, program(grid("small")));
+        "cd '{}' && {} sh -c \"( {} && {} >out.txt 2>err.txt </dev/null; echo \\$? >code.txt ); "
+        "mkdir -p saved; cp -r small/. saved/\"",
+        at, apart, small, program(grid("small")));
     ASSERT_EQ(std::system(line.c_str()), 0);
     EXPECT_EQ(read_text(folder / "code.txt"), "2\n") << words();
-    EXPECT_NE(words().find("No space left on device"), std::string::npos) << words();
+    EXPECT_NE(words().find(complaint), std::string::npos) << words();
     EXPECT_FALSE(fs::exists(folder / "saved/results/c1.csv"));
     expect_sound("saved");
     const Outcome outcome = run(grid("saved"));
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     expect_same_as_reference("saved");
-    fs::remove_all(folder / "saved");
+    for (const char* name : {"saved", "small"}) fs::remove_all(folder / name);
   }
-  fs::create_directories(folder / "fixed");
+  if (apart.empty())
+    fs::create_directory_symlink("/proc", folder / "fixed");
+  else
+    fs::create_directories(folder / "fixed");
+  const std::string fixed =
+      apart.empty() ? "true" : "mount -t tmpfs none fixed && mount -o remount,ro fixed";
   const std::string line = fmt::format(
-      "cd '{0}' && unshare -m sh -c \"mount -t tmpfs none fixed && mount -o remount,ro fixed && "
-      "{1} >out.txt 2>err.txt </dev/null; echo \\$? >code.txt\"",
-      at, program(grid("fixed")));
+      "cd '{}' && {} sh -c \"{} && {} >out.txt 2>err.txt </dev/null; echo \\$? >code.txt\"", at,
+      apart, fixed, program(grid("fixed")));
   ASSERT_EQ(std::system(line.c_str()), 0);
   EXPECT_EQ(read_text(folder / "code.txt"), "2\n") << words();
   EXPECT_NE(words().find("fixed/results"), std::string::npos) << words();
@@ -970,9 +983,8 @@ TEST_F(Faults, PixelStoresAndDownloadsSurviveKills) {
 }
 
 TEST_F(Faults, Soak) {
-  if (!long_form()) GTEST_SKIP() << "part of make test-faults only (LCR_FAULTS=long)";
   const char* wanted = std::getenv("LCR_SOAK_MINUTES");
-  const double minutes = wanted ? std::atof(wanted) : 30;
+  const double minutes = !long_form() ? 0.4 : wanted ? std::atof(wanted) : 30;
   reference();
   // Watches one endless training, with a checkpoint every 60 ms and an evaluation every four
   // epochs, while short grids are killed and finished at the same time.
@@ -1028,18 +1040,20 @@ TEST_F(Faults, Soak) {
   EXPECT_EQ(wait(endless), 3);
   ASSERT_GE(samples.size(), 10U);
   fmt::print(
-      "soak of {:.0f} minutes: {} grids finished through {} kills\nminute  worker MiB  "
+      "soak of {:.1f} minutes: {} grids finished through {} kills\nminute  worker MiB  "
       "descriptors  parent MiB  descriptors\n",
       minutes, grids, kills);
   for (const auto& s : samples)
     fmt::print("{:6.1f}  {:10.1f}  {:11.0f}  {:10.1f}  {:11.0f}\n", s[0], s[1], s[2], s[3], s[4]);
-  // After the first sixth nothing grows: 2 % is the noise of the allocator.
+  // After the first sixth nothing grows: 2 % is the noise of the allocator, which needs minutes to
+  // settle.
   const auto& settled = samples[samples.size() / 6];
   const auto& last = samples.back();
-  EXPECT_LE(last[1], settled[1] * 1.02);
   EXPECT_LE(last[2], settled[2] + 2);
-  EXPECT_LE(last[3], settled[3] * 1.02);
   EXPECT_LE(last[4], settled[4] + 2);
+  if (!long_form()) return;
+  EXPECT_LE(last[1], settled[1] * 1.02);
+  EXPECT_LE(last[3], settled[3] * 1.02);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@
 #include "lcr/base/sockets.h"
 #include "lcr/base/text.h"
 #include "lcr/record/results_csv.h"
-#include "tests/support/programs.h"
+#include "tests/support/rank_runs.h"
 
 namespace lcr {
 namespace {
@@ -26,24 +26,8 @@ using testing::Outcome;
 
 void sleep_a_little() { std::this_thread::sleep_for(std::chrono::milliseconds(3)); }
 
-class Ranks : public testing::ProgramTest {
+class Ranks : public testing::RankRunTest {
  protected:
-  void SetUp() override {
-    ProgramTest::SetUp();
-    write_fashion("data");
-  }
-
-  /// A run of a hundred steps on two ranks, with a checkpoint every 60 ms, in the store PLACE/runs.
-  static std::string command(const std::string& place, const std::string& more = "") {
-    return fmt::format(
-        "cifar100_baseline --data-dir data --limit-train 0 --limit-test 0 --width 4 --image-size "
-        "16 "
-        "--batch-size 8 --queue-size 16 --epochs 20 --eval-every 10 --jobs 1 --threads 2 --seeds 0 "
-        "--rows "
-        "Ours --checkpoint-every 0.001min --runs '{0}/runs' --results '{0}/results' {1} {2}",
-        place, more.find("--ranks ") == std::string::npos ? "--ranks 2" : "", more);
-  }
-
   /// Starts a command; its standard error goes to the file NAME.txt.
   pid_t start(const std::string& line, const std::string& name,
               const std::string& environment = "") const {
@@ -100,29 +84,6 @@ class Ranks : public testing::ProgramTest {
     for (int i = 0; i < 20'000 && !ended(process) && !has_one(); ++i) sleep_a_little();
     ASSERT_FALSE(ended(process)) << "the run is too short for this test";
   }
-
-  /// Trains the run undisturbed, in the store a/runs.
-  void train_reference() {
-    const Outcome outcome = run(command("a"));
-    ASSERT_EQ(outcome.code, 0) << outcome.err;
-    for (const auto& entry : fs::directory_iterator(folder / "a/runs"))
-      if (fs::is_directory(entry.path())) run_name_ = entry.path().filename().string();
-    ASSERT_FALSE(run_name_.empty());
-  }
-  /// Expects the undisturbed run's weights and results in the store of `place`.
-  void expect_same(const std::string& place) const {
-    const auto weights = [&](const std::string& from) {
-      return read_text(folder / from / "runs" / run_name_ / "checkpoints/last.safetensors");
-    };
-    EXPECT_TRUE(weights(place) == weights("a")) << place << ": other weights";
-    const auto measurements = [&](const std::string& from) {
-      return nlohmann::json::parse(
-          read_text(folder / from / "runs" / run_name_ / "result.json"))["measurements"];
-    };
-    EXPECT_EQ(measurements(place), measurements("a")) << place;
-  }
-
-  std::string run_name_;
 };
 
 TEST_F(Ranks, AnyRankMayBeKilled) {
