@@ -135,6 +135,17 @@ class Slurm : public testing::ProgramTest {
     return ask(fmt::format("cat {}/runs/.slurm/*/log/*", place));
   }
 
+  /// Waits for the end of a grid of which a task was queued again; expects the local grid's state.
+  void expect_the_end(const std::string& place) const {
+    ASSERT_TRUE(soon([&] {
+      end_waiting();
+      return queue_is_empty();
+    })) << ask("squeue; sinfo")
+        << logs(place);
+    EXPECT_NE(logs(place).find("restart 1"), std::string::npos) << logs(place);
+    expect_same(place, "local");
+  }
+
  private:
   bool started_ = false;
 };
@@ -177,13 +188,7 @@ TEST_F(Slurm, ATaskThatMustStopIsQueuedAgain) {
   ask("scancel --signal=TERM " + job);  // as before the time limit
   ASSERT_TRUE(soon([&] { return logs("a").find("exit code 3") != std::string::npos; }))
       << logs("a");
-  ASSERT_TRUE(soon([&] {
-    end_waiting();
-    return queue_is_empty();
-  })) << ask("squeue")
-      << logs("a");
-  EXPECT_NE(logs("a").find("restart 1"), std::string::npos) << logs("a");
-  expect_same("a", "local");
+  expect_the_end("a");
 }
 
 TEST_F(Slurm, ALostNodeCostsNoRun) {
@@ -196,13 +201,7 @@ TEST_F(Slurm, ALostNodeCostsNoRun) {
     return ask("sinfo --noheader --Node --nodes=n1 --format=%T").find("down") == 0;
   })) << ask("sinfo");
   ASSERT_EQ(cluster("bring n1").code, 0);
-  ASSERT_TRUE(soon([&] {
-    end_waiting();
-    return queue_is_empty();
-  })) << ask("squeue; sinfo")
-      << logs("a");
-  EXPECT_NE(logs("a").find("restart 1"), std::string::npos) << logs("a");
-  expect_same("a", "local");
+  expect_the_end("a");
 }
 
 TEST_F(Slurm, WhatSlurmRefusesLeavesNothingQueued) {
