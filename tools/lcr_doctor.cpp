@@ -20,6 +20,7 @@
 #include "lcr/base/files.h"
 #include "lcr/base/memory.h"
 #include "lcr/base/suite_home.h"
+#include "lcr/base/system_command.h"
 #include "lcr/base/text.h"
 #include "lcr/data/data_directory.h"
 #include "lcr/data/dataset_options.h"
@@ -201,13 +202,10 @@ Finding check_data(const Options& options) {
 
 Finding check_gnuplot() {
   const std::string fix = "install gnuplot (Debian: gnuplot-nox): tables and report work without";
-  FILE* const pipe = ::popen("gnuplot --version 2>/dev/null", "r");
-  if (!pipe) return {Grade::kFault, "cannot be started", fix};
-  std::array<char, 80> line{};
-  const bool answered = std::fgets(line.data(), line.size(), pipe) != nullptr;
-  if (::pclose(pipe) != 0 || !answered)
+  const auto answer = run_command({"gnuplot", "--version"});
+  if (!answer || answer->code != 0)
     return {Grade::kFault, "not found: figures cannot be drawn", fix};
-  return {.fact = std::string(line.data(), std::string(line.data()).find('\n'))};
+  return {.fact = answer->out.substr(0, answer->out.find('\n'))};
 }
 
 /// Tries what the run store needs of its file system.

@@ -42,9 +42,9 @@ TEST_F(Launchers, TorchrunStartsAgainWhatWasKilled) {
   const ReservedPort port;
   // Once the run has a checkpoint, rank 1 is killed; torchrun starts both again.
   const auto outcome = with_home(fmt::format(
-      "/usr/bin/torchrun --no-python --nnodes 1 --nproc-per-node 2 --master-addr 127.0.0.1 "
-      "--master-port {} "
-      "--max-restarts 2 {} & launcher=$!; "
+      "/usr/bin/torchrun --no_python --nnodes 1 --nproc_per_node 2 --master_addr 127.0.0.1 "
+      "--master_port {} "
+      "--max_restarts 2 {} & launcher=$!; "
       "until ls b/runs/*/checkpoints/resume-*.safetensors; do kill -0 $launcher || break; sleep "
       "0.05; done >/dev/null 2>&1; "
       "for process in $(pgrep -f -- '--runs b/runs'); do tr '\\0' '\\n' "

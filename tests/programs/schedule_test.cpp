@@ -58,7 +58,7 @@ TEST_F(Schedule, TheListedCommandsDoTheGrid) {
 
 TEST_F(Schedule, RanksNeedALauncher) {
   EXPECT_EQ(listed(tiny + "--rows Ours --ranks 2").size(), 2u);
-  EXPECT_NE(said.find("put 'torchrun --no-python --nproc-per-node 2'"), std::string::npos) << said;
+  EXPECT_NE(said.find("put 'torchrun --no_python --nproc_per_node 2'"), std::string::npos) << said;
 }
 
 TEST_F(Schedule, BadSubmissionsAreRefused) {

@@ -33,10 +33,12 @@ if [ "$SLURM_NTASKS" -gt 1 ]; then
   export MASTER_ADDR=${MASTER_ADDR:-$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)}
   export MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000))
 fi
+# Ranks find out by themselves when another ends. Slurm must not end them then: one that was asked to stop is
+# gone while rank 0 still writes the checkpoint.
 # A run that was killed or lost a rank goes on from its checkpoint, three times at most.
 for attempt in 1 2 3; do
   echo "$(date +%FT%T) $label: attempt $attempt, restart ${SLURM_RESTART_COUNT:-0}, on $SLURM_JOB_NODELIST"
-  srun --kill-on-bad-exit=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" "${words[@]}"
+  srun --kill-on-bad-exit=0 --cpus-per-task="$SLURM_CPUS_PER_TASK" "${words[@]}"
   code=$?
   [ $code -ge 128 ] || [ $code -eq 4 ] || break
 done

@@ -31,7 +31,7 @@ void print_commands(const std::vector<WorkerTask>& tasks) {
     fmt::print("{}\n", shell_command(task.arguments));
   }
   if (ranks > 1)
-    say("a launcher starts the {} ranks of a run: put 'torchrun --no-python --nproc-per-node {}', "
+    say("a launcher starts the {} ranks of a run: put 'torchrun --no_python --nproc_per_node {}', "
         "'mpirun -np {}' or 'srun -n {}' before its command\n",
         ranks, ranks, ranks, ranks);
   if (waiting > 0)
