@@ -1,10 +1,16 @@
-// Gradients averaged in buckets while the backward pass runs, against one sum after it.
+// Gradients averaged in buckets while the backward pass runs, against one sum after it and against
+// PyTorch's DistributedDataParallel.
 #include "lcr/train/gradient_average.h"
 
+#include <filesystem>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include "lcr/model/initialise.h"
+#include "lcr/model/weights.h"
+#include "lcr/weights/safetensors.h"
 #include "tests/support/ranks.h"
 
 namespace lcr {
@@ -67,6 +73,39 @@ TEST(GradientAverage, BucketsOfAnySizeAreOneFlatSum) {
           const auto sum = ranks.all_gather(part.unsqueeze(0)).sum(0) / 2;
           if (own[i].defined()) EXPECT_TRUE(actual[i].equal(sum)) << "step " << step << ", " << i;
         }
+      }
+    });
+  }
+}
+
+TEST(GradientAverage, EqualsDistributedDataParallel) {
+  const WeightFile golden =
+      read_safetensors(std::filesystem::path(LCR_SOURCE_DIR) / "tests/golden/ddp.safetensors");
+  for (const int size : {2, 3, 4}) {
+    run_ranks(size, [&golden, size](const ProcessGroup& ranks) {
+      std::vector<torch::Tensor> parameters, factors, means;
+      for (const auto& parameter : make_parameters()) {
+        const auto name = fmt::format("{}/{}/", size, parameters.size());
+        parameters.push_back(parameter);
+        if (parameter.numel() == 9) continue;  // the one without a gradient
+        factors.push_back(read_tensor(golden, name + "own")[ranks.rank()]);
+        means.push_back(read_tensor(golden, name + "mean"));
+      }
+      GradientAverage average(ranks, parameters, 900);
+      torch::Tensor loss = torch::zeros({});
+      for (std::size_t i = 0; i < factors.size(); ++i)
+        loss = loss + (parameters[i] * factors[i]).sum();
+      loss.backward();
+      average.finish();
+      EXPECT_FALSE(parameters.back().grad().defined());
+      for (std::size_t i = 0; i < means.size(); ++i) {
+        const auto& actual = parameters[i].grad();
+        // Three or more are added in an order that depends on the buckets.
+        if (size == 2)
+          EXPECT_TRUE(actual.equal(means[i])) << i;
+        else
+          EXPECT_TRUE(torch::allclose(actual, means[i], 0, 5e-7))
+              << size << ", " << i << ": " << (actual - means[i]).abs().max();
       }
     });
   }
