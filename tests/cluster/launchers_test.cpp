@@ -40,11 +40,12 @@ TEST_F(Launchers, TorchrunStartsAgainWhatWasKilled) {
   ASSERT_TRUE(is_there("/usr/bin/torchrun")) << "make test-cluster installs python3-torch";
   train_reference();
   const ReservedPort port;
-  // Once the run has a checkpoint, rank 1 is killed; torchrun starts both again.
+  // Once the run has a checkpoint, rank 1 is killed; torchrun starts both again. Debian 12's fails
+  // if it may neither redirect nor copy (PyTorch 1.13 on Python 3.11).
   const auto outcome = with_home(fmt::format(
       "/usr/bin/torchrun --no_python --nnodes 1 --nproc_per_node 2 --master_addr 127.0.0.1 "
       "--master_port {} "
-      "--max_restarts 2 {} & launcher=$!; "
+      "--redirects 1 --tee 1 --log_dir logs --max_restarts 2 {} & launcher=$!; "
       "until ls b/runs/*/checkpoints/resume-*.safetensors; do kill -0 $launcher || break; sleep "
       "0.05; done >/dev/null 2>&1; "
       "for process in $(pgrep -f -- '--runs b/runs'); do tr '\\0' '\\n' "
