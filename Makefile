@@ -23,7 +23,7 @@ ARGUMENTS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--
 
 .DEFAULT_GOAL := help
 TABLES = table-main table-c1 table-e1 table-f1 table-g1 table-x1
-FIGURES = figure-b1 figure-b2 figure-d1
+FIGURES = figure-b1 figure-b2 figure-d1 figure-s1
 .PHONY: help setup setup-gpu configure build build-all install package test lint format test-faults test-cluster test-asan test-tsan check-metrics bench bench-peers fuzz reproduce report campaign records $(TABLES) $(FIGURES) clean
 
 help: ## print this list
@@ -128,6 +128,7 @@ table-x1: configure ## Table X1, beyond the paper: where the gain comes from
 figure-b1: configure ## Figure B1: heat maps of the projections
 figure-b2: configure ## Figure B2: selection of projections
 figure-d1: configure ## Figure D1: the number of projections
+figure-s1: configure ## Figure S1, beyond the paper: which switch between Algorithm A1 and the authors' code matters
 
 # table-x1 is `lcr table x1`: the experiment's program, then its table; figure-d1 also draws its figure.
 $(TABLES) $(FIGURES):

@@ -87,20 +87,32 @@ std::string x_tics(const std::vector<Line>& lines) {
   return tics;
 }
 
-void run_gnuplot(const PlotSpec& spec, const std::vector<Line>& lines, const std::string& subtitle,
-                 bool published_apart, const std::string& terminal, const fs::path& file) {
+/// Where a picture goes, and what is said above it.
+struct Canvas {
+  std::string terminal;
+  fs::path file;
+  std::string subtitle;
+};
+
+void begin(Gnuplot& gnuplot, const PlotSpec& spec, const Canvas& canvas) {
+  gnuplot << "set terminal " << canvas.terminal << "\nset output " << quote(canvas.file.string())
+          << "\n";
+  gnuplot << "set title "
+          << "\"" << escape(spec.title) << "\\n{/*0.8 " << escape(canvas.subtitle) << "}\""
+          << "\n";
+  gnuplot << "set xlabel " << quote(spec.figure.x_label) << "\n";
+  gnuplot << "set border 3 lw 1\nset tics nomirror out\nset key outside top center horizontal "
+             "samplen 2 noenhanced\n";
+}
+
+void draw_lines(const PlotSpec& spec, const std::vector<Line>& lines, bool published_apart,
+                const Canvas& canvas) {
   const FigureSpec& figure = spec.figure;
   Gnuplot gnuplot(kGnuplot);
-  gnuplot << "set terminal " << terminal << "\nset output " << quote(file.string()) << "\n";
-  gnuplot << "set title "
-          << "\"" << escape(spec.title) << "\\n{/*0.8 " << escape(subtitle) << "}\""
-          << "\n";
-  gnuplot << "set xlabel " << quote(figure.x_label) << "\nset ylabel " << quote(figure.y_label)
-          << "\n";
-  gnuplot
-      << "set border 3 lw 1\nset tics nomirror out\nset grid ytics lc rgb '#dddddd' lw 1\nset "
-         "key outside top center horizontal samplen 2 noenhanced\nset offsets graph 0.03, graph "
-         "0.03, graph 0.08, graph 0.08\n";
+  begin(gnuplot, spec, canvas);
+  gnuplot << "set ylabel " << quote(figure.y_label)
+          << "\nset grid ytics lc rgb '#dddddd' lw 1\nset offsets graph 0.03, graph 0.03, graph "
+             "0.08, graph 0.08\n";
   if (figure.log2) {
     gnuplot << "set logscale x 2\n";
     gnuplot << "set xtics (" << x_tics(lines) << ")\n";
@@ -126,6 +138,66 @@ void run_gnuplot(const PlotSpec& spec, const std::vector<Line>& lines, const std
   }
   gnuplot << command << "\n";
   for (const auto& line : lines) gnuplot.send1d(line.points);
+  gnuplot << "set output\n";
+  gnuplot.flush();
+}
+
+/// A row minus the baseline, seed by seed.
+struct Difference {
+  std::string row;
+  std::vector<double> pairs;
+};
+
+std::vector<Difference> differences(const PlotSpec& spec, const Results& results) {
+  const std::string dataset = results.distinct("dataset").front();
+  std::vector<Difference> all;
+  for (const auto& name : results.distinct("row")) {
+    if (name == spec.figure.baseline) continue;
+    const auto pairs =
+        results.differences(name, spec.figure.baseline, dataset, {"", "last", {}, {}},
+                            {"", {spec.figure.metric}, "own", {}, ""});
+    if (!pairs.empty()) all.push_back({name, pairs});
+  }
+  if (all.empty())
+    fail("figure {}: no row has a seed in common with '{}'", spec.id, spec.figure.baseline);
+  return all;
+}
+
+/// One row below the other: every pair as a circle, and the mean with its interval, also in words.
+void draw_differences(const PlotSpec& spec, const std::vector<Difference>& all,
+                      const Canvas& canvas) {
+  Gnuplot gnuplot(kGnuplot);
+  begin(gnuplot, spec, canvas);
+  std::vector<std::string> names, words;
+  std::vector<std::pair<double, double>> pairs;
+  std::vector<std::tuple<double, double, double, double>> means;  // place, mean, low, high
+  for (const auto& [row, values] : all) {
+    const auto place = static_cast<double>(names.size() + 1);
+    for (const double value : values) pairs.emplace_back(place, value);
+    const double middle = mean(values);
+    std::string word = fmt::format("{:+.2f}", middle);
+    Interval interval{middle, middle};
+    if (values.size() > 1) {
+      interval = paired_interval(values);
+      word += fmt::format(" [{:+.2f}, {:+.2f}]", interval.low, interval.high);
+    }
+    means.emplace_back(place, middle, interval.low, interval.high);
+    names.push_back(fmt::format("{} {}", quote(row), place));
+    words.push_back(
+        fmt::format("{} {}", quote(word + fmt::format(", n = {}", values.size())), place));
+  }
+  const std::string range = fmt::format("[{}:0.5]", static_cast<double>(all.size()) + 0.5);
+  gnuplot << "set ytics (" << join(names, ", ") << ") noenhanced\nset y2tics (" << join(words, ", ")
+          << ") nomirror\nset yrange " << range << "\nset y2range " << range
+          << "\nset grid xtics lc rgb '#dddddd' lw 1\nset offsets graph 0.05, graph 0.05, 0, 0\n"
+             "set arrow from first 0, graph 0 to first 0, graph 1 nohead lw 1 lc rgb '#555555'\n"
+          << fmt::format(
+                 "plot '-' using 2:1 with points pt 6 ps 0.7 lw 1 lc rgb '#777777' title 'one "
+                 "seed', '-' using 2:1:3:4 with xerrorbars pt 7 ps 0.9 lw 2 lc rgb '{}' title "
+                 "'mean, 95 % interval'\n",
+                 kColours[1]);
+  gnuplot.send1d(pairs);
+  gnuplot.send1d(means);
   gnuplot << "set output\n";
   gnuplot.flush();
 }
@@ -253,16 +325,21 @@ void draw_figure(const PlotSpec& spec, const Results& results,
   const auto datasets = results.distinct("dataset");
   const bool same = std::find(spec.paper_datasets.begin(), spec.paper_datasets.end(),
                               datasets.front()) != spec.paper_datasets.end();
-  const auto lines =
-      spec.figure.kind == "sweep" ? sweep(spec, results, published) : curves(spec, results);
+  std::vector<Line> lines;
+  std::vector<Difference> pairs;
+  if (spec.figure.kind == "differences")
+    pairs = differences(spec, results);
+  else
+    lines = spec.figure.kind == "sweep" ? sweep(spec, results, published) : curves(spec, results);
   std::size_t runs = 0;
   const BlockSpec last{"", "last", {}, {}};
   const ColumnSpec column{"", {spec.figure.metric}, "own", {}, ""};
   for (const auto& name : results.distinct("row"))
     runs = std::max(runs, results.values(name, datasets.front(), last, column).size());
   const std::string stand_in = same ? "" : " standing in for " + spec.paper_datasets.front();
-  const std::string bars =
-      runs > 1 ? fmt::format("bars: sd over up to {} runs", runs) : "one run each";
+  std::string bars = runs > 1 ? fmt::format("bars: sd over up to {} runs", runs) : "one run each";
+  if (!pairs.empty())
+    bars = fmt::format("minus {} of the same seed, up to {} seeds", spec.figure.baseline, runs);
   const std::string subtitle = fmt::format("{}{}; {}", join(datasets, ", "), stand_in, bars);
   const bool apart = !same && std::any_of(lines.begin(), lines.end(),
                                           [](const Line& line) { return line.published; });
@@ -270,7 +347,10 @@ void draw_figure(const PlotSpec& spec, const Results& results,
   const auto draw = [&](const std::string& terminal, const fs::path& file) {
     const fs::path partial = file.string() + ".partial";
     fs::remove(partial);
-    run_gnuplot(spec, lines, subtitle, apart, terminal, partial);
+    if (pairs.empty())
+      draw_lines(spec, lines, apart, {terminal, partial, subtitle});
+    else
+      draw_differences(spec, pairs, {terminal, partial, subtitle});
     check_written(partial);
     fs::rename(partial, file);
   };

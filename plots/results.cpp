@@ -184,7 +184,7 @@ Results::RunValues Results::values_by_run(const std::string& name, const std::st
             "{}: {} of row '{}' was measured with several settings ('{}', '{}'): select one in the "
             "plot specification",
             path_.string(), metric, name, measured.at(run), cell(row, "options"));
-      values.emplace_back(run, *parse_number(cell(row, "value")));
+      values.push_back({run, cell(row, "seed"), *parse_number(cell(row, "value"))});
     }
     if (!values.empty()) return values;
   }
@@ -196,16 +196,26 @@ std::vector<double> Results::values(const std::string& name, const std::string& 
   RunValues subtracted;
   if (!block.minus.empty()) subtracted = values_by_run(name, dataset, block, column, block.minus);
   std::vector<double> values;
-  for (const auto& [run, value] : values_by_run(name, dataset, block, column, block.selection)) {
+  for (const auto& own : values_by_run(name, dataset, block, column, block.selection)) {
     if (block.minus.empty()) {
-      values.push_back(value);
+      values.push_back(own.value);
       continue;
     }
-    const auto other = std::find_if(subtracted.begin(), subtracted.end(),
-                                    [&run = run](const auto& item) { return item.first == run; });
-    if (other != subtracted.end()) values.push_back(value - other->second);
+    for (const auto& other : subtracted)
+      if (other.run == own.run) values.push_back(own.value - other.value);
   }
   return values;
+}
+
+std::vector<double> Results::differences(const std::string& name, const std::string& baseline,
+                                         const std::string& dataset, const BlockSpec& block,
+                                         const ColumnSpec& column) const {
+  const RunValues others = values_by_run(baseline, dataset, block, column, block.selection);
+  std::vector<double> differences;
+  for (const auto& own : values_by_run(name, dataset, block, column, block.selection))
+    for (const auto& other : others)
+      if (other.seed == own.seed) differences.push_back(own.value - other.value);
+  return differences;
 }
 
 std::vector<PublishedValue> read_published(const std::filesystem::path& folder,

@@ -33,6 +33,10 @@ class Results {
   /// UserError if the specification leaves open which of several settings to show.
   std::vector<double> values(const std::string& row, const std::string& dataset,
                              const BlockSpec& block, const ColumnSpec& column) const;
+  /// The values of a row minus those of another with the same seed, for the seeds that both have.
+  std::vector<double> differences(const std::string& row, const std::string& other,
+                                  const std::string& dataset, const BlockSpec& block,
+                                  const ColumnSpec& column) const;
   /// The options that restrict a data set to a part of it ("classes=every-5, limit-test=500");
   /// empty if all of it was used, or if the folder lacks the experiment's configurations.
   std::string part_of(const std::string& dataset) const;
@@ -40,8 +44,13 @@ class Results {
   std::string pooling_of(const std::string& row, const std::string& dataset) const;
 
  private:
-  /// Values with the hashes of their runs, in the file's order.
-  using RunValues = std::vector<std::pair<std::string, double>>;
+  struct RunValue {
+    std::string run;  ///< its hash
+    std::string seed;
+    double value = 0;
+  };
+  /// In the file's order.
+  using RunValues = std::vector<RunValue>;
   RunValues values_by_run(const std::string& row, const std::string& dataset,
                           const BlockSpec& block, const ColumnSpec& column,
                           const std::string& selection) const;

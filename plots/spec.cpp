@@ -84,11 +84,13 @@ PlotSpec read_plot_spec(const std::filesystem::path& path) {
                      .y_label = figure.value("y_label", "rank-1 (%)"),
                      .baseline = figure.value("baseline", ""),
                      .caption = figure.value("caption", "")};
-      if (spec.figure.kind != "sweep" && spec.figure.kind != "curves" &&
-          spec.figure.kind != "panel")
-        fail("{}: figure kind '{}' is not sweep, curves or panel", where, spec.figure.kind);
+      const std::vector<std::string> kinds = {"sweep", "curves", "differences", "panel"};
+      if (std::find(kinds.begin(), kinds.end(), spec.figure.kind) == kinds.end())
+        fail("{}: figure kind '{}' is not one of {}", where, spec.figure.kind, join(kinds, ", "));
       if (spec.figure.kind == "sweep" && spec.figure.x.empty())
         fail("{}: a sweep needs x, the option that it varies", where);
+      if (spec.figure.kind == "differences" && spec.figure.baseline.empty())
+        fail("{}: differences need a baseline, the row that is subtracted", where);
     }
     if (spec.blocks.empty() && spec.figure.kind.empty())
       fail("{}: has neither table blocks nor a figure", where);

@@ -29,14 +29,15 @@ struct BlockSpec {
 };
 
 struct FigureSpec {
-  /// "sweep": a metric over an option; "curves": a metric over epochs, one line per row; "panel": a
+  /// "sweep": a metric over an option; "curves": a metric over epochs, one line per row;
+  /// "differences": each row minus the baseline, seed by seed, with 95 % intervals; "panel": a
   /// picture that the experiment writes; "": no figure.
   std::string kind;
   std::string x;        ///< sweep: the option on the x axis
-  std::string x_label;  ///< sweep: label of the x axis
+  std::string x_label;  ///< label of the x axis
   bool log2 = false;    ///< sweep: logarithmic x axis
   std::string metric, y_label;
-  std::string baseline;  ///< row drawn as a horizontal line
+  std::string baseline;  ///< row drawn as a horizontal line; differences: the row subtracted
   std::string caption;
 };
 

@@ -142,7 +142,8 @@ class Slurm : public testing::ProgramTest {
       return queue_is_empty();
     })) << ask("squeue; sinfo")
         << logs(place);
-    EXPECT_NE(logs(place).find("restart 1"), std::string::npos) << logs(place);
+    EXPECT_NE(logs(place).find("restart 1"), std::string::npos)
+        << logs(place) << ask("cat cluster/log/slurmctld.log cluster/log/slurmctld.out");
     expect_same(place, "local");
   }
 

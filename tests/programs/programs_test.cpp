@@ -146,6 +146,48 @@ TEST_F(Programs, FiguresDoNotDependOnTheUsersGnuplot) {
   }
 }
 
+TEST_F(Programs, DifferencesArePairedBySeed) {
+  std::vector<ResultRow> rows;
+  const auto add = [&](const std::string& name, const std::string& seed, double value) {
+    ResultRow row = sweep_results().front();
+    const auto set = [&](const char* column, const std::string& text) {
+      row[result_column(column)] = text;
+    };
+    set("experiment", "s1");
+    set("row", name);
+    set("options", "");
+    set("seed", seed);
+    set("value", format_number(value));
+    set("run_hash", sha256_hex(name + seed));
+    set("config_hash", sha256_hex(name));
+    rows.push_back(row);
+  };
+  // The seeds differ far more than the rows, and each row lacks one.
+  for (const auto& [seed, level] : {std::pair("0", 20.), {"1", 40.}, {"2", 60.}}) {
+    add("LCR (A1 rescaled)", seed, level);
+    if (seed[0] != '2') add("tau = 1", seed, level + (seed[0] == '0' ? 1.5 : 2.5));
+    if (seed[0] == '2') add("kl-axis = rows", seed, level - 3);
+  }
+  add("tau = 1", "7", 99);
+  std::filesystem::create_directories(folder / "results/quick");
+  write_results(folder / "results/quick/s1.csv", rows);
+  const Outcome outcome = run("lcr-plot figure s1");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const std::string figure = read_text(folder / "results/quick/figures/s1.svg");
+  // The t quantile of one degree of freedom is 12.706.
+  for (const char* part : {"tau = 1", "+2.00 [-4.35, +8.35], n = 2", "kl-axis = rows",
+                           "-3.00, n = 1", "minus LCR (A1 rescaled) of the same seed"})
+    EXPECT_NE(figure.find(part), std::string::npos) << part << "\n" << figure;
+  rows.erase(std::remove_if(rows.begin(), rows.end(),
+                            [](const ResultRow& row) {
+                              return row[result_column("row")] == "LCR (A1 rescaled)";
+                            }),
+             rows.end());
+  write_results(folder / "results/quick/s1.csv", rows);
+  expect_refused("lcr-plot figure s1", "no row has a seed in common with 'LCR (A1 rescaled)'");
+  expect_refused("reading_switches --values nonsense", "values");
+}
+
 TEST_F(Programs, ResultsThatASpreadsheetSavedAgain) {
   std::filesystem::create_directories(folder / "r");
   write_results(folder / "r/d1.csv", sweep_results());
@@ -402,7 +444,7 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   for (const char* file :
        {"tables/main.md", "tables/c1.tex", "tables/e1.csv", "tables/f1.md", "tables/g1.md",
         "tables/x1.md", "figures/b1.png", "figures/b1.svg", "figures/b2.png", "figures/b2.svg",
-        "figures/d1.png", "figures/d1.svg", "report.html"})
+        "figures/d1.png", "figures/d1.svg", "figures/s1.png", "figures/s1.svg", "report.html"})
     EXPECT_GT(std::filesystem::file_size(folder / "results/quick" / file), 200U) << file;
   const std::string report = read_text(folder / "results/quick/report.html");
   EXPECT_EQ(report.find("src=\"http"), std::string::npos) << "it opens offline";
@@ -518,7 +560,7 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
                         "2 --synthbirds-train 40 --synthbirds-test 3 --batch-size 32 --preset ") +
             preset);
     EXPECT_EQ(grid.code, 0) << preset << ": " << grid.err;
-    for (const char* id : {"b1", "b2", "c1", "d1", "e1", "f1", "g1", "main", "x1"})
+    for (const char* id : {"b1", "b2", "c1", "d1", "e1", "f1", "g1", "main", "s1", "x1"})
       EXPECT_NE(grid.out.find(fmt::format("[{}: ", id)), std::string::npos) << preset << " " << id;
   }
 }

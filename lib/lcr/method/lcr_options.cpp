@@ -63,6 +63,8 @@ const LcrSwitches& switches_of(const Options& o) {
 
 }  // namespace
 
+const LcrSwitches& authors_switches() { return kAuthorsCode; }
+
 std::vector<OptionSpec> lcr_options() {
   Section<LcrOptions> s("Method");
   s.number("lambda", &LcrOptions::lambda, "", "weight of the host's own loss (Table F1)", 0, 1e6);

@@ -39,6 +39,9 @@ struct LcrSwitches {
   const char* gfb_bn_updates;
 };
 
+/// As the authors' code for MoCo v2 has them.
+const LcrSwitches& authors_switches();
+
 std::vector<OptionSpec> lcr_options();
 std::vector<OptionSpec> subset_options();
 

@@ -29,7 +29,7 @@ const ChannelStatistics& channel_statistics(const torch::Device& device) {
 
 /// Normalises values in [0, 255], float32, channels last.
 torch::Tensor normalised(const torch::Tensor& values) {
-  const auto& [mean, sd] = channel_statistics(values.device());
+  const auto [mean, sd] = channel_statistics(values.device());
   return (values - mean) / sd;
 }
 
