@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Times training steps that several processes share: benchmarks/ranks.py BIN [--rounds 5]
+"""Times training steps that several processes share: benchmarks/ranks.py BIN [BIN...] [--rounds 5]
 
 Each rank has one thread and 16 images a step: LCR on ResNet-18, 32 pixels, float32, Fashion-MNIST.
 On the loopback address with 1, 2 and 4 ranks; and, as root with iproute2, with 2 ranks in two
 network namespaces between which a cable of 10 and of 1 Gbit/s is laid. All in turn, as many rounds
-as asked for. Prints a Markdown table: the median and the range of the time of a step, what a rank
+as asked for, and with each of several builds. Prints a Markdown table: the median and the range of the time of a step, what a rank
 sends per step, and the rest of the program's time, in which it starts and connects.
 """
 import argparse
+import functools
 import os
 import pathlib
 import re
@@ -86,21 +87,24 @@ def lay_cable():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("binary", type=pathlib.Path)
+    parser.add_argument("builds", type=pathlib.Path, nargs="+", metavar="BIN")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    binary = arguments.binary.resolve()
     os.environ["OMP_WAIT_POLICY"] = "passive"
     with tempfile.TemporaryDirectory() as work:
-        ways = {f"{ranks} on loopback": (lambda ranks=ranks: on_loopback(binary, ranks, work)) for ranks in (1, 2, 4)}
+        ways = {}
         try:
-            if lay_cable():
-                run = name_of_run(binary, work)
-                for gigabits in (10, 1):
-                    ways[f"2, cable of {gigabits} Gbit/s"] = (
-                        lambda gigabits=gigabits: on_two_machines(binary, work, run, gigabits))
-            else:
+            cable = lay_cable()
+            if not cable:
                 print("no network namespaces here: loopback only", file=sys.stderr)
+            for build in arguments.builds:
+                binary = build.resolve()
+                label = f", {build}" if len(arguments.builds) > 1 else ""
+                for ranks in (1, 2, 4):
+                    ways[f"{ranks} on loopback{label}"] = functools.partial(on_loopback, binary, ranks, work)
+                for gigabits in (10, 1) if cable else ():
+                    ways[f"2, cable of {gigabits} Gbit/s{label}"] = functools.partial(
+                        on_two_machines, binary, work, name_of_run(binary, work), gigabits)
             seen = {name: [] for name in ways}
             for _ in range(arguments.rounds):
                 for name, measure in ways.items():

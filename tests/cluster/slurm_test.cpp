@@ -67,10 +67,11 @@ class Slurm : public testing::ProgramTest {
   std::string ask(const std::string& command) const {
     return testing::shell(folder.path(), command).log;
   }
-  /// Starts jobs that were queued again, which Slurm keeps back for two minutes.
+  /// Starts jobs that were queued again, which Slurm keeps back for two minutes; not within a
+  /// second, in which the nodes still refuse them ("Job credential revoked").
   void end_waiting() const {
     ask("for job in $(squeue --noheader --array --states=PENDING --format='%i %r' | sed -n 's/ "
-        "BeginTime$//p'); do scontrol update JobId=$job StartTime=now; done");
+        "BeginTime$//p'); do sleep 3; scontrol update JobId=$job StartTime=now; done");
   }
   bool queue_is_empty() const { return ask("squeue --noheader").empty(); }
 
