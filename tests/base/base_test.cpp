@@ -671,6 +671,7 @@ TEST(Progress, WorkOfAnEarlierProcessIsNoSpeed) {
   EXPECT_EQ(describe_progress(900, 880, 1000, 10, "samples"),
             " 90 %  2 samples/s  ETA " + format_duration(50));
   EXPECT_EQ(describe_progress(900, 900, 1000, 0, "samples"), " 90 %  0 samples/s  ETA ?");
+  EXPECT_EQ(describe_progress(7, 0, 1000000, 50, "samples"), "  0 %  0 samples/s  ETA ?");
   EXPECT_EQ(describe_progress(0, 0, 0, 10, "images"), "100 %  0 images/s  ETA ?");
 }
 

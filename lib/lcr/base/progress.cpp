@@ -25,7 +25,9 @@ std::string describe_progress(std::int64_t done, std::int64_t before, std::int64
     return static_cast<double>(std::max<std::int64_t>(0, units));
   };
   const double rate = seconds > 0 ? count(done - before) / seconds : 0.0;
-  const std::string eta = rate > 0 ? format_duration(count(total - done) / rate) : "?";
+  // The first thousandth can be of another kind, as what is only evaluated.
+  const bool known = rate > 0 && count(done - before) >= count(total) / 1000;
+  const std::string eta = known ? format_duration(count(total - done) / rate) : "?";
   return fmt::format("{:3.0f} %  {:.0f} {}/s  ETA {}", 100 * fraction_of(done, total), rate, unit,
                      eta);
 }
