@@ -86,18 +86,20 @@ TEST(Retrieval, EqualsThePerQueryProcedure) {
   EXPECT_NEAR(scores.mean_average_precision, expected[2].item<double>(), 1e-6);
 }
 
-TEST(Retrieval, QueriesAgainstAGallery) {
-  // Three queries against a separate gallery of four, which lacks class 5.
-  const auto gallery = torch::tensor({{1.0F, 0.0F}, {0.9F, 0.1F}, {0.0F, 1.0F}, {0.1F, 0.9F}});
-  const auto queries = torch::tensor({{1.0F, 0.05F}, {0.0F, 1.0F}, {1.0F, 1.0F}});
-  const auto scores = query_gallery_retrieval(queries, torch::tensor({1, 0, 5}, torch::kLong),
-                                              gallery, torch::tensor({0, 1, 0, 0}, torch::kLong));
-  // Query 0 is ranked 0 1 3 2, its class second: AP 1/2. Query 1 is ranked 2 3 1 0, its class at 1,
-  // 2 and 4: AP (1 + 1 + 3/4) / 3.
-  EXPECT_NEAR(scores.rank1, 100.0 / 3, 1e-9);
-  EXPECT_NEAR(scores.rank[1], 200.0 / 3, 1e-9);
-  EXPECT_NEAR(scores.mean_average_precision, 100.0 * (0.5 + 2.75 / 3) / 3, 1e-9);
-  EXPECT_EQ(scores.without_match, 1);
+TEST(Retrieval, RanksShareTheQueries) {
+  const auto features = random_normal({300, 16}, 0, "features");
+  const auto labels = torch::arange(300).remainder(9);
+  for (const std::int64_t chunk : {64, 256}) {
+    const auto expected = leave_one_out_retrieval(features, labels, chunk);
+    // With chunks of 256, two of three ranks or more have no query.
+    for (const int size : {2, 3, 5})
+      testing::run_ranks(size, [&](const ProcessGroup& ranks) {
+        const auto actual = leave_one_out_retrieval(features, labels, chunk, ranks);
+        EXPECT_EQ(actual.rank, expected.rank) << size;
+        EXPECT_EQ(actual.mean_average_precision, expected.mean_average_precision) << size;
+        EXPECT_EQ(actual.without_match, expected.without_match) << size;
+      });
+  }
 }
 
 TEST(Retrieval, BadInputIsRefused) {
@@ -107,11 +109,6 @@ TEST(Retrieval, BadInputIsRefused) {
   testing::expect_user_error(
       [&] { leave_one_out_retrieval(features.narrow(0, 0, 1), labels.narrow(0, 0, 1)); },
       "at least 2");
-  testing::expect_user_error(
-      [&] {
-        query_gallery_retrieval(features, labels, features.narrow(0, 0, 0), labels.narrow(0, 0, 0));
-      },
-      "gallery of 0");
 }
 
 TEST(Retrieval, PerfectAndHopelessFeatures) {

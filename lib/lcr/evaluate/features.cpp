@@ -7,6 +7,7 @@
 #include "lcr/base/signals.h"
 #include "lcr/data/object_region.h"
 #include "lcr/evaluate/poolings.h"
+#include "lcr/evaluate/shared_rows.h"
 #include "lcr/image/augment.h"
 #include "lcr/image/view_options.h"
 #include "lcr/model/input.h"
@@ -28,37 +29,6 @@ std::vector<std::uint8_t> render_bytes(const RenderView& render, std::int64_t st
                                                static_cast<std::size_t>(bytes)));
   });
   return views;
-}
-
-/// The images [first, last) of a rank's share: whole batches, as even as they can be.
-struct Share {
-  std::int64_t first, last;
-  std::int64_t count() const { return last - first; }
-};
-
-Share share_of(std::int64_t rank, std::int64_t ranks, std::int64_t images) {
-  const std::int64_t batches = (images + kEvaluationBatch - 1) / kEvaluationBatch;
-  const auto start = [&](std::int64_t i) {
-    return std::min(i * batches / ranks * kEvaluationBatch, images);
-  };
-  return {start(rank), start(rank + 1)};
-}
-
-/// The rows of all ranks' shares of `images`, in order. own: this rank's, and maybe more.
-torch::Tensor gather_rows(const torch::Tensor& own, std::int64_t images,
-                          const ProcessGroup& ranks) {
-  if (ranks.size() == 1) return own;
-  std::int64_t longest = 0;  // all messages of a gather have one size
-  for (int rank = 0; rank < ranks.size(); ++rank)
-    longest = std::max(longest, share_of(rank, ranks.size(), images).count());
-  const std::int64_t rows = share_of(ranks.rank(), ranks.size(), images).count();
-  torch::Tensor message = torch::zeros({longest, own.size(1)}, own.options());
-  message.narrow(0, 0, rows).copy_(own.narrow(0, 0, rows));
-  const torch::Tensor all = ranks.all_gather(message);
-  std::vector<torch::Tensor> parts;
-  for (int rank = 0; rank < ranks.size(); ++rank)
-    parts.push_back(all.narrow(0, rank * longest, share_of(rank, ranks.size(), images).count()));
-  return torch::cat(parts);
 }
 
 /// Puts a module into evaluation mode and restores its own mode at the end of the scope.
@@ -103,6 +73,12 @@ void for_each_feature_map(const EvaluatedNetwork& network, const Share& share,
 
 }  // namespace
 
+torch::Tensor class_labels(const ImageSet& images, const torch::Device& device) {
+  return torch::tensor(std::vector<std::int64_t>(images.labels.begin(), images.labels.end()),
+                       torch::kLong)
+      .to(device);
+}
+
 RenderView test_views(const ImageSet& images, const Options& options) {
   return
       [&images, transform = test_transform(options)](std::int64_t i, std::span<std::uint8_t> out) {
@@ -143,13 +119,15 @@ PooledFeatures extract_features(const EvaluatedNetwork& network, const ImageSet&
     for (const auto& name : names)
       parts[name].push_back(unit_length(find_pooling(name).pool({map, start, network, images})));
   };
-  Share share = share_of(network.ranks.rank(), network.ranks.size(), images.count());
+  Share share =
+      share_of(network.ranks.rank(), network.ranks.size(), images.count(), kEvaluationBatch);
   // With more ranks than batches some have none, but must know how long a row is.
   if (share.count() == 0) share = {0, std::min(kEvaluationBatch, images.count())};
   for_each_feature_map(network, share, render, pool);
   PooledFeatures features;
   for (const auto& [pooling, batches] : parts)
-    features[pooling] = gather_rows(torch::cat(batches), images.count(), network.ranks);
+    features[pooling] =
+        gather_rows(torch::cat(batches), images.count(), kEvaluationBatch, network.ranks);
   return features;
 }
 

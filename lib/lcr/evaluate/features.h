@@ -34,6 +34,9 @@ struct EvaluatedNetwork {
   ProcessGroup ranks = {};
 };
 
+/// The class of each image: M, int64.
+torch::Tensor class_labels(const ImageSet& images, const torch::Device& device);
+
 /// Writes view i, image_size x image_size x 3 bytes, to `out`.
 using RenderView = std::function<void(std::int64_t i, std::span<std::uint8_t> out)>;
 

@@ -37,9 +37,7 @@ RegisteredProtocol::RegisteredProtocol(ProtocolSpec spec, ProtocolProgram progra
 }
 
 torch::Tensor EvaluationContext::labels(const ImageSet& set) const {
-  return torch::tensor(std::vector<std::int64_t>(set.labels.begin(), set.labels.end()),
-                       torch::kLong)
-      .to(device);
+  return class_labels(set, device);
 }
 
 }  // namespace lcr

@@ -7,21 +7,20 @@
 #include <ATen/Parallel.h>
 
 #include "lcr/base/error.h"
+#include "lcr/evaluate/shared_rows.h"
 
 namespace lcr {
 namespace {
 
-constexpr std::int64_t kNoHit = std::numeric_limits<std::int64_t>::max();
-
 /// Scores of one query's ranked list.
 struct QueryResult {
-  std::int64_t first_hit = kNoHit;  ///< rank, from 1, of the first image of its class
+  std::int64_t first_hit = 0;  ///< rank, from 1, of the first image of its class; 0: none
   double average_precision = 0;
 };
 
 /// For the CPU. Does not sort the whole list: sorts only the few images of the query's class, and
-/// counts the other images between them. similarity: of the query to the whole gallery; relevant:
-/// the gallery's images of the query's class, ascending; self: the index to leave out, or -1.
+/// counts the other images between them. similarity: of the query to all images; relevant: the
+/// images of the query's class, ascending; self: the query's own index, which is left out.
 QueryResult rank_query(const float* similarity, std::int64_t count,
                        const std::vector<std::int64_t>& relevant, std::int64_t self) {
   std::vector<std::int64_t> hits;
@@ -80,24 +79,18 @@ QueryResult rank_query(const float* similarity, std::int64_t count,
   return result;
 }
 
-/// For other devices. Sorts whole lists, in tensors. first_self: gallery index of the first query,
-/// to leave each query out of its own list, or -1.
-std::vector<QueryResult> rank_queries_sorted(torch::Tensor similarity,
-                                             const torch::Tensor& query_labels,
-                                             const torch::Tensor& gallery_labels,
-                                             std::int64_t first_self) {
-  std::int64_t count = similarity.size(1);
-  if (first_self >= 0) {
-    // Moves the query itself to the end of its list, where it is cut off.
-    similarity.diagonal(first_self).fill_(-std::numeric_limits<double>::infinity());
-    --count;
-  }
+/// For other devices. Sorts whole lists, in tensors. first: the index of the first query.
+std::vector<QueryResult> rank_queries_sorted(torch::Tensor similarity, const torch::Tensor& labels,
+                                             std::int64_t first) {
+  // Moves each query itself to the end of its list, where it is cut off.
+  similarity.diagonal(first).fill_(-std::numeric_limits<double>::infinity());
+  const std::int64_t count = similarity.size(1) - 1;
   const torch::Tensor order =
       std::get<1>(similarity.sort(/*stable=*/true, /*dim=*/1, /*descending=*/true))
           .narrow(1, 0, count);
-  const torch::Tensor hit = gallery_labels.index_select(0, order.flatten())
+  const torch::Tensor hit = labels.index_select(0, order.flatten())
                                 .view_as(order)
-                                .eq(query_labels.unsqueeze(1))
+                                .eq(labels.narrow(0, first, order.size(0)).unsqueeze(1))
                                 .to(torch::kDouble);
   // Hits are counted as integers: LibTorch 2.0 and some after it refuse the cumulative sum of
   // doubles on CUDA under --deterministic.
@@ -105,58 +98,78 @@ std::vector<QueryResult> rank_queries_sorted(torch::Tensor similarity,
                                   torch::arange(1, count + 1, hit.options());
   const torch::Tensor average = ((precision * hit).sum(1) / hit.sum(1).clamp_min(1)).cpu();
   const torch::Tensor any = hit.amax(1).cpu();
-  const torch::Tensor first = hit.argmax(1).cpu();
+  const torch::Tensor nearest = hit.argmax(1).cpu();
   std::vector<QueryResult> results(static_cast<std::size_t>(hit.size(0)));
   for (std::int64_t q = 0; q < hit.size(0); ++q)
     if (any[q].item<double>() > 0)
-      results[static_cast<std::size_t>(q)] = {first[q].item<std::int64_t>() + 1,
+      results[static_cast<std::size_t>(q)] = {nearest[q].item<std::int64_t>() + 1,
                                               average[q].item<double>()};
   return results;
 }
 
-RetrievalScores retrieve(const torch::Tensor& queries, const torch::Tensor& query_labels,
-                         const torch::Tensor& gallery, const torch::Tensor& gallery_labels,
-                         bool leave_one_out, std::int64_t chunk) {
-  const torch::NoGradGuard no_grad;
-  const std::int64_t count = queries.size(0), size = gallery.size(0);
-  if (!torch::isfinite(queries).all().item<bool>() || !torch::isfinite(gallery).all().item<bool>())
-    fail("retrieval: some features are NaN or infinite");
-  check_internal(query_labels.size(0) == count && gallery_labels.size(0) == size,
-                 "retrieval needs one label per feature");
-  const bool on_cpu = queries.is_cpu();
-  const torch::Tensor asked = query_labels.cpu().contiguous();
-  const torch::Tensor found = gallery_labels.cpu().contiguous();
-  std::unordered_map<std::int64_t, std::vector<std::int64_t>> members;
-  for (std::int64_t i = 0; i < size; ++i) members[found.data_ptr<std::int64_t>()[i]].push_back(i);
-  const std::vector<std::int64_t> nobody;
+/// The results of all ranks' queries.
+std::vector<QueryResult> gather(const std::vector<QueryResult>& own, std::int64_t count,
+                                std::int64_t chunk, const ProcessGroup& ranks,
+                                const torch::Device& device) {
+  if (ranks.size() == 1) return own;
+  torch::Tensor rows = torch::empty({static_cast<std::int64_t>(own.size()), 2}, torch::kDouble);
+  auto* out = rows.data_ptr<double>();
+  for (const auto& result : own) {
+    *out++ = static_cast<double>(result.first_hit);
+    *out++ = result.average_precision;
+  }
+  const torch::Tensor all =
+      gather_rows(rows.to(device), count, chunk, ranks).to(torch::kCPU).contiguous();
   std::vector<QueryResult> results;
-  results.reserve(static_cast<std::size_t>(count));
-  const torch::Tensor transposed = gallery.t();
-  for (std::int64_t start = 0; start < count; start += chunk) {
-    const std::int64_t here = std::min(chunk, count - start);
-    const torch::Tensor similarity = queries.narrow(0, start, here).mm(transposed);
-    if (!on_cpu) {
-      const auto ranked = rank_queries_sorted(similarity, query_labels.narrow(0, start, here),
-                                              gallery_labels, leave_one_out ? start : -1);
+  for (const auto* row = all.data_ptr<double>(); results.size() < static_cast<std::size_t>(count);
+       row += 2)
+    results.push_back({static_cast<std::int64_t>(row[0]), row[1]});
+  return results;
+}
+
+}  // namespace
+
+RetrievalScores leave_one_out_retrieval(const torch::Tensor& features, const torch::Tensor& labels,
+                                        std::int64_t chunk, const ProcessGroup& ranks) {
+  const torch::NoGradGuard no_grad;
+  const std::int64_t count = features.size(0);
+  if (count < 2) fail("retrieval: {} images; it needs at least 2", count);
+  if (!torch::isfinite(features).all().item<bool>())
+    fail("retrieval: some features are NaN or infinite");
+  check_internal(labels.size(0) == count, "retrieval needs one label per feature");
+  const torch::Tensor classes = labels.cpu().contiguous();
+  const auto* class_of = classes.data_ptr<std::int64_t>();
+  std::unordered_map<std::int64_t, std::vector<std::int64_t>> members;
+  for (std::int64_t i = 0; i < count; ++i) members[class_of[i]].push_back(i);
+  const Share mine = share_of(ranks.rank(), ranks.size(), count, chunk);
+  std::vector<QueryResult> results;
+  results.reserve(static_cast<std::size_t>(mine.count()));
+  const torch::Tensor transposed = features.t();
+  for (std::int64_t start = mine.first; start < mine.last; start += chunk) {
+    const std::int64_t here = std::min(chunk, mine.last - start);
+    const torch::Tensor similarity = features.narrow(0, start, here).mm(transposed);
+    if (!features.is_cpu()) {
+      const auto ranked = rank_queries_sorted(similarity, labels, start);
       results.insert(results.end(), ranked.begin(), ranked.end());
       continue;
     }
-    results.resize(static_cast<std::size_t>(start + here));
+    const std::size_t before = results.size();
+    results.resize(before + static_cast<std::size_t>(here));
     const torch::Tensor values = similarity.to(torch::kFloat32).contiguous();
     at::parallel_for(0, here, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t q = begin; q < end; ++q) {
-        const auto group = members.find(asked.data_ptr<std::int64_t>()[start + q]);
-        const auto& relevant = group == members.end() ? nobody : group->second;
-        results[static_cast<std::size_t>(start + q)] = rank_query(
-            values.data_ptr<float>() + q * size, size, relevant, leave_one_out ? start + q : -1);
-      }
+      for (std::int64_t q = begin; q < end; ++q)
+        results[before + static_cast<std::size_t>(q)] =
+            rank_query(values.data_ptr<float>() + q * count, count, members.at(class_of[start + q]),
+                       start + q);
     });
   }
   RetrievalScores scores;
   scores.rank.resize(kMaxRank);
-  for (const auto& result : results) {
-    if (result.first_hit == kNoHit) ++scores.without_match;
-    if (result.first_hit <= kMaxRank) ++scores.rank[static_cast<std::size_t>(result.first_hit - 1)];
+  for (const auto& result : gather(results, count, chunk, ranks, features.device())) {
+    if (result.first_hit == 0)
+      ++scores.without_match;
+    else if (result.first_hit <= kMaxRank)
+      ++scores.rank[static_cast<std::size_t>(result.first_hit - 1)];
     scores.mean_average_precision += result.average_precision;
   }
   for (std::size_t k = 1; k < scores.rank.size(); ++k) scores.rank[k] += scores.rank[k - 1];
@@ -166,24 +179,6 @@ RetrievalScores retrieve(const torch::Tensor& queries, const torch::Tensor& quer
   scores.rank1 = scores.rank[0];
   scores.rank5 = scores.rank[4];
   return scores;
-}
-
-}  // namespace
-
-RetrievalScores leave_one_out_retrieval(const torch::Tensor& features, const torch::Tensor& labels,
-                                        std::int64_t chunk) {
-  if (features.size(0) < 2) fail("retrieval: {} images; it needs at least 2", features.size(0));
-  return retrieve(features, labels, features, labels, true, chunk);
-}
-
-RetrievalScores query_gallery_retrieval(const torch::Tensor& queries,
-                                        const torch::Tensor& query_labels,
-                                        const torch::Tensor& gallery,
-                                        const torch::Tensor& gallery_labels, std::int64_t chunk) {
-  if (queries.size(0) < 1 || gallery.size(0) < 1)
-    fail("retrieval: {} queries in a gallery of {} images; it needs at least 1 of each",
-         queries.size(0), gallery.size(0));
-  return retrieve(queries, query_labels, gallery, gallery_labels, false, chunk);
 }
 
 }  // namespace lcr

@@ -6,6 +6,8 @@
 
 #include <torch/types.h>
 
+#include "lcr/method/process_group.h"
+
 namespace lcr {
 
 /// In percent.
@@ -20,18 +22,16 @@ struct RetrievalScores {
 };
 
 inline constexpr std::int64_t kMaxRank = 50;
+/// Queries that are ranked together.
+inline constexpr std::int64_t kQueryChunk = 256;
 
 /// Ranks by dot product. features: M x D, unit length for cosine similarity; labels: M, int64; same
 /// device. A query is never its own result. Ties go to the lower index. Memory is bounded by
-/// `chunk` x M similarities. Throws UserError on fewer than two images or non-finite features.
+/// `chunk` x M similarities. Several ranks that have the same features share the queries, in whole
+/// chunks: all call it together, and get the scores of one. Throws UserError on fewer than two
+/// images or non-finite features.
 RetrievalScores leave_one_out_retrieval(const torch::Tensor& features, const torch::Tensor& labels,
-                                        std::int64_t chunk = 256);
-
-/// The same with separate queries (Q x D) and gallery (G x D), at least 1 of each.
-RetrievalScores query_gallery_retrieval(const torch::Tensor& queries,
-                                        const torch::Tensor& query_labels,
-                                        const torch::Tensor& gallery,
-                                        const torch::Tensor& gallery_labels,
-                                        std::int64_t chunk = 256);
+                                        std::int64_t chunk = kQueryChunk,
+                                        const ProcessGroup& ranks = {});
 
 }  // namespace lcr

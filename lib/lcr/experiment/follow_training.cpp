@@ -51,8 +51,7 @@ void follow_training(Trainer& trainer, const Options& options, const Dataset& da
     }
     if (evaluates_after(options, epoch + 1)) {
       const NetworkOfRankZero shared(network);
-      extract_features(network, data.test, test_views(data.test, options),
-                       recorded_poolings(options));
+      evaluate_retrieval(network, data);
     }
   }
 }

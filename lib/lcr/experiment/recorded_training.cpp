@@ -82,15 +82,13 @@ class SelectionFor {
 class RecordedTraining {
  public:
   RecordedTraining(Trainer& trainer, const Options& options, const RunIdentity& identity,
-                   std::uint64_t seed, const Dataset& data, const torch::Tensor& labels,
-                   const EvaluatedNetwork& network, const RunStore& store, Checkpoints& checkpoints,
-                   const RunObserver& observer)
+                   std::uint64_t seed, const Dataset& data, const EvaluatedNetwork& network,
+                   const RunStore& store, Checkpoints& checkpoints, const RunObserver& observer)
       : trainer_(trainer),
         options_(options),
         identity_(identity),
         seed_(seed),
         data_(data),
-        labels_(labels),
         network_(network),
         store_(store),
         directory_(store.directory(identity)),
@@ -182,8 +180,7 @@ class RecordedTraining {
           has_subset(options_) && options_.get<SubsetOptions>().subset_scope == "test_only";
       const SelectionFor selection(trainer_.method(), selects ? &record_.chosen : nullptr);
       const NetworkOfRankZero shared(network_);
-      const Evaluation& scores = record_.history[log.epoch] =
-          evaluate_retrieval(network_, data_, labels_);
+      const Evaluation& scores = record_.history[log.epoch] = evaluate_retrieval(network_, data_);
       if (const double rank1 = scores.at(method_of(options_).judged_by).rank1;
           rank1 > record_.best_rank1) {
         record_.best_rank1 = rank1;
@@ -213,7 +210,6 @@ class RecordedTraining {
   const RunIdentity& identity_;
   const std::uint64_t seed_;
   const Dataset& data_;
-  const torch::Tensor& labels_;
   const EvaluatedNetwork& network_;
   const RunStore& store_;
   const std::filesystem::path directory_;
@@ -231,11 +227,11 @@ class RecordedTraining {
 
 TrainingRecord train_with_records(Trainer& trainer, const Options& options,
                                   const RunIdentity& identity, std::uint64_t seed,
-                                  const Dataset& data, const torch::Tensor& labels,
-                                  const EvaluatedNetwork& network, const RunStore& store,
-                                  Checkpoints& checkpoints, const RunObserver& observer) {
-  return RecordedTraining(trainer, options, identity, seed, data, labels, network, store,
-                          checkpoints, observer)
+                                  const Dataset& data, const EvaluatedNetwork& network,
+                                  const RunStore& store, Checkpoints& checkpoints,
+                                  const RunObserver& observer) {
+  return RecordedTraining(trainer, options, identity, seed, data, network, store, checkpoints,
+                          observer)
       .run();
 }
 

@@ -17,13 +17,13 @@
 namespace lcr {
 
 /// Trains from the newest checkpoint, if there is one, to the end, as rank 0 of the trainer's
-/// ranks; the others follow_training(). labels: the test images'; network: the trainer's, for
-/// evaluations. Returns the finished record, whose wall_seconds count only earlier processes.
-/// Throws UserError if the training diverges, Interrupted after a signal.
+/// ranks; the others follow_training(). network: the trainer's, for evaluations. Returns the
+/// finished record, whose wall_seconds count only earlier processes. Throws UserError if the
+/// training diverges, Interrupted after a signal.
 TrainingRecord train_with_records(Trainer& trainer, const Options& options,
                                   const RunIdentity& identity, std::uint64_t seed,
-                                  const Dataset& data, const torch::Tensor& labels,
-                                  const EvaluatedNetwork& network, const RunStore& store,
-                                  Checkpoints& checkpoints, const RunObserver& observer);
+                                  const Dataset& data, const EvaluatedNetwork& network,
+                                  const RunStore& store, Checkpoints& checkpoints,
+                                  const RunObserver& observer);
 
 }  // namespace lcr

@@ -139,34 +139,30 @@ class Execution {
 
   /// The record of a training, or for the controls the evaluation as epoch 0 of one.
   TrainingRecord train_or_evaluate(const Provenance& provenance) {
-    const auto& test_labels = data_.test.labels;
-    const torch::Tensor labels =
-        torch::tensor(std::vector<std::int64_t>(test_labels.begin(), test_labels.end()),
-                      torch::kLong)
-            .to(device_);
     TrainingRecord record;
     if (!method_of(options_).has_network) {
-      record.history[0]["none"] = leave_one_out_retrieval(
-          raw_pixel_features(data_.test, options_, device_, threads_), labels);
+      record.history[0]["none"] =
+          leave_one_out_retrieval(raw_pixel_features(data_.test, options_, device_, threads_),
+                                  class_labels(data_.test, device_));
     } else if (!method_of(options_).trains()) {
       Encoder encoder = make_encoder(options_, seed_);
       encoder->to(device_);
-      record.history[0] = evaluate_retrieval(
-          {encoder, nullptr, nullptr, options_, device_, threads_}, data_, labels);
+      record.history[0] =
+          evaluate_retrieval({encoder, nullptr, nullptr, options_, device_, threads_}, data_);
     } else {
-      record = train(labels, provenance);
+      record = train(provenance);
     }
     return record;
   }
 
-  TrainingRecord train(const torch::Tensor& labels, const Provenance& provenance) {
+  TrainingRecord train(const Provenance& provenance) {
     Checkpoints checkpoints(directory_, identity_.hash,
                             describe_environment(options_, provenance, device_.is_cuda()), options_,
                             provenance.inexact_init);
     Trainer trainer = make_trainer();
     const TrainingRecord record =
-        train_with_records(trainer, options_, identity_, seed_, data_, labels,
-                           network_of(trainer.method()), store_, checkpoints, observer_);
+        train_with_records(trainer, options_, identity_, seed_, data_, network_of(trainer.method()),
+                           store_, checkpoints, observer_);
     if (method_of(options_).kind == MethodKind::kSupervised)
       write_backbone(directory_ / "backbone.safetensors", trainer.method().encoder(),
                      identity_.hash, record.inexact_resume || provenance.inexact_init);

@@ -30,13 +30,13 @@ std::vector<std::string> recorded_poolings(const Options& options) {
   return poolings;
 }
 
-Evaluation evaluate_retrieval(const EvaluatedNetwork& network, const Dataset& data,
-                              const torch::Tensor& labels) {
+Evaluation evaluate_retrieval(const EvaluatedNetwork& network, const Dataset& data) {
+  const torch::Tensor labels = class_labels(data.test, network.device);
   Evaluation scores;
   for (const auto& [pooling, features] :
        extract_features(network, data.test, test_views(data.test, network.options),
                         recorded_poolings(network.options)))
-    scores[pooling] = leave_one_out_retrieval(features, labels);
+    scores[pooling] = leave_one_out_retrieval(features, labels, kQueryChunk, network.ranks);
   return scores;
 }
 

@@ -20,9 +20,7 @@ std::string retrieval_protocol(const Options& o);
 /// Average pooling and the method's own.
 std::vector<std::string> recorded_poolings(const Options& options);
 
-/// Retrieval on the test split by the recorded_poolings(). labels: the test images', on the
-/// network's device.
-Evaluation evaluate_retrieval(const EvaluatedNetwork& network, const Dataset& data,
-                              const torch::Tensor& labels);
+/// Retrieval on the test split by the recorded_poolings(), shared by the network's ranks.
+Evaluation evaluate_retrieval(const EvaluatedNetwork& network, const Dataset& data);
 
 }  // namespace lcr
