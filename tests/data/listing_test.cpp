@@ -583,10 +583,13 @@ class OrdinaryUser {
 };
 
 TEST(ImageFolder, UnreadableFoldersAndFilesAreNotSilent) {
-  const OrdinaryUser user;  // before the folder, which is then this user's
+  const auto image = testing::image_file("4:2:0");  // the sources may be root's alone
+  const OrdinaryUser user;                          // before the folder, which is then this user's
   const TemporaryFolder folder;
-  for (const char* name : {"train/a/1.jpg", "train/a/x/2.jpg", "test/a/1.jpg"})
-    write_image(folder / name);
+  for (const char* name : {"train/a/1.jpg", "train/a/x/2.jpg", "test/a/1.jpg"}) {
+    fs::create_directories((folder / name).parent_path());
+    write_bytes(folder / name, image);
+  }
   Options options = options_for("image-folder", folder.path());
   options.get<ImageFolderOptions>().folder = folder.path();
   fs::permissions(folder / "train/a/1.jpg", fs::perms::none);

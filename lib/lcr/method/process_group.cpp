@@ -64,6 +64,12 @@ auto guarded(int rank, Body&& body) {
   }
 }
 
+/// LibTorch 2.4 and later fail where they were built without libuv (Debian 13), unless told so.
+template <typename StoreOptions>
+void do_without_libuv(StoreOptions& options) {
+  if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
+}
+
 c10::intrusive_ptr<c10d::Store> open_store(const RankVariables& place,
                                            std::chrono::milliseconds timeout) {
   c10d::TCPStoreOptions options;
@@ -78,6 +84,7 @@ c10::intrusive_ptr<c10d::Store> open_store(const RankVariables& place,
   options.numWorkers = static_cast<std::size_t>(place.size);
   options.waitWorkers = !agent_serves;
   options.timeout = timeout;
+  do_without_libuv(options);
   if (options.isServer && port_is_taken(options.port))  // c10d would say it in several lines
     fail("MASTER_PORT = {}: another program listens on port {}: choose a free one", place.port,
          options.port);
