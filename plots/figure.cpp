@@ -159,7 +159,8 @@ std::vector<Difference> differences(const PlotSpec& spec, const Results& results
     if (!pairs.empty()) all.push_back({name, pairs});
   }
   if (all.empty())
-    fail("figure {}: no row has a seed in common with '{}'", spec.id, spec.figure.baseline);
+    throw NothingToDraw(fmt::format("figure {}: no row has a seed in common with '{}'", spec.id,
+                                    spec.figure.baseline));
   return all;
 }
 
@@ -233,7 +234,9 @@ std::vector<Line> sweep(const PlotSpec& spec, const Results& results,
           x && y && value.row == name && value.metric == figure.metric)
         theirs.points.push_back({*x, *y, 0});
   }
-  if (xs.empty()) fail("figure {}: the results have no row with a value of {}", spec.id, figure.x);
+  if (xs.empty())
+    throw NothingToDraw(
+        fmt::format("figure {}: the results have no row with a value of {}", spec.id, figure.x));
   std::sort(ours.points.begin(), ours.points.end());
   const auto [low, high] = std::minmax_element(xs.begin(), xs.end());
   if (!figure.baseline.empty()) {
@@ -268,7 +271,8 @@ std::vector<Line> curves(const PlotSpec& spec, const Results& results) {
     for (const auto& [epoch, values] : by_epoch) line.points.push_back(make_point(epoch, values));
     if (!line.points.empty()) lines.push_back(std::move(line));
   }
-  if (lines.empty()) fail("figure {}: the results have no scores by epoch", spec.id);
+  if (lines.empty())
+    throw NothingToDraw(fmt::format("figure {}: the results have no scores by epoch", spec.id));
   return lines;
 }
 

@@ -54,6 +54,8 @@ void write_report(const std::vector<PlotSpec>& specs, const Folders& folders) {
     if (spec.figure.kind.empty()) continue;
     try {
       write_figure(spec, folders);
+    } catch (const NothingToDraw& e) {
+      fmt::print("not drawn: {}\n", e.what());
     } catch (const UserError& e) {
       no_figures = e.what();  // tables and report are written all the same
     }

@@ -185,6 +185,9 @@ TEST_F(Programs, DifferencesArePairedBySeed) {
              rows.end());
   write_results(folder / "results/quick/s1.csv", rows);
   expect_refused("lcr-plot figure s1", "no row has a seed in common with 'LCR (A1 rescaled)'");
+  const Outcome report = run("lcr-plot report");
+  EXPECT_EQ(report.code, 0) << report.err;
+  EXPECT_NE(report.out.find("not drawn: figure s1: no row"), std::string::npos) << report.out;
   expect_refused("reading_switches --values nonsense", "values");
 }
 
