@@ -358,11 +358,13 @@ void draw_figure(const PlotSpec& spec, const Results& results,
     check_written(partial);
     fs::rename(partial, file);
   };
-  draw("svg size 560,400 enhanced font 'Helvetica,13' background '#ffffff'", svg);
-  draw(
-      "pngcairo size 1120,800 enhanced font 'Helvetica,13' fontscale 1.6 linewidth 1.6 pointscale "
-      "1.6",
-      png);
+  const int width = pairs.empty() ? 560 : 760;  // words on both sides
+  draw(fmt::format("svg size {},400 enhanced font 'Helvetica,13' background '#ffffff'", width),
+       svg);
+  draw(fmt::format("pngcairo size {},800 enhanced font 'Helvetica,13' fontscale 1.6 linewidth 1.6 "
+                   "pointscale 1.6",
+                   2 * width),
+       png);
 }
 
 }  // namespace lcr
