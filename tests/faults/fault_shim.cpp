@@ -76,9 +76,13 @@ int full() {
   return -1;
 }
 
+/// Once the libraries have made themselves ready: UCX, which Debian 13's LibTorch brings, would
+/// wait for ever.
+std::atomic<bool> program_runs{false};
+
 time_t look_back(time_t now) {
   static std::atomic<long> looks{0};
-  return *setting("LCR_FAULT_CLOCK") ? now - 3600 * ++looks : now;
+  return program_runs && *setting("LCR_FAULT_CLOCK") ? now - 3600 * ++looks : now;
 }
 
 [[gnu::constructor]] void start() {
@@ -95,6 +99,14 @@ time_t look_back(time_t now) {
 }  // namespace
 
 extern "C" {
+
+// What calls main().
+int __libc_start_main(int (*main)(int, char**, char**), int count, char** words, void (*start)(),
+                      void (*end)(), void (*end_loader)(), void* stack) {
+  program_runs = true;
+  return next<decltype(__libc_start_main)>("__libc_start_main")(main, count, words, start, end,
+                                                                end_loader, stack);
+}
 
 ssize_t write(int descriptor, const void* bytes, size_t count) {
   static auto* const real = next<ssize_t(int, const void*, size_t)>("write");
