@@ -23,8 +23,8 @@ pack() {
   # Nothing finished, nothing to pack.
   [ -f "results/$preset/inputs.json" ] || return 0
   mkdir -p "$record"
-  "$bin/lcr-runs" export "$record/runs.tar.gz.new" --runs "$store"
-  mv "$record/runs.tar.gz.new" "$record/runs.tar.gz"
+  "$bin/lcr-runs" export "$record/runs.new.tar.gz" --runs "$store"
+  mv "$record/runs.new.tar.gz" "$record/runs.tar.gz"
   cp "results/$preset/inputs.json" "$record/"
 }
 

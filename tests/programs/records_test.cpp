@@ -1,10 +1,13 @@
-// The committed results on real data: made again from the archives of their runs, byte for byte.
+// The committed results on real data, made again from the archives of their runs, byte for byte;
+// and the script that makes such archives.
 #include <cstdlib>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "lcr/base/files.h"
 #include "tests/support/files.h"
+#include "tests/support/shell.h"
 
 namespace lcr {
 namespace {
@@ -37,6 +40,32 @@ TEST(Records, MakeTheCommittedResultsAgain) {
     ++compared;
   }
   EXPECT_GT(compared, 0U);
+}
+
+TEST(Records, ACampaignPacksWhatItTrainedAndGoesOnFromThere) {
+  const testing::TemporaryFolder folder;
+  fs::create_directories(folder / "results/records/smoke");
+  testing::write_bytes(
+      folder / "results/records/smoke/campaign.txt",
+      std::string("# The first row only.\ncifar100_baseline --rows 'Raw pixels'\n"));
+  const auto campaign = [&] {
+    return testing::shell(folder.path(), fmt::format("'{}/ci/campaign.sh' '{}' smoke --threads 1",
+                                                     LCR_SOURCE_DIR, LCR_BIN));
+  };
+  const auto first = campaign();
+  ASSERT_EQ(first.code, 0) << first.log;
+  EXPECT_TRUE(fs::exists(folder / "results/records/smoke/inputs.json"));
+  fs::remove_all(folder / "runs");
+  const auto second = campaign();
+  EXPECT_EQ(second.code, 0) << second.log;
+  EXPECT_NE(second.log.find("1 runs imported"), std::string::npos) << second.log;
+  EXPECT_NE(second.log.find("1 of 1 runs are in the store, 0 to do"), std::string::npos)
+      << second.log;
+  std::size_t files = 0;
+  for ([[maybe_unused]] const auto& entry :
+       fs::directory_iterator(folder / "results/records/smoke"))
+    ++files;
+  EXPECT_EQ(files, 3U) << "campaign, inputs and the archive alone";
 }
 
 /// The text between two comment lines of a Markdown page, "<!-- begin NAME -->" and "<!-- end -->".
