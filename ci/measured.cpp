@@ -62,13 +62,10 @@ Measured read_measured(const fs::path& folder) {
                           .selection = cell("selection"),
                           .pooling = cell("pooling"),
                           .metric = cell("metric")};
-      const auto seed = parse_integer(cell("seed"));
-      if (!seed || *seed < 0)
-        fail("{}: {}: seed '{}' is not a whole number from 0", file.string(), key.text(),
-             printable(cell("seed")));
+      const std::int64_t seed = *parse_integer(cell("seed"));
       const double value = *parse_number(cell("value"));
-      if (!values[key].emplace(static_cast<std::uint64_t>(*seed), value).second)
-        fail("{}: {}: seed {} occurs twice", file.string(), key.text(), *seed);
+      if (!values[key].emplace(static_cast<std::uint64_t>(seed), value).second)
+        fail("{}: {}: seed {} occurs twice", file.string(), key.text(), seed);
       const auto own = std::pair(cell("config_hash"), cell("evaluation_hash"));
       const auto [entry, is_new] = hashes.emplace(key, own);
       if (entry->second != own)

@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Side {
-  std::map<std::int64_t, std::vector<double>> by_seed;  ///< several: random choices on one trunk
+  SeedValues by_seed;
   std::string config;
 };
 
@@ -38,14 +38,10 @@ std::vector<std::pair<std::string, Side>> last_epoch(const Results& results) {
                                    cell("metric"));
     for (const auto& option : split(cell("options"), ';'))
       if (option.starts_with("label-share=") || makes_other_numbers(option)) what += ", " + option;
-    const auto value = parse_number(cell("value"));
-    const auto seed = parse_integer(cell("seed"));
-    if (!value || !std::isfinite(*value) || !seed)
-      fail("{}: the value or seed of {} is not a number", cell("experiment"), what);
     auto found = std::find_if(sides.begin(), sides.end(),
                               [&](const auto& side) { return side.first == what; });
     if (found == sides.end()) found = sides.insert(sides.end(), {what, {}});
-    found->second.by_seed[*seed].push_back(*value);
+    found->second.by_seed[*parse_integer(cell("seed"))].push_back(*parse_number(cell("value")));
     found->second.config = cell("config_hash");
   }
   return sides;
@@ -68,22 +64,16 @@ std::string compare_results(const std::vector<PlotSpec>& specs, const fs::path& 
       const auto found = std::find_if(second.begin(), second.end(),
                                       [&, name = what](const auto& s) { return s.first == name; });
       if (found == second.end()) continue;
-      std::vector<double> first_values, second_values, differences;
-      for (const auto& [seed, own] : side.by_seed) {
-        const auto other = found->second.by_seed.find(seed);
-        if (other == found->second.by_seed.end()) continue;
-        first_values.push_back(mean(own));
-        second_values.push_back(mean(other->second));
-        differences.push_back(second_values.back() - first_values.back());
-      }
-      if (differences.empty()) continue;
-      const Interval interval = paired_interval(differences);
-      const double p = paired_p_greater(differences);
+      const SeedPairs pairs = pair_by_seed(found->second.by_seed, side.by_seed);
+      if (pairs.differences.empty()) continue;
+      const Interval interval = paired_interval(pairs.differences);
+      const double p = paired_p_greater(pairs.differences);
       out += fmt::format(
-          "{:<72} {:>9.3f} {:>9.3f} {:>+9.3f}  {:<20} {:>3} {:>9}{}\n", what, mean(first_values),
-          mean(second_values), mean(differences),
+          "{:<72} {:>9.3f} {:>9.3f} {:>+9.3f}  {:<20} {:>3} {:>9}{}\n", what, mean(pairs.second),
+          mean(pairs.first), mean(pairs.differences),
           std::isnan(p) ? "-" : fmt::format("{:+.3f} to {:+.3f}", interval.low, interval.high),
-          differences.size(), std::isnan(p) ? "-" : fmt::format("{:.2g}", 2 * std::min(p, 1 - p)),
+          pairs.differences.size(),
+          std::isnan(p) ? "-" : fmt::format("{:.2g}", 2 * std::min(p, 1 - p)),
           side.config == found->second.config ? "" : "  other configuration");
     }
   }

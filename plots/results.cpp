@@ -8,6 +8,7 @@
 
 #include "lcr/base/csv.h"
 #include "lcr/base/error.h"
+#include "lcr/base/statistics.h"
 #include "lcr/base/text.h"
 #include "lcr/config/options.h"
 #include "lcr/method/method_spec.h"
@@ -184,7 +185,7 @@ Results::RunValues Results::values_by_run(const std::string& name, const std::st
             "{}: {} of row '{}' was measured with several settings ('{}', '{}'): select one in the "
             "plot specification",
             path_.string(), metric, name, measured.at(run), cell(row, "options"));
-      values.push_back({run, cell(row, "seed"), *parse_number(cell(row, "value"))});
+      values.push_back({run, *parse_integer(cell(row, "seed")), *parse_number(cell(row, "value"))});
     }
     if (!values.empty()) return values;
   }
@@ -210,12 +211,13 @@ std::vector<double> Results::values(const std::string& name, const std::string& 
 std::vector<double> Results::differences(const std::string& name, const std::string& baseline,
                                          const std::string& dataset, const BlockSpec& block,
                                          const ColumnSpec& column) const {
-  const RunValues others = values_by_run(baseline, dataset, block, column, block.selection);
-  std::vector<double> differences;
-  for (const auto& own : values_by_run(name, dataset, block, column, block.selection))
-    for (const auto& other : others)
-      if (other.seed == own.seed) differences.push_back(own.value - other.value);
-  return differences;
+  const auto by_seed = [&](const std::string& row) {
+    SeedValues values;
+    for (const auto& own : values_by_run(row, dataset, block, column, block.selection))
+      values[own.seed].push_back(own.value);
+    return values;
+  };
+  return pair_by_seed(by_seed(name), by_seed(baseline)).differences;
 }
 
 std::vector<PublishedValue> read_published(const std::filesystem::path& folder,

@@ -46,7 +46,7 @@ class Results {
  private:
   struct RunValue {
     std::string run;  ///< its hash
-    std::string seed;
+    std::int64_t seed = 0;
     double value = 0;
   };
   /// In the file's order.

@@ -155,20 +155,22 @@ TEST_F(Programs, DifferencesArePairedBySeed) {
     };
     set("experiment", "s1");
     set("row", name);
-    set("options", "");
     set("seed", seed);
     set("value", format_number(value));
-    set("run_hash", sha256_hex(name + seed));
+    set("run_hash", sha256_hex(name + seed + format_number(value)));
     set("config_hash", sha256_hex(name));
+    set("options", fmt::format("subset-seed={}", rows.size()));
     rows.push_back(row);
   };
-  // The seeds differ far more than the rows, and each row lacks one.
+  // The seeds differ far more than the rows, and each row lacks one. Two runs of one seed are one
+  // pair, as in B2.
   for (const auto& [seed, level] : {std::pair("0", 20.), {"1", 40.}, {"2", 60.}}) {
     add("LCR (A1 rescaled)", seed, level);
     if (seed[0] != '2') add("tau = 1", seed, level + (seed[0] == '0' ? 1.5 : 2.5));
     if (seed[0] == '2') add("kl-axis = rows", seed, level - 3);
   }
   add("tau = 1", "7", 99);
+  add("kl-axis = rows", "2", 56);
   std::filesystem::create_directories(folder / "results/quick");
   write_results(folder / "results/quick/s1.csv", rows);
   const Outcome outcome = run("lcr-plot figure s1");
@@ -176,7 +178,7 @@ TEST_F(Programs, DifferencesArePairedBySeed) {
   const std::string figure = read_text(folder / "results/quick/figures/s1.svg");
   // The t quantile of one degree of freedom is 12.706.
   for (const char* part : {"tau = 1", "+2.00 [-4.35, +8.35], n = 2", "kl-axis = rows",
-                           "-3.00, n = 1", "minus LCR (A1 rescaled) of the same seed"})
+                           "-3.50, n = 1", "minus LCR (A1 rescaled) of the same seed"})
     EXPECT_NE(figure.find(part), std::string::npos) << part << "\n" << figure;
   rows.erase(std::remove_if(rows.begin(), rows.end(),
                             [](const ResultRow& row) {

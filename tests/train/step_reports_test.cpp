@@ -1,6 +1,7 @@
 #include "lcr/train/step_reports.h"
 
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 #include <torch/torch.h>
 
 #include "lcr/data/synth_birds.h"
@@ -58,11 +59,11 @@ TEST(StepReports, ComeInOrderAndAsLateAsTheyMay) {
 }
 
 TEST(StepReports, FiveStepsWaitNowhereForTheDevice) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a CUDA device";
 #ifndef LCR_WITH_CUDA_KERNELS
-  GTEST_SKIP() << "this build has no CUDA kernels: the host renders the views, and copying waits";
+  FAIL() << "a CUDA device, but no CUDA kernels in this build: make setup-gpu brings the compiler";
 #else
-  const torch::Device device = testing::test_device();
-  if (!device.is_cuda()) GTEST_SKIP() << "needs LCR_TEST_DEVICE=cuda";
+  const torch::Device device(torch::kCUDA, 0);
   const Dataset data = make_synth_birds({.classes = 3,
                                          .train_per_class = 20,
                                          .test_per_class = 2,

@@ -97,6 +97,18 @@ double paired_p_greater(std::span<const double> differences, double margin) {
   return student_p_greater(paired_estimate(differences), margin);
 }
 
+SeedPairs pair_by_seed(const SeedValues& first, const SeedValues& second) {
+  SeedPairs pairs;
+  for (const auto& [seed, values] : first) {
+    const auto other = second.find(seed);
+    if (other == second.end()) continue;
+    pairs.first.push_back(mean(values));
+    pairs.second.push_back(mean(other->second));
+    pairs.differences.push_back(pairs.first.back() - pairs.second.back());
+  }
+  return pairs;
+}
+
 Interval paired_interval(std::span<const double> differences, double confidence) {
   if (differences.size() < 2) return {};
   return student_interval(paired_estimate(differences), confidence);

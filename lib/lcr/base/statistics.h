@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -26,6 +27,18 @@ inline double standard_deviation(std::span<const double> values) {
   for (const double value : values) sum += (value - centre) * (value - centre);
   return std::sqrt(sum / static_cast<double>(values.size() - 1));
 }
+
+/// Values by seed.
+using SeedValues = std::map<std::int64_t, std::vector<double>>;
+
+/// One entry for each seed that both sides have, ascending.
+struct SeedPairs {
+  std::vector<double> first, second, differences;  ///< first - second
+};
+
+/// Several values of one seed count as their mean: they are not independent (B2's random choices
+/// share even their first epochs).
+SeedPairs pair_by_seed(const SeedValues& first, const SeedValues& second);
 
 /// p-value of Welch's one-sided t-test that the mean of `a` exceeds that of `b` by more than
 /// `margin`. NaN below two values on a side. If neither side varies, it is 0, 1 or, if the means

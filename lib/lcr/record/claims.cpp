@@ -19,13 +19,11 @@ constexpr double kLevel = 0.05;     // significance level of each test
 constexpr double kPower = 0.8;      // for the number of pairs that would decide
 constexpr std::size_t kFewest = 3;  // seeds
 
-/// The values of one side of a claim by seed.
-using Side = std::map<std::int64_t, double>;
-
-/// Runs with the same seed are averaged: B2's random choices share even their first epochs.
-Side values_of(const std::vector<ResultRow>& rows, const Claim& claim, const std::string& dataset,
-               const std::string& metric, const std::string& row_name, const std::string& pooling) {
-  std::map<std::int64_t, std::vector<double>> by_seed;
+/// The values of one side of a claim.
+SeedValues values_of(const std::vector<ResultRow>& rows, const Claim& claim,
+                     const std::string& dataset, const std::string& metric,
+                     const std::string& row_name, const std::string& pooling) {
+  SeedValues by_seed;
   std::map<std::int64_t, std::set<std::string>> configs;
   std::set<std::string> runs;
   for (const auto& row : rows) {
@@ -43,10 +41,9 @@ Side values_of(const std::vector<ResultRow>& rows, const Claim& claim, const std
     if (!runs.insert(cell("run_hash")).second)
       fail("claim {}: {} of row '{}' was measured with several settings; a claim needs one",
            claim.id, metric, row_name);
-    const auto seed = parse_integer(cell("seed"));
-    if (!seed) fail("{}: seed '{}' is not a number", claim.experiment, cell("seed"));
-    by_seed[*seed].push_back(*parse_number(cell("value")));
-    configs[*seed].insert(cell("config_hash"));
+    const std::int64_t seed = *parse_integer(cell("seed"));
+    by_seed[seed].push_back(*parse_number(cell("value")));
+    configs[seed].insert(cell("config_hash"));
   }
   for (const auto& [seed, own] : configs)
     if (own != configs.begin()->second)
@@ -54,15 +51,7 @@ Side values_of(const std::vector<ResultRow>& rows, const Claim& claim, const std
           "claim {}: row '{}' has another configuration at seed {} than at seed {}: train it again "
           "with one",
           claim.id, row_name, seed, configs.begin()->first);
-  Side values;
-  for (const auto& [seed, own] : by_seed) values[seed] = mean(own);
-  return values;
-}
-
-std::vector<double> values(const Side& side) {
-  std::vector<double> out;
-  for (const auto& [seed, value] : side) out.push_back(value);
-  return out;
+  return by_seed;
 }
 
 /// Sets verdict, p and pairs_needed. p_greater(sign, margin): of the test that sign * difference
@@ -116,7 +105,7 @@ void explain(ClaimVerdict& result, std::size_t better, std::size_t worse) {
 ClaimVerdict judge_on(const Claim& claim, const std::vector<ResultRow>& rows,
                       const std::string& dataset) {
   ClaimVerdict result{.claim = claim, .verdict = "not run", .dataset = dataset};
-  Side a, b;
+  SeedValues a, b;
   for (const auto& metric : split(claim.metric, '|'))
     if (a.empty() || b.empty()) {
       result.metric = metric;
@@ -129,9 +118,8 @@ ClaimVerdict judge_on(const Claim& claim, const std::vector<ResultRow>& rows,
     return result;
   }
   result.verdict = "undecided";
-  for (const auto& [seed, value] : a)
-    if (b.contains(seed)) result.differences.push_back(value - b.at(seed));
-  const auto all_a = values(a), all_b = values(b);
+  result.differences = pair_by_seed(a, b).differences;
+  const auto all_a = pair_by_seed(a, a).first, all_b = pair_by_seed(b, b).first;
   const std::size_t fewer = std::min(a.size(), b.size());
   result.paired = result.differences.size() >= kFewest || fewer < kFewest;
   result.n = result.paired ? result.differences.size() : fewer;

@@ -55,6 +55,9 @@ std::vector<ResultRow> read_results(const std::filesystem::path& path) {
     if (!value || !std::isfinite(*value))
       fail("{}: {} of row '{}', seed {}: value '{}' is not a finite number with a decimal point",
            path.string(), cell("metric"), cell("row"), cell("seed"), cell("value"));
+    if (const auto seed = parse_integer(row[result_column("seed")]); !seed || *seed < 0)
+      fail("{}: {} of row '{}': seed '{}' is not a whole number from 0", path.string(),
+           cell("metric"), cell("row"), cell("seed"));
   }
   return rows;
 }

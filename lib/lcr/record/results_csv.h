@@ -53,8 +53,8 @@ std::size_t result_column(const char* name);
 void write_results(const std::filesystem::path& path, const std::vector<ResultRow>& rows);
 
 /// Reads a results file. Files of schemas before 4 lack `judged_by`: it is empty then. Throws
-/// UserError if it is missing, malformed or of a newer schema, or if a value is not a finite
-/// number.
+/// UserError if it is missing, malformed or of a newer schema, if a value is not a finite
+/// number, or if a seed is not a whole number from 0.
 std::vector<ResultRow> read_results(const std::filesystem::path& path);
 
 /// Whether a "name=value" of the column `options` makes numbers of another kind than the row's
