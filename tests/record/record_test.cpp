@@ -490,6 +490,7 @@ TEST(ResultsCsv, RoundTripAndNewerSchema) {
   ResultRow row;
   for (std::size_t i = 0; i < row.size(); ++i) row[i] = std::string(kResultColumns[i]) + ", \"x\"";
   row[result_column("schema")] = std::to_string(kResultsSchema);
+  row[result_column("seed")] = "7";
   row[result_column("value")] = "-1.5e-3";
   row[result_column("epoch")] = "";
   write_results(folder / "r.csv", {row, row});
@@ -497,6 +498,13 @@ TEST(ResultsCsv, RoundTripAndNewerSchema) {
   row[result_column("schema")] = "99";
   write_results(folder / "r.csv", {row});
   expect_user_error([&] { read_results(folder / "r.csv"); }, "schema '99'");
+  row[result_column("schema")] = std::to_string(kResultsSchema);
+  for (const char* seed : {"", "-1", "1.5", "x"}) {
+    row[result_column("seed")] = seed;
+    write_results(folder / "r.csv", {row});
+    expect_user_error([&] { read_results(folder / "r.csv"); },
+                      "seed '" + std::string(seed) + "' is not a whole number from 0");
+  }
   EXPECT_THROW(result_column("no such"), std::logic_error);
 }
 
