@@ -1,5 +1,6 @@
 // Batch norm with what follows it as one operation, against LibTorch's operations in float64, for
-// each form that this processor runs; and the forms against each other, bit by bit.
+// each form that this processor runs, and for the form of devices, on the CPU if there is none; and
+// the CPU's forms against each other, bit by bit.
 #include "lcr/model/fused_norm.h"
 
 #include <cmath>
@@ -10,6 +11,7 @@
 
 #include "lcr/model/initialise.h"
 #include "lcr/model/kernels/kernels.h"
+#include "tests/support/device_form.h"
 #include "tests/support/networks.h"
 #include "tests/support/using_kernels.h"
 
@@ -37,17 +39,19 @@ void set_parameters(SplitBatchNorm& norm, const std::string& name, std::int64_t 
 }
 
 /// `as` float64 goes LibTorch's way. Inputs are the same numbers in each type.
-Results run(const Case& c, torch::ScalarType as, bool grad = true) {
+Results run(const Case& c, torch::ScalarType as, bool grad = true,
+            const torch::Device& device = torch::kCPU) {
   const std::int64_t channels = c.shape[1];
   SplitBatchNorm norm(channels), norm2(channels);
   for (auto* each : {&norm, &norm2}) {
     set_parameters(*each, each == &norm ? "first" : "second", channels);
     if (as == torch::kDouble) (*each)->to(torch::kDouble);
+    (*each)->to(device);
     (*each)->groups = c.groups;
   }
   const auto input = [&](const char* name, double offset) {
     const Tensor values = (1.5 * random_normal(c.shape, 3, name) + offset).to(c.type).to(as);
-    return values.contiguous(torch::MemoryFormat::ChannelsLast).requires_grad_(grad);
+    return values.to(device).contiguous(torch::MemoryFormat::ChannelsLast).requires_grad_(grad);
   };
   // Means far from 0, as after convolutions of images.
   const Tensor x = input("x", 4), other = input("other", -1);
@@ -64,7 +68,7 @@ Results run(const Case& c, torch::ScalarType as, bool grad = true) {
     results.emplace_back(buffer.key(), buffer.value().clone());
   if (!grad) return results;
   const auto weights = [&](const char* name) {
-    return random_normal(y.main.sizes().vec(), 3, name).to(c.type).to(as);
+    return random_normal(y.main.sizes().vec(), 3, name).to(c.type).to(as).to(device);
   };
   Tensor loss = (y.main * weights("g")).sum();
   if (y.shortcut.defined()) loss = loss + (y.shortcut * weights("g2")).sum();
@@ -82,7 +86,7 @@ Results run(const Case& c, torch::ScalarType as, bool grad = true) {
 
 double error(const Tensor& actual, const Tensor& expected) {
   const Tensor reference = expected.to(torch::kDouble);
-  return (actual.to(torch::kDouble) - reference).norm().item<double>() /
+  return (actual.cpu().to(torch::kDouble) - reference).norm().item<double>() /
          std::max(1e-30, reference.norm().item<double>());
 }
 
@@ -96,6 +100,7 @@ std::vector<Case> cases() {
                {16, 37, 9, 4},    // vectors and a rest
                {2, 1, 2, 1},      // one channel
                {8, 1029, 3, 3},   // wider than a tile of sums
+               {8, 520, 2, 3},    // several blocks side by side, the last not full
                {8, 64, 31, 33}})  // several parts
         for (const std::int64_t groups : {1, 8})
           if (shape[0] % groups == 0) all.push_back({form, shape, groups, type});
@@ -108,6 +113,15 @@ std::string describe(const Case& c) {
          c10::toString(c.type);
 }
 
+void expect_close(const Results& actual, const Results& expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    const auto& [name, value] = actual[i];
+    const bool rounded = value.scalar_type() == torch::kBFloat16;
+    EXPECT_LT(error(value, expected[i].second), rounded ? 6e-3 : 3e-6) << name;
+  }
+}
+
 TEST(FusedNorm, EveryFormIsLibTorchsInFloat64) {
   for (const auto& c : cases()) {
     SCOPED_TRACE(describe(c));
@@ -115,15 +129,33 @@ TEST(FusedNorm, EveryFormIsLibTorchsInFloat64) {
     for (const auto* form : kernels::supported_kernels()) {
       SCOPED_TRACE(form->name);
       const testing::UsingKernels use(*form);
-      const Results actual = run(c, c.type);
-      ASSERT_EQ(actual.size(), expected.size());
-      for (std::size_t i = 0; i < actual.size(); ++i) {
-        const auto& [name, value] = actual[i];
-        const bool rounded = value.scalar_type() == torch::kBFloat16;
-        EXPECT_LT(error(value, expected[i].second), rounded ? 6e-3 : 3e-6) << name;
-      }
+      expect_close(run(c, c.type), expected);
     }
   }
+}
+
+TEST(FusedNorm, TheFormOfDevicesIsLibTorchsInFloat64) {
+  for (const auto& c : cases()) {
+    SCOPED_TRACE(describe(c));
+    const Results expected = run(c, torch::kDouble), loops = run(c, c.type);
+    const testing::DeviceForm form;
+    for (const bool grad : {true, false}) {
+      const Results actual = run(c, c.type, grad, testing::test_device());
+      expect_close(actual, Results(expected.begin(), expected.begin() + std::ssize(actual)));
+      // Something else than the loops ran: they add in another order.
+      if (c.shape[1] == 64 && c.type == torch::kFloat)
+        EXPECT_FALSE(actual[0].second.cpu().equal(loops[0].second));
+    }
+  }
+}
+
+TEST(FusedNorm, TheFormOfDevicesRepeatsItsBits) {
+  const Case c{Form::kJoin, {8, 64, 31, 33}, 2, torch::kBFloat16};
+  const testing::DeviceForm form;
+  const Results first = run(c, c.type, true, testing::test_device()),
+                second = run(c, c.type, true, testing::test_device());
+  for (std::size_t i = 0; i < first.size(); ++i)
+    EXPECT_TRUE(first[i].second.equal(second[i].second)) << first[i].first;
 }
 
 TEST(FusedNorm, AllFormsAndNumbersOfThreadsGiveTheSameBits) {
@@ -155,7 +187,16 @@ TEST(FusedNorm, WithoutAGraphTheResultsAreTheSame) {
   }
 }
 
-TEST(FusedNorm, EvaluationUsesTheRunningStatistics) {
+/// On the CPU, whose tensors take the form of devices if the parameter says so.
+class FusedNormForms : public ::testing::TestWithParam<bool> {
+ private:
+  testing::DeviceForm form_{GetParam()};
+};
+INSTANTIATE_TEST_SUITE_P(, FusedNormForms, ::testing::Values(false, true), [](const auto& form) {
+  return std::string(form.param ? "OfDevices" : "OfTheCpu");
+});
+
+TEST_P(FusedNormForms, EvaluationUsesTheRunningStatistics) {
   for (const auto form : {Form::kRelu, Form::kAdd, Form::kJoin, Form::kPool}) {
     std::vector<Tensor> y;
     for (const bool grad : {true, false}) {  // LibTorch's operations, ours
@@ -181,7 +222,7 @@ TEST(FusedNorm, EvaluationUsesTheRunningStatistics) {
   }
 }
 
-TEST(FusedNorm, TheFirstGroupAloneCanMoveTheRunningStatistics) {
+TEST_P(FusedNormForms, TheFirstGroupAloneCanMoveTheRunningStatistics) {
   for (const auto type : {torch::kFloat, torch::kDouble})  // ours, LibTorch's operations
     for (const std::int64_t groups : {1, 2, 4}) {
       const auto x = (random_normal({8, 5, 3, 3}, 3, "x") + 2).to(type);
@@ -201,7 +242,7 @@ TEST(FusedNorm, TheFirstGroupAloneCanMoveTheRunningStatistics) {
     }
 }
 
-TEST(FusedNorm, ASumsTwoGradientsOrEitherAlone) {
+TEST_P(FusedNormForms, ASumsTwoGradientsOrEitherAlone) {
   const auto gradient = [](bool main, bool shortcut) {
     SplitBatchNorm norm(8);
     const auto x = random_normal({4, 8, 3, 3}, 3, "x").requires_grad_();
@@ -217,7 +258,7 @@ TEST(FusedNorm, ASumsTwoGradientsOrEitherAlone) {
   EXPECT_TRUE(torch::allclose(gradient(true, true), 2 * gradient(true, false), 1e-5, 1e-6));
 }
 
-TEST(FusedNorm, TheGradientIsTheSlope) {
+TEST_P(FusedNormForms, TheGradientIsTheSlope) {
   // Central differences along random directions; the step is wide because y is float32.
   for (const Form form : {Form::kRelu, Form::kAdd, Form::kJoin, Form::kPool}) {
     SplitBatchNorm norm(5), norm2(5);
@@ -246,7 +287,7 @@ TEST(FusedNorm, TheGradientIsTheSlope) {
   }
 }
 
-TEST(FusedNorm, NanWinsInThePool) {
+TEST_P(FusedNormForms, NanWinsInThePool) {
   // In evaluation one nan does not fill its channel: it must win in each window that holds it.
   SplitBatchNorm norm(5);
   norm->eval();
@@ -258,7 +299,7 @@ TEST(FusedNorm, NanWinsInThePool) {
   EXPECT_EQ(expected.sum().item<std::int64_t>(), 4);
 }
 
-TEST(FusedNorm, NanStaysNan) {
+TEST_P(FusedNormForms, NanStaysNan) {
   for (const Form form : {Form::kRelu, Form::kAdd, Form::kJoin, Form::kPool}) {
     for (const auto type : {torch::kFloat, torch::kBFloat16}) {
       SplitBatchNorm norm(5), norm2(5);

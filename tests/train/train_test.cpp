@@ -12,6 +12,7 @@
 #include "lcr/train/schedule.h"
 #include "lcr/train/trainer.h"
 #include "lcr/train/training_options.h"
+#include "tests/support/device_form.h"
 #include "tests/support/files.h"
 #include "tests/support/networks.h"
 
@@ -81,6 +82,34 @@ TEST(Sgd, LeavesParametersWithoutGradientAlone) {
   sgd.step(0.1);
   EXPECT_TRUE(unused.equal(torch::ones({2})));
   EXPECT_FALSE(used.equal(torch::ones({2})));
+}
+
+TEST(Sgd, TheFormOfDevicesUpdatesAnyNumberOfParameters) {
+  const auto run = [](bool device_form) {
+    const torch::Device device = device_form ? testing::test_device() : torch::kCPU;
+    std::vector<torch::Tensor> parameters, averages;
+    for (std::int64_t i = 0; i < 70; ++i) {  // more than one batch of pieces
+      const std::vector<std::int64_t> shape = {i == 3 ? 140000 : i + 1};
+      const auto name = std::to_string(i);
+      parameters.push_back(random_normal(shape, 0, name).to(device).requires_grad_());
+      averages.push_back(random_normal(shape, 1, name).to(device));
+    }
+    Sgd sgd(parameters, 0.9, 0.01, {averages, parameters, 0.99});
+    const testing::DeviceForm form(device_form);
+    for (int step = 0; step < 3; ++step) {
+      sgd.zero_grad();
+      for (std::size_t i = 0; i < parameters.size(); ++i)
+        if (i != 5)  // has no gradient
+          parameters[i].mutable_grad() = parameters[i].detach().cpu().cos().to(device);
+      sgd.step(0.1);
+    }
+    std::vector<torch::Tensor> all;
+    for (const auto* tensors : {&parameters, &averages, &sgd.velocities()})
+      for (const auto& tensor : *tensors) all.push_back(tensor.detach().cpu());
+    return all;
+  };
+  const auto loops = run(false), kernels = run(true);
+  for (std::size_t i = 0; i < loops.size(); ++i) EXPECT_TRUE(kernels[i].equal(loops[i])) << i;
 }
 
 TEST(Sgd, MovesItsAveragesAfterTheUpdate) {

@@ -23,6 +23,7 @@
 #include "lcr/experiment/version.h"
 #include "lcr/method/host_options.h"
 #include "lcr/method/method_spec.h"
+#include "lcr/model/device_form.h"
 #include "lcr/model/kernels/kernels.h"
 #include "lcr/model/model_options.h"
 #include "lcr/model/torch_compat.h"
@@ -139,6 +140,9 @@ Provenance describe_provenance(const Options& options, const torch::Device& devi
   int driver = 0;
   if (device.is_cuda() && cudaDriverGetVersion(&driver) == cudaSuccess)
     provenance.libraries += fmt::format("CUDA driver={}\n", driver);
+  if (device.is_cuda())
+    provenance.libraries +=
+        fmt::format("CUDA kernels={}\n", takes_device_form(device) ? "ours" : "LibTorch's");
 #endif
   const std::string key = "CPU capability usage: ";
   const auto at = config.find(key);

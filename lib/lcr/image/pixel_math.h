@@ -6,11 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define LCR_HOST_DEVICE __host__ __device__ inline
-#else
-#define LCR_HOST_DEVICE inline
-#endif
+#include "lcr/base/host_device.h"
 
 namespace lcr {
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -70,8 +71,18 @@ void do_without_libuv(StoreOptions& options) {
   if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
 }
 
+/// Leaves the words about errors to us, unless the user asked for c10d's: 2.x logs them with stack
+/// traces before it throws them.
+void quieten_c10d() {
+#if TORCH_VERSION_MAJOR >= 2
+  constexpr int kFatalOnly = 3;
+  if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = kFatalOnly;
+#endif
+}
+
 c10::intrusive_ptr<c10d::Store> open_store(const RankVariables& place,
                                            std::chrono::milliseconds timeout) {
+  quieten_c10d();
   c10d::TCPStoreOptions options;
   options.port = static_cast<std::uint16_t>(place.port);
   bool agent_serves = place.agent_serves;

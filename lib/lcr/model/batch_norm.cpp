@@ -37,10 +37,16 @@ torch::Tensor SplitBatchNormImpl::forward(const torch::Tensor& x) {
   return torch::cat(parts);
 }
 
+std::int64_t* SplitBatchNormImpl::batch_counter() {
+  return num_batches_tracked_.scalar_type() == torch::kLong
+             ? num_batches_tracked_.data_ptr<std::int64_t>()
+             : nullptr;
+}
+
 void SplitBatchNormImpl::count_batch() {
   // An operation of LibTorch for one number costs as much as a small layer.
-  if (num_batches_tracked_.is_cpu() && num_batches_tracked_.scalar_type() == torch::kLong)
-    ++*num_batches_tracked_.data_ptr<std::int64_t>();
+  if (num_batches_tracked_.is_cpu() && batch_counter())
+    ++*batch_counter();
   else
     num_batches_tracked_.add_(1);
 }

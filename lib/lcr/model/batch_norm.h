@@ -21,6 +21,8 @@ class SplitBatchNormImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x);
   /// Counts a batch of training in num_batches_tracked.
   void count_batch();
+  /// num_batches_tracked where it is, as one integer; null if it has another type.
+  std::int64_t* batch_counter();
   std::int64_t groups = 1;
   bool running_of_first = false;
   /// The number of groups, from the first, whose updates move the running statistics.

@@ -7,7 +7,7 @@ namespace lcr {
 void Lars::step(double lr) {
   const torch::NoGradGuard no_grad;
   const bool fused = fuses();
-  std::vector<Update> updates(parameters_.size());
+  std::vector<torch::Tensor> directions(parameters_.size());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     torch::Tensor& parameter = parameters_[i];
     if (!parameter.grad().defined()) continue;
@@ -21,18 +21,18 @@ void Lars::step(double lr) {
       direction.mul_(torch::where(scaled, trust_ * weight_norm / norm, torch::ones_like(norm)));
     }
     if (fused) {
-      updates[i] = {direction,
-                    {.lr = 1,
-                     .momentum = static_cast<float>(momentum_),
-                     .weight_decay = 0,
-                     .gradient_scale = static_cast<float>(lr)}};
+      directions[i] = direction;
     } else {
       velocities_[i].mul_(momentum_).add_(direction, lr);
       parameter.sub_(velocities_[i]);
     }
   }
   if (fused)
-    update_fused(std::move(updates));
+    update_fused(std::move(directions), {.lr = 1,
+                                         .momentum = static_cast<float>(momentum_),
+                                         .weight_decay = 0,
+                                         .gradient_scale = static_cast<float>(lr),
+                                         .average_momentum = 0});
   else
     move_averages();
 }

@@ -6,11 +6,16 @@
 #include <ATen/Parallel.h>
 
 #include "lcr/base/error.h"
+#include "lcr/model/device_form.h"
+#include "lcr/model/kernels/kernels.h"
 #include "lcr/train/lars.h"
 #include "lcr/train/training_options.h"
 
 namespace lcr {
 namespace {
+
+using kernels::device::UpdateBatch;
+using kernels::device::UpdatePiece;
 
 /// Whether two tensors of one shape hold their numbers in the same order, without gaps.
 bool same_order(const torch::Tensor& a, const torch::Tensor& b) {
@@ -22,7 +27,37 @@ bool same_order(const torch::Tensor& a, const torch::Tensor& b) {
 }
 
 bool plain(const torch::Tensor& tensor) {
-  return tensor.is_cpu() && tensor.scalar_type() == torch::kFloat;
+  return (tensor.is_cpu() || takes_device_form(tensor.device())) && tensor.scalar_type() == torch::kFloat;
+}
+
+/// Pieces of equal size: small parameters cost one each, large ones are shared among the threads.
+constexpr std::int64_t kPiece = 1 << 16;
+
+void update_on_cpu(const std::vector<UpdatePiece>& pieces, const kernels::UpdateRule& rule) {
+  const auto update = kernels::kernels().update;
+  const auto count = static_cast<std::int64_t>(pieces.size());
+  at::parallel_for(0, count, 1, [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t i = from; i < to; ++i) {
+      const UpdatePiece& piece = pieces[static_cast<std::size_t>(i)];
+      update(piece.parameter, piece.velocity, piece.direction, piece.average, piece.count, rule);
+    }
+  });
+}
+
+void update_on_device(const torch::Device& device, const std::vector<UpdatePiece>& pieces,
+                      const kernels::UpdateRule& rule) {
+  for (std::size_t first = 0; first < pieces.size(); first += UpdateBatch::kMost) {
+    UpdateBatch batch{};
+    batch.rule = rule;
+    for (std::size_t i = first; i < pieces.size() && batch.count < UpdateBatch::kMost; ++i)
+      batch.pieces[batch.count++] = pieces[i];
+    if (device.is_cuda()) {
+      launch_on(device, batch);
+      continue;
+    }
+    for (int piece = 0; piece < batch.count; ++piece)
+      for (std::int64_t i = 0; i < batch.pieces[piece].count; ++i) batch(piece, i);
+  }
 }
 
 }  // namespace
@@ -68,40 +103,27 @@ bool Sgd::fuses() const {
   return true;
 }
 
-void Sgd::update_fused(std::vector<Update> updates) {
-  // Pieces of equal size: small parameters cost one each, large ones are shared among the threads.
-  struct Piece {
-    float *parameter, *velocity, *average;
-    const float* direction;
-    std::int64_t count;
-    const kernels::UpdateRule* rule;
-  };
-  constexpr std::int64_t kPiece = 1 << 16;
-  std::vector<Piece> pieces;
-  for (std::size_t i = 0; i < updates.size(); ++i) {
-    auto& [direction, rule] = updates[i];
+void Sgd::update_fused(std::vector<torch::Tensor> directions, kernels::UpdateRule rule) {
+  rule.average_momentum = static_cast<float>(average_momentum_);
+  std::vector<UpdatePiece> pieces;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const torch::Tensor& parameter = parameters_[i];
+    torch::Tensor& direction = directions[i];
     if (direction.defined() && !same_order(parameter, direction))
       direction = torch::empty_like(parameter, torch::TensorOptions()).copy_(direction);
-    rule.average_momentum = static_cast<float>(average_momentum_);
     for (std::int64_t at = 0; at < parameter.numel(); at += kPiece)
       pieces.push_back(
           {.parameter = parameter.data_ptr<float>() + at,
            .velocity = velocities_[i].data_ptr<float>() + at,
-           .average = averages_[i].defined() ? averages_[i].data_ptr<float>() + at : nullptr,
            .direction = direction.defined() ? direction.data_ptr<float>() + at : nullptr,
-           .count = std::min(kPiece, parameter.numel() - at),
-           .rule = &rule});
+           .average = averages_[i].defined() ? averages_[i].data_ptr<float>() + at : nullptr,
+           .count = std::min(kPiece, parameter.numel() - at)});
   }
-  const auto update = kernels::kernels().update;
-  const auto count = static_cast<std::int64_t>(pieces.size());
-  at::parallel_for(0, count, 1, [&](std::int64_t from, std::int64_t to) {
-    for (std::int64_t i = from; i < to; ++i) {
-      const Piece& piece = pieces[static_cast<std::size_t>(i)];
-      update(piece.parameter, piece.velocity, piece.direction, piece.average, piece.count,
-             *piece.rule);
-    }
-  });
+  if (pieces.empty()) return;
+  if (takes_device_form(parameters_[0].device()))
+    update_on_device(parameters_[0].device(), pieces, rule);
+  else
+    update_on_cpu(pieces, rule);
 }
 
 void Sgd::move_averages() {
@@ -119,14 +141,13 @@ void Sgd::move_averages() {
 void Sgd::step(double lr) {
   const torch::NoGradGuard no_grad;
   if (fuses()) {
-    std::vector<Update> updates;
-    for (const auto& parameter : parameters_)
-      updates.push_back({parameter.grad(),
-                         {.lr = static_cast<float>(lr),
-                          .momentum = static_cast<float>(momentum_),
-                          .weight_decay = static_cast<float>(weight_decay_),
-                          .gradient_scale = 1}});
-    update_fused(std::move(updates));
+    std::vector<torch::Tensor> directions;
+    for (const auto& parameter : parameters_) directions.push_back(parameter.grad());
+    update_fused(std::move(directions), {.lr = static_cast<float>(lr),
+                                         .momentum = static_cast<float>(momentum_),
+                                         .weight_decay = static_cast<float>(weight_decay_),
+                                         .gradient_scale = 1,
+                                         .average_momentum = 0});
     return;
   }
   std::vector<torch::Tensor> parameters, velocities;

@@ -9,7 +9,7 @@
 
 #include "lcr/config/options.h"
 #include "lcr/method/method.h"
-#include "lcr/model/kernels/kernels.h"
+#include "lcr/model/kernels/update_rule.h"
 
 namespace lcr {
 
@@ -17,8 +17,8 @@ namespace lcr {
 ///   d = gradient + weight_decay * p
 ///   v = momentum * v + d (v = d at first)
 ///   p -= lr * v
-/// and then the moving averages. On the CPU in float32, one loop of ours; else LibTorch's
-/// operations. Both equal up to rounding.
+/// and then the moving averages. In float32 on the CPU, one loop of ours, on CUDA kernels of ours;
+/// else LibTorch's operations. All equal up to rounding.
 class Sgd {
  public:
   Sgd(std::vector<torch::Tensor> parameters, double momentum, double weight_decay,
@@ -38,13 +38,9 @@ class Sgd {
  protected:
   /// Whether update_fused() can update the parameters as they are now.
   bool fuses() const;
-  /// What update_fused() does with one parameter.
-  struct Update {
-    torch::Tensor direction;  ///< the gradient's place in `rule`; undefined: only the average moves
-    kernels::UpdateRule rule;
-  };
-  /// Updates all parameters; updates: one per parameter. average_momentum of the rules is set here.
-  void update_fused(std::vector<Update> updates);
+  /// Updates all parameters. directions: one per parameter, the gradient's place in the rule;
+  /// undefined: only the average moves. The rule's average_momentum is set here.
+  void update_fused(std::vector<torch::Tensor> directions, kernels::UpdateRule rule);
   /// Moves the averages by LibTorch's operations.
   void move_averages();
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "lcr/model/kernels/update_rule.h"
+
 namespace lcr::kernels {
 
 /// The bits of a bfloat16 number.
@@ -66,15 +68,6 @@ struct NormLoops {
   void (*pool_gradient)(const T* dy, const std::uint8_t* where, const T* x, const float* mean, T* g,
                         std::int64_t first, std::int64_t last, std::int64_t height,
                         std::int64_t width, std::int64_t channels, double* sum, double* product);
-};
-
-/// What one update does: PyTorch's SGD, then the moving average.
-///   v = momentum v + gradient_scale g + weight_decay p
-///   p = p - lr v
-///   average = average_momentum average + (1 - average_momentum) p
-/// LARS (train/lars.h) puts its learning rate into g and v instead: lr is then 1.
-struct UpdateRule {
-  float lr, momentum, weight_decay, gradient_scale, average_momentum;
 };
 
 /// A square convolution of channels_last maps, padded by half its kernel: images x height x width x

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "lcr/model/kernels/arithmetic.h"
 #include "lcr/model/kernels/kernels.h"
 
 namespace lcr::kernels {
@@ -72,26 +73,14 @@ template <class V>
 inline void store(float* to, V value) {
   std::memcpy(to, &value, sizeof value);
 }
-/// Rounds to the nearest, ties to even, as LibTorch does; nan stays nan.
+/// Rounds; nan stays nan.
 template <class V>
 inline void store(Bfloat16* to, V value) {
   using Word = typename Integer<V>::Word;
   const Word raw = bits<Word>(value);
-  const Word rounded = (raw + 0x7fffU + ((raw >> 16) & 1U)) >> 16;
-  const Word nan = raw * 0U + 0x7fc0U;
+  const Word rounded = bfloat16_of(raw), nan = raw * 0U + kBfloat16Nan;
   const auto half = convert<typename Integer<V>::Half>(value == value ? rounded : nan);
   std::memcpy(to, &half, sizeof half);
-}
-
-template <class V>
-inline V zero() {
-  return V{};
-}
-
-/// relu that keeps nan, as LibTorch's does.
-template <class V>
-inline V relu(V x) {
-  return x < 0.0F ? zero<V>() : x;
 }
 
 /// Calls body(V, channel) for all channels, in whole vectors while they last.
@@ -163,7 +152,7 @@ void moments(const T* x, Extent extent, const float* origin, double* sum, double
 
 template <class V, class T>
 inline V affine_of(const T* x, Affine affine, std::int64_t c) {
-  return load<V>(x) * load<V>(affine.scale + c) + load<V>(affine.shift + c);
+  return affine_of(load<V>(x), load<V>(affine.scale + c), load<V>(affine.shift + c));
 }
 
 template <class T>
@@ -196,8 +185,7 @@ void reduce(const T* dy, const T* x, Affine affine, const float* mean, Extent ex
                  using V = decltype(lanes);
                  const V m = load<V>(mean + c);
                  for (std::int64_t r = 0; r < rows; ++r, at += extent.channels) {
-                   const V dense = load<V>(dy + at);
-                   const V g = affine_of<V>(x + at, affine, c) > 0.0F ? dense : zero<V>();
+                   const V g = masked(load<V>(dy + at), affine_of<V>(x + at, affine, c));
                    sums[0] += g;
                    sums[1] += g * (load<V>(x + at) - m);
                  }
@@ -214,11 +202,11 @@ void reduce_residual(const T* dy, const T* dy2, const T* y, const T* x, const fl
                  for (std::int64_t r = 0; r < rows; ++r, at += extent.channels) {
                    V dense = load<V>(dy + at);
                    if (dy2) dense += load<V>(dy2 + at);
-                   const V masked = load<V>(y + at) > 0.0F ? dense : zero<V>();
-                   store(g + at, masked);
-                   sums[0] += masked;
-                   sums[1] += masked * (load<V>(x + at) - load<V>(mean + c));
-                   if (x2) sums[2] += masked * (load<V>(x2 + at) - load<V>(mean2 + c));
+                   const V kept = masked(dense, load<V>(y + at));
+                   store(g + at, kept);
+                   sums[0] += kept;
+                   sums[1] += kept * (load<V>(x + at) - load<V>(mean + c));
+                   if (x2) sums[2] += kept * (load<V>(x2 + at) - load<V>(mean2 + c));
                  }
                });
 }
@@ -229,23 +217,20 @@ void input_gradient(const T* g, const T* x, const float* mean, const float* abc,
   const auto gradient = [&](auto dense, std::int64_t c, std::int64_t at) {
     using V = decltype(dense);
     const V centred = load<V>(x + at) - load<V>(mean + c);
-    return load<V>(abc + c) * dense +
-           (load<V>(abc + extent.channels + c) * centred + load<V>(abc + 2 * extent.channels + c));
+    return input_gradient_of(dense, centred, load<V>(abc + c), load<V>(abc + extent.channels + c),
+                             load<V>(abc + 2 * extent.channels + c));
   };
   if (mask)
     for_rows(extent, [&](auto lanes, std::int64_t c, std::int64_t at) {
       using V = decltype(lanes);
-      const V dense = load<V>(g + at);
-      const V masked = affine_of<V>(x + at, *mask, c) > 0.0F ? dense : zero<V>();
-      store(dx + at, gradient(masked, c, at));
+      const V kept = masked(load<V>(g + at), affine_of<V>(x + at, *mask, c));
+      store(dx + at, gradient(kept, c, at));
     });
   else
     for_rows(extent, [&](auto lanes, std::int64_t c, std::int64_t at) {
       store(dx + at, gradient(load<decltype(lanes)>(g + at), c, at));
     });
 }
-
-constexpr std::uint8_t kNowhere = 255;
 
 template <class V>
 inline void add_lanes(double* to, V value) {
@@ -258,7 +243,7 @@ inline void add_lanes(double* to, V value) {
 template <class T>
 void pool(const T* x, Affine affine, T* y, std::uint8_t* where, std::int64_t first,
           std::int64_t last, std::int64_t height, std::int64_t width, std::int64_t channels) {
-  const std::int64_t rows = (height - 1) / 2 + 1, columns = (width - 1) / 2 + 1;
+  const std::int64_t rows = pooled(height), columns = pooled(width);
   for (std::int64_t row = first * rows; row < last * rows; ++row) {
     const std::int64_t image = row / rows, top = 2 * (row % rows) - 1;
     for (std::int64_t column = 0; column < columns; ++column) {
@@ -296,7 +281,7 @@ template <class T>
 void pool_gradient(const T* dy, const std::uint8_t* where, const T* x, const float* mean, T* g,
                    std::int64_t first, std::int64_t last, std::int64_t height, std::int64_t width,
                    std::int64_t channels, double* sum, double* product) {
-  const std::int64_t rows = (height - 1) / 2 + 1, columns = (width - 1) / 2 + 1;
+  const std::int64_t rows = pooled(height), columns = pooled(width);
   for (std::int64_t line = first * height; line < last * height; ++line) {
     const std::int64_t image = line / height, h = line % height;
     // The windows that contain row h: their indices are h / 2 to (h + 1) / 2.
@@ -331,18 +316,16 @@ void pool_gradient(const T* dy, const std::uint8_t* where, const T* x, const flo
 
 void update(float* p, float* v, const float* g, float* average, std::int64_t n,
             const UpdateRule& rule) {
-  const float other = 1.0F - rule.average_momentum;
   for_channels(n, [&](auto lanes, std::int64_t i) {
     using V = decltype(lanes);
     V weight = load<V>(p + i);
     if (g) {
-      const V step = load<V>(v + i) * rule.momentum + load<V>(g + i) * rule.gradient_scale +
-                     weight * rule.weight_decay;
+      const V step = next_velocity(load<V>(v + i), load<V>(g + i), weight, rule);
       store(v + i, step);
       weight -= step * rule.lr;
       store(p + i, weight);
     }
-    if (average) store(average + i, load<V>(average + i) * rule.average_momentum + weight * other);
+    if (average) store(average + i, next_average(load<V>(average + i), weight, rule));
   });
 }
 

@@ -1,4 +1,4 @@
-// How the fused operations of batch norm cut a batch into parts for the threads.
+// How the CPU's operations of batch norm cut a batch into parts for the threads.
 #pragma once
 
 #include <algorithm>
@@ -9,19 +9,9 @@
 #include <torch/types.h>
 
 #include "lcr/model/kernels/kernels.h"
+#include "lcr/model/norm_operations.h"
 
 namespace lcr::fused {
-
-/// The layout of all that the operations write.
-inline constexpr auto kLayout = torch::MemoryFormat::ChannelsLast;
-
-/// The positions of all images.
-inline std::int64_t rows_of(const torch::Tensor& x) { return x.numel() / x.size(1); }
-
-/// An uninitialised tensor like x, in channels_last.
-inline torch::Tensor like(const torch::Tensor& x) {
-  return torch::empty(x.sizes(), x.options().memory_format(kLayout));
-}
 
 /// Calls body(loops, pointer), where pointer(tensor) is the tensor's data in x's type.
 template <class Body>
@@ -72,6 +62,11 @@ class Parts {
 /// A batch's rows, in parts for the threads.
 inline Parts row_parts(const torch::Tensor& x, std::int64_t groups) {
   return {rows_of(x), groups, x.numel()};
+}
+
+/// A batch's images, in parts for the threads.
+inline Parts image_parts(const torch::Tensor& x, std::int64_t groups) {
+  return {x.size(0), groups, x.numel()};
 }
 
 /// Per-channel sums of each part.
