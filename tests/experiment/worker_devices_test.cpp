@@ -21,6 +21,14 @@ std::vector<int> first_devices(int workers, int ranks, int devices) {
   return firsts;
 }
 
+TEST(WorkerDevices, AsManyRunsAsDevicesUnlessJobsSaysOtherwise) {
+  EXPECT_EQ(runs_at_a_time(0, 0, 1), 1) << "on the CPU";
+  EXPECT_EQ(runs_at_a_time(0, 8, 1), 8);
+  EXPECT_EQ(runs_at_a_time(0, 8, 3), 2);
+  EXPECT_EQ(runs_at_a_time(0, 2, 4), 1);
+  EXPECT_EQ(runs_at_a_time(3, 8, 1), 3);
+}
+
 TEST(WorkerDevices, WorkersTakeTheDevicesInTurn) {
   EXPECT_EQ(first_devices(6, 1, 4), (std::vector<int>{0, 1, 2, 3, 0, 1}));
   EXPECT_EQ(first_devices(3, 1, 1), (std::vector<int>{0, 0, 0}));

@@ -36,10 +36,12 @@ std::vector<OptionSpec> execution_options() {
            "total number of threads (0: the cores that this process may use, by its affinity and "
            "its container's CPU quota)",
            0, 4096);
-  s.number("jobs", &ExecutionOptions::jobs, "runs",
-           "number of runs trained at the same time; they share the threads and take the CUDA "
-           "devices in turn, each as many as it has ranks (--device)",
-           1, 256);
+  s.number(
+      "jobs", &ExecutionOptions::jobs, "runs",
+      "number of runs trained at the same time (0: one on the CPU, on CUDA one for each device "
+      "that they share); they share the threads and take the devices in turn, each as many as "
+      "it has ranks (--device)",
+      0, 256);
   s.number("rank-timeout", &ExecutionOptions::rank_timeout, "seconds",
            "time after which a rank (--ranks) that does not answer counts as lost; the others wait "
            "in it for what rank 0 alone does after an epoch, too",

@@ -16,7 +16,7 @@ struct SelectionOptions {
 /// How a run executes.
 struct ExecutionOptions {
   std::string device = "auto";
-  std::int64_t threads = 0, jobs = 1, max_steps = 0;
+  std::int64_t threads = 0, jobs = 0, max_steps = 0;
   std::int64_t rank_timeout = 1800;  ///< seconds
   bool dry_run = false;
   std::string pin_epochs, checkpoint_every = "10min";

@@ -52,9 +52,8 @@ void prepare_directories(const Options& options) {
 
 /// Trains and evaluates what the store lacks. Returns the exit code.
 int run_here(std::vector<WorkerTask> tasks, Grid& grid, const std::string& program,
-             const torch::Device& device) {
+             const torch::Device& device, int devices, int jobs) {
   const Options& control = grid.control();
-  const int devices = shared_devices(control, device);
   if (devices > 0)  // the pool gives each worker its own
     for (auto& task : tasks) task.arguments = without_options(task.arguments, {"device"});
   request_huge_pages();  // both for the workers
@@ -62,8 +61,7 @@ int run_here(std::vector<WorkerTask> tasks, Grid& grid, const std::string& progr
   if (!tasks.empty() && device.is_cpu())
     say("CPU loops: {}; huge pages: {}\n", kernels::kernels().name, huge_pages_state());
   warn_about_queues(grid.cells());
-  return run_workers(tasks, static_cast<int>(control.get<ExecutionOptions>().jobs), devices,
-                     program, "samples",
+  return run_workers(tasks, jobs, devices, program, "samples",
                      fs::path(control.get<ProgramOptions>().results) / "log.txt");
 }
 
@@ -143,7 +141,10 @@ int run(const std::string& program, char** argv, const std::vector<std::string>&
     print_dry_run(grid.cells(), grid.store(), device);
     return kDone;
   }
-  const auto tasks = make_tasks(grid, arguments, threads);
+  const int devices = shared_devices(options, device);
+  const int jobs = runs_at_a_time(options.get<ExecutionOptions>().jobs, devices,
+                                  options.get<BatchOptions>().ranks);
+  const auto tasks = make_tasks(grid, arguments, threads, jobs);
   if (options.get<ScheduleOptions>().list_tasks) {
     print_commands(tasks);
     return kDone;
@@ -152,7 +153,8 @@ int run(const std::string& program, char** argv, const std::vector<std::string>&
     submit_to_slurm(tasks, first, arguments);
     return kDone;
   }
-  if (const int code = run_here(tasks, grid, program, device); code != kDone) return code;
+  if (const int code = run_here(tasks, grid, program, device, devices, jobs); code != kDone)
+    return code;
   if (options.get<ExecutionOptions>().max_steps > 0) {
     fmt::print("Stopped after --max-steps {}: nothing is recorded.\n",
                options.get<ExecutionOptions>().max_steps);

@@ -114,7 +114,7 @@ class Submission {
   int threads() const { return static_cast<int>(command_.options.get<ExecutionOptions>().threads); }
   /// The part of --array that limits how many tasks run at a time.
   std::string limit() const {
-    return command_.given.contains("jobs")
+    return command_.options.get<ExecutionOptions>().jobs > 0 && command_.given.contains("jobs")
                ? fmt::format("%{}", command_.options.get<ExecutionOptions>().jobs)
                : "";
   }

@@ -15,6 +15,10 @@ int shared_devices(const Options& control, const torch::Device& device) {
   return static_cast<int>(torch::cuda::device_count());
 }
 
+int runs_at_a_time(std::int64_t jobs, int devices, std::int64_t ranks) {
+  return static_cast<int>(jobs > 0 ? jobs : std::max<std::int64_t>(1, devices / ranks));
+}
+
 DeviceRange next_devices(const std::vector<DeviceRange>& running, int ranks, int devices) {
   std::vector<int> users(static_cast<std::size_t>(devices), 0);
   const auto at = [&](int device) -> int& {

@@ -13,6 +13,10 @@ namespace lcr {
 /// --device has given, was its first without being named. 0 if all workers use `device`.
 int shared_devices(const Options& control, const torch::Device& device);
 
+/// How many runs are trained at the same time: --jobs, or if that is 0, as many as there are shared
+/// devices for `ranks` each, at least 1.
+int runs_at_a_time(std::int64_t jobs, int devices, std::int64_t ranks);
+
 /// Consecutive devices of one worker: `count` of them starting at `first`, after the last one the
 /// first again.
 struct DeviceRange {

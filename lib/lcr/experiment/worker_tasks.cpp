@@ -48,21 +48,21 @@ void require_standin_weights(Grid& grid, const std::set<std::string>& planned) {
 }
 
 /// The threads of a worker. Those of a rank that srun starts, which has cores of its own.
-int share_of_threads(const Cell& cell, const Options& control, int threads, int ranks) {
+int share_of_threads(const Cell& cell, const Options& control, int threads, int jobs, int ranks) {
   if (control.get<ScheduleOptions>().submit == "slurm") return threads_per_rank(threads, ranks);
   if (cell.stage == 0) return threads;  // others wait for it
-  return std::max(1, threads / static_cast<int>(control.get<ExecutionOptions>().jobs));
+  return std::max(1, threads / jobs);
 }
 
 /// The task of a run that the store lacks, or that lacks evaluations.
 WorkerTask make_task(const Cell& cell, Grid& grid, const std::vector<std::string>& arguments,
-                     int threads) {
+                     int threads, int jobs) {
   const bool trained = grid.store().find(cell.identity).has_value();
   const std::int64_t steps =
       trained ? 1
               : std::max<std::int64_t>(1, count_steps(cell.options, cell.facts->training_images));
   const int ranks = trained ? 1 : rank_count(cell.options);
-  const int share = share_of_threads(cell, grid.control(), threads, ranks);
+  const int share = share_of_threads(cell, grid.control(), threads, jobs, ranks);
   const std::string id = cell.experiment ? cell.experiment->id + " " : "";
   return {
       .label = fmt::format("{}{} s{}", id, cell.row.name, cell.seed),
@@ -77,7 +77,7 @@ WorkerTask make_task(const Cell& cell, Grid& grid, const std::vector<std::string
 }  // namespace
 
 std::vector<WorkerTask> make_tasks(Grid& grid, const std::vector<std::string>& arguments,
-                                   int threads) {
+                                   int threads, int jobs) {
   const Options& control = grid.control();
   std::vector<WorkerTask> tasks;
   std::set<std::string> planned, wanted, met;
@@ -95,7 +95,7 @@ std::vector<WorkerTask> make_tasks(Grid& grid, const std::vector<std::string>& a
       if (control.get<ExecutionOptions>().max_steps > 0 && !method_of(cell.options).trains())
         continue;
       if (planned.insert(cell.identity.directory).second)
-        tasks.push_back(make_task(cell, grid, arguments, threads));
+        tasks.push_back(make_task(cell, grid, arguments, threads, jobs));
     }
   require_standin_weights(grid, planned);
   say("{} of {} runs are in the store, {} to do{}\n", wanted.size() - planned.size(), wanted.size(),
