@@ -1,11 +1,14 @@
 // The committed results on real data, made again from the archives of their runs, byte for byte;
 // and the script that makes such archives.
+#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "lcr/base/files.h"
+#include "lcr/base/statistics.h"
+#include "lcr/record/results_csv.h"
 #include "tests/support/files.h"
 #include "tests/support/shell.h"
 
@@ -68,12 +71,95 @@ TEST(Records, ACampaignPacksWhatItTrainedAndGoesOnFromThere) {
   EXPECT_EQ(files, 3U) << "campaign, inputs and the archive alone";
 }
 
+/// The text with single blanks for its line ends.
+std::string on_one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
 /// The text between two comment lines of a Markdown page, "<!-- begin NAME -->" and "<!-- end -->".
 std::string block(const std::string& page, const std::string& name) {
   const std::string begin = "<!-- begin " + name + " -->\n";
   const auto from = page.find(begin);
   if (from == std::string::npos) return "no such block";
   return page.substr(from + begin.size(), page.find("<!-- end -->", from) - from - begin.size());
+}
+
+/// One row's measurements: after the last epoch, or after another.
+struct Measured {
+  std::string row, pooling;
+  std::string epoch = "last";
+};
+
+SeedValues values_of(const fs::path& results, const std::string& metric, const Measured& what) {
+  SeedValues values;
+  for (const auto& row : read_results(results)) {
+    const auto cell = [&](const char* column) { return row[result_column(column)]; };
+    const bool at_epoch = what.epoch == "last" || what.epoch == "best_each"
+                              ? cell("selection") == what.epoch
+                              : cell("selection") == "each_epoch" && cell("epoch") == what.epoch;
+    const std::string options = cell("options");
+    const bool all_labels = options.find("label-share=0") == std::string::npos;
+    if (cell("row") == what.row && cell("pooling") == what.pooling && cell("metric") == metric &&
+        at_epoch && all_labels)
+      values[std::stoll(cell("seed"))].push_back(std::stod(cell("value")));
+  }
+  return values;
+}
+
+TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
+  const Measured weights{"ImageNet init", "average"}, moco{"MoCo v2", "average"},
+      masked{"LCR", "attention"}, average{"LCR", "average"};
+  const Measured small_moco{"MoCo v2", "average"}, small{"Ours", "attention"},
+      small_average{"Ours", "average"}, k8{"K=8", "attention"};
+  const auto best = [](Measured what) {
+    what.epoch = "best_each";
+    return what;
+  };
+  const std::string cub = "cub40/main.csv", c1 = "cifar100-small/c1.csv",
+                    d1 = "cifar100-small/d1.csv", probe = "cached_probe_top1";
+  struct Quote {
+    std::string results, metric;
+    Measured first, second;
+    std::string text;
+  };
+  const std::vector<Quote> quotes = {
+      {cub, "rank1", masked, moco, "+2.75 [+1.43, +4.07]"},
+      {cub, "rank1", average, moco, "-0.19 [-0.85, +0.47]"},
+      {cub, "rank1", masked, average, "+2.94 [+1.60, +4.27]"},
+      {cub, "rank1", moco, weights, "-5.74 [-6.48, -5.00]"},
+      {cub, "rank1", masked, weights, "-2.99 [-4.13, -1.85]"},
+      {cub, probe, masked, moco, "+1.54 [+0.08, +2.99]"},
+      {cub, probe, masked, weights, "-4.08 [-5.43, -2.73]"},
+      {cub, "rank1", {"LCR", "attention", "2"}, weights, "+1.26 [-2.45, +4.97]"},
+      {c1, "rank1", small, small_average, "-0.12 [-0.44, +0.20]"},
+      {c1, "rank1", small, small_moco, "-0.52 [-1.31, +0.28]"},
+      {d1, "rank1", k8, {"K=2", "attention"}, "+0.17 [-0.77, +1.10]"},
+      {d1, "rank1", k8, {"K=256", "attention"}, "+0.47 [-0.10, +1.04]"},
+  };
+  const std::string page = on_one_line(read_text(fs::path(LCR_SOURCE_DIR) / "docs/findings.md"));
+  const auto says = [&](const std::string& text) { return page.find(text) != std::string::npos; };
+  for (const auto& quote : quotes) {
+    const auto pairs =
+        pair_by_seed(values_of(kRecords / quote.results, quote.metric, quote.first),
+                     values_of(kRecords / quote.results, quote.metric, quote.second));
+    ASSERT_EQ(pairs.differences.size(), 5U) << quote.text;
+    const Interval interval = paired_interval(pairs.differences);
+    EXPECT_EQ(fmt::format("{:+.2f} [{:+.2f}, {:+.2f}]", mean(pairs.differences), interval.low,
+                          interval.high),
+              quote.text);
+    EXPECT_TRUE(says(quote.text)) << quote.text;
+  }
+  const auto mean_of = [&](const Measured& what) {
+    const auto pairs = pair_by_seed(values_of(kRecords / cub, "rank1", what),
+                                    values_of(kRecords / cub, "rank1", what));
+    return mean(pairs.first);
+  };
+  for (const double number :
+       {mean_of(masked), mean_of(moco), mean_of({"LCR", "attention", "2"}),
+        mean_of(best(masked)) - mean_of(masked), mean_of(best(moco)) - mean_of(moco),
+        mean_of(best(masked)) - mean_of(best(moco))})
+    EXPECT_TRUE(says(fmt::format("{:.2f}", number))) << number;
 }
 
 TEST(Records, PagesQuoteTheVerdictsAsTheyAre) {
