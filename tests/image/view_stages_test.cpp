@@ -30,6 +30,14 @@ std::vector<Case> cases() {
           {"probe", probe_recipe(moco)}};
 }
 
+TEST(ViewStages, DividesInBothWidths) {
+  for (const std::int64_t a : {0LL, 7LL, 0xffffffffLL, 0x100000000LL, 0x123456789abcLL})
+    for (const std::int64_t b : {1LL, 3LL, 0xffffffffLL, 0x100000001LL}) {
+      EXPECT_EQ(divided(a, b).whole, a / b) << a << " " << b;
+      EXPECT_EQ(divided(a, b).rest, a % b) << a << " " << b;
+    }
+}
+
 TEST(ViewStages, AreRenderViewOnWholeBatches) {
   // Images of several sizes, larger and smaller than the views.
   CounterRng rng(RngKey(0, "images"));

@@ -37,15 +37,37 @@ struct ViewBuffers {
   std::uint8_t* scratch;  ///< as out
 };
 
+/// a / b with its rest, in 32 bits where both fit: a device divides these several times faster.
+struct Quotient {
+  std::int64_t whole, rest;
+};
+LCR_HOST_DEVICE Quotient divided(std::int64_t a, std::int64_t b) {
+  constexpr std::int64_t kMost = 0xffffffff;
+  if (a > kMost || b > kMost) return {a / b, a % b};
+  const auto small_a = static_cast<std::uint32_t>(a), small_b = static_cast<std::uint32_t>(b);
+  const std::uint32_t whole = small_a / small_b;
+  return {whole, small_a - whole * small_b};
+}
+
+/// Where element i of views x rows x size is.
+struct ElementPlace {
+  std::int64_t view, y, x;
+};
+LCR_HOST_DEVICE ElementPlace element_place(std::int64_t i, std::int64_t rows, std::int64_t size) {
+  const Quotient line = divided(i, size), view = divided(line.whole, rows);
+  return {view.whole, view.rest, line.rest};
+}
+
 /// First stage: the weights of output position i of both axes.
 LCR_HOST_DEVICE std::int64_t weight_elements(const ViewBuffers& b) { return b.views * 2 * b.size; }
 LCR_HOST_DEVICE void make_weights(const ViewBuffers& b, std::int64_t i) {
-  const ViewTask& task = b.tasks[i / (2 * b.size)];
-  const bool across = i / b.size % 2 == 0;
+  const auto [view, axis_index, position] = element_place(i, 2, b.size);
+  const ViewTask& task = b.tasks[view];
+  const bool across = axis_index == 0;
   const ResizeAxis axis =
       resize_axis(across ? task.crop_width : task.crop_height, b.size, task.bicubic != 0);
-  b.count[i] = static_cast<std::int32_t>(
-      resize_weights(axis, i % b.size, b.first[i], b.weights + i * b.room));
+  b.count[i] =
+      static_cast<std::int32_t>(resize_weights(axis, position, b.first[i], b.weights + i * b.room));
 }
 
 /// Second stage: pixel i of `middle`, resized across.
@@ -53,9 +75,7 @@ LCR_HOST_DEVICE std::int64_t across_elements(const ViewBuffers& b) {
   return b.views * b.rows * b.size;
 }
 LCR_HOST_DEVICE void resize_across(const ViewBuffers& b, std::int64_t i) {
-  const std::int64_t view = i / (b.rows * b.size);
-  const std::int64_t y = i / b.size % b.rows;
-  const std::int64_t x = i % b.size;
+  const auto [view, y, x] = element_place(i, b.rows, b.size);
   const std::int64_t at = view * 2 * b.size + x;
   const ViewTask& task = b.tasks[view];
   if (y >= task.crop_height) return;
@@ -74,9 +94,7 @@ LCR_HOST_DEVICE std::int64_t view_elements(const ViewBuffers& b) {
   return b.views * b.size * b.size;
 }
 LCR_HOST_DEVICE void resize_down(const ViewBuffers& b, std::int64_t i) {
-  const std::int64_t view = i / (b.size * b.size);
-  const std::int64_t y = i / b.size % b.size;
-  const std::int64_t x = i % b.size;
+  const auto [view, y, x] = element_place(i, b.size, b.size);
   const std::int64_t at = (view * 2 + 1) * b.size + y;
   const ViewTask& task = b.tasks[view];
   const std::uint8_t* source = b.middle + ((view * b.rows + b.first[at]) * b.size + x) * 3;
@@ -155,9 +173,7 @@ LCR_HOST_DEVICE void kernel_blur_pass(const ViewBuffers& b, int pass, std::int64
     for (int channel = 0; channel < 3; ++channel)
       b.out[i * 3 + channel] = b.scratch[i * 3 + channel];
   if (pass != 0) return;
-  const std::int64_t view = i / (b.size * b.size);
-  const std::int64_t y = i / b.size % b.size;
-  const std::int64_t x = i % b.size;
+  const auto [view, y, x] = element_place(i, b.size, b.size);
   const GaussianKernel& kernel = b.tasks[view].kernel;
   const std::uint8_t* image = b.out + view * b.size * b.size * 3;
   for (int channel = 0; channel < 3; ++channel) {
@@ -174,9 +190,7 @@ constexpr int kBlurStages = 2 * kBlurPasses;
 /// Pixel i in one of the box blur's six passes: three across, then three down; even passes read
 /// `out` and write `scratch`, odd ones the other way round. Views without blur stay in `out`.
 LCR_HOST_DEVICE void blur_pass(const ViewBuffers& b, int pass, std::int64_t i) {
-  const std::int64_t view = i / (b.size * b.size);
-  const std::int64_t y = i / b.size % b.size;
-  const std::int64_t x = i % b.size;
+  const auto [view, y, x] = element_place(i, b.size, b.size);
   const ViewTask& task = b.tasks[view];
   if (task.blurs_by_kernel) kernel_blur_pass(b, pass, i);
   if (!task.blurs) return;
@@ -202,7 +216,7 @@ LCR_HOST_DEVICE void blur_pass(const ViewBuffers& b, int pass, std::int64_t i) {
 
 /// Last stage: pixel i of the views, solarised.
 LCR_HOST_DEVICE void solarise_element(const ViewBuffers& b, std::int64_t i) {
-  if (!b.tasks[i / (b.size * b.size)].solarise) return;
+  if (!b.tasks[element_place(i, b.size, b.size).view].solarise) return;
   for (int channel = 0; channel < 3; ++channel)
     b.out[i * 3 + channel] = static_cast<std::uint8_t>(solarise(int{b.out[i * 3 + channel]}));
 }
