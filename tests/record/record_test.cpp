@@ -54,8 +54,9 @@ TEST(Options, BadValuesAreRefusedWithNameAndSource) {
       {"nu", "-1"},         {"nu", "nan"},          {"lr", "abc"},          {"method", "simclr"},
       {"variant", "mine"},  {"symmetric", "maybe"}, {"embedding-dim", "0"}, {"dataset", "mnist"},
       {"epochs", "1e2"}};
-  for (const auto& [name, value] : bad)
-    expect_user_error([&] { set_option(o, name, value, "somewhere.ini"); }, name, "somewhere.ini");
+  for (const auto& each : bad)
+    expect_user_error([&] { set_option(o, each.first, each.second, "somewhere.ini"); }, each.first,
+                      "somewhere.ini");
   expect_user_error([&] { set_option(o, "no-such", "1", "x.ini"); }, "no-such", "x.ini");
 }
 

@@ -12,6 +12,7 @@
 #include "lcr/base/suite_home.h"
 #include "lcr/base/text.h"
 #include "lcr/config/command_line.h"
+#include "lcr/data/batch_options.h"
 #include "lcr/experiment/control_options.h"
 #include "lcr/experiment/device.h"
 #include "lcr/experiment/dry_run.h"

@@ -27,7 +27,8 @@ bool same_order(const torch::Tensor& a, const torch::Tensor& b) {
 }
 
 bool plain(const torch::Tensor& tensor) {
-  return (tensor.is_cpu() || takes_device_form(tensor.device())) && tensor.scalar_type() == torch::kFloat;
+  return (tensor.is_cpu() || takes_device_form(tensor.device())) &&
+         tensor.scalar_type() == torch::kFloat;
 }
 
 /// Pieces of equal size: small parameters cost one each, large ones are shared among the threads.
