@@ -12,8 +12,7 @@ namespace lcr {
 /// The tasks for all selected runs that are not done, by stage. Says how many there are, removes
 /// what killed processes left behind in finished runs, and warns of finished runs that lack a
 /// pinned checkpoint. arguments: this program's; jobs: how many tasks share the threads. Throws
-/// UserError if a finished stand-in lacks the
-/// weights from which other runs start.
+/// UserError if a finished stand-in lacks the weights from which other runs start.
 std::vector<WorkerTask> make_tasks(Grid& grid, const std::vector<std::string>& arguments,
                                    int threads, int jobs);
 
