@@ -20,8 +20,11 @@ if ! $venv/bin/python -c 'import torch; assert torch.__version__.startswith("2.1
   { [[ $packages = *nvcc* ]] && [ ! -x "$toolkit/bin/nvcc" ]; }; then
   echo "setup-gpu: installing $packages: 5 GB on the disk; a GPU also needs a driver for CUDA 13 (580 or newer)"
   # shellcheck disable=SC2086  # a list of packages
-  $venv/bin/pip install $packages >"$log" 2>&1 ||
-    fail "pip failed, run the same command again when it can work: $(grep -E 'ERROR|OSError|No space' "$log" | tail -n 1)"
+  if ! $venv/bin/pip install $packages >"$log" 2>&1; then
+    # Without a connection pip's last word is that there is no such version.
+    why=$(grep -m 1 -oE 'connection broken by .*' "$log" || grep -E 'ERROR|OSError|No space' "$log" | tail -n 1)
+    fail "pip failed, run the same command again when it can work: $why"
+  fi
 fi
 
 # CMake looks for lib64 and for libraries by their plain names, which the packages lack.
