@@ -2,25 +2,16 @@
 #pragma once
 
 #include "lcr/model/device_form.h"
-#include "tests/support/networks.h"
 
 namespace lcr::testing {
 
-/// Where tests of the form for devices put their tensors: on the test device if it is one, else on
-/// the CPU, which takes the form while this lives.
+/// While it lives, the CPU takes the form for devices, too, unless `use` is false.
 class DeviceForm {
  public:
-  explicit DeviceForm(bool use = true) : on_cpu_(use && test_device().is_cpu()) {
-    if (on_cpu_) use_device_form_on_cpu(true);
-  }
+  explicit DeviceForm(bool use = true) { use_device_form_on_cpu(use); }
   DeviceForm(const DeviceForm&) = delete;
   DeviceForm& operator=(const DeviceForm&) = delete;
-  ~DeviceForm() {
-    if (on_cpu_) use_device_form_on_cpu(false);
-  }
-
- private:
-  bool on_cpu_;
+  ~DeviceForm() { use_device_form_on_cpu(false); }
 };
 
 }  // namespace lcr::testing

@@ -10,15 +10,8 @@ namespace {
 
 namespace device = kernels::device;
 using device::NormView;
-using device::Number;
 using device::Tiling;
 using torch::Tensor;
-
-static_assert(static_cast<int>(NormView::kEntries) == static_cast<int>(Statistics::kEntries));
-
-Number number_of(const Tensor& x) {
-  return x.scalar_type() == torch::kFloat ? Number::kFloat : Number::kBfloat16;
-}
 
 const void* data(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr() : nullptr; }
 
@@ -71,12 +64,12 @@ void over_parts(const Tensor& x, const device::Totals& totals, std::int64_t of) 
 }
 
 template <class Op>
-void over_channels(const Tensor& x, const Op& op, std::int64_t channels) {
+void over_channels(const Tensor& x, const Op& op) {
   if (x.is_cuda()) {
-    launch_on(x.device(), op, channels);
+    launch_on(x.device(), op);
     return;
   }
-  for (std::int64_t c = 0; c < channels; ++c) op(c);
+  for (std::int64_t c = 0; c < op.channels; ++c) op(c);
 }
 
 // ---- The operations
@@ -103,60 +96,24 @@ Tensor sums_of(const Tensor& x, const Op& op, std::int64_t groups) {
   return totals;
 }
 
-NormGradient parameter_gradients(const Tensor& x, const Statistics& statistics, const Tensor& sums,
-                                 const Tensor& products) {
+NormGradient gradient_from(const Tensor& x, const Statistics& statistics, const Tensor& sums,
+                           const Tensor& products) {
   NormGradient gradient = make_gradient(statistics);
-  over_channels(x,
-                device::ParameterGradients{.sums = sums.data_ptr<double>(),
-                                           .products = products.data_ptr<double>(),
-                                           .values = statistics.values.data_ptr<float>(),
-                                           .group_rows = rows_of(x) / statistics.groups(),
-                                           .groups = statistics.groups(),
-                                           .channels = statistics.channels(),
-                                           .weight = gradient.weight.data_ptr<float>(),
-                                           .bias = gradient.bias.data_ptr<float>(),
-                                           .abc = gradient.abc.data_ptr<float>()},
-                statistics.channels());
+  over_channels(x, parameter_gradients(x, statistics, sums.data_ptr<double>(),
+                                       products.data_ptr<double>(), gradient));
   return gradient;
 }
 
 class DeviceOperations : public NormOperations {
  public:
   Statistics find_statistics(SplitBatchNormImpl& norm, const Tensor& x) const override {
-    const std::int64_t channels = x.size(1), groups = norm.is_training() ? norm.groups : 1;
-    Statistics statistics = make_statistics(x, groups);
-    if (!norm.is_training()) {
-      over_channels(x,
-                    device::RunningStatistics{.channels = channels,
-                                              .weight = norm.weight.data_ptr<float>(),
-                                              .bias = norm.bias.data_ptr<float>(),
-                                              .eps = norm.eps(),
-                                              .running_mean = norm.running_mean.data_ptr<float>(),
-                                              .running_var = norm.running_var.data_ptr<float>(),
-                                              .values = statistics.values.data_ptr<float>()},
-                    channels);
-      return statistics;
+    const Statistics statistics = make_statistics(x, norm.is_training() ? norm.groups : 1);
+    if (norm.is_training()) {
+      const Tensor totals = sums_of(x, device::FindMoments{x.data_ptr()}, norm.groups);
+      over_channels(x, batch_statistics(norm, x, totals.data_ptr<double>(), statistics));
+    } else {
+      over_channels(x, running_statistics(norm, statistics));
     }
-    std::int64_t* const batches = norm.batch_counter();
-    if (!batches) norm.count_batch();
-    const Tensor totals = sums_of(x, device::FindMoments{x.data_ptr()}, groups);
-    over_channels(x,
-                  device::BatchStatistics{.totals = totals.data_ptr<double>(),
-                                          .x = x.data_ptr(),
-                                          .number = number_of(x),
-                                          .group_rows = rows_of(x) / groups,
-                                          .groups = groups,
-                                          .channels = channels,
-                                          .weight = norm.weight.data_ptr<float>(),
-                                          .bias = norm.bias.data_ptr<float>(),
-                                          .eps = norm.eps(),
-                                          .momentum = norm.momentum,
-                                          .groups_that_count = norm.groups_that_count(),
-                                          .running_mean = norm.running_mean.data_ptr<float>(),
-                                          .running_var = norm.running_var.data_ptr<float>(),
-                                          .batches = batches,
-                                          .values = statistics.values.data_ptr<float>()},
-                  channels);
     return statistics;
   }
 
@@ -177,7 +134,7 @@ class DeviceOperations : public NormOperations {
                              const Statistics& statistics) const override {
     const Tensor totals = sums_of(x, device::Reduce{dy.data_ptr(), x.data_ptr(), view(statistics)},
                                   statistics.groups());
-    return parameter_gradients(x, statistics, totals[0], totals[1]);
+    return gradient_from(x, statistics, totals[0], totals[1]);
   }
 
   Reduced residual_gradient(const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& x,
@@ -194,9 +151,8 @@ class DeviceOperations : public NormOperations {
                                                          .norm2 = view(statistics2),
                                                          .g = g.data_ptr()},
                                   statistics.groups());
-    return {
-        g, parameter_gradients(x, statistics, totals[0], totals[1]),
-        x2.defined() ? parameter_gradients(x2, statistics2, totals[0], totals[2]) : NormGradient()};
+    return {g, gradient_from(x, statistics, totals[0], totals[1]),
+            x2.defined() ? gradient_from(x2, statistics2, totals[0], totals[2]) : NormGradient()};
   }
 
   Tensor input_gradient(const Tensor& g, const Tensor& x, const Statistics& statistics,
@@ -234,7 +190,7 @@ class DeviceOperations : public NormOperations {
                                                        .height = x.size(2),
                                                        .width = x.size(3)},
                                   statistics.groups());
-    return {g, parameter_gradients(x, statistics, totals[0], totals[1]), {}};
+    return {g, gradient_from(x, statistics, totals[0], totals[1]), {}};
   }
 };
 

@@ -1,7 +1,6 @@
 // The operations of norm_operations.h on the CPU: the loops of kernels.h, on LibTorch's threads.
 // Sums do not depend on the number of threads.
 #include "lcr/model/host_norm_parts.h"
-#include "lcr/model/kernels/arithmetic.h"
 #include "lcr/model/norm_operations.h"
 
 namespace lcr::fused {
@@ -10,35 +9,29 @@ namespace {
 using kernels::Affine;
 using torch::Tensor;
 
-float* entry(const Statistics& statistics, std::int64_t group, Statistics::Entry which) {
+float* entry(const Statistics& statistics, std::int64_t group, kernels::NormEntry which) {
   return statistics.values.data_ptr<float>() +
-         (group * Statistics::kEntries + which) * statistics.channels();
+         kernels::entry_at(group, which, statistics.channels());
 }
 
 Affine affine(const Statistics& statistics, std::int64_t group) {
-  return {entry(statistics, group, Statistics::kScale),
-          entry(statistics, group, Statistics::kShift)};
+  return {entry(statistics, group, kernels::kScale), entry(statistics, group, kernels::kShift)};
 }
 
 const float* means(const Statistics& statistics, std::int64_t group) {
-  return entry(statistics, group, Statistics::kMean);
+  return entry(statistics, group, kernels::kMean);
 }
 
-void set(const Statistics& statistics, std::int64_t group, std::int64_t c, double mean,
-         double variance, const SplitBatchNormImpl& norm) {
-  const auto channel = kernels::norm_channel(
-      mean, variance, norm.eps(), norm.weight.data_ptr<float>()[c], norm.bias.data_ptr<float>()[c]);
-  entry(statistics, group, Statistics::kScale)[c] = channel.scale;
-  entry(statistics, group, Statistics::kShift)[c] = channel.shift;
-  entry(statistics, group, Statistics::kMean)[c] = channel.mean;
-  entry(statistics, group, Statistics::kInverseStd)[c] = channel.inverse_std;
+template <class Op>
+void over_channels(const Op& op) {
+  for (std::int64_t c = 0; c < op.channels; ++c) op(c);
 }
 
-Statistics batch_statistics(SplitBatchNormImpl& norm, const Tensor& x) {
-  const std::int64_t channels = x.size(1), groups = norm.groups, group_rows = rows_of(x) / groups;
+/// Each group's sums and squares of x less the group's first row: 2 x groups x C.
+std::vector<double> moments(const Tensor& x, std::int64_t groups) {
+  const std::int64_t channels = x.size(1), group_rows = rows_of(x) / groups;
   const Parts parts = row_parts(x, groups);
   Sums sums(parts, channels), squares(parts, channels);
-  // Each group's first row.
   const Tensor origin =
       x.permute({0, 2, 3, 1}).reshape({groups, group_rows, channels}).select(1, 0);
   const Tensor origins = origin.to(torch::kFloat).contiguous();
@@ -49,64 +42,28 @@ Statistics batch_statistics(SplitBatchNormImpl& norm, const Tensor& x) {
                     squares.part(part));
     });
   });
-  Statistics statistics = make_statistics(x, groups);
-  float* const running_mean = norm.running_mean.data_ptr<float>();
-  float* const running_var = norm.running_var.data_ptr<float>();
-  const auto n = static_cast<double>(group_rows);
-  const std::int64_t counted = norm.groups_that_count();
-  for (std::int64_t c = 0; c < channels; ++c) {
-    double mean_sum = 0, var_sum = 0;
-    for (std::int64_t group = 0; group < groups; ++group) {
-      const auto moments =
-          kernels::moments_of(static_cast<double>(origins.data_ptr<float>()[group * channels + c]),
-                              sums.total(group, c), squares.total(group, c), n);
-      set(statistics, group, c, moments.mean, moments.variance, norm);
-      if (group >= counted) continue;
-      mean_sum += moments.mean;
-      var_sum += moments.variance * n / (n - 1);
-    }
-    running_mean[c] = kernels::moved(running_mean[c], norm.momentum, mean_sum, counted);
-    running_var[c] = kernels::moved(running_var[c], norm.momentum, var_sum, counted);
-  }
-  return statistics;
+  std::vector<double> both = sums.totals();
+  const std::vector<double> second = squares.totals();
+  both.insert(both.end(), second.begin(), second.end());
+  return both;
 }
 
-NormGradient parameter_gradients(const Statistics& statistics, std::int64_t group_rows,
-                                 const Sums& sums, const Sums& products) {
+NormGradient gradient_from(const Tensor& x, const Statistics& statistics, const Sums& sums,
+                           const Sums& products) {
   NormGradient gradient = make_gradient(statistics);
-  const std::int64_t channels = statistics.channels();
-  const auto n = static_cast<double>(group_rows);
-  for (std::int64_t c = 0; c < channels; ++c) {
-    double d_weight = 0, d_bias = 0;
-    for (std::int64_t group = 0; group < statistics.groups(); ++group) {
-      const double sum = sums.total(group, c);
-      const auto part = kernels::norm_channel_gradient(
-          entry(statistics, group, Statistics::kScale)[c],
-          entry(statistics, group, Statistics::kInverseStd)[c], sum, products.total(group, c), n);
-      d_bias += sum;
-      d_weight += part.weight;
-      float* const out = gradient.abc.data_ptr<float>() + group * 3 * channels + c;
-      out[0] = part.a;
-      out[channels] = part.b;
-      out[2 * channels] = part.c;
-    }
-    gradient.weight.data_ptr<float>()[c] = static_cast<float>(d_weight);
-    gradient.bias.data_ptr<float>()[c] = static_cast<float>(d_bias);
-  }
+  over_channels(
+      parameter_gradients(x, statistics, sums.totals().data(), products.totals().data(), gradient));
   return gradient;
 }
 
 class HostOperations : public NormOperations {
  public:
   Statistics find_statistics(SplitBatchNormImpl& norm, const Tensor& x) const override {
-    if (norm.is_training()) {
-      norm.count_batch();
-      return batch_statistics(norm, x);
-    }
-    Statistics statistics = make_statistics(x, 1);
-    for (std::int64_t c = 0; c < x.size(1); ++c)
-      set(statistics, 0, c, static_cast<double>(norm.running_mean.data_ptr<float>()[c]),
-          static_cast<double>(norm.running_var.data_ptr<float>()[c]), norm);
+    const Statistics statistics = make_statistics(x, norm.is_training() ? norm.groups : 1);
+    if (norm.is_training())
+      over_channels(batch_statistics(norm, x, moments(x, norm.groups).data(), statistics));
+    else
+      over_channels(running_statistics(norm, statistics));
     return statistics;
   }
 
@@ -141,7 +98,7 @@ class HostOperations : public NormOperations {
                      products.part(part));
       });
     });
-    return parameter_gradients(statistics, rows_of(x) / statistics.groups(), sums, products);
+    return gradient_from(x, statistics, sums, products);
   }
 
   Reduced residual_gradient(const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& x,
@@ -162,9 +119,8 @@ class HostOperations : public NormOperations {
             sums.part(part), products.part(part), joins ? products2.part(part) : nullptr);
       });
     });
-    const std::int64_t group_rows = rows_of(x) / statistics.groups();
-    return {g, parameter_gradients(statistics, group_rows, sums, products),
-            joins ? parameter_gradients(statistics2, group_rows, sums, products2) : NormGradient()};
+    return {g, gradient_from(x, statistics, sums, products),
+            joins ? gradient_from(x2, statistics2, sums, products2) : NormGradient()};
   }
 
   Tensor input_gradient(const Tensor& g, const Tensor& x, const Statistics& statistics,
@@ -209,8 +165,7 @@ class HostOperations : public NormOperations {
                             x.size(2), x.size(3), x.size(1), sums.part(part), products.part(part));
       });
     });
-    return {
-        g, parameter_gradients(statistics, rows_of(x) / statistics.groups(), sums, products), {}};
+    return {g, gradient_from(x, statistics, sums, products), {}};
   }
 };
 

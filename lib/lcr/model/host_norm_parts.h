@@ -75,12 +75,14 @@ class Sums {
   Sums(const Parts& parts, std::int64_t channels)
       : parts_(parts), channels_(channels), values_(parts.count() * channels) {}
   double* part(std::int64_t part) { return values_.data() + part * channels_; }
-  /// The sum of one group, over its parts in order.
-  double total(std::int64_t group, std::int64_t channel) const {
-    double sum = 0;
-    for (std::int64_t part = 0; part < parts_.per_group(); ++part)
-      sum += values_[(group * parts_.per_group() + part) * channels_ + channel];
-    return sum;
+  /// The sums of each group, over its parts in order: groups x channels.
+  std::vector<double> totals() const {
+    const std::int64_t per_group = parts_.per_group();
+    std::vector<double> sums(static_cast<std::size_t>(parts_.count() / per_group * channels_));
+    for (std::int64_t part = 0; part < parts_.count(); ++part)
+      for (std::int64_t c = 0; c < channels_; ++c)
+        sums[parts_.group(part) * channels_ + c] += values_[part * channels_ + c];
+    return sums;
   }
 
  private:

@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include "lcr/model/batch_norm.h"
+#include "lcr/model/kernels/norm_channels.h"
 
 namespace lcr::fused {
 
@@ -14,6 +15,9 @@ inline constexpr auto kLayout = torch::MemoryFormat::ChannelsLast;
 
 /// The positions of all images.
 inline std::int64_t rows_of(const torch::Tensor& x) { return x.numel() / x.size(1); }
+
+/// The type of x, which is float32 or bfloat16.
+kernels::Number number_of(const torch::Tensor& x);
 
 /// An uninitialised tensor like x.
 inline torch::Tensor like(const torch::Tensor& x) {
@@ -25,8 +29,7 @@ torch::Tensor like_pooled(const torch::Tensor& x, torch::ScalarType type);
 
 /// What the operations need of a batch norm, per group and channel.
 struct Statistics {
-  enum Entry { kScale, kShift, kMean, kInverseStd, kEntries };
-  torch::Tensor values;  ///< float32, groups x kEntries x C
+  torch::Tensor values;  ///< float32, groups x kNormEntries x C (kernels/norm_channels.h)
 
   std::int64_t groups() const { return values.size(0); }
   std::int64_t channels() const { return values.size(2); }
@@ -43,6 +46,17 @@ struct NormGradient {
 
 /// Uninitialised gradients of a batch norm with these statistics.
 NormGradient make_gradient(const Statistics& statistics);
+
+/// What is done for each channel (kernels/norm_channels.h), over these tensors. totals: float64,
+/// sums over each group, one after the other.
+kernels::BatchStatistics batch_statistics(SplitBatchNormImpl& norm, const torch::Tensor& x,
+                                          const double* totals, const Statistics& statistics);
+kernels::RunningStatistics running_statistics(const SplitBatchNormImpl& norm,
+                                              const Statistics& statistics);
+kernels::ParameterGradients parameter_gradients(const torch::Tensor& x,
+                                                const Statistics& statistics, const double* sums,
+                                                const double* products,
+                                                const NormGradient& gradient);
 
 /// A gradient g of a batch norm's result, with what follows from it.
 struct Reduced {

@@ -28,9 +28,9 @@ __global__ void __launch_bounds__(kThreads) over_parts(Totals totals) {
 }
 
 template <class Op>
-__global__ void over_channels(Op op, std::int64_t channels) {
+__global__ void over_channels(Op op) {
   const std::int64_t c = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (c < channels) op(c);
+  if (c < op.channels) op(c);
 }
 
 __global__ void __launch_bounds__(kThreads) over_pieces(UpdateBatch batch) {
@@ -64,10 +64,9 @@ const char* launch(const Op& op, const Tiling& tiling, Number number, double* pa
 }
 
 template <class Op>
-const char* launch(const Op& op, std::int64_t channels, void* stream) {
+const char* launch(const Op& op, void* stream) {
   constexpr int kEach = 64;
-  over_channels<<<blocks(channels, kEach), kEach, 0, static_cast<cudaStream_t>(stream)>>>(op,
-                                                                                          channels);
+  over_channels<<<blocks(op.channels, kEach), kEach, 0, static_cast<cudaStream_t>(stream)>>>(op);
   return last_error();
 }
 
@@ -99,7 +98,7 @@ LCR_OVER_MAP(InputGradient);
 LCR_OVER_MAP(Pool);
 LCR_OVER_MAP(PoolGradient);
 #undef LCR_OVER_MAP
-#define LCR_OVER_CHANNELS(Op) template const char* launch<Op>(const Op&, std::int64_t, void*)
+#define LCR_OVER_CHANNELS(Op) template const char* launch<Op>(const Op&, void*)
 LCR_OVER_CHANNELS(BatchStatistics);
 LCR_OVER_CHANNELS(RunningStatistics);
 LCR_OVER_CHANNELS(ParameterGradients);

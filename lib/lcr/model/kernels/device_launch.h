@@ -15,9 +15,9 @@ const char* launch(const Op& op, const Tiling& tiling, Number number, double* pa
 /// of: sums x groups.
 const char* launch(const Totals& totals, std::int64_t of, void* stream);
 
-/// An operation over channels.
+/// An operation of norm_channels.h.
 template <class Op>
-const char* launch(const Op& op, std::int64_t channels, void* stream);
+const char* launch(const Op& op, void* stream);
 
 const char* launch(const UpdateBatch& batch, void* stream);
 

@@ -7,8 +7,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "lcr/model/kernels/arithmetic.h"
-#include "lcr/model/kernels/kernels.h"
+#include "lcr/model/kernels/norm_channels.h"
 
 namespace lcr::kernels::device {
 
@@ -16,8 +15,6 @@ namespace lcr::kernels::device {
 inline constexpr int kThreads = 256;
 /// What a thread reads and writes at once, where the channels allow it.
 inline constexpr int kWideBytes = 16;
-
-enum class Number { kFloat, kBfloat16 };
 
 /// How a feature map (rows x channels; `groups` equal parts of consecutive rows) is cut: a block
 /// has `across` x `lanes` channels side by side and `part_rows` rows of one group, and its threads
@@ -67,13 +64,6 @@ struct alignas(sizeof(T) * N) Packed {
   T value[N];
 };
 
-LCR_HOST_DEVICE float to_float(float x) { return x; }
-LCR_HOST_DEVICE float to_float(Bfloat16 x) {
-  const std::uint32_t raw = static_cast<std::uint32_t>(x) << 16;
-  float value;
-  memcpy(&value, &raw, sizeof value);
-  return value;
-}
 LCR_HOST_DEVICE void from_float(float x, float& to) { to = x; }
 LCR_HOST_DEVICE void from_float(float x, Bfloat16& to) {
   std::uint32_t raw;
@@ -113,14 +103,13 @@ struct Place {
   }
 };
 
-/// What the operations need of a batch norm: groups x 4 x channels numbers.
+/// A batch norm's entries (norm_channels.h).
 struct NormView {
-  enum Entry { kScale, kShift, kMean, kInverseStd, kEntries };
   float* values;
   template <int N>
-  LCR_HOST_DEVICE Lanes<N> load(const Place& place, Entry entry) const {
-    return load_channels<N>(
-        values, (place.group * kEntries + entry) * place.tiling.channels + place.channel);
+  LCR_HOST_DEVICE Lanes<N> load(const Place& place, NormEntry entry) const {
+    return load_channels<N>(values,
+                            entry_at(place.group, entry, place.tiling.channels) + place.channel);
   }
 };
 
@@ -129,7 +118,7 @@ template <int N>
 struct Affines {
   Lanes<N> scale, shift;
   LCR_HOST_DEVICE Affines(const NormView& norm, const Place& p)
-      : scale(norm.load<N>(p, NormView::kScale)), shift(norm.load<N>(p, NormView::kShift)) {}
+      : scale(norm.load<N>(p, kScale)), shift(norm.load<N>(p, kShift)) {}
   LCR_HOST_DEVICE float of(float x, int i) const { return affine_of(x, scale[i], shift[i]); }
 };
 
@@ -226,7 +215,7 @@ struct Reduce {
     Affines<N> affine;
     Lanes<N> mean;
     LCR_HOST_DEVICE Channels(const Reduce& op, const Place& p)
-        : affine(op.norm, p), mean(op.norm.load<N>(p, NormView::kMean)) {}
+        : affine(op.norm, p), mean(op.norm.load<N>(p, kMean)) {}
   };
   template <class T, int N>
   LCR_HOST_DEVICE void row(const Channels<T, N>& keep, const Place& p, std::int64_t row,
@@ -257,8 +246,8 @@ struct ReduceResidual {
   struct Channels {
     Lanes<N> mean, mean2{};
     LCR_HOST_DEVICE Channels(const ReduceResidual& op, const Place& p)
-        : mean(op.norm.load<N>(p, NormView::kMean)) {
-      if (op.x2) mean2 = op.norm2.load<N>(p, NormView::kMean);
+        : mean(op.norm.load<N>(p, kMean)) {
+      if (op.x2) mean2 = op.norm2.load<N>(p, kMean);
     }
   };
   template <class T, int N>
@@ -300,7 +289,7 @@ struct InputGradient {
     Lanes<N> mean, a, b, c;
     LCR_HOST_DEVICE Channels(const InputGradient& op, const Place& p)
         : affine(op.norm, p),
-          mean(op.norm.load<N>(p, NormView::kMean)),
+          mean(op.norm.load<N>(p, kMean)),
           a(load_channels<N>(op.abc, p.group * 3 * p.tiling.channels + p.channel)),
           b(load_channels<N>(op.abc, (p.group * 3 + 1) * p.tiling.channels + p.channel)),
           c(load_channels<N>(op.abc, (p.group * 3 + 2) * p.tiling.channels + p.channel)) {}
@@ -373,7 +362,7 @@ struct PoolGradient {
   struct Channels {
     Lanes<N> mean;
     LCR_HOST_DEVICE Channels(const PoolGradient& op, const Place& p)
-        : mean(op.norm.load<N>(p, NormView::kMean)) {}
+        : mean(op.norm.load<N>(p, kMean)) {}
   };
   template <class T, int N>
   LCR_HOST_DEVICE void row(const Channels<T, N>& keep, const Place& p, std::int64_t row,
@@ -490,98 +479,5 @@ auto with_format(Number number, int lanes, const Body& body) {
   };
   return number == Number::kFloat ? with_lanes(float{}) : with_lanes(Bfloat16{});
 }
-
-// ---- The operations over channels, one thread each
-// -----------------------------------------------
-
-/// From FindMoments' totals: the statistics of each group, and the running ones moved.
-struct BatchStatistics {
-  const double* totals;
-  const void* x;
-  Number number;
-  std::int64_t group_rows, groups, channels;
-  const float* weight;
-  const float* bias;
-  double eps, momentum;
-  std::int64_t groups_that_count;
-  float* running_mean;
-  float* running_var;
-  std::int64_t* batches;  ///< num_batches_tracked; null: not counted here
-  float* values;          ///< NormView's
-
-  LCR_HOST_DEVICE void operator()(std::int64_t c) const {
-    const auto n = static_cast<double>(group_rows);
-    double mean_sum = 0, var_sum = 0;
-    for (std::int64_t group = 0; group < groups; ++group) {
-      const std::int64_t first = group * group_rows * channels + c;
-      const float origin = number == Number::kFloat
-                               ? static_cast<const float*>(x)[first]
-                               : to_float(static_cast<const Bfloat16*>(x)[first]);
-      const auto moments = moments_of(origin, totals[group * channels + c],
-                                      totals[(groups + group) * channels + c], n);
-      const auto channel = norm_channel(moments.mean, moments.variance, eps, weight[c], bias[c]);
-      float* const to = values + group * NormView::kEntries * channels + c;
-      to[NormView::kScale * channels] = channel.scale;
-      to[NormView::kShift * channels] = channel.shift;
-      to[NormView::kMean * channels] = channel.mean;
-      to[NormView::kInverseStd * channels] = channel.inverse_std;
-      if (group >= groups_that_count) continue;
-      mean_sum += moments.mean;
-      var_sum += moments.variance * n / (n - 1);
-    }
-    running_mean[c] = moved(running_mean[c], momentum, mean_sum, groups_that_count);
-    running_var[c] = moved(running_var[c], momentum, var_sum, groups_that_count);
-    if (c == 0 && batches) ++*batches;
-  }
-};
-
-/// The statistics of evaluation: the running ones, as one group.
-struct RunningStatistics {
-  std::int64_t channels;
-  const float* weight;
-  const float* bias;
-  double eps;
-  const float* running_mean;
-  const float* running_var;
-  float* values;
-
-  LCR_HOST_DEVICE void operator()(std::int64_t c) const {
-    const auto channel = norm_channel(running_mean[c], running_var[c], eps, weight[c], bias[c]);
-    values[NormView::kScale * channels + c] = channel.scale;
-    values[NormView::kShift * channels + c] = channel.shift;
-    values[NormView::kMean * channels + c] = channel.mean;
-    values[NormView::kInverseStd * channels + c] = channel.inverse_std;
-  }
-};
-
-/// The gradients of a batch norm's weight and bias, and InputGradient's abc.
-struct ParameterGradients {
-  const double* sums;      ///< of g: groups x channels
-  const double* products;  ///< of g (x - mean)
-  const float* values;     ///< NormView's
-  std::int64_t group_rows, groups, channels;
-  float* weight;
-  float* bias;
-  float* abc;
-
-  LCR_HOST_DEVICE void operator()(std::int64_t c) const {
-    double d_weight = 0, d_bias = 0;
-    for (std::int64_t group = 0; group < groups; ++group) {
-      const float* const of = values + group * NormView::kEntries * channels + c;
-      const double sum = sums[group * channels + c];
-      const auto gradient = norm_channel_gradient(
-          of[NormView::kScale * channels], of[NormView::kInverseStd * channels], sum,
-          products[group * channels + c], static_cast<double>(group_rows));
-      d_bias += sum;
-      d_weight += gradient.weight;
-      float* const to = abc + group * 3 * channels + c;
-      to[0] = gradient.a;
-      to[channels] = gradient.b;
-      to[2 * channels] = gradient.c;
-    }
-    weight[c] = static_cast<float>(d_weight);
-    bias[c] = static_cast<float>(d_bias);
-  }
-};
 
 }  // namespace lcr::kernels::device
