@@ -1,4 +1,6 @@
-// The CUDA kernels against render_view(), byte for byte: all images on the device, and streamed.
+// The CUDA kernels against render_view(), byte for byte: all images on the device, and streamed,
+// rendered beside other work of the device.
+#include <c10/core/DeviceGuard.h>
 #include <gtest/gtest.h>
 #include <torch/cuda.h>
 #include <torch/torch.h>
@@ -44,13 +46,22 @@ TEST(DeviceViews, AreTheHostsViews) {
     TwoViewInput host(set, options, 3, 1, 2, 0, 1, torch::kCPU, nullptr);
     TwoViewInput device(set, options, 3, 1, 2, 0, 1, cuda,
                         std::make_shared<DeviceViews>(set, cuda, share));
-    for (std::int64_t b = 0; b < host.batch_count(); ++b) {
+    // Work that views must not wait for, and that reads them late: memory taken back too early
+    // would hold the next batch by then.
+    const c10::DeviceGuard guard(cuda);
+    auto busy = torch::ones({2048, 2048}, torch::TensorOptions().device(cuda));
+    std::vector<Batch> rendered;
+    for (std::int64_t b = 0; b < device.batch_count(); ++b) {
+      for (int i = 0; i < 20; ++i) busy = busy.mm(busy).clamp(0, 1);
+      rendered.push_back(device.next());
+    }
+    for (const Batch& other : rendered) {
       const Batch a = host.next();
-      const Batch other = device.next();
       for (std::size_t view = 0; view < 2; ++view)
         EXPECT_TRUE(torch::allclose(a.views[view], other.views[view].cpu(), 0, 1e-6))
-            << augmentation << " " << b;
+            << augmentation << " " << a.step;
       EXPECT_TRUE(a.labels.equal(other.labels));
+      EXPECT_EQ(a.step, other.step);
     }
   }
 #endif

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include <ATen/cuda/CUDAContext.h>
 #include <c10/core/DeviceGuard.h>
+#include <c10/core/StreamGuard.h>
 #include <cuda_runtime_api.h>
 
 #include "lcr/image/view_task.h"
@@ -26,8 +28,22 @@ torch::Tensor pinned_bytes(std::int64_t count) {
 
 }  // namespace
 
+RenderedViews::RenderedViews(std::vector<torch::Tensor> views, const c10::Stream& stream)
+    : views_(std::move(views)), written_(c10::DeviceType::CUDA) {
+  written_.record(stream);
+}
+
+const std::vector<torch::Tensor>& RenderedViews::get() {
+  const c10::Stream stream = at::cuda::getCurrentCUDAStream(views_.front().get_device());
+  written_.block(stream);
+  // Their memory belongs to the stream that rendered them, and must not be used again there before
+  // this one has read it.
+  views_.front().record_stream(stream);
+  return views_;
+}
+
 DeviceViews::DeviceViews(const ImageSet& set, const torch::Device& device, double resident_share)
-    : set_(set), device_(device) {
+    : set_(set), device_(device), stream_(at::cuda::getStreamFromPool(false, device.index())) {
   const c10::DeviceGuard guard(device);
   std::size_t free_bytes = 0, total_bytes = 0;
   if (const auto code = cudaMemGetInfo(&free_bytes, &total_bytes); code != cudaSuccess)
@@ -67,8 +83,9 @@ torch::Tensor DeviceViews::batch_pixels(const BatchPlan& plan,
   return staging.to(device_, /*non_blocking=*/true);
 }
 
-std::vector<torch::Tensor> DeviceViews::render(const BatchPlan& plan, std::int64_t size) const {
-  const c10::DeviceGuard guard(device_);
+RenderedViews DeviceViews::render(const BatchPlan& plan, std::int64_t size) const {
+  const c10::StreamGuard guard(stream_);
+  if (resident()) pixels_.record_stream(stream_);
   std::map<std::int64_t, std::int64_t> place;  // first byte of each sample's image in `pixels`
   const torch::Tensor pixels = batch_pixels(plan, place);
   const auto n = static_cast<std::int64_t>(plan.samples.size());
@@ -122,7 +139,7 @@ std::vector<torch::Tensor> DeviceViews::render(const BatchPlan& plan, std::int64
   std::vector<torch::Tensor> parts;
   for (std::int64_t start = 0; start < views; start += n)
     parts.push_back(images.narrow(0, start, n));
-  return parts;
+  return {std::move(parts), stream_};
 }
 
 }  // namespace lcr

@@ -38,28 +38,37 @@ TwoViewInput::TwoViewInput(const ImageSet& set, const Options& options, std::uin
 }
 
 Batch TwoViewInput::next() {
-  const std::int64_t size = options_.get<InputOptions>().image_size;
   const std::int64_t index = next_++;
-  const std::int64_t step = epoch_ * batch_count() + index;
 #ifdef LCR_WITH_CUDA_KERNELS
   if (views_) {
-    const BatchPlan plan = plan_->batch(index);
-    Batch batch{{}, labels(plan.samples), step};
-    for (const auto& bytes : views_->render(plan, size)) batch.views.push_back(to_input(bytes));
-    return batch;
+    Ahead ready = ahead_ ? *std::move(ahead_) : start(index);
+    for (const auto& bytes : ready.views->get()) ready.batch.views.push_back(to_input(bytes));
+    ahead_.reset();
+    if (next_ < batch_count()) ahead_ = start(next_);
+    return ready.batch;
   }
 #endif
   const TwoViewBatch rendered = loader_->next();
   const auto n = static_cast<std::int64_t>(rendered.samples.size());
-  Batch batch{{}, labels(rendered.samples), step};
+  const std::int64_t size = options_.get<InputOptions>().image_size;
+  Batch batch = empty_batch(index, rendered.samples);
   for (const auto& bytes : rendered.views) batch.views.push_back(to_input(bytes, n, size, device_));
   return batch;
 }
 
-torch::Tensor TwoViewInput::labels(const std::vector<std::int64_t>& samples) const {
+#ifdef LCR_WITH_CUDA_KERNELS
+TwoViewInput::Ahead TwoViewInput::start(std::int64_t index) const {
+  const BatchPlan plan = plan_->batch(index);
+  return {empty_batch(index, plan.samples), std::make_shared<RenderedViews>(views_->render(
+                                                plan, options_.get<InputOptions>().image_size))};
+}
+#endif
+
+Batch TwoViewInput::empty_batch(std::int64_t index,
+                                const std::vector<std::int64_t>& samples) const {
   std::vector<std::int64_t> labels;
   for (const auto sample : samples) labels.push_back(set_.labels[static_cast<std::size_t>(sample)]);
-  return torch::tensor(labels, torch::kLong);
+  return {{}, torch::tensor(labels, torch::kLong), epoch_ * batch_count() + index};
 }
 
 }  // namespace lcr

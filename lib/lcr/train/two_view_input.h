@@ -12,6 +12,7 @@
 namespace lcr {
 
 class DeviceViews;
+class RenderedViews;
 
 /// Renders a set's views on a CUDA device (DeviceViewOptions); null for the CPU and in builds
 /// without CUDA kernels.
@@ -31,13 +32,20 @@ class TwoViewInput {
   std::int64_t batch_count() const {
     return views_ ? plan_->batch_count() : loader_->batch_count();
   }
-  /// The next batch: its views, each N x 3 x size x size, and the labels, which are on the CPU.
+  /// The next batch: its views, each N x 3 x size x size, and the labels, which are on the CPU. A
+  /// CUDA device renders the one after it beside the work that it gets from now on.
   Batch next();
 
  private:
-  /// The samples' labels: N, int64, on the CPU.
-  torch::Tensor labels(const std::vector<std::int64_t>& samples) const;
-
+  /// A batch whose views are being rendered on the device: they are not in it yet.
+  struct Ahead {
+    Batch batch;
+    std::shared_ptr<RenderedViews> views;
+  };
+  /// Starts to render batch `index`.
+  Ahead start(std::int64_t index) const;
+  /// Batch `index` without its views: the training's step and the samples' labels.
+  Batch empty_batch(std::int64_t index, const std::vector<std::int64_t>& samples) const;
   const ImageSet& set_;
   const Options& options_;
   const torch::Device device_;
@@ -45,6 +53,7 @@ class TwoViewInput {
   std::int64_t next_;  ///< index of the next batch in the epoch
   std::shared_ptr<DeviceViews> views_;
   std::optional<EpochPlan> plan_;        ///< if the device renders
+  std::optional<Ahead> ahead_;           ///< the next batch, if it has been started
   std::optional<TwoViewLoader> loader_;  ///< if the host renders
 };
 
