@@ -90,13 +90,16 @@ TEST(Retrieval, RanksShareTheQueries) {
   const auto features = random_normal({300, 16}, 0, "features");
   const auto labels = torch::arange(300).remainder(9);
   for (const std::int64_t chunk : {64, 256}) {
-    const auto expected = leave_one_out_retrieval(features, labels, chunk);
     // With chunks of 256, two of three ranks or more have no query.
     for (const int size : {2, 3, 5})
-      testing::run_ranks(size, [&](const ProcessGroup& ranks) {
-        const auto actual = leave_one_out_retrieval(features, labels, chunk, ranks);
+      testing::run_ranks_on_test_device(size, [&](const ProcessGroup& ranks) {
+        const torch::Device device = testing::rank_device(ranks.rank(), size);
+        const auto own = features.to(device), classes = labels.to(device);
+        const auto expected = leave_one_out_retrieval(own, classes, chunk);
+        const auto actual = leave_one_out_retrieval(own, classes, chunk, ranks);
         EXPECT_EQ(actual.rank, expected.rank) << size;
-        EXPECT_EQ(actual.mean_average_precision, expected.mean_average_precision) << size;
+        EXPECT_TRUE(testing::agree(actual.mean_average_precision, expected.mean_average_precision))
+            << size;
         EXPECT_EQ(actual.without_match, expected.without_match) << size;
       });
   }
@@ -172,16 +175,18 @@ TEST(Features, RanksThatShareTheViewsGetWhatOneComputes) {
   options.get<EvaluationOptions>().eval_mask_norm = "batch";
   const std::vector<std::string> poolings = {"average", "attention"};
   const auto extract = [&](const ProcessGroup& ranks) {
+    const torch::Device device = testing::rank_device(ranks.rank(), ranks.size());
     const auto method = make_method(options, 0);
+    method->to(device);
     const EvaluatedNetwork network{
-        method->encoder(), method->gfb(), nullptr, options, torch::kCPU, 1, ranks};
+        method->encoder(), method->gfb(), nullptr, options, device, 1, ranks};
     return extract_features(network, data.test, test_views(data.test, options), poolings);
   };
   const auto wanted = extract(ProcessGroup());
   for (const int ranks : {2, 3, 5})
-    testing::run_ranks(ranks, [&](const ProcessGroup& group) {
+    testing::run_ranks_on_test_device(ranks, [&](const ProcessGroup& group) {
       for (const auto& [pooling, features] : extract(group))
-        EXPECT_TRUE(torch::equal(features, wanted.at(pooling)))
+        EXPECT_TRUE(testing::agree(features.cpu(), wanted.at(pooling).cpu()))
             << pooling << ", rank " << group.rank() << " of " << ranks;
     });
 }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include <ATen/Context.h>
 #include <torch/types.h>
 
 #include "lcr/config/options.h"
@@ -23,10 +24,11 @@ inline torch::Device test_device() {
   return device.is_cuda() && !device.has_index() ? torch::Device(torch::kCUDA, 0) : device;
 }
 
-/// Whether two results of one computation agree on the test device: bit for bit on the CPU, roughly
-/// on CUDA, which may add in any order (--deterministic is not set).
+/// Whether two results of one computation agree on the test device: bit for bit on the CPU and
+/// where LibTorch is deterministic, else roughly: CUDA may add in any order.
 inline bool agree(const torch::Tensor& a, const torch::Tensor& b) {
-  return test_device().is_cpu() ? a.equal(b) : torch::allclose(a.cpu(), b.cpu(), 1e-2, 1e-3);
+  if (test_device().is_cpu() || at::globalContext().deterministicAlgorithms()) return a.equal(b);
+  return torch::allclose(a.cpu(), b.cpu(), 1e-2, 1e-3);
 }
 inline bool agree(double a, double b) {
   return agree(torch::tensor(a, torch::kDouble), torch::tensor(b, torch::kDouble));

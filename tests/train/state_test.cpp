@@ -9,6 +9,8 @@
 #include "lcr/base/rng.h"
 #include "lcr/data/loader.h"
 #include "lcr/evaluate/features.h"
+#include "lcr/experiment/control_options.h"
+#include "lcr/experiment/device.h"
 #include "lcr/experiment/identify_run.h"
 #include "lcr/method/host_options.h"
 #include "lcr/method/lcr_options.h"
@@ -129,6 +131,31 @@ TEST(TrainingState, ResumingInTheMiddleOfAnEpochIsBitExact) {
         static_cast<int>(options.get<BatchOptions>().ranks), [&](const ProcessGroup& ranks) {
           expect_exact_resume(options, images, folder / "state", ranks);
         });
+}
+
+// What --deterministic promises, on a GPU above all.
+TEST(TrainingState, ResumingWithDeterministicOperationsIsBitExactOnEveryDevice) {
+  struct Deterministic {
+    Deterministic() {
+      Options options;
+      options.get<ExecutionOptions>().deterministic = true;
+      configure_libtorch(options, at::get_num_threads());
+    }
+    ~Deterministic() {
+      at::globalContext().setDeterministicAlgorithms(false, false);
+      at::globalContext().setDeterministicCuDNN(false);
+    }
+  };
+  const Deterministic deterministic;
+  const ImageSet images = noise_images(18);
+  const TemporaryFolder folder;
+  for (const char* method : {"lcr", "byol_lcr", "simsiam"})
+    for (const char* precision : {"float32", "bfloat16"}) {
+      SCOPED_TRACE(std::string(method) + " " + precision);
+      expect_exact_resume(
+          tiny_options({{"method", method}, {"precision", precision}, {"head-hidden", "7"}}),
+          images, folder / "state", {});
+    }
 }
 
 TEST(TrainingState, AStoredStateEvaluatesAsTheTrainedOne) {
