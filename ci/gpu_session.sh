@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Uses a machine with a GPU and no network: builds the programs or takes built ones, runs the tests
-# with CUDA, then checks the kernels with compute-sanitizer and counts what a step does with nsys, where
-# the machine has these, then runs experiments. All results end in one folder. Can be called several
-# times: skips the parts that have passed with the same sources or binaries.
+# with CUDA, then checks the kernels with compute-sanitizer, counts what a step does with nsys and
+# compares its speed with PyTorch's, where the machine has these, then runs experiments. All results
+# end in one folder. Can be called several times: skips the parts that have passed with the same
+# sources or binaries.
 #
 #   ci/gpu_session.sh [--out DIR] [--work DIR] [--debs DIR] [--binaries DIR] [--torch PREFIX]
 #                     [--jobs N] [--device NAME] [--list FILE] [--deadline SECONDS] [--check]
@@ -145,7 +146,9 @@ if [ "$check" = yes ]; then
   "$bin/cifar100_baseline" --help > /dev/null || die "the programs do not start"
 else
   part base_tests "$bin/base_tests"
-  part lcr_tests env LCR_TEST_DEVICE="$device" OMP_NUM_THREADS=1 "$bin/lcr_tests"
+  # cuBLAS reads its setting once, and a test of deterministic operations needs it.
+  part lcr_tests env LCR_TEST_DEVICE="$device" CUBLAS_WORKSPACE_CONFIG=:4096:8 OMP_NUM_THREADS=1 \
+    "$bin/lcr_tests"
   for tool in memcheck racecheck; do
     if [[ $device != cuda* ]] || ! command -v compute-sanitizer > /dev/null; then
       say "$tool: skipped, needs CUDA's compute-sanitizer and --device cuda"
@@ -164,6 +167,13 @@ else
     say "benchmark: skipped, needs lcr-benchmark and --device cuda"
   else
     part benchmark "$bin/lcr-benchmark" --device "$device" --benchmark_format=json
+  fi
+  if [[ $device != cuda* ]] || [ ! -x "$bin/lcr-benchmark" ] ||
+    ! python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2> /dev/null; then
+    say "peer: skipped, needs lcr-benchmark, a PyTorch of python3 with CUDA and --device cuda"
+  else
+    part peer python3 "$here/benchmarks/peers/compare_steps.py" --benchmark "$bin/lcr-benchmark" \
+      --python python3 --device "$device" --precision bfloat16 --rounds 3
   fi
 fi
 if [ -n "$list" ]; then

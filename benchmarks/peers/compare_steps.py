@@ -3,10 +3,11 @@
 
 Usage: compare_steps.py --benchmark build/bin/lcr-benchmark --python .venv-torch/bin/python
        [--rounds 5] [--threads 1] [--precision float32,bfloat16] [--settings narrow,resnet50]
+       [--device cuda]
 
 Each round runs the peer and then the suite, in processes of their own, so that what slows the
 machine down for a while slows both. The peer gets huge pages through its environment, which the
-suite takes for itself.
+suite takes for itself. On CUDA there are two peers: as it is, and through torch.compile.
 """
 import argparse
 import json
@@ -21,6 +22,11 @@ SETTINGS = [  # architecture, stem, picture, batch
     ("resnet18", "cifar", 32, 64),
     ("narrow", "imagenet", 48, 32),
     ("resnet18", "imagenet", 224, 16),
+]
+CUDA_SETTINGS = [  # those of lcr-benchmark --device cuda
+    ("resnet18", "cifar", 32, 128),
+    ("resnet50", "imagenet", 224, 128),
+    ("resnet50", "imagenet", 224, 256),
 ]
 HUGE_PAGES = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
@@ -37,14 +43,17 @@ parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--seconds", type=float, default=5, help="of each measurement, at least")
 parser.add_argument("--precision", default="float32")
 parser.add_argument("--settings", default="", help="architectures, all if empty")
+parser.add_argument("--device", default="cpu")
 args = parser.parse_args()
+on_gpu = args.device.startswith("cuda")
 environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
 
 
-def peer(arch, stem, size, batch, precision):
+def peer(arch, stem, size, batch, precision, *variant):
     script = pathlib.Path(__file__).with_name("step.py")
     command = [args.python, script, "--arch", arch, "--stem", stem, "--size", size, "--batch", batch,
-               "--precision", precision, "--threads", args.threads, "--seconds", args.seconds]
+               "--precision", precision, "--threads", args.threads, "--seconds", args.seconds,
+               "--device", args.device, *variant]
     done = subprocess.run([str(word) for word in command], env={**environment, **HUGE_PAGES},
                           check=True, capture_output=True, text=True)
     return float(done.stdout)
@@ -54,31 +63,34 @@ def ours(arch, stem, size, batch, precision):
     name = f"step/lcr/{arch}/{stem}/{size}px/b{batch}/{precision}/"
     done = subprocess.run(
         [args.benchmark, f"--benchmark_filter={name}", "--benchmark_format=json",
-         f"--benchmark_min_time={args.seconds}"],
+         f"--benchmark_min_time={args.seconds}", f"--device={args.device}"],
         env={**environment, "LCR_BENCHMARK_THREADS": str(args.threads)}, check=True,
         capture_output=True, text=True)
     report = json.loads(done.stdout)
     return report["benchmarks"][0]["items_per_second"], report["context"]
 
 
+PEERS = {"eager": [], "compiled": ["--compile"]} if on_gpu else {"eager": []}
 wanted = [name for name in args.settings.split(",") if name]
-print("| setting | precision | peer, samples/s | ours, samples/s | ratio of the medians | ratios |")
-print("|---|---|---|---|---|---|")
+print("| setting | precision | peer | peer, samples/s | ours, samples/s | ratio of the medians | ratios |")
+print("|---|---|---|---|---|---|---|")
 context = {}
 for precision in args.precision.split(","):
-    for setting in SETTINGS:
+    for setting in CUDA_SETTINGS if on_gpu else SETTINGS:
         if wanted and setting[0] not in wanted:
             continue
-        pairs = []
+        rounds = []
         for _ in range(args.rounds):
-            theirs = peer(*setting, precision)
+            theirs = {name: peer(*setting, precision, *words) for name, words in PEERS.items()}
             own, context = ours(*setting, precision)
-            pairs.append((theirs, own))
-        theirs, own = (statistics.median(side) for side in zip(*pairs))
-        ratios = sorted(b / a for a, b in pairs)
+            rounds.append((theirs, own))
+        own = statistics.median(own for _, own in rounds)
         arch, stem, size, batch = setting
-        print(f"| {arch}, {stem}, {size} px, {batch} | {precision} | {theirs:.2f} | {own:.2f} "
-              f"| **{own / theirs:.2f}** | {ratios[0]:.2f} to {ratios[-1]:.2f} |", flush=True)
+        for name in PEERS:
+            theirs = statistics.median(theirs[name] for theirs, _ in rounds)
+            ratios = sorted(own / theirs[name] for theirs, own in rounds)
+            print(f"| {arch}, {stem}, {size} px, {batch} | {precision} | {name} | {theirs:.2f} | {own:.2f} "
+                  f"| **{own / theirs:.2f}** | {ratios[0]:.2f} to {ratios[-1]:.2f} |", flush=True)
 print(f"\nn = {args.rounds} alternations, {args.threads} thread(s); {context.get('device')}, CPU loops "
       f"{context.get('CPU loops')}, huge pages {context.get('huge pages')}, commit "
       f"{context.get('commit')}")

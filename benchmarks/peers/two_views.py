@@ -15,28 +15,15 @@ import sys
 import time
 
 import torch
-from PIL import Image, ImageFilter
-from torchvision import transforms as T
+from PIL import Image
+
+import two_view_transforms
 
 torch.set_num_threads(1)
 random.seed(0)
 torch.manual_seed(0)
 
-
-class Blur:
-    def __call__(self, image):
-        return image.filter(ImageFilter.GaussianBlur(random.uniform(0.1, 2.0)))
-
-
-view = T.Compose([
-    T.RandomResizedCrop(224, scale=(0.2, 1.0)),
-    T.RandomApply([T.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
-    T.RandomGrayscale(p=0.2),
-    T.RandomApply([Blur()], p=0.5),
-    T.RandomHorizontalFlip(),
-    T.ToTensor(),
-    T.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-])
+view = two_view_transforms.view(224)
 
 if len(sys.argv) > 1:
     paths = sorted(pathlib.Path(sys.argv[1], "train").glob("*/*.jpg"))

@@ -37,7 +37,7 @@ TEST_F(GpuSession, RunsEachPartOnceUntilItsProgramsChange) {
   EXPECT_EQ(first.code, 0) << first.log;
   for (const char* words :
        {"base_tests: passed", "lcr_tests: passed", "memcheck: skipped", "profile: skipped",
-        "experiment-3-", "session ends after", ", 0 parts not run or failed"})
+        "peer: skipped", "experiment-3-", "session ends after", ", 0 parts not run or failed"})
     EXPECT_TRUE(says(first, words)) << words << "\n" << first.log;
   EXPECT_EQ(read_text(folder / "gpu-out/lcr_tests.log"), "on cpu\n");
   const auto again = session("60");
