@@ -6,9 +6,23 @@
 
 #ifdef LCR_WITH_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
+#include <cuda_runtime_api.h>
+#include <fmt/core.h>
 #endif
 
 namespace lcr {
+
+std::string highest_clocks([[maybe_unused]] const torch::Device& device) {
+  std::string text;
+#ifdef LCR_WITH_CUDA
+  int core = 0, memory = 0;  // kHz
+  if (device.is_cuda() &&
+      cudaDeviceGetAttribute(&core, cudaDevAttrClockRate, device.index()) == cudaSuccess &&
+      cudaDeviceGetAttribute(&memory, cudaDevAttrMemoryClockRate, device.index()) == cudaSuccess)
+    text = fmt::format("{} MHz, memory {} MHz", core / 1000, memory / 1000);
+#endif
+  return text;
+}
 
 std::function<void()> settle(const torch::Device& device) {
   if (!device.is_cuda()) return nullptr;

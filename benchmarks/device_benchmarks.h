@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include <benchmark/benchmark.h>
 #include <torch/types.h>
@@ -14,6 +15,9 @@ void register_training_steps(const torch::Device& device);
 
 /// Views rendered by a CUDA device; nothing in a build without CUDA kernels.
 void register_device_views(const torch::Device& device);
+
+/// The highest clocks of a CUDA device, "1980 MHz, memory 3201 MHz"; empty for the CPU.
+std::string highest_clocks(const torch::Device& device);
 
 /// What waits until the device has done its work; null for the CPU, which never lags behind.
 std::function<void()> settle(const torch::Device& device);

@@ -52,6 +52,8 @@ int main(int argc, char** argv) {
     }
     lcr::register_training_steps(device);
     benchmark::AddCustomContext("device", lcr::device_name(device));
+    if (const auto clocks = lcr::highest_clocks(device); !clocks.empty())
+      benchmark::AddCustomContext("highest clocks", clocks);
     benchmark::AddCustomContext("commit", lcr::kCommit);
     benchmark::AddCustomContext("CPU loops", lcr::kernels::kernels().name);
     benchmark::AddCustomContext("huge pages", lcr::huge_pages_state());

@@ -85,6 +85,7 @@ export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}
   date
   uname -a
   nvidia-smi 2>/dev/null || echo "no nvidia-smi"
+  nvidia-smi -q -d CLOCK,POWER 2>/dev/null
   echo "torch prefix: ${torch:-none}"
 } > "$out/machine.txt" 2>&1
 
