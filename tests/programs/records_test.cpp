@@ -117,7 +117,8 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
     return what;
   };
   const std::string cub = "cub40/main.csv", c1 = "cifar100-small/c1.csv",
-                    d1 = "cifar100-small/d1.csv", probe = "cached_probe_top1";
+                    d1 = "cifar100-small/d1.csv", e1 = "cifar100-small/e1.csv",
+                    probe = "cached_probe_top1";
   struct Quote {
     std::string results, metric;
     Measured first, second;
@@ -136,6 +137,10 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
       {c1, "rank1", small, small_moco, "-0.52 [-1.31, +0.28]"},
       {d1, "rank1", k8, {"K=2", "attention"}, "+0.17 [-0.77, +1.10]"},
       {d1, "rank1", k8, {"K=256", "attention"}, "+0.47 [-0.10, +1.04]"},
+      {d1, "rank1", {"K=16", "attention"}, small_moco, "-0.31 [-1.03, +0.41]"},
+      {d1, "rank1", {"K=256", "attention"}, small_moco, "-0.98 [-1.34, -0.62]"},
+      {d1, "rank1", k8, {"K=32", "attention"}, "+0.40 [-0.63, +1.44]"},
+      {e1, "rank1", {"MLP", "attention"}, {"Ours (K=32)", "attention"}, "+0.36 [-0.52, +1.25]"},
   };
   const std::string page = on_one_line(read_text(fs::path(LCR_SOURCE_DIR) / "docs/findings.md"));
   const auto says = [&](const std::string& text) { return page.find(text) != std::string::npos; };
