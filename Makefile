@@ -56,7 +56,7 @@ install: build ## install programs, data files, headers and the CMake package un
 	@echo "installed under $(or $(PREFIX),/usr/local)"
 
 package: build ## make a relocatable archive and a Debian package, with the libraries that a plain Debian 12 lacks, in BUILD/packages
-	@cd $(BUILD) && SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} cpack > ../$(BUILD)-package.log 2>&1 || { tail -n 3 ../$(BUILD)-package.log; exit 2; }
+	@cd $(BUILD) && SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} cpack > ../$(BUILD)-package.log 2>&1 || { grep -h '^ *package: ' ../$(BUILD)-package.log || tail -n 3 ../$(BUILD)-package.log; exit 2; }
 	@ls -sh $(BUILD)/packages/*.tar.gz $(BUILD)/packages/*.deb
 
 test: build-all ## set up, build, run all tests

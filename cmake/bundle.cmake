@@ -1,5 +1,9 @@
 # Part of the installation script, only for packages (package.cmake): copies the libraries that the programs need and a
 # plain Debian lacks, with the texts of their licences, and Fashion-MNIST.
+if(LCR_CUDA)
+  message(FATAL_ERROR " package: this build's LibTorch has CUDA, which is gigabytes of libraries: use Dockerfile.cuda, or "
+          "make install on each machine")
+endif()
 set(destination "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}")
 set(licences "${destination}/${LCR_DOC_DIR}/libraries")
 file(MAKE_DIRECTORY "${destination}/lib/lcr" "${licences}")

@@ -6,6 +6,7 @@ foreach(program ${LCR_PROGRAMS})
   list(APPEND LCR_PROGRAM_FILES "$<TARGET_FILE:${program}>")
 endforeach()
 install(CODE "
+  set(LCR_CUDA \"${LCR_CUDA}\")
   set(LCR_PROGRAM_FILES \"${LCR_PROGRAM_FILES}\")
   set(LCR_FASHION_MNIST \"${LCR_FASHION_MNIST}\")
   set(LCR_SHARE_DIR \"${LCR_SHARE_DIR}\")
