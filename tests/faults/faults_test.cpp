@@ -91,7 +91,7 @@ bool all_gone(pid_t group, double seconds) {
 }
 
 struct GridOptions {
-  std::string more = "";
+  std::string more = {};
   int epochs = 40, threads = 2;
   const char* checkpoint_every = "0.001min";
 };
@@ -151,7 +151,7 @@ class Faults : public testing::ProgramTest {
     std::map<std::string, std::string> state;
     for (const auto& entry : fs::recursive_directory_iterator(folder / place)) {
       if (!entry.is_regular_file()) continue;
-      const fs::path path = entry.path();
+      const fs::path& path = entry.path();
       const std::string name = path.filename().string();
       const std::string key = fs::relative(path, folder / place).string();
       if (name == "lock" || name == "provenance.json" || name == "log.txt" ||
