@@ -248,7 +248,7 @@ TEST_F(Lcr, BashCompletesCommandsIdsOptionsAndNames) {
   EXPECT_EQ(offers("d"), "data doctor\n");
   EXPECT_EQ(offers("figure ''"), "b1 b2 d1 s1\n");
   EXPECT_EQ(offers("table c1 --dry"), "--dry-run\n");
-  EXPECT_EQ(offers("table c1 --preset cub"), "cub cub40\n");
+  EXPECT_EQ(offers("table c1 --preset cub"), "cub cub40 cub40-short\n");
   EXPECT_EQ(offers("reproduce --dataset cif"), "cifar10 cifar100\n");
   EXPECT_EQ(offers("runs li"), "list\n");
   EXPECT_EQ(offers("runs list --js"), "--json\n");

@@ -557,7 +557,7 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
                     "evaluate --run " + first_run("synthbirds-lcr-") +
                         " --protocols probe --poolings oracle --threads 1",
                     "can be trained on");
-  for (const char* preset : {"quick", "full", "cifar100", "cub", "cub40", "paper"}) {
+  for (const char* preset : {"quick", "full", "cifar100", "cub", "cub40", "cub40-short", "paper"}) {
     const Outcome grid =
         run(std::string("reproduce --dry-run --data-dir data --dataset synthbirds --datasets "
                         "synthbirds --limit-train 0 --limit-test 0 --classes all "
