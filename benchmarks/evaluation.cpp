@@ -16,6 +16,7 @@
 #include "lcr/evaluate/retrieval.h"
 #include "lcr/experiment/device.h"
 #include "lcr/model/initialise.h"
+#include "lcr/model/precision.h"
 
 namespace lcr {
 namespace {
@@ -93,16 +94,23 @@ BENCHMARK(retrieval_large)
     ->Iterations(1);
 
 /// The machine's best matrix product (square, of a cache-friendly size), as a reference for
-/// retrieval_product.
-void gemm_peak(benchmark::State& state) {
+/// retrieval_product and the training steps.
+void gemm_peak(benchmark::State& state, torch::ScalarType type, std::int64_t side) {
   use_threads();
-  const torch::Tensor a = random_normal({4096, 4096}, 0, "a");
-  const torch::Tensor b = random_normal({4096, 4096}, 0, "b");
+  if (type == torch::kBFloat16 && resolve_precision("auto", torch::kCPU) != "bfloat16")
+    return state.SkipWithError("this processor has no instructions for products of bfloat16");
+  const torch::Tensor a = random_normal({side, side}, 0, "a").to(type);
+  const torch::Tensor b = random_normal({side, side}, 0, "b").to(type);
   for ([[maybe_unused]] auto iteration : state) benchmark::DoNotOptimize(a.mm(b));
-  state.counters["GFLOP/s"] = benchmark::Counter(2.0 * 4096 * 4096 * 4096 * 1e-9,
-                                                 benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(2e-9 * std::pow(side, 3), benchmark::Counter::kIsIterationInvariantRate);
 }
-BENCHMARK(gemm_peak)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(gemm_peak, float32, torch::kFloat32, 4096)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(gemm_peak, bfloat16, torch::kBFloat16, 1024)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 
 /// The matrix product that retrieval needs at least.
 void retrieval_product(benchmark::State& state) {

@@ -7,10 +7,13 @@ Usage: compare_steps.py --benchmark build/bin/lcr-benchmark --python .venv-torch
 
 Each round runs the peer and then the suite, in processes of their own, so that what slows the
 machine down for a while slows both. The peer gets huge pages through its environment, which the
-suite takes for itself. On CUDA there are two peers: as it is, and through torch.compile.
+suite takes for itself. On CUDA there are two peers: as it is, and through torch.compile. On the CPU
+the last column is the distance to the floor: the share of the time that the step's convolutions and
+matrix products would take at the speed of the machine's best matrix product, measured in each round.
 """
 import argparse
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -56,41 +59,55 @@ def peer(arch, stem, size, batch, precision, *variant):
                "--device", args.device, *variant]
     done = subprocess.run([str(word) for word in command], env={**environment, **HUGE_PAGES},
                           check=True, capture_output=True, text=True)
-    return float(done.stdout)
+    return [float(word) for word in done.stdout.split()]  # samples/s, GFLOP of a step
 
 
-def ours(arch, stem, size, batch, precision):
-    name = f"step/lcr/{arch}/{stem}/{size}px/b{batch}/{precision}/"
+def benchmark(name):
     done = subprocess.run(
         [args.benchmark, f"--benchmark_filter={name}", "--benchmark_format=json",
          f"--benchmark_min_time={args.seconds}", f"--device={args.device}"],
         env={**environment, "LCR_BENCHMARK_THREADS": str(args.threads)}, check=True,
         capture_output=True, text=True)
     report = json.loads(done.stdout)
-    return report["benchmarks"][0]["items_per_second"], report["context"]
+    return report["benchmarks"][0], report["context"]
+
+
+def ours(arch, stem, size, batch, precision):
+    name = f"step/lcr/{arch}/{stem}/{size}px/b{batch}/{precision}/"
+    result, context = benchmark(name)
+    return result["items_per_second"], context
+
+
+def matrix_product(precision):
+    """GFLOP/s; NaN on a GPU, and where the processor multiplies no bfloat16."""
+    return math.nan if on_gpu else benchmark(f"gemm_peak/{precision}")[0].get("GFLOP/s", math.nan)
 
 
 PEERS = {"eager": [], "compiled": ["--compile"]} if on_gpu else {"eager": []}
 wanted = [name for name in args.settings.split(",") if name]
-print("| setting | precision | peer | peer, samples/s | ours, samples/s | ratio of the medians | ratios |")
-print("|---|---|---|---|---|---|---|")
+print("| setting | precision | peer | peer, samples/s | ours, samples/s | ratio of the medians | ratios "
+      "| share of the floor |")
+print("|---|---|---|---|---|---|---|---|")
 context = {}
 for precision in args.precision.split(","):
     for setting in CUDA_SETTINGS if on_gpu else SETTINGS:
         if wanted and setting[0] not in wanted:
             continue
-        rounds = []
+        rounds, shares = [], []
+        arch, stem, size, batch = setting
         for _ in range(args.rounds):
             theirs = {name: peer(*setting, precision, *words) for name, words in PEERS.items()}
             own, context = ours(*setting, precision)
-            rounds.append((theirs, own))
+            rounds.append(({name: speed for name, (speed, _) in theirs.items()}, own))
+            _, operations = theirs["eager"]
+            shares.append(own / batch * operations / matrix_product(precision))
         own = statistics.median(own for _, own in rounds)
-        arch, stem, size, batch = setting
         for name in PEERS:
             theirs = statistics.median(theirs[name] for theirs, _ in rounds)
             ratios = sorted(own / theirs[name] for theirs, own in rounds)
+            share = "-" if on_gpu else f"{statistics.median(shares):.2f}"
             print(f"| {arch}, {stem}, {size} px, {batch} | {precision} | {name} | {theirs:.2f} | {own:.2f} "
-                  f"| **{own / theirs:.2f}** | {ratios[0]:.2f} to {ratios[-1]:.2f} |", flush=True)
+                  f"| **{own / theirs:.2f}** | {ratios[0]:.2f} to {ratios[-1]:.2f} | {share} |", flush=True)
 print(f"\nn = {args.rounds} alternations, {args.threads} thread(s); {context.get('device')}, CPU loops "
       f"{context.get('CPU loops')}, huge pages {context.get('huge pages')}, commit "
       f"{context.get('commit')}")

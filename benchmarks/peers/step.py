@@ -8,13 +8,15 @@ environment that make bench-peers sets. Needs a current PyTorch alone.
 Usage: step.py --arch narrow --stem imagenet --size 48 --batch 32 [--precision bfloat16]
                [--device cuda] [--compile]
 Prints the median samples per second of the steps that fit into --seconds, on CUDA of ten steps at
-a time. --compile: both backbones through torch.compile.
+a time, and the operations of one step's convolutions and matrix products, in GFLOP. --compile: both
+backbones through torch.compile; its operations are not counted.
 """
 import argparse
 import statistics
 import time
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from lcr_step import LcrStep
 
@@ -50,6 +52,11 @@ def steps(count):
     return loss.item()  # waits for the device
 
 
+flops = float("nan")  # the counter does not see into compiled code
+if not args.compile:
+    with FlopCounterMode(display=False) as counter:
+        steps(1)
+    flops = counter.get_total_flops()
 steps(20 if on_gpu else 2)
 together = 10 if on_gpu else 1
 times, start = [], time.perf_counter()
@@ -57,4 +64,4 @@ while time.perf_counter() - start < args.seconds or len(times) < 3:
     before = time.perf_counter()
     steps(together)
     times.append(time.perf_counter() - before)
-print(f"{args.batch * together / statistics.median(times):.2f}")
+print(f"{args.batch * together / statistics.median(times):.2f} {flops / 1e9:.1f}")
