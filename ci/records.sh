@@ -9,7 +9,8 @@ bin=$(realpath "$1") out=$2
 shift 2
 if [ $# -eq 0 ]; then
   for folder in results/records/*/; do
-    set -- "$@" "$(basename "$folder")"
+    # A folder without an archive is planned and has not run yet.
+    [ ! -f "$folder/runs.tar.gz" ] || set -- "$@" "$(basename "$folder")"
   done
 fi
 

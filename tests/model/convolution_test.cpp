@@ -22,6 +22,8 @@ TEST(Convolution, IsLibTorchsInFloat64) {
                         ConvolutionCase{2, 3, 16, 15, 3, 2},  // LibTorch's gradient
                         ConvolutionCase{5, 128, 6, 8, 3, 1},
                         ConvolutionCase{40, 129, 5, 7, 3, 2},  // patches, of several blocks
+                        ConvolutionCase{3, 65, 6, 14, 3, 2},   // products only with AVX2
+                        ConvolutionCase{2, 66, 5, 30, 3, 1}, ConvolutionCase{1, 128, 4, 600, 3, 1},
                         ConvolutionCase{1, 130, 3, 1, 3, 1}, ConvolutionCase{2, 3, 8, 13, 7, 2}})
     for (const int threads : {1, 3}) {
       at::set_num_threads(threads);
@@ -129,14 +131,19 @@ TEST(Convolution, TilesKeepTheWeightsGradientInFloat32) {
 }
 
 TEST(Convolution, LeavesWhatNeedsNoGradientAlone) {
-  auto conv = make_convolution(4, 4, 1);
-  const auto x = random_normal({2, 4, 3, 3}, 0, "x");
-  convolve(conv, x).sum().backward();  // the input is an image
-  EXPECT_TRUE(conv->weight.grad().defined());
-  conv->weight.requires_grad_(false);
-  const auto input = x.clone().requires_grad_();
-  convolve(conv, input).sum().backward();  // the weights are frozen
-  EXPECT_TRUE(input.grad().defined());
+  for (const std::int64_t channels : {4, 128}) {
+    auto conv = make_convolution(channels, 4, 3);
+    const auto x = random_normal({2, channels, 3, 3}, 0, "x");
+    convolve(conv, x).sum().backward();  // the input is an image
+    EXPECT_TRUE(conv->weight.grad().defined());
+    const auto before = conv->weight.grad().clone();
+    conv->weight.requires_grad_(false);
+    const auto input = x.clone().requires_grad_();
+    convolve(conv, input).sum().backward();  // the weights are frozen
+    EXPECT_TRUE(input.grad().defined());
+    EXPECT_TRUE(conv->weight.grad().equal(before));
+    EXPECT_FALSE(convolve(conv, x).requires_grad());
+  }
 }
 
 }  // namespace

@@ -228,6 +228,19 @@ TEST(Identity, RevisionIsTheLastThatConcernsTheRun) {
     EXPECT_EQ(revision("byol_lcr", "authors_code", option), 4) << option;
   }
   EXPECT_EQ(revision("lcr", "authors_code", "epochs"), 4);
+  // Revision 7 changed networks in float32.
+  const auto in = [](const char* method, const char* precision) {
+    return resolved({{"method", method}, {"precision", precision}});
+  };
+  EXPECT_EQ(numerics_revision(in("untrained", "float32")), 7);
+  EXPECT_EQ(numerics_revision(in("lcr", "bfloat16")), 4);
+  EXPECT_EQ(numerics_revision(resolved({{"method", "raw_pixels"}})), 4);
+  // Older records keep theirs.
+  EXPECT_EQ(numerics_revision(in("lcr", "float32"), 6), 4);
+  RunInputs older{5, "d", ""};
+  older.numerics = 6;
+  EXPECT_NE(canonical_text(in("lcr", "float32"), older).find("numerics_revision=4\n"),
+            std::string::npos);
 }
 
 class CommandLineTest : public ::testing::Test {

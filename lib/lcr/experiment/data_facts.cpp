@@ -12,6 +12,7 @@ namespace lcr {
 namespace {
 
 constexpr int kSchema = 1;
+constexpr int kFirstRevision = 6;  // of files that name none
 
 nlohmann::json to_json(const DataFacts& facts) {
   return {{"name", facts.name},
@@ -65,6 +66,7 @@ InputFacts read_facts(const std::filesystem::path& file) {
     const auto json = nlohmann::json::parse(read_text(file));
     if (json.at("schema") != kSchema) fail("{}: written by another version", file.string());
     for (const auto& [key, value] : json.at("data").items()) facts.data[key] = from_json(value);
+    facts.numerics_revision = json.value("numerics_revision", kFirstRevision);
     facts.init = json.at("init").get<std::map<std::string, std::string>>();
   } catch (const nlohmann::json::exception& e) {
     fail("{}: damaged ({})", file.string(), e.what());
@@ -81,7 +83,10 @@ void add_facts(const std::filesystem::path& file, const InputFacts& facts) {
   }
   nlohmann::json data = nlohmann::json::object();
   for (const auto& [key, value] : all.data) data[key] = to_json(value);
-  const nlohmann::json json = {{"schema", kSchema}, {"data", data}, {"init", all.init}};
+  const nlohmann::json json = {{"schema", kSchema},
+                               {"numerics_revision", all.numerics_revision},
+                               {"data", data},
+                               {"init", all.init}};
   write_atomic(file, json.dump(1) + "\n");
 }
 

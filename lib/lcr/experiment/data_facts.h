@@ -9,6 +9,7 @@
 
 #include "lcr/config/options.h"
 #include "lcr/data/image_set.h"
+#include "lcr/experiment/identify_run.h"
 
 namespace lcr {
 
@@ -22,8 +23,10 @@ struct DataFacts {
 
 DataFacts describe_data(const Dataset& data);
 
-/// The data sets and the initial weights of one or several experiments.
+/// The data sets and the initial weights of one or several experiments, and the revision of the
+/// numerics of the program that trained them.
 struct InputFacts {
+  int numerics_revision = kNumericsRevision;
   std::map<std::string, DataFacts> data;    ///< by facts_key()
   std::map<std::string, std::string> init;  ///< SHA-256 of a file of initial weights, by its name
 };
@@ -37,7 +40,7 @@ std::filesystem::path facts_file(const std::filesystem::path& results);
 /// Throws UserError naming the file if it is absent or damaged.
 InputFacts read_facts(const std::filesystem::path& file);
 
-/// Adds facts to the file, which need not exist.
+/// Adds facts to the file, which need not exist and gets the revision of `facts`.
 void add_facts(const std::filesystem::path& file, const InputFacts& facts);
 
 }  // namespace lcr

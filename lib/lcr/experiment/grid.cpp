@@ -92,6 +92,7 @@ std::string Grid::init_digest(const std::string& init) {
 void Grid::identify(int threads) {
   if (!control().get<StoreOptions>().records.empty())
     recorded_ = read_facts(facts_file(control().get<StoreOptions>().records));
+  inputs_.numerics_revision = recorded_.numerics_revision;
   for (auto& cell : cells()) {
     Options& options = cell.options;
     find_data(cell, threads);
@@ -116,7 +117,11 @@ void Grid::identify(int threads) {
     }
     const std::string data =
         data_fingerprint(cell.facts->train_fingerprint, cell.facts->test_fingerprint);
-    cell.identity = identify_run(options, {cell.seed, data, init});
+    cell.identity = identify_run(options, {.seed = cell.seed,
+                                           .data_fingerprint = data,
+                                           .init = init,
+                                           .imported = {},
+                                           .numerics = recorded_.numerics_revision});
     for (auto& evaluation : cell.evaluations)
       evaluation.get<ProtocolOptions>().protocols = possible_protocols(evaluation, *cell.facts);
     std::erase_if(cell.evaluations, [](const Options& evaluation) {

@@ -7,22 +7,25 @@
 #include "lcr/method/host_options.h"
 #include "lcr/method/lcr_options.h"
 #include "lcr/method/method_spec.h"
+#include "lcr/model/model_options.h"
 
 namespace lcr {
 
-int numerics_revision(const Options& options) {
+int numerics_revision(const Options& options, int latest) {
   const MethodSpec& method = method_of(options);
-  if (method.trains() && options.get<BatchOptions>().ranks > 2) return 6;
+  if (latest >= 7 && method.has_network && options.get<PrecisionOptions>().precision == "float32")
+    return 7;
+  if (latest >= 6 && method.trains() && options.get<BatchOptions>().ranks > 2) return 6;
   const bool shuffles_keys =
       options.get<BatchOptions>().ranks > 1 || batch_norm_groups(options) > 1;
   const bool branch_sees_keys = method.uses<LcrOptions>() &&
                                 method.uses<MomentumContrastOptions>() &&
                                 options.get<LcrOptions>().gfb_bn_updates == "as_authors";
-  return shuffles_keys && branch_sees_keys ? 5 : 4;
+  return latest >= 5 && shuffles_keys && branch_sees_keys ? 5 : 4;
 }
 
 std::string canonical_text(const Options& options, const RunInputs& inputs, bool with_seed) {
-  return text_of_revision(options, inputs, numerics_revision(options), with_seed);
+  return text_of_revision(options, inputs, numerics_revision(options, inputs.numerics), with_seed);
 }
 
 RunIdentity identify_run(const Options& options, const RunInputs& inputs) {

@@ -1,7 +1,6 @@
 #include "lcr/model/convolution.h"
 
 #include <algorithm>
-#include <cstring>
 #include <tuple>
 
 #include <ATen/Parallel.h>
@@ -23,65 +22,117 @@ struct Geometry {
   std::int64_t padding() const { return kernel / 2; }
 };
 
-/// Where the matrix product is the faster way, measured (benchmarks/README.md): elsewhere the
-/// copies cost what it saves.
-bool product_is_faster(const Tensor& x, const Tensor& dy, const Geometry& geometry) {
-  const std::int64_t positions = dy.size(2) * dy.size(3);
-  if (geometry.kernel == 1) return positions <= 14 * 14;
-  return geometry.kernel == 3 && positions <= 8 * 8 && x.size(1) >= 128;
+/// The maps of a convolution: rows x columns positions of each image's output.
+struct MapSize {
+  std::int64_t rows, columns;
+};
+
+MapSize output_of(const Tensor& x, const Geometry& geometry) {
+  const auto size = [&](std::int64_t side) {
+    return (side + 2 * geometry.padding() - geometry.kernel) / geometry.stride + 1;
+  };
+  return {size(x.size(2)), size(x.size(3))};
 }
 
-/// The inputs of each output position of images first to last - 1: rows of kernel x kernel x C
-/// numbers, in the order of a channels_last filter, 0 where the kernel is outside.
-Tensor patches(const Tensor& x, const Tensor& dy, const Geometry& geometry, std::int64_t first,
-               std::int64_t last) {
-  const std::int64_t height = x.size(2), width = x.size(3), channels = x.size(1);
-  const std::int64_t rows = dy.size(2), columns = dy.size(3), kernel = geometry.kernel;
-  Tensor out = torch::empty({(last - first) * rows * columns, kernel * kernel * channels},
-                            x.options().memory_format(torch::MemoryFormat::Contiguous));
+/// Where a matrix product gives the weights' gradient faster than LibTorch, measured
+/// (benchmarks/README.md): elsewhere the copies cost what it saves.
+bool gradient_product_is_faster(const Tensor& x, const Tensor& dy, const Geometry& geometry) {
+  const std::int64_t positions = dy.size(2) * dy.size(3);
+  if (geometry.kernel == 1) return positions <= 14 * 14;
+  if (geometry.kernel != 3) return false;
+  if (kernels::widest_is_avx2()) return x.size(1) >= 64;
+  return positions <= 8 * 8 && x.size(1) >= 128;
+}
+
+/// Where a matrix product is faster than LibTorch's convolution, measured likewise.
+bool product_is_faster(const Tensor& x, const Geometry& geometry) {
+  return compat::kOldConvolutions && kernels::widest_is_avx2() &&
+         x.scalar_type() == torch::kFloat && geometry.kernel == 3 &&
+         x.size(1) >= (geometry.stride > 1 ? 64 : 128);
+}
+
+/// The inputs of each output position of lines first to last - 1, all images' lines in a row: rows
+/// of kernel x kernel x C numbers, in the order of a channels_last filter, 0 where the kernel is
+/// outside.
+void copy_patches(const Tensor& x, const Geometry& geometry, const MapSize& output,
+                  std::int64_t first, std::int64_t last, float* to) {
+  const std::int64_t height = x.size(2), width = x.size(3), kernel = geometry.kernel;
+  const auto channels = static_cast<std::size_t>(x.size(1));
   const auto* const from = x.data_ptr<float>();
-  auto* const to = out.data_ptr<float>();
-  const std::size_t bytes = static_cast<std::size_t>(channels) * sizeof(float);
-  at::parallel_for(0, (last - first) * rows, 1, [&](std::int64_t begin, std::int64_t end) {
+  const auto numbers = [&](std::int64_t pixels) {
+    return static_cast<std::size_t>(pixels) * channels;
+  };
+  at::parallel_for(first, last, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t line = begin; line < end; ++line) {
-      const std::int64_t image = first + line / rows;
-      const std::int64_t top = line % rows * geometry.stride - geometry.padding();
-      float* cursor = to + line * columns * kernel * kernel * channels;
-      for (std::int64_t column = 0; column < columns; ++column) {
+      const std::int64_t image = line / output.rows;
+      const std::int64_t top = line % output.rows * geometry.stride - geometry.padding();
+      float* cursor = to + numbers((line - first) * output.columns * kernel * kernel);
+      for (std::int64_t column = 0; column < output.columns; ++column) {
         const std::int64_t left = column * geometry.stride - geometry.padding();
-        for (std::int64_t i = 0; i < kernel; ++i)
-          for (std::int64_t j = 0; j < kernel; ++j, cursor += channels) {
-            const std::int64_t h = top + i, w = left + j;
-            if (h < 0 || h >= height || w < 0 || w >= width)
-              std::memset(cursor, 0, bytes);
-            else
-              std::memcpy(cursor, from + ((image * height + h) * width + w) * channels, bytes);
+        const std::int64_t before = std::max<std::int64_t>(0, -left);  // pixels outside
+        const std::int64_t after = std::max<std::int64_t>(0, left + kernel - width);
+        const std::int64_t inside = kernel - before - after;
+        for (std::int64_t h = top; h < top + kernel; ++h, cursor += numbers(kernel)) {
+          if (h < 0 || h >= height) {
+            std::fill_n(cursor, numbers(kernel), 0.0f);
+            continue;
           }
+          std::fill_n(cursor, numbers(before), 0.0f);
+          std::copy_n(from + numbers((image * height + h) * width + left + before), numbers(inside),
+                      cursor + numbers(before));
+          std::fill_n(cursor + numbers(before + inside), numbers(after), 0.0f);
+        }
       }
     }
   });
-  return out;
+}
+
+/// Calls use(first position, patches) for all output positions, over so many lines at a time that
+/// the patches stay small.
+template <class Use>
+void for_patches(const Tensor& x, const Geometry& geometry, const Use& use) {
+  constexpr std::int64_t kPositions = 512;
+  const MapSize output = output_of(x, geometry);
+  const std::int64_t lines = x.size(0) * output.rows;
+  const std::int64_t step = std::clamp<std::int64_t>(kPositions / output.columns, 1, lines);
+  const Tensor patches =
+      torch::empty({step * output.columns, geometry.kernel * geometry.kernel * x.size(1)});
+  for (std::int64_t first = 0; first < lines; first += step) {
+    const std::int64_t last = std::min(first + step, lines);
+    copy_patches(x, geometry, output, first, last, patches.data_ptr<float>());
+    use(first * output.columns, patches.narrow(0, 0, (last - first) * output.columns));
+  }
 }
 
 /// N x C x h x w in channels_last, as a matrix of positions x C.
 Tensor as_rows(const Tensor& map) { return map.permute({0, 2, 3, 1}).reshape({-1, map.size(1)}); }
 
-/// The weights' gradient, out x in x k x k in channels_last: dy' patches(x), over so many images at
-/// a time that the patches stay small.
+/// A convolution in float32: patches(x) weight'.
+Tensor patch_product(const Tensor& x, const Tensor& weight, const Geometry& geometry) {
+  const MapSize output = output_of(x, geometry);
+  const Tensor filters = as_rows(weight).view({weight.size(0), -1}).t();
+  Tensor y = torch::empty({x.size(0), weight.size(0), output.rows, output.columns},
+                          x.options().memory_format(torch::MemoryFormat::ChannelsLast));
+  const Tensor rows = as_rows(y);
+  for_patches(x, geometry, [&](std::int64_t first, const Tensor& patches) {
+    Tensor part = rows.narrow(0, first, patches.size(0));
+    at::mm_out(part, patches, filters);
+  });
+  return y;
+}
+
+/// The weights' gradient, out x in x k x k in channels_last: dy' patches(x).
 Tensor weight_gradient(const Tensor& x, const Tensor& dy, const Geometry& geometry) {
   const std::int64_t in = x.size(1), out = dy.size(1), kernel = geometry.kernel;
+  const Tensor errors = as_rows(dy);
   Tensor gradient;
   if (kernel == 1) {
-    gradient = as_rows(dy).t().mm(as_rows(x));
+    gradient = errors.t().mm(as_rows(x));
   } else {
-    constexpr std::int64_t kRows = 512;
-    const std::int64_t positions = dy.size(2) * dy.size(3);
-    const std::int64_t images = std::max<std::int64_t>(1, kRows / positions);
     gradient = torch::zeros({out, kernel * kernel * in});
-    for (std::int64_t first = 0; first < x.size(0); first += images) {
-      const std::int64_t last = std::min(first + images, x.size(0));
-      gradient.addmm_(as_rows(dy.slice(0, first, last)).t(), patches(x, dy, geometry, first, last));
-    }
+    for_patches(x, geometry, [&](std::int64_t first, const Tensor& patches) {
+      gradient.addmm_(errors.narrow(0, first, patches.size(0)).t(), patches);
+    });
   }
   return gradient.view({out, kernel, kernel, in}).permute({0, 3, 1, 2});
 }
@@ -158,6 +209,7 @@ Tensor tiled_weight_gradient(const Tensor& x, const Tensor& dy, const Geometry& 
 Tensor forward_pass(const Tensor& x, const Tensor& weight, const Tensor& rounded,
                     const Geometry& geometry) {
   if (!rounded.defined()) return tiled_product(x, weight, false);
+  if (product_is_faster(x, geometry)) return patch_product(x, rounded, geometry);
   return torch::conv2d(x, rounded, {}, geometry.stride, geometry.padding());
 }
 
@@ -178,10 +230,12 @@ struct Convolution : torch::autograd::Function<Convolution> {
     const Tensor &x = saved[0], &weight = saved[1], &rounded = saved[2];
     const Geometry geometry{weight.size(2), context->saved_data["stride"].toInt()};
     const Tensor dy = outputs[0].contiguous(torch::MemoryFormat::ChannelsLast);
-    const bool tiled_dw = has_tiles(x, weight) && tiles_are_faster(x, dy, geometry);
-    const bool wide_dw = x.scalar_type() == torch::kFloat && product_is_faster(x, dy, geometry);
-    const bool dx_wanted = context->needs_input_grad(0);
-    const bool torch_dx = dx_wanted && rounded.defined(), torch_dw = !tiled_dw && !wide_dw;
+    const bool dx_wanted = context->needs_input_grad(0), dw_wanted = context->needs_input_grad(1);
+    const bool tiled_dw = dw_wanted && has_tiles(x, weight) && tiles_are_faster(x, dy, geometry);
+    const bool wide_dw = dw_wanted && x.scalar_type() == torch::kFloat &&
+                         gradient_product_is_faster(x, dy, geometry);
+    const bool torch_dx = dx_wanted && rounded.defined();
+    const bool torch_dw = dw_wanted && !tiled_dw && !wide_dw;
     const auto of = [](std::int64_t value) { return std::vector<std::int64_t>{value, value}; };
     Tensor dx, dw;
     if (torch_dx || torch_dw)
@@ -191,7 +245,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
     if (dx_wanted && !torch_dx) dx = tiled_product(dy, weight, true);
     if (tiled_dw) dw = tiled_weight_gradient(x, dy, geometry);
     if (wide_dw) dw = weight_gradient(x, dy, geometry);
-    return {dx, dw.to(torch::kFloat), {}};
+    return {dx, dw_wanted ? dw.to(torch::kFloat) : dw, {}};
   }
 };
 
@@ -217,7 +271,7 @@ Tensor convolve(torch::nn::Conv2d& conv, const Tensor& x) {
     return torch::conv2d(seen, conv->weight, {}, geometry.stride, geometry.padding());
   if (compat::autocast_enabled(c10::DeviceType::CPU)) seen = seen.to(torch::kBFloat16);
   seen = seen.contiguous(torch::MemoryFormat::ChannelsLast);
-  if (!torch::GradMode::is_enabled() || !conv->weight.requires_grad())
+  if (!torch::GradMode::is_enabled() || !(seen.requires_grad() || conv->weight.requires_grad()))
     return forward_pass(seen, conv->weight, rounded_weight(seen, conv->weight, geometry), geometry);
   return Convolution::apply(seen, conv->weight, geometry);
 }

@@ -7,6 +7,10 @@
 
 namespace lcr::compat {
 
+/// Whether convolutions are those of LibTorch 1.13, whose oneDNN 2.6 is slower on AVX2 than the
+/// oneDNN 3 of torch 2.11.
+inline constexpr bool kOldConvolutions = TORCH_VERSION_MAJOR < 2;
+
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
 inline bool autocast_enabled(c10::DeviceType device) {
   return at::autocast::is_autocast_enabled(device);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "lcr/config/options.h"
@@ -19,6 +20,9 @@ struct RunInputs {
   /// SHA-256 of the checkpoint of another program that the run was made from (import_run()); empty
   /// for a run that this suite trains.
   std::string imported;
+  /// The latest revision of the numerics that the run may have; that of this program unless its
+  /// records are older.
+  int numerics = std::numeric_limits<int>::max();
 };
 
 /// canonical_text() (experiment/identify_run.h) for a given revision of the numerics.

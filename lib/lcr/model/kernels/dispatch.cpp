@@ -79,6 +79,15 @@ std::vector<const Kernels*> supported_kernels() {
   return supported;
 }
 
+bool widest_is_avx2() {
+#ifdef __x86_64__
+  static const bool widest = supported_kernels().back() == &kAvx2;
+  return widest;
+#else
+  return false;
+#endif
+}
+
 const Kernels& kernels() { return *current(); }
 
 void use_kernels(const Kernels& form) { current() = &form; }

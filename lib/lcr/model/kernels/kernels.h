@@ -120,6 +120,9 @@ extern const Kernels kAmx;
 /// The forms that this processor runs, slowest first; the first is `portable`.
 std::vector<const Kernels*> supported_kernels();
 
+/// Whether AVX2 is the widest instruction set of this processor, whatever form is in use.
+bool widest_is_avx2();
+
 /// The form in use: the environment's LCR_KERNELS, else the fastest that the processor runs. Throws
 /// UserError on a name that is unknown or that the processor lacks; programs call it at their
 /// start.
