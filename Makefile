@@ -28,7 +28,7 @@ FIGURES = figure-b1 figure-b2 figure-d1 figure-s1
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: PRESET=quick|full|cifar100|cub|cub40|cub40-short|paper|smoke (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR, INIT=FILE, TORCH=debian|pip, BUILD=DIR, JOBS=N"
+	@echo "  Variables: PRESET=quick|full|cifar100|cifar100-small|cub|cub40|cub40-short|paper|smoke (now $(PRESET)), SEEDS=0,1,2, DEVICE=cpu|cuda, DATA=DIR, INIT=FILE, TORCH=debian|pip, BUILD=DIR, JOBS=N"
 	@echo "  OPTIONS=... passes any further option of the programs, for example OPTIONS='--rows LCR --limit-train 500'"
 
 setup: ## install the Debian packages that are missing (PREFIX=DIR: unpack them into DIR, without root)
