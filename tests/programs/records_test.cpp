@@ -89,6 +89,7 @@ std::string block(const std::string& page, const std::string& name) {
 struct Measured {
   std::string row, pooling;
   std::string epoch = "last";
+  bool recalibrated = false;  ///< batch norm
 };
 
 SeedValues values_of(const fs::path& results, const std::string& metric, const Measured& what) {
@@ -100,8 +101,9 @@ SeedValues values_of(const fs::path& results, const std::string& metric, const M
                               : cell("selection") == "each_epoch" && cell("epoch") == what.epoch;
     const std::string options = cell("options");
     const bool all_labels = options.find("label-share=0") == std::string::npos;
+    const bool recalibrated = options.find("bn-statistics=recalibrated") != std::string::npos;
     if (cell("row") == what.row && cell("pooling") == what.pooling && cell("metric") == metric &&
-        at_epoch && all_labels)
+        at_epoch && all_labels && recalibrated == what.recalibrated)
       values[std::stoll(cell("seed"))].push_back(std::stod(cell("value")));
   }
   return values;
@@ -112,13 +114,15 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
       masked{"LCR", "attention"}, average{"LCR", "average"};
   const Measured small_moco{"MoCo v2", "average"}, small{"Ours", "attention"},
       small_average{"Ours", "average"}, k8{"K=8", "attention"};
+  const Measured untrained{"No SSL", "average"}, random_mask{"No SSL", "random_gfb"},
+      estimated{"No SSL", "average", "last", true};
   const auto best = [](Measured what) {
     what.epoch = "best_each";
     return what;
   };
   const std::string cub = "cub40/main.csv", c1 = "cifar100-small/c1.csv",
                     d1 = "cifar100-small/d1.csv", e1 = "cifar100-small/e1.csv",
-                    probe = "cached_probe_top1";
+                    x1 = "cub40-short/x1.csv", probe = "cached_probe_top1";
   struct Quote {
     std::string results, metric;
     Measured first, second;
@@ -133,6 +137,8 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
       {cub, probe, masked, moco, "+1.54 [+0.08, +2.99]"},
       {cub, probe, masked, weights, "-4.08 [-5.43, -2.73]"},
       {cub, "rank1", {"LCR", "attention", "2"}, weights, "+1.26 [-2.45, +4.97]"},
+      {x1, "rank1", random_mask, untrained, "+7.71 [+6.94, +8.48]"},
+      {x1, "rank1", estimated, untrained, "-6.02 [-6.24, -5.79]"},
       {c1, "rank1", small, small_average, "-0.12 [-0.44, +0.20]"},
       {c1, "rank1", small, small_moco, "-0.52 [-1.31, +0.28]"},
       {d1, "rank1", k8, {"K=2", "attention"}, "+0.17 [-0.77, +1.10]"},
@@ -155,11 +161,18 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
               quote.text);
     EXPECT_TRUE(says(quote.text)) << quote.text;
   }
-  const auto mean_of = [&](const Measured& what) {
-    const auto pairs = pair_by_seed(values_of(kRecords / cub, "rank1", what),
-                                    values_of(kRecords / cub, "rank1", what));
-    return mean(pairs.first);
+  const auto mean_in = [&](const std::string& results, const std::string& metric,
+                           const Measured& what) {
+    const SeedValues values = values_of(kRecords / results, metric, what);
+    return mean(pair_by_seed(values, values).first);
   };
+  const auto mean_of = [&](const Measured& what) { return mean_in(cub, "rank1", what); };
+  for (const char* map : {"random_gfb", "activation_norm", "uniform"})
+    EXPECT_TRUE(says(fmt::format("{:.1f} %", mean_in(x1, "pointing_game", {"No SSL", map}))))
+        << map;
+  for (const Measured& what : {untrained, random_mask, estimated, Measured{"No SSL", "activation"},
+                               Measured{"No SSL", "oracle"}})
+    EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(x1, "rank1", what)))) << what.pooling;
   for (const double number :
        {mean_of(masked), mean_of(moco), mean_of({"LCR", "attention", "2"}),
         mean_of(best(masked)) - mean_of(masked), mean_of(best(moco)) - mean_of(moco),
