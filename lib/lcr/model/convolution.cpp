@@ -22,7 +22,7 @@ struct Geometry {
   std::int64_t padding() const { return kernel / 2; }
 };
 
-/// The maps of a convolution: rows x columns positions of each image's output.
+/// The size of a convolution's output maps, in positions.
 struct MapSize {
   std::int64_t rows, columns;
 };
@@ -94,7 +94,7 @@ void for_patches(const Tensor& x, const Geometry& geometry, const Use& use) {
   constexpr std::int64_t kPositions = 512;
   const MapSize output = output_of(x, geometry);
   const std::int64_t lines = x.size(0) * output.rows;
-  const std::int64_t step = std::clamp<std::int64_t>(kPositions / output.columns, 1, lines);
+  const std::int64_t step = std::max<std::int64_t>(1, std::min(kPositions / output.columns, lines));
   const Tensor patches =
       torch::empty({step * output.columns, geometry.kernel * geometry.kernel * x.size(1)});
   for (std::int64_t first = 0; first < lines; first += step) {
