@@ -150,11 +150,9 @@ TEST(Cub200, BadListsAreRefused) {
 }
 
 TEST(Cub200, RealImages) {
-  const char* root = std::getenv("LCR_DATA");
-  if (!root || !fs::exists(fs::path(root) / "CUB_200_2011/images.txt"))
-    GTEST_SKIP() << "needs real CUB-200-2011: set LCR_DATA to the folder that holds CUB_200_2011/";
+  if (const auto why = testing::lacks_data("CUB_200_2011"); !why.empty()) GTEST_SKIP() << why;
   const TemporaryFolder folder;
-  Options options = options_for("cub200", root);
+  Options options = options_for("cub200", std::getenv("LCR_DATA"));
   options.get<DataFolderOptions>().pixel_store = folder.path();
   options.get<ImageFileOptions>().store_side = 64;
   const Dataset data = load_dataset(options, 2);

@@ -98,9 +98,7 @@ TEST(Cifar, ReadsRecordsOfBothForms) {
 }
 
 TEST(Cifar, RealCifar100) {
-  const char* root = std::getenv("LCR_DATA");
-  if (!root || !std::filesystem::exists(std::filesystem::path(root) / "cifar-100-binary/train.bin"))
-    GTEST_SKIP() << "needs real CIFAR-100: set LCR_DATA to the folder that holds cifar-100-binary/";
+  if (const auto why = testing::lacks_data("cifar-100-binary"); !why.empty()) GTEST_SKIP() << why;
   Options options;
   options.get<DatasetOptions>().dataset = "cifar100";
   const Dataset data = load_dataset(options, 1);

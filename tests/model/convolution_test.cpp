@@ -135,12 +135,14 @@ TEST(Convolution, LeavesWhatNeedsNoGradientAlone) {
     auto conv = make_convolution(channels, 4, 3);
     const auto x = random_normal({2, channels, 3, 3}, 0, "x");
     convolve(conv, x).sum().backward();  // the input is an image
+    const auto trained = x.clone().requires_grad_();
+    convolve(conv, trained).sum().backward();
     EXPECT_TRUE(conv->weight.grad().defined());
     const auto before = conv->weight.grad().clone();
     conv->weight.requires_grad_(false);
     const auto input = x.clone().requires_grad_();
     convolve(conv, input).sum().backward();  // the weights are frozen
-    EXPECT_TRUE(input.grad().defined());
+    EXPECT_TRUE(input.grad().equal(trained.grad()));
     EXPECT_TRUE(conv->weight.grad().equal(before));
     EXPECT_FALSE(convolve(conv, x).requires_grad());
   }

@@ -1,6 +1,7 @@
 // Temporary folders and checks that many tests share.
 #pragma once
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -35,6 +36,15 @@ void write_bytes(const std::filesystem::path& path, const Bytes& bytes) {
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(bytes.data()),
              static_cast<std::streamsize>(bytes.size()));
+}
+
+/// Why a test on real data cannot run, to skip it with; empty if the folder `name` is in LCR_DATA,
+/// whatever state it is in.
+inline std::string lacks_data(const std::string& name) {
+  const char* root = std::getenv("LCR_DATA");
+  if (!root || !*root) return "needs real data: LCR_DATA, the folder with " + name + ", is not set";
+  const auto folder = std::filesystem::path(root) / name;
+  return std::filesystem::exists(folder) ? "" : "needs real data: there is no " + folder.string();
 }
 
 /// Expects a UserError whose message is one line and contains all of `parts`.

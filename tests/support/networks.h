@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdlib>
+#include <stdexcept>
 #include <string>
 
 #include <ATen/Context.h>
+#include <torch/cuda.h>
 #include <torch/types.h>
 
 #include "lcr/config/options.h"
@@ -22,6 +24,15 @@ inline torch::Device test_device() {
   const char* name = std::getenv("LCR_TEST_DEVICE");
   const torch::Device device(name && *name ? name : "cpu");
   return device.is_cuda() && !device.has_index() ? torch::Device(torch::kCUDA, 0) : device;
+}
+
+/// Why a test on a GPU cannot run, to skip it with; empty if LibTorch finds one. Throws if
+/// LCR_TEST_DEVICE asks for one and there is none.
+inline std::string lacks_gpu() {
+  if (torch::cuda::is_available()) return "";
+  if (test_device().is_cuda())
+    throw std::runtime_error("LCR_TEST_DEVICE asks for a CUDA device, and LibTorch finds none");
+  return "needs a CUDA device: LibTorch finds none (if it is built without CUDA, it never does)";
 }
 
 /// Whether two results of one computation agree on the test device: bit for bit on the CPU and

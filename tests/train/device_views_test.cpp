@@ -7,6 +7,7 @@
 
 #include "lcr/base/rng.h"
 #include "lcr/train/two_view_input.h"
+#include "tests/support/networks.h"
 #ifdef LCR_WITH_CUDA_KERNELS
 #include "lcr/image/view_options.h"
 #include "lcr/method/host_options.h"
@@ -17,7 +18,7 @@ namespace lcr {
 namespace {
 
 TEST(DeviceViews, AreTheHostsViews) {
-  if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a CUDA device";
+  if (const auto why = testing::lacks_gpu(); !why.empty()) GTEST_SKIP() << why;
 #ifndef LCR_WITH_CUDA_KERNELS
   FAIL() << "a CUDA device, but no CUDA kernels in this build: make setup-gpu brings the compiler";
 #else

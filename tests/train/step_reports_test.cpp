@@ -1,7 +1,6 @@
 #include "lcr/train/step_reports.h"
 
 #include <gtest/gtest.h>
-#include <torch/cuda.h>
 #include <torch/torch.h>
 
 #include "lcr/data/synth_birds.h"
@@ -59,7 +58,7 @@ TEST(StepReports, ComeInOrderAndAsLateAsTheyMay) {
 }
 
 TEST(StepReports, FiveStepsWaitNowhereForTheDevice) {
-  if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a CUDA device";
+  if (const auto why = testing::lacks_gpu(); !why.empty()) GTEST_SKIP() << why;
 #ifndef LCR_WITH_CUDA_KERNELS
   FAIL() << "a CUDA device, but no CUDA kernels in this build: make setup-gpu brings the compiler";
 #else
