@@ -112,6 +112,18 @@ BENCHMARK_CAPTURE(gemm_peak, bfloat16, torch::kBFloat16, 1024)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
+/// The speed of the memory: reads and writes of a copy that no cache holds.
+void memory_copy(benchmark::State& state) {
+  use_threads();
+  constexpr std::int64_t kNumbers = std::int64_t{64} << 20;
+  const torch::Tensor from = torch::ones({kNumbers});
+  torch::Tensor to = torch::zeros({kNumbers});
+  for ([[maybe_unused]] auto iteration : state) benchmark::DoNotOptimize(to.copy_(from));
+  state.counters["GB/s"] = benchmark::Counter(2e-9 * sizeof(float) * kNumbers,
+                                              benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(memory_copy)->Unit(benchmark::kMillisecond)->UseRealTime();
+
 /// The matrix product that retrieval needs at least.
 void retrieval_product(benchmark::State& state) {
   use_threads();

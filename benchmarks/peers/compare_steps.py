@@ -8,8 +8,9 @@ Usage: compare_steps.py --benchmark build/bin/lcr-benchmark --python .venv-torch
 Each round runs the peer and then the suite, in processes of their own, so that what slows the
 machine down for a while slows both. The peer gets huge pages through its environment, which the
 suite takes for itself. On CUDA there are two peers: as it is, and through torch.compile. On the CPU
-the last column is the distance to the floor: the share of the time that the step's convolutions and
-matrix products would take at the speed of the machine's best matrix product, measured in each round.
+the last two columns are the distance to the floor, measured in each round: the shares of the step's time
+that its convolutions and matrix products would take at the speed of the machine's best matrix product,
+and the bytes that it moves at least (step.py says which) at the speed of a copy of memory.
 """
 import argparse
 import json
@@ -59,7 +60,7 @@ def peer(arch, stem, size, batch, precision, *variant):
                "--device", args.device, *variant]
     done = subprocess.run([str(word) for word in command], env={**environment, **HUGE_PAGES},
                           check=True, capture_output=True, text=True)
-    return [float(word) for word in done.stdout.split()]  # samples/s, GFLOP of a step
+    return [float(word) for word in done.stdout.split()]  # samples/s, a step's GFLOP and GB
 
 
 def benchmark(name):
@@ -83,11 +84,16 @@ def matrix_product(precision):
     return math.nan if on_gpu else benchmark(f"gemm_peak/{precision}")[0].get("GFLOP/s", math.nan)
 
 
+def memory():
+    """GB/s; NaN on a GPU."""
+    return math.nan if on_gpu else benchmark("memory_copy")[0]["GB/s"]
+
+
 PEERS = {"eager": [], "compiled": ["--compile"]} if on_gpu else {"eager": []}
 wanted = [name for name in args.settings.split(",") if name]
 print("| setting | precision | peer | peer, samples/s | ours, samples/s | ratio of the medians | ratios "
-      "| share of the floor |")
-print("|---|---|---|---|---|---|---|---|")
+      "| products | bytes |")
+print("|---|---|---|---|---|---|---|---|---|")
 context = {}
 for precision in args.precision.split(","):
     for setting in CUDA_SETTINGS if on_gpu else SETTINGS:
@@ -98,16 +104,17 @@ for precision in args.precision.split(","):
         for _ in range(args.rounds):
             theirs = {name: peer(*setting, precision, *words) for name, words in PEERS.items()}
             own, context = ours(*setting, precision)
-            rounds.append(({name: speed for name, (speed, _) in theirs.items()}, own))
-            _, operations = theirs["eager"]
-            shares.append(own / batch * operations / matrix_product(precision))
+            rounds.append(({name: speed for name, (speed, *_) in theirs.items()}, own))
+            _, operations, moved = theirs["eager"]
+            shares.append((own / batch * operations / matrix_product(precision),
+                           own / batch * moved / memory()))
         own = statistics.median(own for _, own in rounds)
         for name in PEERS:
             theirs = statistics.median(theirs[name] for theirs, _ in rounds)
             ratios = sorted(own / theirs[name] for theirs, own in rounds)
-            share = "-" if on_gpu else f"{statistics.median(shares):.2f}"
+            floor = ["-" if on_gpu else f"{statistics.median(share):.2f}" for share in zip(*shares)]
             print(f"| {arch}, {stem}, {size} px, {batch} | {precision} | {name} | {theirs:.2f} | {own:.2f} "
-                  f"| **{own / theirs:.2f}** | {ratios[0]:.2f} to {ratios[-1]:.2f} | {share} |", flush=True)
+                  f"| **{own / theirs:.2f}** | {ratios[0]:.2f} to {ratios[-1]:.2f} | {floor[0]} | {floor[1]} |", flush=True)
 print(f"\nn = {args.rounds} alternations, {args.threads} thread(s); {context.get('device')}, CPU loops "
       f"{context.get('CPU loops')}, huge pages {context.get('huge pages')}, commit "
       f"{context.get('commit')}")

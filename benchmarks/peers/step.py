@@ -8,14 +8,23 @@ environment that make bench-peers sets. Needs a current PyTorch alone.
 Usage: step.py --arch narrow --stem imagenet --size 48 --batch 32 [--precision bfloat16]
                [--device cuda] [--compile]
 Prints the median samples per second of the steps that fit into --seconds, on CUDA of ten steps at
-a time, and the operations of one step's convolutions and matrix products, in GFLOP. --compile: both
-backbones through torch.compile; its operations are not counted.
+a time, the operations of one step's convolutions and matrix products, in GFLOP, and the bytes that a
+step with fused loops moves at least, in GB. --compile: both backbones through torch.compile; neither
+is counted.
+
+The bytes: each number of a convolution's output is touched 19 times in its own precision (in the key's
+and in the query's forward pass written once, read for the statistics, read and written for batch norm,
+read by what follows; in the backward pass its normalised map's gradient is written, read for the sums
+and for the input's gradient, which also read the map itself, and that gradient is written, and read
+twice with the input's map); each weight 11 times in float32 (the update reads four and writes three,
+the convolutions read three and write the gradient).
 """
 import argparse
 import statistics
 import time
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lcr_step import LcrStep
@@ -52,11 +61,17 @@ def steps(count):
     return loss.item()  # waits for the device
 
 
-flops = float("nan")  # the counter does not see into compiled code
+flops = moved = float("nan")  # the counters do not see into compiled code
 if not args.compile:
+    maps = []
+    hooks = [module.register_forward_hook(lambda module, inputs, y: maps.append(y.nbytes))
+             for module in one_step.query.backbone.modules() if isinstance(module, nn.Conv2d)]
     with FlopCounterMode(display=False) as counter:
         steps(1)
+    for hook in hooks:
+        hook.remove()
     flops = counter.get_total_flops()
+    moved = 19 * sum(maps) + 11 * sum(p.nbytes for p in one_step.query.parameters())
 steps(20 if on_gpu else 2)
 together = 10 if on_gpu else 1
 times, start = [], time.perf_counter()
@@ -64,4 +79,4 @@ while time.perf_counter() - start < args.seconds or len(times) < 3:
     before = time.perf_counter()
     steps(together)
     times.append(time.perf_counter() - before)
-print(f"{args.batch * together / statistics.median(times):.2f} {flops / 1e9:.1f}")
+print(f"{args.batch * together / statistics.median(times):.2f} {flops / 1e9:.1f} {moved / 1e9:.3f}")
