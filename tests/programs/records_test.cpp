@@ -122,7 +122,9 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
   };
   const std::string cub = "cub40/main.csv", c1 = "cifar100-small/c1.csv",
                     d1 = "cifar100-small/d1.csv", e1 = "cifar100-small/e1.csv",
-                    x1 = "cub40-short/x1.csv", probe = "cached_probe_top1";
+                    x1 = "cub40-short/x1.csv", parts = "cub40/x1.csv", probe = "cached_probe_top1";
+  const std::string lcr = "LCR (A1 rescaled)", uniform = "LCR, uniform target",
+                    authors = "LCR (authors' code)";
   struct Quote {
     std::string results, metric;
     Measured first, second;
@@ -139,6 +141,18 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
       {cub, "rank1", {"LCR", "attention", "2"}, weights, "+1.26 [-2.45, +4.97]"},
       {x1, "rank1", random_mask, untrained, "+7.71 [+6.94, +8.48]"},
       {x1, "rank1", estimated, untrained, "-6.02 [-6.24, -5.79]"},
+      {parts, "rank1", {lcr, "attention"}, {uniform, "attention"}, "+2.78 [+0.77, +4.79]"},
+      {parts, "rank1", {uniform, "attention"}, {uniform, "average"}, "-0.45 [-2.00, +1.10]"},
+      {parts, "rank1", {lcr, "attention"}, {authors, "attention"}, "+0.67 [-1.68, +3.03]"},
+      {parts, "rank1", {authors, "attention"}, {authors, "average"}, "+2.23 [+0.23, +4.23]"},
+      {parts, "rank1", {lcr, "attention"}, {lcr, "random_gfb"}, "-1.85 [-3.37, -0.33]"},
+      {parts, "rank1", {lcr, "random_gfb"}, {lcr, "average"}, "+4.79 [+3.47, +6.10]"},
+      {parts, "rank1", {lcr, "activation"}, {lcr, "attention"}, "+6.83 [+4.40, +9.26]"},
+      {parts, "rank1", {lcr, "oracle"}, {lcr, "attention"}, "+9.68 [+8.13, +11.23]"},
+      {parts, "rank1", {lcr, "attention"}, random_mask, "-10.58 [-11.85, -9.31]"},
+      {parts, "rank1", {lcr, "average"}, untrained, "-5.93 [-7.18, -4.68]"},
+      {parts, "rank1", {lcr, "average", "last", true}, estimated, "-1.24 [-1.44, -1.05]"},
+      {parts, "rank1", estimated, untrained, "-6.00 [-6.32, -5.68]"},
       {c1, "rank1", small, small_average, "-0.12 [-0.44, +0.20]"},
       {c1, "rank1", small, small_moco, "-0.52 [-1.31, +0.28]"},
       {d1, "rank1", k8, {"K=2", "attention"}, "+0.17 [-0.77, +1.10]"},
@@ -170,6 +184,13 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
   for (const char* map : {"random_gfb", "activation_norm", "uniform"})
     EXPECT_TRUE(says(fmt::format("{:.1f} %", mean_in(x1, "pointing_game", {"No SSL", map}))))
         << map;
+  for (const Measured& what :
+       {Measured{lcr, "attention"}, Measured{lcr, "random_gfb"}, Measured{lcr, "activation_norm"},
+        Measured{lcr, "gradcam_positive_logit"}, Measured{lcr, "gradcam_loss"},
+        Measured{uniform, "attention"}})
+    EXPECT_TRUE(says(fmt::format("{:.1f} %", mean_in(parts, "pointing_game", what))))
+        << what.row << what.pooling;
+  EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(parts, "rank1", random_mask))));
   for (const Measured& what : {untrained, random_mask, estimated, Measured{"No SSL", "activation"},
                                Measured{"No SSL", "oracle"}})
     EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(x1, "rank1", what)))) << what.pooling;
