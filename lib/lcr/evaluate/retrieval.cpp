@@ -4,10 +4,9 @@
 #include <limits>
 #include <unordered_map>
 
-#include <ATen/Parallel.h>
-
 #include "lcr/base/error.h"
 #include "lcr/evaluate/shared_rows.h"
+#include "lcr/model/intra_op_threads.h"
 
 namespace lcr {
 namespace {

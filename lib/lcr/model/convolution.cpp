@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <tuple>
 
-#include <ATen/Parallel.h>
 #include <torch/autograd.h>
 
+#include "lcr/model/intra_op_threads.h"
 #include "lcr/model/kernels/kernels.h"
 #include "lcr/model/torch_compat.h"
 

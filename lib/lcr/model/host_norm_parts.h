@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include <ATen/Parallel.h>
 #include <torch/types.h>
 
+#include "lcr/model/intra_op_threads.h"
 #include "lcr/model/kernels/kernels.h"
 #include "lcr/model/norm_operations.h"
 

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <string>
 
-#include <ATen/Parallel.h>
+#include "lcr/model/intra_op_threads.h"
 
 namespace lcr {
 namespace {

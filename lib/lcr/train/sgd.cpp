@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "lcr/base/error.h"
 #include "lcr/model/device_form.h"
+#include "lcr/model/intra_op_threads.h"
 #include "lcr/model/kernels/kernels.h"
 #include "lcr/train/lars.h"
 #include "lcr/train/training_options.h"
