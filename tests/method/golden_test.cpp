@@ -1,5 +1,8 @@
 // Every switch and named variant against an independent PyTorch twin
 // (tests/golden/make_goldens.py), in float64.
+#include <algorithm>
+#include <cmath>
+
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -90,7 +93,8 @@ void expect_close(const torch::Tensor& actual, const std::string& name, double t
   ASSERT_EQ(actual.sizes(), expected.sizes()) << name;
   const double scale = expected.norm().item<double>();
   const double error = (actual.cpu() - expected).norm().item<double>();
-  EXPECT_LE(error, tolerance * scale + 1e-15) << name << ": relative " << error / scale;
+  // A bias before batch norm has a gradient of 0 up to rounding, which differs among BLAS kernels.
+  EXPECT_LE(error, tolerance * scale + 1e-14) << name << ": relative " << error / scale;
 }
 
 class Goldens : public ::testing::TestWithParam<std::string> {};
@@ -153,12 +157,12 @@ TEST_P(Goldens, FirstStepAgreesInFloat32) {
   };
   const StepLoss loss = method->step({{input("input/q"), input("input/k")}, {}, 0});
   const auto expected = read_tensor(golden(), name + "/loss")[0];
-  EXPECT_NEAR(loss.total.item<double>(), expected[0].item<double>(),
-              1e-5 * std::abs(expected[0].item<double>()))
-      << name;
-  EXPECT_NEAR(loss.terms.at(0).value.item<double>(), expected[1].item<double>(),
-              1e-5 * std::abs(expected[1].item<double>()))
-      << name;
+  // A loss near 0 is a difference of numbers near 1, as SimSiam's cosines.
+  const auto expect_near = [&](const torch::Tensor& actual, double value) {
+    EXPECT_NEAR(actual.item<double>(), value, 1e-5 * std::max(1.0, std::abs(value))) << name;
+  };
+  expect_near(loss.total, expected[0].item<double>());
+  expect_near(loss.terms.at(0).value, expected[1].item<double>());
 }
 
 std::vector<std::string> case_names() {

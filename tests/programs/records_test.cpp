@@ -102,8 +102,9 @@ SeedValues values_of(const fs::path& results, const std::string& metric, const M
     const std::string options = cell("options");
     const bool all_labels = options.find("label-share=0") == std::string::npos;
     const bool recalibrated = options.find("bn-statistics=recalibrated") != std::string::npos;
+    const bool own_mask = options.find("eval-mask-norm=") == std::string::npos;
     if (cell("row") == what.row && cell("pooling") == what.pooling && cell("metric") == metric &&
-        at_epoch && all_labels && recalibrated == what.recalibrated)
+        at_epoch && all_labels && own_mask && recalibrated == what.recalibrated)
       values[std::stoll(cell("seed"))].push_back(std::stod(cell("value")));
   }
   return values;
