@@ -114,7 +114,8 @@ for precision in args.precision.split(","):
             ratios = sorted(own / theirs[name] for theirs, own in rounds)
             floor = ["-" if on_gpu else f"{statistics.median(share):.2f}" for share in zip(*shares)]
             print(f"| {arch}, {stem}, {size} px, {batch} | {precision} | {name} | {theirs:.2f} | {own:.2f} "
-                  f"| **{own / theirs:.2f}** | {ratios[0]:.2f} to {ratios[-1]:.2f} | {floor[0]} | {floor[1]} |", flush=True)
+                  f"| **{own / theirs:.2f}** | {ratios[0]:.2f} to {ratios[-1]:.2f} "
+                  f"| {floor[0]} | {floor[1]} |", flush=True)
 print(f"\nn = {args.rounds} alternations, {args.threads} thread(s); {context.get('device')}, CPU loops "
       f"{context.get('CPU loops')}, huge pages {context.get('huge pages')}, commit "
       f"{context.get('commit')}")

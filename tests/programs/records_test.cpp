@@ -2,6 +2,7 @@
 // and the script that makes such archives.
 #include <algorithm>
 #include <cstdlib>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -175,6 +176,18 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
                           interval.high),
               quote.text);
     EXPECT_TRUE(says(quote.text)) << quote.text;
+  }
+  // README's first screen says the three of cub40 in its own words.
+  const std::string readme = on_one_line(read_text(fs::path(LCR_SOURCE_DIR) / "README.md"));
+  for (const auto& [results, first, second] : {std::tuple(cub, masked, moco),
+                                               {parts, {lcr, "attention"}, {uniform, "attention"}},
+                                               {parts, {lcr, "attention"}, {lcr, "random_gfb"}}}) {
+    const auto pairs = pair_by_seed(values_of(kRecords / results, "rank1", first),
+                                    values_of(kRecords / results, "rank1", second));
+    const Interval interval = paired_interval(pairs.differences);
+    for (const auto& text : {fmt::format("{:+.2f}", mean(pairs.differences)),
+                             fmt::format("{:+.2f} to {:+.2f}", interval.low, interval.high)})
+      EXPECT_NE(readme.find(text), std::string::npos) << text;
   }
   const auto mean_in = [&](const std::string& results, const std::string& metric,
                            const Measured& what) {
