@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
 #include <deque>
 #include <fstream>
@@ -254,8 +255,13 @@ class WorkerPool {
 int run_workers(const std::vector<WorkerTask>& tasks, int jobs, int devices,
                 const std::string& title, const std::string& unit,
                 const std::filesystem::path& log) {
-  // For the workers: waiting threads must leave their core to others.
-  ::setenv("OMP_WAIT_POLICY", "passive", 0);
+  // For the workers: waiting threads must leave their core to others, but sleeping between two
+  // loops of a step takes longer than waiting for the next (GNU's OpenMP; others ignore the
+  // number).
+  if (!std::getenv("OMP_WAIT_POLICY")) {
+    ::setenv("OMP_WAIT_POLICY", "passive", 1);
+    ::setenv("GOMP_SPINCOUNT", "20000", 0);
+  }
   return WorkerPool(tasks, jobs, devices, title, unit, log).run();
 }
 
