@@ -24,7 +24,10 @@ TEST(Convolution, IsLibTorchsInFloat64) {
                         ConvolutionCase{40, 129, 5, 7, 3, 2},  // patches, of several blocks
                         ConvolutionCase{3, 65, 6, 14, 3, 2},   // products only with AVX2
                         ConvolutionCase{2, 66, 5, 30, 3, 1}, ConvolutionCase{1, 128, 4, 40, 3, 1},
-                        ConvolutionCase{1, 130, 3, 1, 3, 1}, ConvolutionCase{2, 3, 8, 13, 7, 2}})
+                        ConvolutionCase{1, 130, 3, 1, 3, 1}, ConvolutionCase{2, 3, 8, 13, 7, 2},
+                        ConvolutionCase{3, 256, 5, 7, 3, 1},  // without the padding
+                        ConvolutionCase{2, 257, 6, 13, 3, 2}, ConvolutionCase{3, 256, 4, 8, 3, 2},
+                        ConvolutionCase{1, 260, 7, 1, 3, 1}, ConvolutionCase{2, 256, 8, 2, 3, 2}})
     for (const int threads : {1, 3}) {
       at::set_num_threads(threads);
       SCOPED_TRACE(c10::str(s.in, " to ", s.out, ", size ", s.size, ", kernel ", s.kernel,

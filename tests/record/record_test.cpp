@@ -228,11 +228,14 @@ TEST(Identity, RevisionIsTheLastThatConcernsTheRun) {
     EXPECT_EQ(revision("byol_lcr", "authors_code", option), 4) << option;
   }
   EXPECT_EQ(revision("lcr", "authors_code", "epochs"), 4);
-  // Revision 7 changed networks in float32.
-  const auto in = [](const char* method, const char* precision) {
-    return resolved({{"method", method}, {"precision", precision}});
+  // Revision 7 changed networks in float32, revision 8 of these the ones with 256 channels.
+  const auto in = [](const char* method, const char* precision, const char* width = "32") {
+    return resolved({{"method", method}, {"precision", precision}, {"width", width}});
   };
-  EXPECT_EQ(numerics_revision(in("untrained", "float32")), 7);
+  EXPECT_EQ(numerics_revision(in("untrained", "float32")), 8);
+  EXPECT_EQ(numerics_revision(in("untrained", "float32", "31")), 7);
+  EXPECT_EQ(numerics_revision(resolved({{"arch", "resnet18"}, {"precision", "float32"}})), 8);
+  EXPECT_EQ(numerics_revision(in("lcr", "float32"), 7), 7);
   EXPECT_EQ(numerics_revision(in("lcr", "bfloat16")), 4);
   EXPECT_EQ(numerics_revision(resolved({{"method", "raw_pixels"}})), 4);
   // Older records keep theirs.

@@ -7,6 +7,7 @@
 
 #include "lcr/model/intra_op_threads.h"
 #include "lcr/model/kernels/kernels.h"
+#include "lcr/model/shifted_products.h"
 #include "lcr/model/torch_compat.h"
 
 namespace lcr {
@@ -32,6 +33,27 @@ MapSize output_of(const Tensor& x, const Geometry& geometry) {
     return (side + 2 * geometry.padding() - geometry.kernel) / geometry.stride + 1;
   };
   return {size(x.size(2)), size(x.size(3))};
+}
+
+kernels::ConvolutionShape shape_of(const Tensor& x, std::int64_t out, const Geometry& geometry) {
+  const MapSize output = output_of(x, geometry);
+  return {.images = x.size(0),
+          .height = x.size(2),
+          .width = x.size(3),
+          .in = x.size(1),
+          .rows = output.rows,
+          .columns = output.columns,
+          .out = out,
+          .kernel = geometry.kernel,
+          .stride = geometry.stride};
+}
+
+/// Where products that leave out the padding (shifted_products.h) are faster than LibTorch's
+/// convolution in every direction, measured (benchmarks/README.md).
+bool shifted_is_faster(const Tensor& x, const Geometry& geometry) {
+  const MapSize output = output_of(x, geometry);
+  return x.scalar_type() == torch::kFloat && geometry.kernel == 3 && x.size(1) >= 256 &&
+         output.rows * output.columns <= 7 * 7;
 }
 
 /// Where a matrix product gives the weights' gradient faster than LibTorch, measured
@@ -183,15 +205,7 @@ Tensor tiled_product(const Tensor& x, const Tensor& weight, bool transposed) {
 Tensor tiled_weight_gradient(const Tensor& x, const Tensor& dy, const Geometry& geometry) {
   const kernels::Kernels& form = kernels::kernels();
   const std::int64_t in = x.size(1), out = dy.size(1), kernel = geometry.kernel;
-  const kernels::ConvolutionShape shape{.images = x.size(0),
-                                        .height = x.size(2),
-                                        .width = x.size(3),
-                                        .in = in,
-                                        .rows = dy.size(2),
-                                        .columns = dy.size(3),
-                                        .out = out,
-                                        .kernel = kernel,
-                                        .stride = geometry.stride};
+  const kernels::ConvolutionShape shape = shape_of(x, out, geometry);
   Tensor gradient = torch::empty({out, kernel, kernel, in}, torch::kFloat);
   constexpr std::int64_t kUnit = 32;
   at::parallel_for(0, out / kUnit, 1, [&](std::int64_t from, std::int64_t to) {
@@ -209,6 +223,8 @@ Tensor tiled_weight_gradient(const Tensor& x, const Tensor& dy, const Geometry& 
 Tensor forward_pass(const Tensor& x, const Tensor& weight, const Tensor& rounded,
                     const Geometry& geometry) {
   if (!rounded.defined()) return tiled_product(x, weight, false);
+  if (shifted_is_faster(x, geometry))
+    return shifted_convolution(x, rounded, shape_of(x, weight.size(0), geometry));
   if (product_is_faster(x, geometry)) return patch_product(x, rounded, geometry);
   return torch::conv2d(x, rounded, {}, geometry.stride, geometry.padding());
 }
@@ -232,17 +248,24 @@ struct Convolution : torch::autograd::Function<Convolution> {
     const Tensor dy = outputs[0].contiguous(torch::MemoryFormat::ChannelsLast);
     const bool dx_wanted = context->needs_input_grad(0), dw_wanted = context->needs_input_grad(1);
     const bool tiled_dw = dw_wanted && has_tiles(x, weight) && tiles_are_faster(x, dy, geometry);
-    const bool wide_dw = dw_wanted && x.scalar_type() == torch::kFloat &&
+    const bool shifted = shifted_is_faster(x, geometry);
+    const bool wide_dw = dw_wanted && !shifted && x.scalar_type() == torch::kFloat &&
                          gradient_product_is_faster(x, dy, geometry);
-    const bool torch_dx = dx_wanted && rounded.defined();
-    const bool torch_dw = dw_wanted && !tiled_dw && !wide_dw;
+    const bool torch_dx = dx_wanted && !shifted && rounded.defined();
+    const bool torch_dw = dw_wanted && !shifted && !tiled_dw && !wide_dw;
     const auto of = [](std::int64_t value) { return std::vector<std::int64_t>{value, value}; };
     Tensor dx, dw;
     if (torch_dx || torch_dw)
       std::tie(dx, dw, std::ignore) = at::convolution_backward(
           dy, x, rounded, at::OptionalIntArrayRef(), of(geometry.stride), of(geometry.padding()),
           of(1), false, of(0), 1, {torch_dx, torch_dw, false});
-    if (dx_wanted && !torch_dx) dx = tiled_product(dy, weight, true);
+    if (shifted) {
+      const kernels::ConvolutionShape shape = shape_of(x, dy.size(1), geometry);
+      if (dx_wanted) dx = shifted_input_gradient(dy, weight, shape);
+      if (dw_wanted) dw = shifted_weight_gradient(x, dy, shape);
+    } else if (dx_wanted && !torch_dx) {
+      dx = tiled_product(dy, weight, true);
+    }
     if (tiled_dw) dw = tiled_weight_gradient(x, dy, geometry);
     if (wide_dw) dw = weight_gradient(x, dy, geometry);
     return {dx, dw_wanted ? dw.to(torch::kFloat) : dw, {}};
