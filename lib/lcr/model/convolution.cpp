@@ -49,10 +49,11 @@ kernels::ConvolutionShape shape_of(const Tensor& x, std::int64_t out, const Geom
 }
 
 /// Where products that leave out the padding (shifted_products.h) are faster than LibTorch's
-/// convolution in every direction, measured (benchmarks/README.md).
-bool shifted_is_faster(const Tensor& x, const Geometry& geometry) {
+/// convolution, measured (benchmarks/README.md). channels: its input's; for the weights' gradient
+/// the larger of input's and output's.
+bool shifted_is_faster(const Tensor& x, std::int64_t channels, const Geometry& geometry) {
   const MapSize output = output_of(x, geometry);
-  return x.scalar_type() == torch::kFloat && geometry.kernel == 3 && x.size(1) >= 256 &&
+  return x.scalar_type() == torch::kFloat && geometry.kernel == 3 && channels >= 256 &&
          output.rows * output.columns <= 7 * 7;
 }
 
@@ -223,7 +224,7 @@ Tensor tiled_weight_gradient(const Tensor& x, const Tensor& dy, const Geometry& 
 Tensor forward_pass(const Tensor& x, const Tensor& weight, const Tensor& rounded,
                     const Geometry& geometry) {
   if (!rounded.defined()) return tiled_product(x, weight, false);
-  if (shifted_is_faster(x, geometry))
+  if (shifted_is_faster(x, x.size(1), geometry))
     return shifted_convolution(x, rounded, shape_of(x, weight.size(0), geometry));
   if (product_is_faster(x, geometry)) return patch_product(x, rounded, geometry);
   return torch::conv2d(x, rounded, {}, geometry.stride, geometry.padding());
@@ -248,24 +249,25 @@ struct Convolution : torch::autograd::Function<Convolution> {
     const Tensor dy = outputs[0].contiguous(torch::MemoryFormat::ChannelsLast);
     const bool dx_wanted = context->needs_input_grad(0), dw_wanted = context->needs_input_grad(1);
     const bool tiled_dw = dw_wanted && has_tiles(x, weight) && tiles_are_faster(x, dy, geometry);
-    const bool shifted = shifted_is_faster(x, geometry);
-    const bool wide_dw = dw_wanted && !shifted && x.scalar_type() == torch::kFloat &&
+    const bool shifted_dx = dx_wanted && shifted_is_faster(x, x.size(1), geometry);
+    const bool shifted_dw =
+        dw_wanted && shifted_is_faster(x, std::max(x.size(1), dy.size(1)), geometry);
+    const bool wide_dw = dw_wanted && !shifted_dw && x.scalar_type() == torch::kFloat &&
                          gradient_product_is_faster(x, dy, geometry);
-    const bool torch_dx = dx_wanted && !shifted && rounded.defined();
-    const bool torch_dw = dw_wanted && !shifted && !tiled_dw && !wide_dw;
+    const bool torch_dx = dx_wanted && !shifted_dx && rounded.defined();
+    const bool torch_dw = dw_wanted && !shifted_dw && !tiled_dw && !wide_dw;
     const auto of = [](std::int64_t value) { return std::vector<std::int64_t>{value, value}; };
     Tensor dx, dw;
     if (torch_dx || torch_dw)
       std::tie(dx, dw, std::ignore) = at::convolution_backward(
           dy, x, rounded, at::OptionalIntArrayRef(), of(geometry.stride), of(geometry.padding()),
           of(1), false, of(0), 1, {torch_dx, torch_dw, false});
-    if (shifted) {
-      const kernels::ConvolutionShape shape = shape_of(x, dy.size(1), geometry);
-      if (dx_wanted) dx = shifted_input_gradient(dy, weight, shape);
-      if (dw_wanted) dw = shifted_weight_gradient(x, dy, shape);
-    } else if (dx_wanted && !torch_dx) {
+    const kernels::ConvolutionShape shape = shape_of(x, dy.size(1), geometry);
+    if (shifted_dx)
+      dx = shifted_input_gradient(dy, weight, shape);
+    else if (dx_wanted && !torch_dx)
       dx = tiled_product(dy, weight, true);
-    }
+    if (shifted_dw) dw = shifted_weight_gradient(x, dy, shape);
     if (tiled_dw) dw = tiled_weight_gradient(x, dy, geometry);
     if (wide_dw) dw = weight_gradient(x, dy, geometry);
     return {dx, dw_wanted ? dw.to(torch::kFloat) : dw, {}};
