@@ -13,13 +13,11 @@ namespace lcr {
 
 int numerics_revision(const Options& options, int latest) {
   const MethodSpec& method = method_of(options);
-  const bool few_channels =
-      options.get<ArchOptions>().arch == "narrow" && options.get<NarrowOptions>().width < 32;
-  if (latest >= 8 && method.has_network && !few_channels &&
-      options.get<PrecisionOptions>().precision == "float32")
-    return 8;
-  if (latest >= 7 && method.has_network && options.get<PrecisionOptions>().precision == "float32")
-    return 7;
+  const bool float32 = method.has_network && options.get<PrecisionOptions>().precision == "float32";
+  const bool few_channels = options.get<ArchOptions>().arch == "narrow" &&
+                            8 * options.get<NarrowOptions>().width < 256;  // in its last stage
+  if (latest >= 8 && float32 && !few_channels) return 8;
+  if (latest >= 7 && float32) return 7;
   if (latest >= 6 && method.trains() && options.get<BatchOptions>().ranks > 2) return 6;
   const bool shuffles_keys =
       options.get<BatchOptions>().ranks > 1 || batch_norm_groups(options) > 1;

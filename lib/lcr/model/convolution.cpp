@@ -203,13 +203,12 @@ Tensor tiled_product(const Tensor& x, const Tensor& weight, bool transposed) {
 
 /// The weights' gradient of a convolution in bfloat16, as weight_gradient()'s but summed and kept
 /// in float32. The threads share the outputs, so that sums do not depend on their number.
-Tensor tiled_weight_gradient(const Tensor& x, const Tensor& dy, const Geometry& geometry) {
+Tensor tiled_weight_gradient(const Tensor& x, const Tensor& dy,
+                             const kernels::ConvolutionShape& shape) {
   const kernels::Kernels& form = kernels::kernels();
-  const std::int64_t in = x.size(1), out = dy.size(1), kernel = geometry.kernel;
-  const kernels::ConvolutionShape shape = shape_of(x, out, geometry);
-  Tensor gradient = torch::empty({out, kernel, kernel, in}, torch::kFloat);
+  Tensor gradient = torch::empty({shape.out, shape.kernel, shape.kernel, shape.in}, torch::kFloat);
   constexpr std::int64_t kUnit = 32;
-  at::parallel_for(0, out / kUnit, 1, [&](std::int64_t from, std::int64_t to) {
+  at::parallel_for(0, shape.out / kUnit, 1, [&](std::int64_t from, std::int64_t to) {
     const Tensor memory =
         torch::empty({form.weight_gradient_space((to - from) * kUnit)}, torch::kByte);
     form.weight_gradient(numbers(x), numbers(dy), gradient.data_ptr<float>(), shape, from * kUnit,
@@ -225,7 +224,7 @@ Tensor forward_pass(const Tensor& x, const Tensor& weight, const Tensor& rounded
                     const Geometry& geometry) {
   if (!rounded.defined()) return tiled_product(x, weight, false);
   if (shifted_is_faster(x, x.size(1), geometry))
-    return shifted_convolution(x, rounded, shape_of(x, weight.size(0), geometry));
+    return shifted_convolution(x, weight, shape_of(x, weight.size(0), geometry));
   if (product_is_faster(x, geometry)) return patch_product(x, rounded, geometry);
   return torch::conv2d(x, rounded, {}, geometry.stride, geometry.padding());
 }
@@ -268,7 +267,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
     else if (dx_wanted && !torch_dx)
       dx = tiled_product(dy, weight, true);
     if (shifted_dw) dw = shifted_weight_gradient(x, dy, shape);
-    if (tiled_dw) dw = tiled_weight_gradient(x, dy, geometry);
+    if (tiled_dw) dw = tiled_weight_gradient(x, dy, shape);
     if (wide_dw) dw = weight_gradient(x, dy, geometry);
     return {dx, dw_wanted ? dw.to(torch::kFloat) : dw, {}};
   }
