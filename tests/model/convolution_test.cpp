@@ -25,11 +25,12 @@ TEST(Convolution, IsLibTorchsInFloat64) {
                         ConvolutionCase{3, 65, 6, 14, 3, 2},   // products only with AVX2
                         ConvolutionCase{2, 66, 5, 30, 3, 1}, ConvolutionCase{1, 128, 4, 40, 3, 1},
                         ConvolutionCase{1, 130, 3, 1, 3, 1}, ConvolutionCase{2, 3, 8, 13, 7, 2},
-                        ConvolutionCase{3, 256, 5, 7, 3, 1},  // without the padding
-                        ConvolutionCase{2, 257, 6, 13, 3, 2}, ConvolutionCase{3, 256, 4, 8, 3, 2},
-                        ConvolutionCase{1, 260, 7, 1, 3, 1}, ConvolutionCase{2, 256, 8, 2, 3, 2},
-                        ConvolutionCase{3, 5, 256, 7, 3, 1},  // the gradient of the weights alone
-                        ConvolutionCase{2, 128, 257, 13, 3, 2}})
+                        ConvolutionCase{16, 256, 5, 7, 3, 1},  // without the padding
+                        ConvolutionCase{15, 256, 4, 4, 3, 1},  // too few images
+                        ConvolutionCase{17, 257, 6, 13, 3, 2}, ConvolutionCase{16, 256, 4, 8, 3, 2},
+                        ConvolutionCase{16, 260, 7, 1, 3, 1}, ConvolutionCase{16, 256, 8, 2, 3, 2},
+                        ConvolutionCase{18, 5, 256, 7, 3, 1},  // the weights' gradient alone
+                        ConvolutionCase{16, 128, 257, 13, 3, 2}})
     for (const int threads : {1, 3}) {
       at::set_num_threads(threads);
       SCOPED_TRACE(c10::str(s.in, " to ", s.out, ", size ", s.size, ", kernel ", s.kernel,
@@ -138,7 +139,7 @@ TEST(Convolution, TilesKeepTheWeightsGradientInFloat32) {
 TEST(Convolution, LeavesWhatNeedsNoGradientAlone) {
   for (const std::int64_t channels : {4, 128, 256}) {
     auto conv = make_convolution(channels, 4, 3);
-    const auto x = random_normal({2, channels, 3, 3}, 0, "x");
+    const auto x = random_normal({16, channels, 3, 3}, 0, "x");
     convolve(conv, x).sum().backward();  // the input is an image
     const auto trained = x.clone().requires_grad_();
     convolve(conv, trained).sum().backward();

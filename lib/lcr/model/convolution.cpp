@@ -54,7 +54,7 @@ kernels::ConvolutionShape shape_of(const Tensor& x, std::int64_t out, const Geom
 bool shifted_is_faster(const Tensor& x, std::int64_t channels, const Geometry& geometry) {
   const MapSize output = output_of(x, geometry);
   return x.scalar_type() == torch::kFloat && geometry.kernel == 3 && channels >= 256 &&
-         output.rows * output.columns <= 7 * 7;
+         output.rows * output.columns <= 7 * 7 && x.size(0) >= 16;
 }
 
 /// Where a matrix product gives the weights' gradient faster than LibTorch, measured

@@ -11,7 +11,7 @@ torch::nn::Conv2d make_convolution(std::int64_t in, std::int64_t out, std::int64
 
 /// Applies a convolution of make_convolution(). Equals conv(x) up to rounding. On the CPU:
 /// - a 1x1 convolution with a stride sees only some rows and columns: they are copied first;
-/// - in float32, a 3x3 convolution to a small map with many channels leaves out the padding; other
+/// - in float32, a 3x3 convolution to small maps with many channels leaves out the padding; other
 ///   gradients of weights, and with AVX2 alone other convolutions, are matrix products where these
 ///   are faster;
 /// - in bfloat16, with a form of the loops that has products of tiles (kernels.h), 1x1 convolutions
