@@ -125,7 +125,7 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
   const std::string cub = "cub40/main.csv", c1 = "cifar100-small/c1.csv",
                     d1 = "cifar100-small/d1.csv", e1 = "cifar100-small/e1.csv",
                     x1 = "cub40-short/x1.csv", parts = "cub40/x1.csv", f1 = "cub40/f1.csv",
-                    b2 = "cub40/b2.csv", probe = "cached_probe_top1";
+                    b2 = "cub40/b2.csv", g1 = "cub40/g1.csv", probe = "cached_probe_top1";
   const std::string lcr = "LCR (A1 rescaled)", uniform = "LCR, uniform target",
                     authors = "LCR (authors' code)", nu1 = "lambda=1, nu=1",
                     nu001 = "lambda=1, nu=0.01", nu0001 = "lambda=1, nu=0.001";
@@ -168,6 +168,11 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
        {"Ours (high-variance K)", "attention"},
        {"Ours (all K)", "attention"},
        "-0.40 [-2.04, +1.25]"},
+      {g1, "rank1", {"dim=256", "attention"}, {"dim=64", "attention"}, "+0.74 [-0.05, +1.54]"},
+      {g1, "rank1", {"dim=256", "attention"}, {"dim=1024", "attention"}, "+2.26 [+1.58, +2.94]"},
+      {g1, "rank1", {"dim=256", "average"}, {"dim=64", "average"}, "+0.38 [-0.09, +0.85]"},
+      {g1, "rank1", {"dim=256", "average"}, {"dim=1024", "average"}, "+0.92 [-0.30, +2.13]"},
+      {g1, "rank1", {"dim=1024", "attention"}, {"dim=1024", "average"}, "+1.59 [+0.33, +2.85]"},
       {c1, "rank1", small, small_average, "-0.12 [-0.44, +0.20]"},
       {c1, "rank1", small, small_moco, "-0.52 [-1.31, +0.28]"},
       {d1, "rank1", k8, {"K=2", "attention"}, "+0.17 [-0.77, +1.10]"},
