@@ -9,8 +9,9 @@ Each round runs the peer and then the suite, in processes of their own, so that 
 machine down for a while slows both. The peer gets huge pages through its environment, which the
 suite takes for itself. On CUDA there are two peers: as it is, and through torch.compile. On the CPU
 the last two columns are the distance to the floor, measured in each round: the shares of the step's time
-that its convolutions and matrix products would take at the speed of the machine's best matrix product,
-and the bytes that it moves at least (step.py says which) at the speed of a copy of memory.
+that its convolutions (with their padding) and matrix products would take at the speed of the machine's
+best matrix product, and the bytes that it moves at least (step.py says which) at the speed of a copy of
+memory.
 """
 import argparse
 import json
