@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -209,12 +210,21 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
     const SeedValues values = values_of(kRecords / results, metric, what);
     return mean(pair_by_seed(values, values).first);
   };
-  // The table's last column is the p that Holm's correction leaves.
-  std::string row = read_text(kRecords / "cub40/claims.md");
-  row = row.substr(row.find("The GradCAM target is better"));
-  row = row.substr(0, row.find(" |\n"));
-  const std::string holm = row.substr(row.rfind(' ') + 1);
-  EXPECT_TRUE(says(holm + " after Holm's correction")) << holm;
+  // The last column of claims.md is the p that Holm's correction leaves.
+  const auto holm_of = [claims = read_text(kRecords / "cub40/claims.md")](const char* claim) {
+    const auto from = claims.find(claim);
+    const std::string row = claims.substr(from, claims.find(" |\n", from) - from);
+    return row.substr(row.rfind(' ') + 1);
+  };
+  for (const char* claim : {"The GradCAM target is better", "Dimension 256 is better than 64",
+                            "Random projections are worse"})
+    EXPECT_TRUE(says(holm_of(claim) + " after Holm's correction")) << claim;
+  const std::string records = on_one_line(read_text(kRecords / "README.md"));
+  for (const auto& [what, claim] : {std::pair("the probe at ", "Linear probing of LCR"),
+                                    {"dimension 64 at ", "Dimension 256 is better than 64"},
+                                    {"the random projections at ", "Random projections are worse"},
+                                    {"the GradCAM target at ", "The GradCAM target is better"}})
+    EXPECT_NE(records.find(what + holm_of(claim)), std::string::npos) << what;
   for (const double number :
        {mean_in(cub, "rank1", weights), mean_in(cub, "rank1", masked),
         mean_in(x1, "rank1", random_mask), mean_in(f1, "rank1", {nu1, "attention"})})
@@ -242,27 +252,28 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
     EXPECT_TRUE(says(fmt::format("{:.2f}", number))) << number;
 }
 
+/// The rows of a page's tables that give a claim's verdict.
+std::set<std::string> verdicts_in(const std::string& page) {
+  std::set<std::string> rows;
+  std::istringstream lines(page);
+  for (std::string line; std::getline(lines, line);)
+    for (const char* verdict : {"| holds |", "| fails |", "| undecided |"})
+      if (line.starts_with(verdict)) rows.insert(line);
+  return rows;
+}
+
 TEST(Records, PagesQuoteTheVerdictsAsTheyAre) {
-  std::set<std::string> judged, said;
+  std::set<std::string> judged;
   for (const auto& entry : fs::directory_iterator(kRecords)) {
     if (!fs::exists(entry.path() / "runs.tar.gz")) continue;  // not a preset, or not run yet
     const std::string preset = entry.path().filename();
     const std::string claims = read_text(entry.path() / "claims.md");
-    for (const fs::path& page : {kRecords / "README.md"})
-      EXPECT_EQ(block(read_text(page), "results/records/" + preset + "/claims.md"), claims) << page;
-    std::istringstream lines(claims);
-    for (std::string line; std::getline(lines, line);)
-      if (line.starts_with("| holds |") || line.starts_with("| fails |") ||
-          line.starts_with("| undecided |"))
-        judged.insert(line);
+    EXPECT_EQ(block(read_text(kRecords / "README.md"), "results/records/" + preset + "/claims.md"),
+              claims);
+    judged.merge(verdicts_in(claims));
   }
   // README's first screen has the rows of all claims that were judged, and no others.
-  std::istringstream readme(read_text(fs::path(LCR_SOURCE_DIR) / "README.md"));
-  for (std::string line; std::getline(readme, line);)
-    if (line.starts_with("| holds |") || line.starts_with("| fails |") ||
-        line.starts_with("| undecided |"))
-      said.insert(line);
-  EXPECT_EQ(said, judged);
+  EXPECT_EQ(verdicts_in(read_text(fs::path(LCR_SOURCE_DIR) / "README.md")), judged);
 }
 
 }  // namespace
