@@ -288,7 +288,8 @@ Table make_table(const PlotSpec& spec, const Results& results,
                      .paper_dataset = paper,
                      .part = results.part_of(dataset),
                      .test_selected = block.selection.starts_with("best"),
-                     .differences = !block.minus.empty()};
+                     .differences = !block.minus.empty(),
+                     .decimals = block.decimals};
       if (spec.paper_datasets.size() > 1) out.title += dataset_note(paper, dataset, out.part);
       const bool names_pooling =
           std::any_of(block.columns.begin(), block.columns.end(),

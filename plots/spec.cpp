@@ -62,11 +62,14 @@ PlotSpec read_plot_spec(const std::filesystem::path& path) {
                   .notes = json.value("notes", std::vector<std::string>{})};
     if (spec.paper_datasets.empty()) fail("{}: paper_datasets is empty", where);
     for (const auto& block : json.value("blocks", Json::array())) {
-      check_keys(block, {"title", "selection", "minus", "options", "columns"}, where);
+      check_keys(block, {"title", "selection", "minus", "options", "decimals", "columns"}, where);
       BlockSpec read{.title = block.at("title"),
                      .selection = block.value("selection", "last"),
                      .minus = block.value("minus", ""),
-                     .options = block.value("options", std::vector<std::string>{})};
+                     .options = block.value("options", std::vector<std::string>{}),
+                     .decimals = block.value("decimals", 2)};
+      if (read.decimals < 0 || read.decimals > 6)
+        fail("{}: decimals is {}, not 0 to 6", where, read.decimals);
       for (const auto& column : block.at("columns"))
         read.columns.push_back(read_column(column, where));
       spec.blocks.push_back(std::move(read));

@@ -25,6 +25,7 @@ struct BlockSpec {
   std::string selection;             ///< "last", "best_each", ...
   std::string minus;                 ///< a second selection, subtracted seed by seed; "": none
   std::vector<std::string> options;  ///< as in ColumnSpec, for all columns
+  int decimals = 2;                  ///< of the values, 0 to 6
   std::vector<ColumnSpec> columns;
 };
 

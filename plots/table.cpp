@@ -14,19 +14,20 @@ namespace {
 std::string ours_text(const TableBlock& block, const TableCell& cell, const char* plus_minus) {
   if (cell.ours.empty()) return "not run";
   const double value = mean(cell.ours);
-  const std::string text =
-      block.differences ? fmt::format("{:+.2f}", value) : fmt::format("{:.2f}", value);
+  const std::string text = block.differences ? fmt::format("{:+.{}f}", value, block.decimals)
+                                             : fmt::format("{:.{}f}", value, block.decimals);
   if (cell.ours.size() == 1) return text;
-  return fmt::format("{} {} {:.2f}", text, plus_minus, standard_deviation(cell.ours));
+  return fmt::format("{} {} {:.{}f}", text, plus_minus, standard_deviation(cell.ours),
+                     block.decimals);
 }
 
-std::string paper_text(const TableCell& cell) {
-  return cell.paper ? fmt::format("{:.2f}", *cell.paper) : "";
+std::string paper_text(const TableBlock& block, const TableCell& cell) {
+  return cell.paper ? fmt::format("{:.{}f}", *cell.paper, block.decimals) : "";
 }
 
 std::string difference_text(const TableBlock& block, const TableCell& cell) {
   if (!block.comparable() || !cell.paper || cell.ours.empty()) return "";
-  return fmt::format("{:+.2f}", mean(cell.ours) - *cell.paper);
+  return fmt::format("{:+.{}f}", mean(cell.ours) - *cell.paper, block.decimals);
 }
 
 std::size_t seeds(const TableRow& row) {
@@ -63,7 +64,7 @@ std::vector<std::vector<std::string>> lines_of(const TableBlock& block, const ch
     if (names_pooling(block)) line.push_back(row.pooling);
     for (const auto& cell : row.cells) {
       line.push_back(ours_text(block, cell, plus_minus));
-      if (block.published()) line.push_back(paper_text(cell));
+      if (block.published()) line.push_back(paper_text(block, cell));
       if (block.published() && block.comparable()) line.push_back(difference_text(block, cell));
     }
     lines.push_back(std::move(line));

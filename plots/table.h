@@ -27,6 +27,7 @@ struct TableBlock {
   std::string part;            ///< the options that restrict the data set; empty: all of it
   bool test_selected = false;  ///< of the best epoch on the test split
   bool differences = false;    ///< of two selections: shown with their sign
+  int decimals = 2;            ///< of the values
   std::vector<std::string> headings;
   std::vector<TableRow> rows;
   /// Whether ours and the paper's were measured on the same images, so that differences make sense.

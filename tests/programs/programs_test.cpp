@@ -231,6 +231,23 @@ TEST_F(Programs, ResultsThatASpreadsheetSavedAgain) {
                     "paper/d1.csv: rank1 of 'K = 8': '5,5' is not a number");
 }
 
+TEST_F(Programs, ATableHasTheDecimalsOfItsSpecification) {
+  std::filesystem::create_directories(folder / "r");
+  write_results(folder / "r/d1.csv", sweep_results());
+  const auto with = [&](int decimals) {
+    std::filesystem::create_directories(folder / "own");
+    write_bytes(folder / "own/d1.json",
+                fmt::format(R"({{"title": "T", "paper_datasets": ["cifar100"], "blocks": [)"
+                            R"({{"title": "B", "decimals": {}, "columns": ["rank1"]}}]}})",
+                            decimals));
+    return std::string("lcr-plot table d1 --results r --specs own");
+  };
+  EXPECT_NE(run(with(4)).out.find(" 52.0000 "), std::string::npos);
+  EXPECT_NE(run(with(0)).out.find(" 52 "), std::string::npos);
+  for (const int decimals : {-1, 7})
+    expect_refused_at("none", with(decimals), fmt::format("decimals is {}, not 0 to 6", decimals));
+}
+
 TEST_F(Programs, LoopsAreChosenByTheEnvironment) {
   ::setenv("LCR_KERNELS", "sse9", 1);
   expect_refused("cifar100_baseline", "LCR_KERNELS = 'sse9' is not known: it may be portable");

@@ -46,6 +46,9 @@ TEST(Records, MakeTheCommittedResultsAgain) {
     ++compared;
   }
   EXPECT_GT(compared, 0U);
+  // README shows this one.
+  EXPECT_EQ(read_text(folder / "cub40/figures/b1.png"),
+            read_text(fs::path(LCR_SOURCE_DIR) / "docs/figure-b1-cub.png"));
 }
 
 TEST(Records, ACampaignPacksWhatItTrainedAndGoesOnFromThere) {
@@ -135,7 +138,8 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
                     x1 = "cub40-short/x1.csv", parts = "cub40/x1.csv", f1 = "cub40/f1.csv",
                     b2 = "cub40/b2.csv", g1 = "cub40/g1.csv", probe = "cached_probe_top1";
   const std::string lcr = "LCR (A1 rescaled)", uniform = "LCR, uniform target",
-                    authors = "LCR (authors' code)", nu1 = "lambda=1, nu=1",
+                    authors = "LCR (authors' code)", shuffled = "LCR, shuffled target",
+                    printed = "LCR (Algorithm A1)", nu1 = "lambda=1, nu=1",
                     nu001 = "lambda=1, nu=0.01", nu0001 = "lambda=1, nu=0.001";
   struct Quote {
     std::string results, metric;
@@ -156,6 +160,12 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
       {x1, "rank1", estimated, untrained, "-6.02 [-6.24, -5.79]"},
       {parts, "rank1", {lcr, "attention"}, {uniform, "attention"}, "+2.78 [+0.77, +4.79]"},
       {parts, "rank1", {uniform, "attention"}, {uniform, "average"}, "-0.45 [-2.00, +1.10]"},
+      {parts, "rank1", {lcr, "attention"}, {shuffled, "attention"}, "+1.82 [+0.12, +3.51]"},
+      {parts, "rank1", {shuffled, "attention"}, {shuffled, "average"}, "+0.99 [+0.13, +1.84]"},
+      {parts, "rank1", {lcr, "attention"}, {printed, "attention"}, "+7.26 [+5.28, +9.24]"},
+      {parts, "rank1", {printed, "attention"}, moco, "-4.51 [-6.12, -2.91]", cub},
+      {parts, "rank1", {printed, "attention"}, {printed, "average"}, "-1.61 [-2.60, -0.61]"},
+      {parts, "rank1", {printed, "average"}, moco, "-2.90 [-4.26, -1.55]", cub},
       {parts, "rank1", {lcr, "attention"}, {authors, "attention"}, "+0.67 [-1.68, +3.03]"},
       {parts, "rank1", {authors, "attention"}, {authors, "average"}, "+2.23 [+0.23, +4.23]"},
       {parts, "rank1", {lcr, "attention"}, {lcr, "random_gfb"}, "-1.85 [-3.37, -0.33]"},
@@ -229,6 +239,10 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
        {mean_in(cub, "rank1", weights), mean_in(cub, "rank1", masked),
         mean_in(x1, "rank1", random_mask), mean_in(f1, "rank1", {nu1, "attention"})})
     EXPECT_NE(readme.find(fmt::format("{:.2f}", number)), std::string::npos) << number;
+  for (const char* metric : {"alignment_top", "alignment_bottom", "alignment_chance",
+                             "captured_top", "captured_bottom", "captured_principal"})
+    EXPECT_TRUE(says(fmt::format("{:.4f}", mean_in("cub40/b1.csv", metric, {"Ours", "attention"}))))
+        << metric;
   const auto mean_of = [&](const Measured& what) { return mean_in(cub, "rank1", what); };
   for (const char* map : {"random_gfb", "activation_norm", "uniform"})
     EXPECT_TRUE(says(fmt::format("{:.1f} %", mean_in(x1, "pointing_game", {"No SSL", map}))))
@@ -236,7 +250,8 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
   for (const Measured& what :
        {Measured{lcr, "attention"}, Measured{lcr, "random_gfb"}, Measured{lcr, "activation_norm"},
         Measured{lcr, "gradcam_positive_logit"}, Measured{lcr, "gradcam_loss"},
-        Measured{uniform, "attention"}})
+        Measured{uniform, "attention"}, Measured{shuffled, "attention"},
+        Measured{printed, "attention"}})
     EXPECT_TRUE(says(fmt::format("{:.1f} %", mean_in(parts, "pointing_game", what))))
         << what.row << what.pooling;
   EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(parts, "rank1", random_mask))));
