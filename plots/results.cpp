@@ -242,15 +242,14 @@ std::vector<std::string> provenance_notes(const PlotSpec& spec, const Results& r
            spec.paper_datasets.end();
   });
   notes.push_back(same ? fmt::format("Data: {}.", join(ours, ", "))
-                       : fmt::format("Data: {}, a small STAND-IN for the paper's {}; the paper's "
+                       : fmt::format("Data: {}, a STAND-IN for the paper's {}; the paper's "
                                      "values are from other data and shown for orientation only.",
                                      join(ours, ", "), spec.paper_datasets.front()));
   for (const auto& name : ours)
-    if (const std::string part = results.part_of(name); same && !part.empty())
-      notes.push_back(
-          fmt::format("Of {} a PART was used ({}); the paper's values are from all of it "
-                      "and shown for orientation only.",
-                      name, part));
+    if (const std::string part = results.part_of(name); !part.empty())
+      notes.push_back(fmt::format(
+          "Of {} a PART was used ({}){}.", name, part,
+          same ? "; the paper's values are from all of it and shown for orientation only" : ""));
   notes.emplace_back("n: runs (seeds); ± is the standard deviation over them.");
   notes.insert(notes.end(), spec.notes.begin(), spec.notes.end());
   const auto init = results.distinct("init");

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "lcr/base/csv.h"
 #include "lcr/base/files.h"
 #include "lcr/base/statistics.h"
 #include "lcr/record/results_csv.h"
@@ -98,19 +99,50 @@ struct Measured {
   bool recalibrated = false;  ///< batch norm
 };
 
-SeedValues values_of(const fs::path& results, const std::string& metric, const Measured& what) {
+/// The folder of all runs of a preset's archive.
+fs::path unpacked(const std::string& preset) {
+  static const testing::TemporaryFolder folder;
+  if (!fs::exists(folder / preset)) {
+    fs::create_directory(folder / preset);
+    const auto tar =
+        testing::shell(folder / preset,
+                       fmt::format("tar -xzf '{}'", (kRecords / preset / "runs.tar.gz").string()));
+    if (tar.code != 0) throw std::runtime_error(tar.log);
+  }
+  return folder / preset;
+}
+
+/// From the runs themselves, as the results have the epochs by each method's own pooling alone.
+SeedValues values_after_epoch(const fs::path& results, const std::string& metric,
+                              const Measured& what) {
+  const fs::path runs = unpacked(results.parent_path().filename());
+  const std::string scores = metric + "_" + what.pooling;
   SeedValues values;
   for (const auto& row : read_results(results)) {
     const auto cell = [&](const char* column) { return row[result_column(column)]; };
-    const bool at_epoch = what.epoch == "last" || what.epoch == "best_each"
-                              ? cell("selection") == what.epoch
-                              : cell("selection") == "each_epoch" && cell("epoch") == what.epoch;
+    const std::int64_t seed = std::stoll(cell("seed"));
+    if (cell("row") != what.row || cell("selection") != "last" || values.contains(seed)) continue;
+    const fs::path run = runs / fmt::format("{}-{}-{}-s{}", cell("dataset"), cell("method"),
+                                            cell("run_hash").substr(0, 12), seed);
+    for (const auto& [epoch, value] : read_csv<2>(run / "epochs.csv", {"epoch", scores.c_str()}))
+      if (epoch == what.epoch) values[seed] = {std::stod(value)};
+  }
+  return values;
+}
+
+SeedValues values_of(const fs::path& results, const std::string& metric, const Measured& what) {
+  if (what.epoch != "last" && what.epoch != "best_each")
+    return values_after_epoch(results, metric, what);
+  SeedValues values;
+  for (const auto& row : read_results(results)) {
+    const auto cell = [&](const char* column) { return row[result_column(column)]; };
     const std::string options = cell("options");
     const bool all_labels = options.find("label-share=0") == std::string::npos;
     const bool recalibrated = options.find("bn-statistics=recalibrated") != std::string::npos;
     const bool own_mask = options.find("eval-mask-norm=") == std::string::npos;
     if (cell("row") == what.row && cell("pooling") == what.pooling && cell("metric") == metric &&
-        at_epoch && all_labels && own_mask && recalibrated == what.recalibrated)
+        cell("selection") == what.epoch && all_labels && own_mask &&
+        recalibrated == what.recalibrated)
       values[std::stoll(cell("seed"))].push_back(std::stod(cell("value")));
   }
   return values;
@@ -122,7 +154,7 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
   const Measured small_moco{"MoCo v2", "average"}, small{"Ours", "attention"},
       small_average{"Ours", "average"}, k8{"K=8", "attention"};
   const Measured untrained{"No SSL", "average"}, random_mask{"No SSL", "random_gfb"},
-      estimated{"No SSL", "average", "last", true};
+      estimated{"No SSL", "average", "last", /*recalibrated=*/true};
   const Measured high{"Ours (high-variance K)", "attention"},
       random{"Ours (random K)", "attention"};
   const auto best = [](Measured what) {
@@ -131,6 +163,14 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
   };
   const auto pooled = [](Measured what) {
     what.pooling = "average";
+    return what;
+  };
+  const auto after_two = [](Measured what) {
+    what.epoch = "2";
+    return what;
+  };
+  const auto recalibrated = [](Measured what) {
+    what.recalibrated = true;
     return what;
   };
   const std::string cub = "cub40/main.csv", c1 = "cifar100-small/c1.csv",
@@ -155,7 +195,11 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
       {cub, "rank1", masked, weights, "-2.99 [-4.13, -1.85]"},
       {cub, probe, masked, moco, "+1.54 [+0.08, +2.99]"},
       {cub, probe, masked, weights, "-4.08 [-5.43, -2.73]"},
-      {cub, "rank1", {"LCR", "attention", "2"}, weights, "+1.26 [-2.45, +4.97]"},
+      {cub, "mean_average_precision", average, moco, "-0.15 [-0.26, -0.05]"},
+      {cub, "rank1", after_two(masked), after_two(average), "+6.72 [+3.68, +9.77]"},
+      {cub, "rank1", average, after_two(average), "-0.47 [-2.13, +1.20]"},
+      {cub, "rank1", after_two(average), weights, "-5.46 [-6.70, -4.23]"},
+      {cub, "rank1", after_two(masked), weights, "+1.26 [-2.45, +4.97]"},
       {x1, "rank1", random_mask, untrained, "+7.71 [+6.94, +8.48]"},
       {x1, "rank1", estimated, untrained, "-6.02 [-6.24, -5.79]"},
       {parts, "rank1", {lcr, "attention"}, {uniform, "attention"}, "+2.78 [+0.77, +4.79]"},
@@ -173,13 +217,29 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
       {parts, "rank1", {lcr, "activation"}, {lcr, "attention"}, "+6.83 [+4.40, +9.26]"},
       {parts, "rank1", {lcr, "oracle"}, {lcr, "attention"}, "+9.68 [+8.13, +11.23]"},
       {parts, "rank1", {lcr, "attention"}, random_mask, "-10.58 [-11.85, -9.31]"},
+      {parts, "rank1", {shuffled, "attention"}, {uniform, "attention"}, "+0.97 [-1.54, +3.48]"},
+      {parts, "rank1", after_two({uniform, "attention"}), after_two({uniform, "average"}),
+       "+3.25 [+2.07, +4.43]"},
+      {parts, "rank1", after_two({shuffled, "attention"}), after_two({shuffled, "average"}),
+       "+4.36 [+2.10, +6.61]"},
+      {parts, "pointing_game", {lcr, "attention"}, {lcr, "random_gfb"}, "-7.15 [-14.35, +0.05]"},
+      {parts, "rank1", random_mask, untrained, "+7.59 [+6.92, +8.26]"},
+      {parts, "rank1", {lcr, "oracle"}, {"No SSL", "oracle"}, "-6.53 [-7.74, -5.33]"},
+      {parts, "rank1", recalibrated({lcr, "oracle"}), recalibrated({"No SSL", "oracle"}),
+       "-4.01 [-5.73, -2.29]"},
+      {parts, "rank1", recalibrated({lcr, "attention"}), recalibrated({lcr, "average"}),
+       "+1.47 [+0.50, +2.44]"},
+      {parts, "rank1", recalibrated({lcr, "attention"}), recalibrated({uniform, "attention"}),
+       "+1.50 [-0.63, +3.63]"},
       {parts, "rank1", {lcr, "average"}, untrained, "-5.93 [-7.18, -4.68]"},
-      {parts, "rank1", {lcr, "average", "last", true}, estimated, "-1.24 [-1.44, -1.05]"},
+      {parts, "rank1", recalibrated({lcr, "average"}), estimated, "-1.24 [-1.44, -1.05]"},
       {parts, "rank1", estimated, untrained, "-6.00 [-6.32, -5.68]"},
       {f1, "rank1", {nu001, "attention"}, {nu1, "attention"}, "+30.84 [+29.12, +32.56]"},
       {f1, "rank1", {nu001, "attention"}, {nu0001, "attention"}, "-1.45 [-3.19, +0.29]"},
       {f1, "rank1", {nu0001, "attention"}, {nu0001, "average"}, "+4.20 [+3.66, +4.75]"},
       {f1, "rank1", {nu0001, "attention"}, moco, "+4.20 [+3.63, +4.77]", cub},
+      {f1, "rank1", after_two({nu001, "attention"}), after_two({nu0001, "attention"}),
+       "+0.28 [-3.36, +3.91]"},
       {f1, "rank1", {nu0001, "average"}, moco, "+0.00 [-0.41, +0.41]", cub},
       {b2, "rank1", high, {"Ours (all K)", "attention"}, "-0.40 [-2.04, +1.25]"},
       {b2, "rank1", high, random, "+2.02 [+0.43, +3.60]"},
@@ -202,16 +262,20 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
   };
   const std::string page = on_one_line(read_text(fs::path(LCR_SOURCE_DIR) / "docs/findings.md"));
   const auto says = [&](const std::string& text) { return page.find(text) != std::string::npos; };
-  for (const auto& quote : quotes) {
-    const auto pairs =
-        pair_by_seed(values_of(kRecords / quote.results, quote.metric, quote.first),
-                     values_of(kRecords / (quote.against.empty() ? quote.results : quote.against),
-                               quote.metric, quote.second));
-    ASSERT_EQ(pairs.differences.size(), 5U) << quote.text;
+  const auto difference_of = [](const SeedValues& first, const SeedValues& second, int decimals) {
+    const auto pairs = pair_by_seed(first, second);
+    EXPECT_EQ(pairs.differences.size(), 5U);
     const Interval interval = paired_interval(pairs.differences);
-    EXPECT_EQ(fmt::format("{:+.2f} [{:+.2f}, {:+.2f}]", mean(pairs.differences), interval.low,
-                          interval.high),
-              quote.text);
+    return fmt::format("{:+.{}f} [{:+.{}f}, {:+.{}f}]", mean(pairs.differences), decimals,
+                       interval.low, decimals, interval.high, decimals);
+  };
+  for (const auto& quote : quotes) {
+    EXPECT_EQ(
+        difference_of(values_of(kRecords / quote.results, quote.metric, quote.first),
+                      values_of(kRecords / (quote.against.empty() ? quote.results : quote.against),
+                                quote.metric, quote.second),
+                      2),
+        quote.text);
     EXPECT_TRUE(says(quote.text)) << quote.text;
   }
   const std::string readme = on_one_line(read_text(fs::path(LCR_SOURCE_DIR) / "README.md"));
@@ -237,15 +301,23 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
     EXPECT_NE(records.find(what + holm_of(claim)), std::string::npos) << what;
   for (const double number :
        {mean_in(cub, "rank1", weights), mean_in(cub, "rank1", masked),
-        mean_in(x1, "rank1", random_mask), mean_in(f1, "rank1", {nu1, "attention"})})
+        mean_in(parts, "rank1", random_mask), mean_in(f1, "rank1", {nu1, "attention"}),
+        mean_in(f1, "rank1", {nu1, "average"})})
     EXPECT_NE(readme.find(fmt::format("{:.2f}", number)), std::string::npos) << number;
   for (const char* metric : {"alignment_top", "alignment_bottom", "alignment_chance",
                              "captured_top", "captured_bottom", "captured_principal"})
     EXPECT_TRUE(says(fmt::format("{:.4f}", mean_in("cub40/b1.csv", metric, {"Ours", "attention"}))))
         << metric;
+  for (const char* share : {"alignment_", "captured_"}) {
+    const auto at = [&](const char* end) {
+      return values_of(kRecords / "cub40/b1.csv", std::string(share) + end, {"Ours", "attention"});
+    };
+    const std::string text = difference_of(at("top"), at("bottom"), 4);
+    EXPECT_TRUE(says(text)) << text;
+  }
   const auto mean_of = [&](const Measured& what) { return mean_in(cub, "rank1", what); };
   for (const char* map : {"random_gfb", "activation_norm", "uniform"})
-    EXPECT_TRUE(says(fmt::format("{:.1f} %", mean_in(x1, "pointing_game", {"No SSL", map}))))
+    EXPECT_TRUE(says(fmt::format("{:.1f} %", mean_in(parts, "pointing_game", {"No SSL", map}))))
         << map;
   for (const Measured& what :
        {Measured{lcr, "attention"}, Measured{lcr, "random_gfb"}, Measured{lcr, "activation_norm"},
@@ -254,9 +326,10 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
         Measured{printed, "attention"}})
     EXPECT_TRUE(says(fmt::format("{:.1f} %", mean_in(parts, "pointing_game", what))))
         << what.row << what.pooling;
-  EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(parts, "rank1", random_mask))));
-  for (const Measured& what : {untrained, random_mask, estimated, Measured{"No SSL", "activation"},
-                               Measured{"No SSL", "oracle"}})
+  for (const Measured& what :
+       {untrained, random_mask, Measured{"No SSL", "activation"}, Measured{"No SSL", "oracle"}})
+    EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(parts, "rank1", what)))) << what.pooling;
+  for (const Measured& what : {random_mask, estimated})
     EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(x1, "rank1", what)))) << what.pooling;
   for (const char* pooling : {"attention", "average"})
     EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(f1, "rank1", {nu1, pooling})))) << pooling;
@@ -265,6 +338,64 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
         mean_of(best(masked)) - mean_of(masked), mean_of(best(moco)) - mean_of(moco),
         mean_of(best(masked)) - mean_of(best(moco))})
     EXPECT_TRUE(says(fmt::format("{:.2f}", number))) << number;
+}
+
+TEST(Records, PagesShowTheTablesAsTheyAre) {
+  const std::string page = read_text(kRecords / "README.md");
+  const auto shows = [&](const std::string& label, const std::string& results,
+                         const std::vector<std::pair<const char*, Measured>>& cells) {
+    std::string line = "| " + label + " |";
+    for (const auto& [metric, what] : cells) {
+      const SeedValues values = values_of(kRecords / results, metric, what);
+      line += values.empty() ? " |"
+                             : fmt::format(" {:.2f} |", mean(pair_by_seed(values, values).first));
+    }
+    EXPECT_NE(page.find(line + "\n"), std::string::npos) << line;
+  };
+  const auto retrieval = [](const Measured& what) {
+    return std::vector<std::pair<const char*, Measured>>{{"rank1", what},
+                                                         {"mean_average_precision", what}};
+  };
+  const std::vector<std::array<const char*, 4>> rows = {
+      {"ImageNet weights, no training", "cub40/main.csv", "ImageNet init", "average"},
+      {"MoCo v2", "cub40/main.csv", "MoCo v2", "average"},
+      {"LCR", "cub40/main.csv", "LCR", "attention"},
+      {"LCR", "cub40/main.csv", "LCR", "average"},
+      {"raw pixels", "cifar100-small/c1.csv", "Raw pixels", "none"},
+      {"untrained network", "cifar100-small/c1.csv", "Untrained network", "average"},
+      {"MoCo v2", "cifar100-small/c1.csv", "MoCo v2", "average"},
+      {"LCR, K = 2", "cifar100-small/d1.csv", "K=2", "attention"},
+      {"LCR, K = 4", "cifar100-small/d1.csv", "K=4", "attention"},
+      {"LCR, K = 8", "cifar100-small/d1.csv", "K=8", "attention"},
+      {"LCR, K = 8", "cifar100-small/c1.csv", "Ours", "average"},
+      {"LCR, K = 16", "cifar100-small/d1.csv", "K=16", "attention"},
+      {"LCR, K = 32", "cifar100-small/d1.csv", "K=32", "attention"},
+      {"LCR, K = 64", "cifar100-small/d1.csv", "K=64", "attention"},
+      {"LCR, K = 128", "cifar100-small/d1.csv", "K=128", "attention"},
+      {"LCR, K = 256", "cifar100-small/d1.csv", "K=256", "attention"},
+      {"LCR, MLP", "cifar100-small/e1.csv", "MLP", "attention"}};
+  for (const auto& [label, results, row, pooling] : rows)
+    shows(fmt::format("{} | {}", label, pooling), results, retrieval({row, pooling}));
+  for (const auto& [label, row] : {std::pair("ImageNet weights, no training", "No SSL"),
+                                   {"LCR", "LCR (A1 rescaled)"},
+                                   {"LCR, authors' code", "LCR (authors' code)"},
+                                   {"LCR, uniform target", "LCR, uniform target"},
+                                   {"LCR, shuffled target", "LCR, shuffled target"},
+                                   {"LCR, Algorithm A1 literally", "LCR (Algorithm A1)"}}) {
+    std::vector<std::pair<const char*, Measured>> cells;
+    for (const char* pooling : {"average", "attention", "random_gfb", "activation", "oracle"})
+      cells.push_back({"rank1", {row, pooling}});
+    shows(label, "cub40/x1.csv", cells);
+  }
+  const std::vector<std::array<const char*, 2>> poolings = {
+      {"average", "average"},
+      {"untrained branch (K = 32 random projections)", "random_gfb"},
+      {"SCDA (the largest connected part of above-average activation)", "activation"},
+      {"true box of the bird", "oracle"}};
+  for (const auto& [label, pooling] : poolings)
+    shows(label, "cub40-short/x1.csv",
+          {{"rank1", {"No SSL", pooling}},
+           {"rank1", {"No SSL", pooling, "last", /*recalibrated=*/true}}});
 }
 
 /// The rows of a page's tables that give a claim's verdict.

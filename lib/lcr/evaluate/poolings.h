@@ -34,7 +34,7 @@ struct Pooling {
 /// map x mask over positions (Weight Average Pooling) with one of these masks: "attention", the
 /// GFB's; "activation", activation_mask(), without learning; "random_gfb", an untrained GFB's;
 /// "oracle", the true region of the object (or its box), averaged over each position's cell of the
-/// image: an upper bound.
+/// image.
 const std::vector<Pooling>& poolings();
 
 /// The pooling of that name, which is one of pooling_names().
