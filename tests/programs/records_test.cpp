@@ -12,6 +12,7 @@
 #include "lcr/base/csv.h"
 #include "lcr/base/files.h"
 #include "lcr/base/statistics.h"
+#include "lcr/data/archive.h"
 #include "lcr/record/results_csv.h"
 #include "tests/support/files.h"
 #include "tests/support/shell.h"
@@ -104,10 +105,7 @@ fs::path unpacked(const std::string& preset) {
   static const testing::TemporaryFolder folder;
   if (!fs::exists(folder / preset)) {
     fs::create_directory(folder / preset);
-    const auto tar =
-        testing::shell(folder / preset,
-                       fmt::format("tar -xzf '{}'", (kRecords / preset / "runs.tar.gz").string()));
-    if (tar.code != 0) throw std::runtime_error(tar.log);
+    unpack_archive(kRecords / preset / "runs.tar.gz", folder / preset);
   }
   return folder / preset;
 }
