@@ -22,7 +22,7 @@ export OMP_WAIT_POLICY = passive
 ARGUMENTS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DEVICE),--device $(DEVICE)) $(if $(DATA),--data-dir "$(DATA)") $(if $(INIT),--init "$(INIT)") $(OPTIONS)
 
 .DEFAULT_GOAL := help
-TABLES = table-main table-c1 table-e1 table-f1 table-g1 table-x1
+TABLES = table-main table-c1 table-e1 table-f1 table-g1 table-q1 table-x1
 FIGURES = figure-b1 figure-b2 figure-d1 figure-s1
 .PHONY: help setup setup-gpu configure build build-all install package test lint format test-faults test-cluster test-asan test-tsan check-metrics bench bench-peers fuzz reproduce report campaign records $(TABLES) $(FIGURES) clean
 
@@ -124,6 +124,7 @@ table-c1: configure ## Table C1: MoCo v2 and LCR on a non-fine-grained data set
 table-e1: configure ## Table E1: structure of the GFB
 table-f1: configure ## Table F1: weights of the losses
 table-g1: configure ## Table G1: embedding dimension
+table-q1: configure ## Table Q1, beyond the paper: length of the queue
 table-x1: configure ## Table X1, beyond the paper: where the gain comes from
 figure-b1: configure ## Figure B1: heat maps of the projections
 figure-b2: configure ## Figure B2: selection of projections

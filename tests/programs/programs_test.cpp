@@ -463,10 +463,10 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
   EXPECT_EQ(done, std::count(outcome.err.begin(), outcome.err.end(), ']'));
   const Outcome plot = run("lcr-plot report");
   ASSERT_EQ(plot.code, 0) << plot.err;
-  for (const char* file :
-       {"tables/main.md", "tables/c1.tex", "tables/e1.csv", "tables/f1.md", "tables/g1.md",
-        "tables/x1.md", "figures/b1.png", "figures/b1.svg", "figures/b2.png", "figures/b2.svg",
-        "figures/d1.png", "figures/d1.svg", "figures/s1.png", "figures/s1.svg", "report.html"})
+  for (const char* file : {"tables/main.md", "tables/c1.tex", "tables/e1.csv", "tables/f1.md",
+                           "tables/g1.md", "tables/q1.md", "tables/x1.md", "figures/b1.png",
+                           "figures/b1.svg", "figures/b2.png", "figures/b2.svg", "figures/d1.png",
+                           "figures/d1.svg", "figures/s1.png", "figures/s1.svg", "report.html"})
     EXPECT_GT(std::filesystem::file_size(folder / "results/quick" / file), 200U) << file;
   const std::string report = read_text(folder / "results/quick/report.html");
   EXPECT_EQ(report.find("src=\"http"), std::string::npos) << "it opens offline";
@@ -582,7 +582,7 @@ TEST_F(Programs, ReproduceMakesEveryTableAndFigure) {
                         "2 --synthbirds-train 40 --synthbirds-test 3 --batch-size 32 --preset ") +
             preset);
     EXPECT_EQ(grid.code, 0) << preset << ": " << grid.err;
-    for (const char* id : {"b1", "b2", "c1", "d1", "e1", "f1", "g1", "main", "s1", "x1"})
+    for (const char* id : {"b1", "b2", "c1", "d1", "e1", "f1", "g1", "main", "q1", "s1", "x1"})
       EXPECT_NE(grid.out.find(fmt::format("[{}: ", id)), std::string::npos) << preset << " " << id;
   }
 }

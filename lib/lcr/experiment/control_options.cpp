@@ -16,8 +16,8 @@ std::vector<OptionSpec> selection_options() {
   s.text("datasets", &SelectionOptions::datasets, "",
          "comma-separated data sets of experiments that use several (empty: as --dataset)");
   s.text("values", &SelectionOptions::values, "",
-         "comma-separated values that a sweep tries: K in d1, the dimension in g1, nu in f1, names "
-         "of switches in s1 (empty: the paper's grid, all switches)");
+         "comma-separated values that a sweep tries: K in d1, the dimension in g1, nu in f1, "
+         "queue-size in q1, names of switches in s1 (empty: the paper's grid, all switches)");
   s.text("lambda-values", &SelectionOptions::lambda_values, "",
          "comma-separated values of lambda that f1 tries");
   s.text("rows", &SelectionOptions::rows, "TEXT",

@@ -1,0 +1,27 @@
+// Table Q1, beyond the paper: the length of the queue. The paper's is 10.9 times as long as CUB's
+// training set, so that the negatives of an image hold about eleven older keys of the image itself.
+#include <fmt/core.h>
+
+#include "lcr/config/lists.h"
+#include "lcr/experiment/control_options.h"
+#include "lcr/experiment/experiment.h"
+
+namespace {
+
+std::vector<lcr::ExperimentRow> rows(const lcr::Options& options) {
+  std::vector<lcr::ExperimentRow> rows;
+  const std::string& values = options.get<lcr::SelectionOptions>().values;
+  for (const auto& size : lcr::parse_values("queue-size", values, "4096,65536"))
+    for (const auto& [name, method] : {std::pair("MoCo v2", "moco_v2"), std::pair("LCR", "lcr")})
+      rows.push_back({fmt::format("{}, queue of {}", name, size),
+                      {{"method", method}, {"queue-size", size}},
+                      false});
+  return rows;
+}
+
+const lcr::RegisteredExperiment experiment({.id = "q1",
+                                            .title = "Table Q1: length of the queue",
+                                            .paper_datasets = {"cub200"},
+                                            .rows = rows});
+
+}  // namespace
