@@ -74,7 +74,7 @@ TEST_F(Lcr, HelpListsEveryProgramThatIsBuilt) {
 TEST_F(Lcr, EveryExperimentRunsByItsId) {
   write_fashion("data");
   const auto all = ids();
-  EXPECT_EQ(all.size(), 10U);
+  EXPECT_EQ(all.size(), 11U);
   for (const auto& id : all) {
     const bool is_fashion = id == "c1" || id == "d1" || id == "e1";
     const Outcome outcome =
