@@ -2,6 +2,7 @@
 // and the script that makes such archives.
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -160,6 +161,9 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
       unlearned{"MoCo v2, learning rate 0", "average"};
   const Measured high{"Ours (high-variance K)", "attention"},
       random{"Ours (random K)", "attention"};
+  const Measured moco_long{"MoCo v2, queue of 13056", "average"},
+      moco_short{"MoCo v2, queue of 1024", "average"}, lcr_long{"LCR, queue of 13056", "attention"},
+      lcr_short{"LCR, queue of 1024", "attention"};
   const auto best = [](Measured what) {
     what.epoch = "best_each";
     return what;
@@ -180,11 +184,12 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
                     d1 = "cifar100-small/d1.csv", e1 = "cifar100-small/e1.csv",
                     x1 = "cub40-short/x1.csv", parts = "cub40/x1.csv", f1 = "cub40/f1.csv",
                     s1 = "cub40/s1.csv", b2 = "cub40/b2.csv", g1 = "cub40/g1.csv",
-                    probe = "cached_probe_top1";
+                    q1 = "cub40/q1.csv", probe = "cached_probe_top1";
   const std::string lcr = "LCR (A1 rescaled)", uniform = "LCR, uniform target",
                     authors = "LCR (authors' code)", shuffled = "LCR, shuffled target",
                     printed = "LCR (Algorithm A1)", nu1 = "lambda=1, nu=1",
-                    nu001 = "lambda=1, nu=0.01", nu0001 = "lambda=1, nu=0.001";
+                    nu01 = "lambda=1, nu=0.1", nu001 = "lambda=1, nu=0.01",
+                    nu0001 = "lambda=1, nu=0.001";
   struct Quote {
     std::string results, metric;
     Measured first, second;
@@ -270,6 +275,10 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
       {f1, "rank1", after("2", {nu001, "attention"}), after("2", {nu0001, "attention"}),
        "+0.28 [-3.36, +3.91]"},
       {f1, "rank1", {nu0001, "average"}, moco, "+0.00 [-0.41, +0.41]", cub},
+      {f1, "rank1", {nu001, "attention"}, {nu01, "attention"}, "+4.37 [+3.25, +5.50]"},
+      {f1, "rank1", {nu01, "attention"}, moco, "-1.62 [-2.76, -0.49]", cub},
+      {f1, "rank1", {nu01, "average"}, moco, "-2.68 [-3.86, -1.50]", cub},
+      {f1, "rank1", {nu01, "attention"}, {nu01, "average"}, "+1.05 [+0.16, +1.94]"},
       {b2, "rank1", high, {"Ours (all K)", "attention"}, "-0.40 [-2.04, +1.25]"},
       {b2, "rank1", high, random, "+2.02 [+0.43, +3.60]"},
       {b2, "rank1", pooled(high), pooled(random), "-0.07 [-0.29, +0.14]"},
@@ -280,6 +289,12 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
       {g1, "rank1", {"dim=256", "average"}, {"dim=64", "average"}, "+0.38 [-0.09, +0.85]"},
       {g1, "rank1", {"dim=256", "average"}, {"dim=1024", "average"}, "+0.92 [-0.30, +2.13]"},
       {g1, "rank1", {"dim=1024", "attention"}, {"dim=1024", "average"}, "+1.59 [+0.33, +2.85]"},
+      {q1, "rank1", moco_long, moco_short, "-1.12 [-1.79, -0.46]"},
+      {q1, "rank1", lcr_long, lcr_short, "-2.64 [-4.19, -1.10]"},
+      {q1, "rank1", lcr_long, moco_long, "+1.23 [-0.81, +3.27]"},
+      {q1, "rank1", lcr_long, pooled(lcr_long), "+0.76 [-0.94, +2.46]"},
+      {q1, "rank1", pooled(lcr_long), pooled(lcr_short), "-0.47 [-1.83, +0.89]"},
+      {q1, "rank1", after("2", lcr_long), after("2", pooled(lcr_long)), "+5.67 [+1.44, +9.90]"},
       {s1, "rank1", {"cam-source = loss", "attention"}, {lcr, "attention"}, "+2.01 [+1.39, +2.62]"},
       {s1, "rank1", {"kl-axis = rows", "attention"}, {lcr, "attention"}, "-3.75 [-5.27, -2.23]"},
       {s1, "rank1", {"tau = 1", "attention"}, {lcr, "attention"}, "+1.24 [-0.11, +2.59]"},
@@ -318,12 +333,14 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
   };
   const std::string page = on_one_line(read_text(fs::path(LCR_SOURCE_DIR) / "docs/findings.md"));
   const auto says = [&](const std::string& text) { return page.find(text) != std::string::npos; };
-  const auto difference_of = [](const SeedValues& first, const SeedValues& second, int decimals) {
-    const auto pairs = pair_by_seed(first, second);
-    EXPECT_EQ(pairs.differences.size(), 5U);
-    const Interval interval = paired_interval(pairs.differences);
-    return fmt::format("{:+.{}f} [{:+.{}f}, {:+.{}f}]", mean(pairs.differences), decimals,
-                       interval.low, decimals, interval.high, decimals);
+  const auto with_interval = [](const std::vector<double>& differences, int decimals) {
+    EXPECT_EQ(differences.size(), 5U);
+    const Interval interval = paired_interval(differences);
+    return fmt::format("{:+.{}f} [{:+.{}f}, {:+.{}f}]", mean(differences), decimals, interval.low,
+                       decimals, interval.high, decimals);
+  };
+  const auto difference_of = [&](const SeedValues& first, const SeedValues& second, int decimals) {
+    return with_interval(pair_by_seed(first, second).differences, decimals);
   };
   for (const auto& quote : quotes) {
     EXPECT_EQ(
@@ -334,6 +351,15 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
         quote.text);
     EXPECT_TRUE(says(quote.text)) << quote.text;
   }
+  const auto gain = [&](const Measured& with, const Measured& without) {
+    return pair_by_seed(values_of(kRecords / q1, "rank1", with),
+                        values_of(kRecords / q1, "rank1", without))
+        .differences;
+  };
+  std::vector<double> change = gain(lcr_long, moco_long);
+  std::ranges::transform(change, gain(lcr_short, moco_short), change.begin(), std::minus<>());
+  EXPECT_TRUE(says(with_interval(change, 2) + " from where the difference was"))
+      << with_interval(change, 2);
   const std::string readme = on_one_line(read_text(fs::path(LCR_SOURCE_DIR) / "README.md"));
   const auto mean_in = [&](const std::string& results, const std::string& metric,
                            const Measured& what) {
@@ -387,8 +413,9 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
     EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(parts, "rank1", what)))) << what.pooling;
   for (const Measured& what : {random_mask, estimated})
     EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(x1, "rank1", what)))) << what.pooling;
-  for (const char* pooling : {"attention", "average"})
-    EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(f1, "rank1", {nu1, pooling})))) << pooling;
+  for (const Measured& what : {Measured{nu1, "attention"}, Measured{nu1, "average"},
+                               Measured{nu01, "attention"}, Measured{nu0001, "attention"}})
+    EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(f1, "rank1", what)))) << what.row;
   for (const double number :
        {mean_of(masked), mean_of(moco), mean_of(after("2", masked)),
         mean_of(best(masked)) - mean_of(masked), mean_of(best(moco)) - mean_of(moco),
@@ -448,6 +475,13 @@ TEST(Records, PagesShowTheTablesAsTheyAre) {
     for (const char* pooling : {"average", "attention", "random_gfb", "activation", "oracle"})
       cells.push_back({"rank1", {row, pooling}});
     shows(label, "cub40/x1.csv", cells);
+  }
+  for (const char* queue : {"1024", "13056"}) {
+    const std::string moco = fmt::format("MoCo v2, queue of {}", queue),
+                      lcr = fmt::format("LCR, queue of {}", queue);
+    shows(fmt::format("{} | average", moco), "cub40/q1.csv", retrieval({moco, "average"}));
+    for (const char* pooling : {"attention", "average"})
+      shows(fmt::format("{} | {}", lcr, pooling), "cub40/q1.csv", retrieval({lcr, pooling}));
   }
   const std::vector<std::array<const char*, 2>> poolings = {
       {"average", "average"},
