@@ -180,7 +180,7 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
     what.recalibrated = true;
     return what;
   };
-  const std::string cub = "cub40/main.csv", c1 = "cifar100-small/c1.csv",
+  const std::string cub = "cub40/main.csv", all = "cub/main.csv", c1 = "cifar100-small/c1.csv",
                     d1 = "cifar100-small/d1.csv", e1 = "cifar100-small/e1.csv",
                     x1 = "cub40-short/x1.csv", parts = "cub40/x1.csv", f1 = "cub40/f1.csv",
                     s1 = "cub40/s1.csv", b2 = "cub40/b2.csv", g1 = "cub40/g1.csv",
@@ -224,6 +224,16 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
       {cub, "rank1", byol, moco, "-0.48 [-1.09, +0.13]"},
       {cub, probe, byol, moco, "+2.07 [+1.16, +2.99]"},
       {cub, probe, byol, weights, "-3.54 [-4.44, -2.65]"},
+      {all, "rank1", masked, moco, "+2.05 [+1.72, +2.37]"},
+      {all, "rank1", average, moco, "-0.16 [-0.63, +0.31]"},
+      {all, "rank1", masked, average, "+2.21 [+1.98, +2.44]"},
+      {all, "rank1", best(masked), best(moco), "+1.52 [+1.33, +1.71]"},
+      {all, "rank1", moco, weights, "-7.32 [-7.84, -6.80]"},
+      {all, "rank1", masked, weights, "-5.27 [-5.71, -4.83]"},
+      {all, probe, moco, weights, "-9.03 [-9.19, -8.87]"},
+      {all, probe, masked, weights, "-7.05 [-7.30, -6.80]"},
+      {all, probe, masked, moco, "+1.98 [+1.89, +2.07]"},
+      {all, "rank1", after("4", masked), after("4", average), "+1.61 [+0.72, +2.49]"},
       {x1, "rank1", random_mask, untrained, "+7.71 [+6.94, +8.48]"},
       {x1, "rank1", estimated, untrained, "-6.02 [-6.24, -5.79]"},
       {parts, "rank1", {lcr, "attention"}, {uniform, "attention"}, "+2.78 [+0.77, +4.79]"},
@@ -333,21 +343,23 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
   };
   const std::string page = on_one_line(read_text(fs::path(LCR_SOURCE_DIR) / "docs/findings.md"));
   const auto says = [&](const std::string& text) { return page.find(text) != std::string::npos; };
-  const auto with_interval = [](const std::vector<double>& differences, int decimals) {
-    EXPECT_EQ(differences.size(), 5U);
+  const auto with_interval = [](const std::vector<double>& differences, int decimals,
+                                std::size_t seeds = 5) {
+    EXPECT_EQ(differences.size(), seeds);
     const Interval interval = paired_interval(differences);
     return fmt::format("{:+.{}f} [{:+.{}f}, {:+.{}f}]", mean(differences), decimals, interval.low,
                        decimals, interval.high, decimals);
   };
-  const auto difference_of = [&](const SeedValues& first, const SeedValues& second, int decimals) {
-    return with_interval(pair_by_seed(first, second).differences, decimals);
+  const auto difference_of = [&](const SeedValues& first, const SeedValues& second, int decimals,
+                                 std::size_t seeds = 5) {
+    return with_interval(pair_by_seed(first, second).differences, decimals, seeds);
   };
   for (const auto& quote : quotes) {
     EXPECT_EQ(
         difference_of(values_of(kRecords / quote.results, quote.metric, quote.first),
                       values_of(kRecords / (quote.against.empty() ? quote.results : quote.against),
                                 quote.metric, quote.second),
-                      2),
+                      2, quote.results.starts_with("cub/") ? 3 : 5),
         quote.text);
     EXPECT_TRUE(says(quote.text)) << quote.text;
   }
@@ -361,6 +373,7 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
   EXPECT_TRUE(says(with_interval(change, 2) + " from where the difference was"))
       << with_interval(change, 2);
   const std::string readme = on_one_line(read_text(fs::path(LCR_SOURCE_DIR) / "README.md"));
+  EXPECT_NE(readme.find("open: " + with_interval(gain(lcr_long, moco_long), 2)), std::string::npos);
   const auto mean_in = [&](const std::string& results, const std::string& metric,
                            const Measured& what) {
     return mean_of_seeds(values_of(kRecords / results, metric, what));
@@ -384,7 +397,8 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
        {mean_in(cub, "rank1", weights), mean_in(cub, "rank1", masked),
         mean_in(parts, "rank1", {"MoCo v2", "random_gfb"}), mean_in(cub, "rank1", byol),
         mean_in(cub, "rank1", byol_lcr), mean_in(parts, "rank1", random_mask),
-        mean_in(f1, "rank1", {nu1, "attention"}), mean_in(f1, "rank1", {nu1, "average"})})
+        mean_in(f1, "rank1", {nu1, "attention"}), mean_in(f1, "rank1", {nu1, "average"}),
+        mean_in(all, "rank1", weights), mean_in(all, "rank1", moco), mean_in(all, "rank1", masked)})
     EXPECT_NE(readme.find(fmt::format("{:.2f}", number)), std::string::npos) << number;
   for (const char* metric : {"alignment_top", "alignment_bottom", "alignment_chance",
                              "captured_top", "captured_bottom", "captured_principal"})
@@ -419,7 +433,10 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
   for (const double number :
        {mean_of(masked), mean_of(moco), mean_of(after("2", masked)),
         mean_of(best(masked)) - mean_of(masked), mean_of(best(moco)) - mean_of(moco),
-        mean_of(best(masked)) - mean_of(best(moco))})
+        mean_of(best(masked)) - mean_of(best(moco)), mean_in(all, "rank1", masked),
+        mean_in(all, "rank1", moco), mean_in(all, "rank1", weights),
+        mean_in(all, "rank1", best(masked)) - mean_in(all, "rank1", masked),
+        mean_in(all, "rank1", best(moco)) - mean_in(all, "rank1", moco)})
     EXPECT_TRUE(says(fmt::format("{:.2f}", number))) << number;
 }
 
@@ -448,6 +465,10 @@ TEST(Records, PagesShowTheTablesAsTheyAre) {
       {"BYOL", "cub40/main.csv", "BYOL", "average"},
       {"LCR on BYOL", "cub40/main.csv", "LCR (BYOL)", "attention"},
       {"LCR on BYOL", "cub40/main.csv", "LCR (BYOL)", "average"},
+      {"ImageNet weights, no training", "cub/main.csv", "ImageNet init", "average"},
+      {"MoCo v2", "cub/main.csv", "MoCo v2", "average"},
+      {"LCR", "cub/main.csv", "LCR", "attention"},
+      {"LCR", "cub/main.csv", "LCR", "average"},
       {"raw pixels", "cifar100-small/c1.csv", "Raw pixels", "none"},
       {"untrained network", "cifar100-small/c1.csv", "Untrained network", "average"},
       {"MoCo v2", "cifar100-small/c1.csv", "MoCo v2", "average"},
