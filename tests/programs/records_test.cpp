@@ -121,8 +121,8 @@ SeedValues values_after_epoch(const fs::path& results, const std::string& metric
     const auto cell = [&](const char* column) { return row[result_column(column)]; };
     const std::int64_t seed = std::stoll(cell("seed"));
     if (cell("row") != what.row || cell("selection") != "last" || values.contains(seed)) continue;
-    const fs::path run = runs / fmt::format("{}-{}-{}-s{}", cell("dataset"), cell("method"),
-                                            cell("run_hash").substr(0, 12), seed);
+    const fs::path run =
+        runs / fmt::format("{}-{}-{}-s{}", cell("dataset"), cell("method"), cell("run_hash"), seed);
     for (const auto& [epoch, value] : read_csv<2>(run / "epochs.csv", {"epoch", scores.c_str()}))
       if (epoch == what.epoch) values[seed] = {std::stod(value)};
   }

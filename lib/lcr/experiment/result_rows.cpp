@@ -48,7 +48,7 @@ struct RowMaker {
             metric,
             format_number(value),
             std::to_string(epoch),
-            cell.identity.hash,
+            cell.identity.hash.substr(0, 12),
             cell.identity.config_hash,
             evaluation,
             fmt::format("{:.2f}", result.wall_seconds),

@@ -13,11 +13,12 @@ namespace lcr {
 /// The version of the schema below, which each row states.
 inline constexpr int kResultsSchema = 4;
 
-/// The columns, in file order. `row` is the row of the paper's table; `config_hash` is the run's
-/// identity without its seed; `init` says what the weights were before training; `resume` is
-/// "inexact" if the training, or the training of its initial weights, resumed from a checkpoint
-/// that was written with other threads, CPU features, libraries or device; `judged_by` is the
-/// pooling that the row's method is judged by.
+/// The columns, in file order. `row` is the row of the paper's table; `run_hash` is the first 12
+/// digits of the run's identity, as in the name of its folder (files of older programs have all
+/// 64); `config_hash` is the identity without the seed; `init` says what the weights were before
+/// training; `resume` is "inexact" if the training, or the training of its initial weights, resumed
+/// from a checkpoint that was written with other threads, CPU features, libraries or device;
+/// `judged_by` is the pooling that the row's method is judged by.
 inline constexpr std::array<const char*, 25> kResultColumns = {"schema",
                                                                "experiment",
                                                                "row",
