@@ -180,11 +180,11 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
     what.recalibrated = true;
     return what;
   };
-  const std::string cub = "cub40/main.csv", all = "cub/main.csv", c1 = "cifar100-small/c1.csv",
-                    d1 = "cifar100-small/d1.csv", e1 = "cifar100-small/e1.csv",
-                    x1 = "cub40-short/x1.csv", parts = "cub40/x1.csv", f1 = "cub40/f1.csv",
-                    s1 = "cub40/s1.csv", b2 = "cub40/b2.csv", g1 = "cub40/g1.csv",
-                    q1 = "cub40/q1.csv", probe = "cached_probe_top1";
+  const std::string cub = "cub40/main.csv", all = "cub/main.csv", all_parts = "cub/x1.csv",
+                    c1 = "cifar100-small/c1.csv", d1 = "cifar100-small/d1.csv",
+                    e1 = "cifar100-small/e1.csv", x1 = "cub40-short/x1.csv", parts = "cub40/x1.csv",
+                    f1 = "cub40/f1.csv", s1 = "cub40/s1.csv", b2 = "cub40/b2.csv",
+                    g1 = "cub40/g1.csv", q1 = "cub40/q1.csv", probe = "cached_probe_top1";
   const std::string lcr = "LCR (A1 rescaled)", uniform = "LCR, uniform target",
                     authors = "LCR (authors' code)", shuffled = "LCR, shuffled target",
                     printed = "LCR (Algorithm A1)", nu1 = "lambda=1, nu=1",
@@ -234,6 +234,20 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
       {all, probe, masked, weights, "-7.05 [-7.30, -6.80]"},
       {all, probe, masked, moco, "+1.98 [+1.89, +2.07]"},
       {all, "rank1", after("4", masked), after("4", average), "+1.61 [+0.72, +2.49]"},
+      {all_parts, "rank1", {lcr, "random_gfb"}, {"MoCo v2", "random_gfb"}, "-0.36 [-0.74, +0.03]"},
+      {all_parts, "rank1", {lcr, "activation"}, {"MoCo v2", "activation"}, "-0.07 [-0.69, +0.55]"},
+      {all_parts, "rank1", {lcr, "oracle"}, {"MoCo v2", "oracle"}, "-0.20 [-0.57, +0.18]"},
+      {all_parts, "rank1", {lcr, "attention"}, {lcr, "random_gfb"}, "-1.87 [-2.58, -1.16]"},
+      {all_parts, "rank1", {lcr, "random_gfb"}, {lcr, "average"}, "+4.08 [+3.20, +4.96]"},
+      {all_parts,
+       "rank1",
+       {"MoCo v2", "random_gfb"},
+       {"MoCo v2", "average"},
+       "+4.27 [+4.25, +4.30]"},
+      {all_parts, "rank1", {lcr, "attention"}, {"MoCo v2", "random_gfb"}, "-2.23 [-2.57, -1.89]"},
+      {all_parts, "rank1", {lcr, "attention"}, {"No SSL", "random_gfb"}, "-9.65 [-10.53, -8.78]"},
+      {all_parts, "rank1", {"No SSL", "random_gfb"}, {"No SSL", "average"}, "+4.38 [+3.94, +4.83]"},
+      {all_parts, "pointing_game", {lcr, "attention"}, {lcr, "random_gfb"}, "+0.92 [-4.02, +5.86]"},
       {x1, "rank1", random_mask, untrained, "+7.71 [+6.94, +8.48]"},
       {x1, "rank1", estimated, untrained, "-6.02 [-6.24, -5.79]"},
       {parts, "rank1", {lcr, "attention"}, {uniform, "attention"}, "+2.78 [+0.77, +4.79]"},
@@ -398,7 +412,9 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
         mean_in(parts, "rank1", {"MoCo v2", "random_gfb"}), mean_in(cub, "rank1", byol),
         mean_in(cub, "rank1", byol_lcr), mean_in(parts, "rank1", random_mask),
         mean_in(f1, "rank1", {nu1, "attention"}), mean_in(f1, "rank1", {nu1, "average"}),
-        mean_in(all, "rank1", weights), mean_in(all, "rank1", moco), mean_in(all, "rank1", masked)})
+        mean_in(all, "rank1", weights), mean_in(all, "rank1", moco), mean_in(all, "rank1", masked),
+        mean_in(all_parts, "rank1", random_mask),
+        mean_in(all_parts, "rank1", {"MoCo v2", "random_gfb"})})
     EXPECT_NE(readme.find(fmt::format("{:.2f}", number)), std::string::npos) << number;
   for (const char* metric : {"alignment_top", "alignment_bottom", "alignment_chance",
                              "captured_top", "captured_bottom", "captured_principal"})
@@ -422,6 +438,9 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
         Measured{printed, "attention"}})
     EXPECT_TRUE(says(fmt::format("{:.1f} %", mean_in(parts, "pointing_game", what))))
         << what.row << what.pooling;
+  for (const char* map : {"attention", "random_gfb"})
+    EXPECT_TRUE(says(fmt::format("{:.1f} %", mean_in(all_parts, "pointing_game", {lcr, map}))))
+        << map;
   for (const Measured& what :
        {untrained, random_mask, Measured{"No SSL", "activation"}, Measured{"No SSL", "oracle"}})
     EXPECT_TRUE(says(fmt::format("{:.2f}", mean_in(parts, "rank1", what)))) << what.pooling;
@@ -435,6 +454,7 @@ TEST(Records, PagesQuoteTheNumbersAsTheyAre) {
         mean_of(best(masked)) - mean_of(masked), mean_of(best(moco)) - mean_of(moco),
         mean_of(best(masked)) - mean_of(best(moco)), mean_in(all, "rank1", masked),
         mean_in(all, "rank1", moco), mean_in(all, "rank1", weights),
+        mean_in(all_parts, "rank1", random_mask),
         mean_in(all, "rank1", best(masked)) - mean_in(all, "rank1", masked),
         mean_in(all, "rank1", best(moco)) - mean_in(all, "rank1", moco)})
     EXPECT_TRUE(says(fmt::format("{:.2f}", number))) << number;
@@ -454,6 +474,12 @@ TEST(Records, PagesShowTheTablesAsTheyAre) {
   const auto retrieval = [](const Measured& what) {
     return std::vector<std::pair<const char*, Measured>>{{"rank1", what},
                                                          {"mean_average_precision", what}};
+  };
+  const auto by_pooling = [](const char* row) {
+    std::vector<std::pair<const char*, Measured>> cells;
+    for (const char* pooling : {"average", "attention", "random_gfb", "activation", "oracle"})
+      cells.push_back({"rank1", {row, pooling}});
+    return cells;
   };
   const std::vector<std::array<const char*, 4>> rows = {
       {"ImageNet weights, no training", "cub40/main.csv", "ImageNet init", "average"},
@@ -492,11 +518,12 @@ TEST(Records, PagesShowTheTablesAsTheyAre) {
                                    {"LCR, uniform target", "LCR, uniform target"},
                                    {"LCR, shuffled target", "LCR, shuffled target"},
                                    {"LCR, Algorithm A1 literally", "LCR (Algorithm A1)"}}) {
-    std::vector<std::pair<const char*, Measured>> cells;
-    for (const char* pooling : {"average", "attention", "random_gfb", "activation", "oracle"})
-      cells.push_back({"rank1", {row, pooling}});
-    shows(label, "cub40/x1.csv", cells);
+    shows(label, "cub40/x1.csv", by_pooling(row));
   }
+  for (const auto& [label, row] : {std::pair("ImageNet weights, no training", "No SSL"),
+                                   {"MoCo v2", "MoCo v2"},
+                                   {"LCR", "LCR (A1 rescaled)"}})
+    shows(label, "cub/x1.csv", by_pooling(row));
   for (const char* queue : {"1024", "13056"}) {
     const std::string moco = fmt::format("MoCo v2, queue of {}", queue),
                       lcr = fmt::format("LCR, queue of {}", queue);
